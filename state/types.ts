@@ -1,0 +1,169 @@
+/**
+ * The words of the lifecycle. Everything here is plain data: no clock, no I/O.
+ * Times are milliseconds since the epoch (UTC); amounts are integer minor units.
+ */
+
+/** The states of a subscription's life, in the order in which a person meets them. */
+export const LIFECYCLE_STATES = [
+  'none',
+  'incomplete',
+  'trialing',
+  'active',
+  'downgrading',
+  'cancel_pending',
+  'past_due',
+  'unpaid',
+  'paused',
+  'canceled',
+] as const;
+export type LifecycleState = (typeof LIFECYCLE_STATES)[number];
+
+/** The stored `status`: `downgrading` is `active` with a pending lower plan; `none` is never stored. */
+export type SubscriptionStatus = Exclude<LifecycleState, 'none' | 'downgrading'>;
+
+/** What can happen to a subscription. Names are recorded in the history and shown on the chart. */
+export const LIFECYCLE_EVENTS = [
+  'trial_started',
+  'paid',
+  'payment_pending',
+  'expired',
+  'trial_ended_unpaid',
+  'trial_ended_without_method',
+  'cancel_scheduled',
+  'cancel_undone',
+  'canceled',
+  'upgraded',
+  'renewed',
+  'downgrade_scheduled',
+  'downgrade_undone',
+  'period_ended',
+  'payment_failed',
+  'payment_succeeded',
+  'retries_exhausted',
+  'paused',
+  'resumed',
+  'reactivated',
+] as const;
+export type LifecycleEventType = (typeof LIFECYCLE_EVENTS)[number];
+
+/** What a person may ask for; each is checked against the machine before Stripe is called. */
+export type Action =
+  | 'checkout'
+  | 'change'
+  | 'quantity'
+  | 'cancel'
+  | 'resume'
+  | 'pause'
+  | 'reactivate'
+  | 'update_payment_method';
+
+export type BillingInterval = 'day' | 'week' | 'month' | 'year';
+
+export interface ItemFacts {
+  id: string;
+  priceId: string;
+  productId: string | null;
+  quantity: number | null;
+  currency: string;
+  /** Minor units; null for tiered prices and for fractions of a minor unit. */
+  unitAmount: number | null;
+  interval: BillingInterval;
+  intervalCount: number;
+  metered: boolean;
+  periodStart: number | null;
+  periodEnd: number | null;
+}
+
+/** What one Stripe subscription object says, the same whichever API version wrote it. */
+export interface SubscriptionFacts {
+  id: string;
+  customerId: string;
+  /** Stripe's own word, kept even if unknown to us. */
+  stripeStatus: string;
+  items: ItemFacts[];
+  currency: string;
+  currentPeriodStart: number | null;
+  currentPeriodEnd: number | null;
+  trialStart: number | null;
+  trialEnd: number | null;
+  cancelAt: number | null;
+  cancelAtPeriodEnd: boolean;
+  canceledAt: number | null;
+  endedAt: number | null;
+  cancellationReason: string | null;
+  pauseCollection: { behavior: string; resumesAt: number | null } | null;
+  scheduleId: string | null;
+  /** The schedule's next phase, when the schedule was expanded and has one that differs. */
+  nextPhase: { priceId: string; quantity: number | null; at: number } | null;
+  /** A change that waits for its payment (`pending_if_incomplete`). */
+  pendingUpdate: { priceId: string | null; quantity: number | null; expiresAt: number } | null;
+  latestInvoiceId: string | null;
+  collectionMethod: string;
+  defaultPaymentMethodId: string | null;
+  /** Fingerprint of the default card, when it was expanded. */
+  cardFingerprint: string | null;
+  billingMode: 'classic' | 'flexible' | null;
+  metadata: Record<string, string>;
+  livemode: boolean;
+  createdAt: number;
+}
+
+/** One row of `subscriptions`: what Stripe says, and what the machine made of it. */
+export interface StoredSubscription {
+  id: string;
+  customerId: string;
+  userId: string | null;
+  state: LifecycleState;
+  status: SubscriptionStatus;
+  facts: SubscriptionFacts;
+  /** Plan id of the catalogue; null when the price belongs to none. */
+  plan: string | null;
+  /** Failed payment attempts of the invoice that is open now; 0 when none failed. */
+  failedAttempts: number;
+  /** When the present run of failed payments began. */
+  pastDueSince: number | null;
+  /** When `state` was entered (business time). */
+  since: number;
+  /** Monthly recurring revenue in minor units of `facts.currency`; 0 unless it earns. */
+  mrr: number;
+}
+
+export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning';
+
+/** Why something moved: a Stripe event, a request of a person, a repair. */
+export interface Cause {
+  type: CauseType;
+  id: string;
+  /** `stripe`, `user:<id>`, `admin`, `system`. */
+  actor: string;
+  /** Business time of the cause (for Stripe events: `created`). */
+  at: number;
+}
+
+/** One line of the history. */
+export interface Transition {
+  from: LifecycleState;
+  to: LifecycleState;
+  event: LifecycleEventType;
+  /** True when the machine does not allow it and it was adopted from Stripe anyway. */
+  unexpected: boolean;
+  /** True when it came to be known after newer facts had been recorded. */
+  late: boolean;
+  /** A few words of what Stripe said: status, reason, amount, decline code. */
+  detail: Record<string, string | number | boolean | null>;
+}
+
+/** An effect to be carried out later, exactly once for one (objectId, kind). */
+export interface Effect {
+  objectId: string;
+  kind: string;
+  payload: Record<string, unknown>;
+}
+
+export type AccessLevel = 'full' | 'grace' | 'none';
+
+export interface Access {
+  level: AccessLevel;
+  until: number | null;
+  reason: string;
+}
