@@ -1,0 +1,60 @@
+import { DECLINES, type Decline } from './declines.ts';
+
+/** How a delayed debit ends; the money is `processing` until then. */
+export interface DebitOutcome {
+  decline: Decline | null;
+  disputed: boolean;
+  delaySeconds: number;
+}
+
+const ok: DebitOutcome = { decline: null, disputed: false, delaySeconds: 1 };
+const fails = (decline: Decline): DebitOutcome => ({ ...ok, decline });
+const slow = (outcome: DebitOutcome): DebitOutcome => ({ ...outcome, delaySeconds: 180 });
+const disputed: DebitOutcome = { ...ok, disputed: true };
+
+const SEPA: Readonly<Record<string, DebitOutcome>> = {
+  AT861904300235473202: fails(DECLINES.debitFailed),
+  AT321904300235473204: slow(ok),
+  AT051904300235473205: slow(fails(DECLINES.debitFailed)),
+  AT591904300235473203: disputed,
+  BE68539007547034: fails(DECLINES.debitFailed),
+  DE62370400440532013001: fails(DECLINES.debitFailed),
+  DE08370400440532013003: slow(ok),
+  DE78370400440532013004: slow(fails(DECLINES.debitFailed)),
+  DE35370400440532013002: disputed,
+  ES9121000418450200051332: fails(DECLINES.debitFailed),
+  FR8420041010050500013M02607: fails(DECLINES.debitFailed),
+  FR7920041010050500013M02600: slow(ok),
+  FR9720041010050500013M02608: slow(fails(DECLINES.debitFailed)),
+  IE02AIBK93115212345679: fails(DECLINES.debitFailed),
+  // The number that the CLI's `checkout.session.async_payment_failed` uses.
+  IT60X0542811101000000123456: fails(DECLINES.debitFailed),
+  LU980019400644750001: fails(DECLINES.debitFailed),
+  NL91ABNA0417164300: fails(DECLINES.debitFailed),
+};
+
+const US_BANK: Readonly<Record<string, DebitOutcome>> = {
+  '000111111113': fails(DECLINES.bankAccountClosed),
+  '000111111116': fails(DECLINES.bankAccountClosed),
+  '000222222227': fails(DECLINES.bankInsufficientFunds),
+  '000333333335': fails(DECLINES.debitNotAuthorized),
+  '000555555559': disputed,
+};
+
+const compact = (text: string): string => text.replaceAll(/\s/g, '').toUpperCase();
+
+/** What becomes of a SEPA debit from this IBAN (Stripe's test IBANs; any other succeeds). */
+export const sepaOutcome = (iban: string): DebitOutcome => SEPA[compact(iban)] ?? ok;
+
+/** What becomes of an ACH debit from this account number (Stripe's test accounts; any other succeeds). */
+export const usBankOutcome = (account: string): DebitOutcome => US_BANK[compact(account)] ?? ok;
+
+/** The checksum rule of ISO 13616: the rearranged number, letters as 10 to 35, leaves 1 modulo 97. */
+export function isIban(text: string): boolean {
+  const iban = compact(text);
+  if (!/^[A-Z]{2}\d{2}[A-Z0-9]{8,30}$/.test(iban)) return false;
+  const digits = [...iban.slice(4), ...iban.slice(0, 4)].map((each) => parseInt(each, 36)).join('');
+  let rest = 0;
+  for (const digit of digits) rest = (rest * 10 + Number(digit)) % 97;
+  return rest === 1;
+}
