@@ -1,0 +1,50 @@
+import type Stripe from 'stripe';
+import { call } from './errors.ts';
+
+export interface NewPrice {
+  product: string;
+  currency: string;
+  /** Minor units. */
+  unitAmount: number;
+  interval: Stripe.PriceCreateParams.Recurring.Interval;
+  lookupKey: string;
+}
+
+/** Products, prices and test clocks. */
+export function catalogueCalls(stripe: Stripe) {
+  return {
+    retrievePrice: (id: string): Promise<Stripe.Price> => call(() => stripe.prices.retrieve(id)),
+
+    pricesByLookupKey: (keys: string[]): Promise<Stripe.Price[]> =>
+      call(() =>
+        stripe.prices.list({ lookup_keys: keys, limit: 100 }).autoPagingToArray({ limit: 100 }),
+      ),
+
+    createProduct: (name: string, idempotencyKey: string): Promise<Stripe.Product> =>
+      call(() => stripe.products.create({ name }, { idempotencyKey })),
+
+    createPrice: (input: NewPrice, idempotencyKey: string): Promise<Stripe.Price> =>
+      call(() =>
+        stripe.prices.create(
+          {
+            product: input.product,
+            currency: input.currency,
+            unit_amount: input.unitAmount,
+            recurring: { interval: input.interval },
+            lookup_key: input.lookupKey,
+          },
+          { idempotencyKey },
+        ),
+      ),
+
+    createTestClock: (frozenTime: number, name: string): Promise<Stripe.TestHelpers.TestClock> =>
+      call(() => stripe.testHelpers.testClocks.create({ frozen_time: frozenTime, name })),
+
+    retrieveTestClock: (id: string): Promise<Stripe.TestHelpers.TestClock> =>
+      call(() => stripe.testHelpers.testClocks.retrieve(id)),
+
+    /** `frozenTime` in seconds; Stripe answers `advancing` and works on. */
+    advanceTestClock: (id: string, frozenTime: number): Promise<Stripe.TestHelpers.TestClock> =>
+      call(() => stripe.testHelpers.testClocks.advance(id, { frozen_time: frozenTime })),
+  };
+}

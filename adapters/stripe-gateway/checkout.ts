@@ -1,0 +1,89 @@
+import type Stripe from 'stripe';
+import { call } from './errors.ts';
+
+export interface SubscriptionCheckout {
+  customerId: string;
+  userId: string;
+  priceId: string;
+  /** Null for metered prices, which take no quantity. */
+  quantity: number | null;
+  /** Null when this customer gets no trial. */
+  trialDays: number | null;
+  trialEnd: 'cancel' | 'pause';
+  promotionCodeId: string | null;
+  successUrl: string;
+  cancelUrl: string;
+}
+
+export interface PortalRequest {
+  customerId: string;
+  returnUrl: string;
+  flow: Stripe.BillingPortal.SessionCreateParams.FlowData | null;
+}
+
+/** Pages that Stripe hosts: Checkout and the billing portal. */
+export function checkoutCalls(stripe: Stripe) {
+  return {
+    createSubscriptionCheckout: (
+      input: SubscriptionCheckout,
+      idempotencyKey: string,
+    ): Promise<Stripe.Checkout.Session> =>
+      call(() => stripe.checkout.sessions.create(subscriptionParams(input), { idempotencyKey })),
+
+    retrieveCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
+      call(() => stripe.checkout.sessions.retrieve(id)),
+
+    /** Sessions of this customer on which somebody could still pay, newest first. */
+    openCheckouts: (customerId: string): Promise<Stripe.Checkout.Session[]> =>
+      call(() =>
+        stripe.checkout.sessions
+          .list({ customer: customerId, status: 'open', limit: 100 })
+          .autoPagingToArray({ limit: 500 }),
+      ),
+
+    /** Fails as `invalid` when the session is complete or expired already. */
+    expireCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
+      call(() => stripe.checkout.sessions.expire(id)),
+
+    /** The active promotion code that a person typed, or null. */
+    findPromotionCode: async (code: string): Promise<Stripe.PromotionCode | null> => {
+      const page = await call(() => stripe.promotionCodes.list({ code, active: true, limit: 1 }));
+      return page.data[0] ?? null;
+    },
+
+    createPortalSession: (input: PortalRequest): Promise<Stripe.BillingPortal.Session> =>
+      call(() =>
+        stripe.billingPortal.sessions.create({
+          customer: input.customerId,
+          return_url: input.returnUrl,
+          flow_data: input.flow ?? undefined,
+        }),
+      ),
+  };
+}
+
+function subscriptionParams(input: SubscriptionCheckout): Stripe.Checkout.SessionCreateParams {
+  const metadata = { user_id: input.userId, price_id: input.priceId };
+  const trial = input.trialDays === null ? {} : trialParams(input.trialDays, input.trialEnd);
+  return {
+    mode: 'subscription',
+    customer: input.customerId,
+    client_reference_id: input.userId,
+    line_items: [{ price: input.priceId, quantity: input.quantity ?? undefined }],
+    discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
+    subscription_data: { metadata: { user_id: input.userId }, ...trial },
+    metadata,
+    success_url: input.successUrl,
+    cancel_url: input.cancelUrl,
+  };
+}
+
+function trialParams(
+  days: number,
+  whenUnpayable: 'cancel' | 'pause',
+): Partial<Stripe.Checkout.SessionCreateParams.SubscriptionData> {
+  return {
+    trial_period_days: days,
+    trial_settings: { end_behavior: { missing_payment_method: whenUnpayable } },
+  };
+}

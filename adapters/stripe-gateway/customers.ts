@@ -1,0 +1,36 @@
+import type Stripe from 'stripe';
+import { call } from './errors.ts';
+
+export interface NewCustomer {
+  userId: string;
+  email: string | null;
+  name: string | null;
+  testClock: string | null;
+}
+
+/** Customers and their payment methods. */
+export function customerCalls(stripe: Stripe) {
+  return {
+    createCustomer: (input: NewCustomer, idempotencyKey: string): Promise<Stripe.Customer> =>
+      call(() =>
+        stripe.customers.create(
+          {
+            email: input.email ?? undefined,
+            name: input.name ?? undefined,
+            test_clock: input.testClock ?? undefined,
+            metadata: { user_id: input.userId },
+          },
+          { idempotencyKey },
+        ),
+      ),
+
+    /** The customer, or Stripe's stub with `deleted: true`. */
+    retrieveCustomer: (id: string): Promise<Stripe.Customer | Stripe.DeletedCustomer> =>
+      call(() =>
+        stripe.customers.retrieve(id, { expand: ['invoice_settings.default_payment_method'] }),
+      ),
+
+    retrievePaymentMethod: (id: string): Promise<Stripe.PaymentMethod> =>
+      call(() => stripe.paymentMethods.retrieve(id)),
+  };
+}

@@ -1,0 +1,111 @@
+import type Stripe from 'stripe';
+import { call } from './errors.ts';
+
+export interface CancellationDetails {
+  feedback?: Stripe.SubscriptionUpdateParams.CancellationDetails.Feedback;
+  comment?: string;
+}
+
+/** What a read must contain for the facts to be complete: the coming phase, and the card. */
+const EXPAND = ['schedule', 'default_payment_method'];
+
+/** Subscriptions: reads that feed the processor, and the commands of people. */
+export function subscriptionCalls(stripe: Stripe) {
+  async function withAllItems(subscription: Stripe.Subscription): Promise<Stripe.Subscription> {
+    if (!subscription.items.has_more) return subscription;
+    // A nested list holds ten at most; the rest has to be asked for.
+    const data = await call(() =>
+      stripe.subscriptionItems
+        .list({ subscription: subscription.id, limit: 100 })
+        .autoPagingToArray({ limit: 1000 }),
+    );
+    return { ...subscription, items: { ...subscription.items, data, has_more: false } };
+  }
+
+  return {
+    /** One fresh read with schedule, card and every item; `not_found` when Stripe has none. */
+    retrieveSubscription: async (id: string): Promise<Stripe.Subscription> =>
+      withAllItems(await call(() => stripe.subscriptions.retrieve(id, { expand: EXPAND }))),
+
+    /** Every subscription of a customer, ended ones too, newest first. */
+    subscriptionsOf: (customerId: string): Promise<Stripe.Subscription[]> =>
+      call(() =>
+        stripe.subscriptions
+          .list({ customer: customerId, status: 'all', limit: 100 })
+          .autoPagingToArray({ limit: 1000 }),
+      ),
+
+    /** A page of all subscriptions of the account (100), for `verify`. */
+    listSubscriptions: (
+      startingAfter: string | null,
+    ): Promise<Stripe.ApiList<Stripe.Subscription>> =>
+      call(() =>
+        stripe.subscriptions.list({
+          status: 'all',
+          limit: 100,
+          starting_after: startingAfter ?? undefined,
+          expand: EXPAND.map((path) => `data.${path}`),
+        }),
+      ),
+
+    cancelAtPeriodEnd: (
+      id: string,
+      details: CancellationDetails,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          id,
+          { cancel_at_period_end: true, cancellation_details: details },
+          { idempotencyKey },
+        ),
+      ),
+
+    /** Clears a scheduled end, whichever of Stripe's two fields holds it. */
+    undoCancel: (
+      id: string,
+      scheduledBy: 'cancel_at' | 'cancel_at_period_end',
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          id,
+          scheduledBy === 'cancel_at' ? { cancel_at: '' } : { cancel_at_period_end: false },
+          { idempotencyKey },
+        ),
+      ),
+
+    cancelNow: (
+      id: string,
+      details: CancellationDetails,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.cancel(id, { cancellation_details: details }, { idempotencyKey }),
+      ),
+
+    /** Ends a pause of collection; invoices are charged again from the next one. */
+    resumeCollection: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
+      call(() => stripe.subscriptions.update(id, { pause_collection: '' }, { idempotencyKey })),
+
+    /** Resumes a paused subscription; it is active once its invoice is paid. */
+    resumePaused: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.resume(
+          id,
+          {
+            billing_cycle_anchor: { type: 'now' },
+            payment_behavior: 'resume_on_payment_success',
+          },
+          { idempotencyKey },
+        ),
+      ),
+
+    /** Detaches the schedule and keeps the subscription as it is now. */
+    releaseSchedule: (
+      scheduleId: string,
+      idempotencyKey: string,
+    ): Promise<Stripe.SubscriptionSchedule> =>
+      call(() => stripe.subscriptionSchedules.release(scheduleId, {}, { idempotencyKey })),
+  };
+}
