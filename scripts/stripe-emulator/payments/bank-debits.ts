@@ -1,3 +1,4 @@
+import { fingerprintOf } from './cards.ts';
 import { DECLINES, type Decline } from './declines.ts';
 
 /** How a delayed debit ends; the money is `processing` until then. */
@@ -7,12 +8,21 @@ export interface DebitOutcome {
   delaySeconds: number;
 }
 
+/** A United States bank account as a customer gives it. */
+export interface UsBank {
+  routing: string;
+  account: string;
+  holderType: 'individual' | 'company';
+  accountType: 'checking' | 'savings';
+}
+
 const ok: DebitOutcome = { decline: null, disputed: false, delaySeconds: 1 };
 const fails = (decline: Decline): DebitOutcome => ({ ...ok, decline });
 const slow = (outcome: DebitOutcome): DebitOutcome => ({ ...outcome, delaySeconds: 180 });
 const disputed: DebitOutcome = { ...ok, disputed: true };
 
-const SEPA: Readonly<Record<string, DebitOutcome>> = {
+/** Stripe's test IBANs and test accounts that do anything else than succeed at once. */
+const OUTCOMES: Readonly<Record<string, DebitOutcome>> = {
   AT861904300235473202: fails(DECLINES.debitFailed),
   AT321904300235473204: slow(ok),
   AT051904300235473205: slow(fails(DECLINES.debitFailed)),
@@ -31,9 +41,6 @@ const SEPA: Readonly<Record<string, DebitOutcome>> = {
   IT60X0542811101000000123456: fails(DECLINES.debitFailed),
   LU980019400644750001: fails(DECLINES.debitFailed),
   NL91ABNA0417164300: fails(DECLINES.debitFailed),
-};
-
-const US_BANK: Readonly<Record<string, DebitOutcome>> = {
   '000111111113': fails(DECLINES.bankAccountClosed),
   '000111111116': fails(DECLINES.bankAccountClosed),
   '000222222227': fails(DECLINES.bankInsufficientFunds),
@@ -41,20 +48,25 @@ const US_BANK: Readonly<Record<string, DebitOutcome>> = {
   '000555555559': disputed,
 };
 
-const compact = (text: string): string => text.replaceAll(/\s/g, '').toUpperCase();
+/** What the fingerprint of a bank account is made from. */
+export const bankIdentity = (number: string): string => `bank/${number}`;
 
-/** What becomes of a SEPA debit from this IBAN (Stripe's test IBANs; any other succeeds). */
-export const sepaOutcome = (iban: string): DebitOutcome => SEPA[compact(iban)] ?? ok;
+const byFingerprint = new Map(
+  Object.entries(OUTCOMES).map(([number, outcome]) => [
+    fingerprintOf(bankIdentity(number)),
+    outcome,
+  ]),
+);
 
-/** What becomes of an ACH debit from this account number (Stripe's test accounts; any other succeeds). */
-export const usBankOutcome = (account: string): DebitOutcome => US_BANK[compact(account)] ?? ok;
+/** What becomes of a debit from the account with this fingerprint; accounts that are not listed pay. */
+export const debitOutcome = (fingerprint: string | null): DebitOutcome =>
+  byFingerprint.get(fingerprint ?? '') ?? ok;
 
 /** The checksum rule of ISO 13616: the rearranged number, letters as 10 to 35, leaves 1 modulo 97. */
 export function isIban(text: string): boolean {
-  const iban = compact(text);
+  const iban = text.replaceAll(/\s/g, '').toUpperCase();
   if (!/^[A-Z]{2}\d{2}[A-Z0-9]{8,30}$/.test(iban)) return false;
-  const digits = [...iban.slice(4), ...iban.slice(0, 4)].map((each) => parseInt(each, 36)).join('');
-  let rest = 0;
-  for (const digit of digits) rest = (rest * 10 + Number(digit)) % 97;
-  return rest === 1;
+  const rearranged = iban.slice(4) + iban.slice(0, 4);
+  const digits = rearranged.replaceAll(/[A-Z]/g, (letter) => String(parseInt(letter, 36)));
+  return BigInt(digits) % 97n === 1n;
 }

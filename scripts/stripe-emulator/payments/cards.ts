@@ -223,10 +223,16 @@ export const fingerprintOf = (identity: string): string =>
     .replaceAll(/[^A-Za-z0-9]/g, '')
     .slice(0, 16);
 
+const byFingerprint = new Map(TEST_CARDS.map((each) => [fingerprintOf(each.number), each]));
+
+/** The test card with this fingerprint: a saved payment method is recognised by it. */
+export const cardByFingerprint = (fingerprint: string | null | undefined): TestCard | undefined =>
+  byFingerprint.get(fingerprint ?? '');
+
 /** The check digit rule of card numbers. */
 export function passesLuhn(number: string): boolean {
   if (!/^\d{12,19}$/.test(number)) return false;
-  const digits = [...number].toReversed().map(Number);
+  const digits = number.split('').toReversed().map(Number);
   const sum = digits.reduce((total, digit, index) => {
     const doubled = index % 2 === 1 ? digit * 2 : digit;
     return total + (doubled > 9 ? doubled - 9 : doubled);

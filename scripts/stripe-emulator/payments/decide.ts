@@ -18,16 +18,13 @@ const approved: BankAnswer = { kind: 'approved' };
 
 function mustAuthenticate(card: TestCard, question: BankQuestion): boolean {
   if (question.authenticated || question.purpose === 'attach') return false;
-  switch (card.authentication) {
-    case 'never':
-      return false;
-    case 'unless_set_up':
-      return question.purpose === 'setup' || !question.setUp;
-    case 'on_session':
-      return !question.offSession;
-    case 'always':
-      return true;
-  }
+  const rules: Record<TestCard['authentication'], boolean> = {
+    never: false,
+    unless_set_up: question.purpose === 'setup' || !question.setUp,
+    on_session: !question.offSession,
+    always: true,
+  };
+  return rules[card.authentication];
 }
 
 /**
