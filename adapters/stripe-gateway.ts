@@ -1,19 +1,28 @@
-import { catalogueCalls } from './stripe-gateway/catalogue.ts';
-import { checkoutCalls } from './stripe-gateway/checkout.ts';
+import { catalogueCalls, type CatalogueCalls } from './stripe-gateway/catalogue.ts';
+import { checkoutCalls, type CheckoutCalls } from './stripe-gateway/checkout.ts';
 import { createStripeClient, type GatewayOptions } from './stripe-gateway/client.ts';
-import { customerCalls } from './stripe-gateway/customers.ts';
-import { eventCalls } from './stripe-gateway/events.ts';
-import { invoiceCalls } from './stripe-gateway/invoices.ts';
-import { subscriptionCalls } from './stripe-gateway/subscriptions.ts';
+import { customerCalls, type CustomerCalls } from './stripe-gateway/customers.ts';
+import { eventCalls, type EventCalls } from './stripe-gateway/events.ts';
+import { invoiceCalls, type InvoiceCalls } from './stripe-gateway/invoices.ts';
+import { subscriptionCalls, type SubscriptionCalls } from './stripe-gateway/subscriptions.ts';
 
 export { API_VERSION, type GatewayOptions } from './stripe-gateway/client.ts';
 export { GatewayError, isGatewayError, type GatewayErrorKind } from './stripe-gateway/errors.ts';
+
+export interface StripeGateway
+  extends
+    CatalogueCalls,
+    CheckoutCalls,
+    CustomerCalls,
+    EventCalls,
+    InvoiceCalls,
+    SubscriptionCalls {}
 
 /**
  * The only way to Stripe: thin named calls over the SDK. Each throws a GatewayError and nothing
  * else. Whatever a job may run again takes an idempotency key.
  */
-export function createStripeGateway(options: GatewayOptions) {
+export function createStripeGateway(options: GatewayOptions): StripeGateway {
   const stripe = createStripeClient(options);
   return {
     ...catalogueCalls(stripe),
@@ -24,5 +33,3 @@ export function createStripeGateway(options: GatewayOptions) {
     ...subscriptionCalls(stripe),
   };
 }
-
-export type StripeGateway = ReturnType<typeof createStripeGateway>;

@@ -48,3 +48,5 @@ export function catalogueCalls(stripe: Stripe) {
       call(() => stripe.testHelpers.testClocks.advance(id, { frozen_time: frozenTime })),
   };
 }
+
+export type CatalogueCalls = ReturnType<typeof catalogueCalls>;

@@ -87,3 +87,5 @@ function trialParams(
     trial_settings: { end_behavior: { missing_payment_method: whenUnpayable } },
   };
 }
+
+export type CheckoutCalls = ReturnType<typeof checkoutCalls>;

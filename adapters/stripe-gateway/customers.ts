@@ -34,3 +34,5 @@ export function customerCalls(stripe: Stripe) {
       call(() => stripe.paymentMethods.retrieve(id)),
   };
 }
+
+export type CustomerCalls = ReturnType<typeof customerCalls>;

@@ -42,3 +42,5 @@ export function eventCalls(stripe: Stripe) {
       call(() => stripe.webhookEndpoints.del(id)),
   };
 }
+
+export type EventCalls = ReturnType<typeof eventCalls>;

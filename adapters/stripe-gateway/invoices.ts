@@ -12,3 +12,5 @@ export function invoiceCalls(stripe: Stripe) {
       call(() => stripe.invoices.markUncollectible(id, {}, { idempotencyKey })),
   };
 }
+
+export type InvoiceCalls = ReturnType<typeof invoiceCalls>;

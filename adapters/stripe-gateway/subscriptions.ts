@@ -109,3 +109,5 @@ export function subscriptionCalls(stripe: Stripe) {
       call(() => stripe.subscriptionSchedules.release(scheduleId, {}, { idempotencyKey })),
   };
 }
+
+export type SubscriptionCalls = ReturnType<typeof subscriptionCalls>;
