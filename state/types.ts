@@ -91,13 +91,19 @@ export interface SubscriptionFacts {
   canceledAt: number | null;
   endedAt: number | null;
   cancellationReason: string | null;
+  /** Why Stripe paused it (`pause_requested`, `trial_end_without_payment_method`, …). */
+  pauseReason?: string | null;
   pauseCollection: { behavior: string; resumesAt: number | null } | null;
   scheduleId: string | null;
   /** The schedule's next phase, when the schedule was expanded and has one that differs. */
   nextPhase: { priceId: string; quantity: number | null; at: number } | null;
+  /** False when `nextPhase` is unknown, because the schedule came as an id only (webhook payloads). */
+  scheduleExpanded?: boolean;
   /** A change that waits for its payment (`pending_if_incomplete`). */
   pendingUpdate: { priceId: string | null; quantity: number | null; expiresAt: number } | null;
   latestInvoiceId: string | null;
+  /** What the latest invoice says, when it was expanded. */
+  latestInvoice?: { status: string | null; attemptCount: number } | null;
   collectionMethod: string;
   defaultPaymentMethodId: string | null;
   /** Fingerprint of the default card, when it was expanded. */

@@ -1,0 +1,93 @@
+/** What is sold: plans with their prices, features and limits. Read from configuration, never changed here. */
+import type { SubscriptionFacts } from './types.ts';
+
+export type PlanInterval = 'monthly' | 'yearly';
+
+export interface PlanPrice {
+  priceId: string;
+  /** Minor units for one seat and one interval; null for tiered and metered prices. */
+  amount: number | null;
+  currency: string;
+}
+
+export interface Plan {
+  id: string;
+  name: string;
+  description?: string;
+  /** A higher rank is a bigger plan. */
+  rank: number;
+  features: string[];
+  /** null means unlimited. */
+  limits: Record<string, number | null>;
+  prices: { monthly?: PlanPrice; yearly?: PlanPrice };
+  meters?: { meter: string; priceId: string }[];
+  seats?: { min?: number; max?: number };
+}
+
+export interface OneTimeProduct {
+  id: string;
+  name: string;
+  description?: string;
+  priceId: string;
+  amount: number | null;
+  currency: string;
+}
+
+export interface Catalogue {
+  plans: Plan[];
+  products: OneTimeProduct[];
+}
+
+export interface PlanOfPrice {
+  plan: Plan;
+  interval: PlanInterval;
+  price: PlanPrice;
+}
+
+const INTERVALS: readonly PlanInterval[] = ['monthly', 'yearly'];
+
+/** The plan and interval that a Stripe price id stands for; null when the catalogue has no such price. */
+export function planOfPrice(catalogue: Catalogue, priceId: string): PlanOfPrice | null {
+  for (const plan of catalogue.plans) {
+    for (const interval of INTERVALS) {
+      const price = plan.prices[interval];
+      if (price?.priceId === priceId) return { plan, interval, price };
+    }
+  }
+  return null;
+}
+
+/** The plan of a subscription: that of its first item that the catalogue knows; null when it knows none. */
+export function planOfFacts(catalogue: Catalogue, facts: SubscriptionFacts): PlanOfPrice | null {
+  for (const item of facts.items) {
+    const found = planOfPrice(catalogue, item.priceId);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** The plan with this id, or null. */
+export function findPlan(catalogue: Catalogue, planId: string): Plan | null {
+  return catalogue.plans.find((plan) => plan.id === planId) ?? null;
+}
+
+/** The price of a plan (by id) for an interval; null when the plan or that interval is not sold. */
+export function priceOf(
+  catalogue: Catalogue,
+  planId: string,
+  interval: PlanInterval,
+): PlanPrice | null {
+  return findPlan(catalogue, planId)?.prices[interval] ?? null;
+}
+
+/** Whether a plan (by id) includes a feature. An unknown plan has none. */
+export function hasFeature(catalogue: Catalogue, planId: string | null, feature: string): boolean {
+  return planId !== null && (findPlan(catalogue, planId)?.features.includes(feature) ?? false);
+}
+
+/** A plan's limit: a number, null for unlimited, 0 for an unknown plan or a limit it does not name. */
+export function limitOf(catalogue: Catalogue, planId: string | null, limit: string): number | null {
+  const limits = planId === null ? undefined : findPlan(catalogue, planId)?.limits;
+  const value = limits?.[limit];
+  return value === undefined ? 0 : value;
+}
