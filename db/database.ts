@@ -1,0 +1,113 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import knexModule, { type Knex } from 'knex';
+import { types } from 'pg';
+
+/** The two databases Tenure runs on. */
+export type Dialect = 'sqlite' | 'postgres';
+
+/** A connection pool, or a transaction of it. Every query function takes one. */
+export type Db = Knex | Knex.Transaction;
+
+export interface Database {
+  knex: Knex;
+  dialect: Dialect;
+  /** The URL it was opened with; holds a password on Postgres, so never log it. */
+  url: string;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** Largest number of Postgres connections; SQLite always has one. Default 10. */
+  poolSize?: number;
+  /** How long a query waits for a connection, in ms. Default 10 s. */
+  acquireTimeout?: number;
+}
+
+/** The SQLite driver's connection, as far as it is used here. */
+interface SqliteConnection {
+  all(sql: string, ...rest: unknown[]): unknown;
+  exec(sql: string, done: (error: Error | null) => void): void;
+}
+
+const SQLITE_PRAGMAS = [
+  'PRAGMA busy_timeout = 10000',
+  'PRAGMA journal_mode = WAL',
+  'PRAGMA synchronous = FULL',
+  'PRAGMA foreign_keys = ON',
+].join(';');
+
+/**
+ * Opens `postgres://…`, `sqlite:path` or `sqlite::memory:`. Does not migrate.
+ * Throws on another scheme; a Postgres that is away shows at the first query.
+ */
+export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
+  const dialect = dialectOf(url);
+  const knex = dialect === 'sqlite' ? openSqlite(url, options) : openPostgres(url, options);
+  return { knex, dialect, url, close: () => knex.destroy() };
+}
+
+function dialectOf(url: string): Dialect {
+  if (url.startsWith('sqlite:')) return 'sqlite';
+  if (/^postgres(ql)?:\/\//.test(url)) return 'postgres';
+  throw new Error('DATABASE_URL must start with "sqlite:" or "postgres://".');
+}
+
+function openSqlite(url: string, options: DatabaseOptions): Knex {
+  const name = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
+  const filename = name === ':memory:' ? name : resolve(name);
+  if (filename !== ':memory:') mkdirSync(dirname(filename), { recursive: true });
+  return knexModule({
+    client: 'sqlite3',
+    connection: { filename },
+    useNullAsDefault: true,
+    acquireConnectionTimeout: options.acquireTimeout ?? 10_000,
+    pool: {
+      min: 1,
+      max: 1,
+      idleTimeoutMillis: 2_147_483_647,
+      afterCreate(connection: SqliteConnection, done: (error: Error | null) => void) {
+        beginImmediately(connection);
+        connection.exec(SQLITE_PRAGMAS, done);
+      },
+    },
+  });
+}
+
+/**
+ * A deferred transaction that reads first and writes later fails at once (SQLITE_BUSY_SNAPSHOT) when
+ * another process wrote in between; the busy timeout does not help. So all take the write lock first.
+ */
+function beginImmediately(connection: SqliteConnection): void {
+  const all = connection.all.bind(connection);
+  connection.all = (sql, ...rest) => all(sql === 'BEGIN;' ? 'BEGIN IMMEDIATE;' : sql, ...rest);
+}
+
+function openPostgres(url: string, options: DatabaseOptions): Knex {
+  return knexModule({
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      types: numberTypes,
+      application_name: 'tenure',
+      connectionTimeoutMillis: 10_000,
+      // A process that hangs in the middle of a transaction must not hold its locks for ever.
+      idle_in_transaction_session_timeout: 30_000,
+    },
+    acquireConnectionTimeout: options.acquireTimeout ?? 10_000,
+    pool: { min: 0, max: options.poolSize ?? 10 },
+  });
+}
+
+/** Milliseconds and counts are far below 2^53: read bigint and numeric as numbers, on our connections only. */
+const numberTypes: Knex.PgCustomTypesConfig = {
+  getTypeParser: (oid: number, format: string) =>
+    oid === types.builtins.INT8 || oid === types.builtins.NUMERIC
+      ? Number
+      : types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
+};
+
+/** True when this handle belongs to PostgreSQL. */
+export function isPostgres(db: Db): boolean {
+  return db.client.config.client === 'pg';
+}

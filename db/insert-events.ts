@@ -1,0 +1,84 @@
+import type pg from 'pg';
+import { isPostgres, type Db } from './database.ts';
+import type { NewEvent } from './webhook-events.ts';
+
+const COLUMNS = [
+  'id',
+  'type',
+  'subject',
+  'subscription_id',
+  'object_id',
+  'payload',
+  'api_version',
+  'livemode',
+  'account',
+  'flags',
+  'source',
+  'created_at',
+  'received_at',
+  'status',
+] as const;
+
+const POSTGRES_TYPES: Partial<Record<(typeof COLUMNS)[number], string>> = {
+  livemode: 'boolean',
+  created_at: 'bigint',
+  received_at: 'bigint',
+};
+
+/** One array per column: the statement is the same for every size of batch, so it is prepared once. */
+const POSTGRES_INSERT = `
+INSERT INTO webhook_events (${COLUMNS.join(', ')}, attempts, next_attempt_at)
+SELECT ${COLUMNS.join(', ')}, 0, received_at FROM unnest(${COLUMNS.map(
+  (column, i) => `$${i + 1}::${POSTGRES_TYPES[column] ?? 'text'}[]`,
+).join(', ')}) AS batch (${COLUMNS.join(', ')})
+ON CONFLICT (id) DO NOTHING RETURNING id`;
+
+/**
+ * Stores a batch in one statement, each event once; nothing else is written.
+ * Returns the ids that were new. All or nothing: a failure stores none of them.
+ */
+export async function insertEvents(db: Db, events: NewEvent[]): Promise<Set<string>> {
+  if (events.length === 0) return new Set();
+  const rows = await (isPostgres(db) ? insertPrepared(db, events) : insertMany(db, events));
+  return new Set(rows.map((row) => row.id));
+}
+
+/** In the order of `COLUMNS`. */
+const valuesOf = (event: NewEvent): (string | number | boolean | null)[] => [
+  event.id,
+  event.type,
+  event.subject,
+  event.subscriptionId,
+  event.objectId,
+  event.payload,
+  event.apiVersion,
+  event.livemode,
+  event.account,
+  event.flags.join(','),
+  event.source,
+  event.createdAt,
+  event.receivedAt,
+  event.status,
+];
+
+async function insertPrepared(db: Db, events: NewEvent[]): Promise<{ id: string }[]> {
+  const rows = events.map(valuesOf);
+  const values = COLUMNS.map((_, column) => rows.map((row) => row[column]));
+  const query = { name: 'insert_events', text: POSTGRES_INSERT, values };
+  const connection: pg.Client = await db.client.acquireConnection();
+  try {
+    return (await connection.query<{ id: string }>(query)).rows;
+  } finally {
+    await db.client.releaseConnection(connection);
+  }
+}
+
+/** SQLite takes at most 32,766 values in a statement; `inbox.ts` makes smaller batches. */
+async function insertMany(db: Db, events: NewEvent[]): Promise<{ id: string }[]> {
+  const row = `(${COLUMNS.map(() => '?').join(',')},0,?)`;
+  return db.raw(
+    `INSERT INTO webhook_events (${COLUMNS.join(', ')}, attempts, next_attempt_at)
+     VALUES ${events.map(() => row).join(',')} ON CONFLICT (id) DO NOTHING RETURNING id`,
+    events.flatMap((event) => [...valuesOf(event), event.receivedAt]),
+  );
+}

@@ -1,0 +1,47 @@
+import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
+import { countArrows, moveCounts } from './counters.ts';
+import type { Db } from './database.ts';
+import { upsertSubscriptions } from './subscriptions.ts';
+import { recordTransitions, type TransitionRow } from './transitions.ts';
+
+/** What the machine decided about one subscription. */
+export interface SubscriptionChange {
+  /** As read in the same transaction; null when it is new. */
+  before: StoredSubscription | null;
+  next: StoredSubscription;
+  lines: (Transition & { cause: Cause })[];
+}
+
+/**
+ * The only path by which subscriptions are written: rows, history and counters together, in four statements
+ * however many there are. Call it inside a transaction that holds the subject's row.
+ * Returns the lines that were new.
+ */
+export async function saveChanges(db: Db, changes: SubscriptionChange[]): Promise<TransitionRow[]> {
+  await upsertSubscriptions(
+    db,
+    changes.map((change) => change.next),
+  );
+  const added = await recordTransitions(
+    db,
+    changes.flatMap(({ next, lines }) =>
+      lines.map((line) => ({ ...line, subscriptionId: next.id, customerId: next.customerId })),
+    ),
+  );
+  await moveCounts(
+    db,
+    changes.map(({ before, next }) => ({
+      before: before && counted(before),
+      after: counted(next),
+    })),
+  );
+  await countArrows(db, added);
+  return added;
+}
+
+const counted = (sub: StoredSubscription) => ({
+  id: sub.id,
+  state: sub.state,
+  currency: sub.facts.currency,
+  mrr: sub.mrr,
+});

@@ -1,0 +1,211 @@
+import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
+import type { Db } from './database.ts';
+
+/** A stored subscription with what the database adds to it. */
+export interface SubscriptionRow extends StoredSubscription {
+  /** True while the customer has another live subscription beside this one. */
+  duplicate: boolean;
+  createdAt: number;
+  /** When the row was last written (real time). */
+  updatedAt: number;
+}
+
+interface Row {
+  id: string;
+  customer_id: string;
+  user_id: string | null;
+  state: LifecycleState;
+  status: StoredSubscription['status'];
+  plan: string | null;
+  mrr: number;
+  failed_attempts: number;
+  past_due_since: number | null;
+  since: number;
+  duplicate: boolean | number;
+  facts: string;
+  created_at: number;
+  updated_at: number;
+}
+
+const fromRow = (row: Row): SubscriptionRow => ({
+  id: row.id,
+  customerId: row.customer_id,
+  userId: row.user_id,
+  state: row.state,
+  status: row.status,
+  facts: JSON.parse(row.facts) as SubscriptionFacts,
+  plan: row.plan,
+  failedAttempts: row.failed_attempts,
+  pastDueSince: row.past_due_since,
+  since: row.since,
+  mrr: row.mrr,
+  duplicate: Boolean(row.duplicate),
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+});
+
+const ENDED: LifecycleState[] = ['canceled', 'none'];
+
+/** One subscription by its Stripe id, or null. */
+export async function findSubscription(db: Db, id: string): Promise<SubscriptionRow | null> {
+  const row: Row | undefined = await db('subscriptions').where({ id }).first();
+  return row ? fromRow(row) : null;
+}
+
+/** Several subscriptions by their Stripe ids; those that are not stored are left out. */
+export async function findSubscriptions(db: Db, ids: string[]): Promise<SubscriptionRow[]> {
+  if (ids.length === 0) return [];
+  const rows: Row[] = await db('subscriptions').whereIn('id', ids);
+  return rows.map(fromRow);
+}
+
+/** The user's live subscription (the newest of them), else their newest ended one, else null. */
+export async function currentSubscriptionOfUser(
+  db: Db,
+  userId: string,
+): Promise<SubscriptionRow | null> {
+  const rows: Row[] = await db('subscriptions')
+    .where({ user_id: userId })
+    .orderBy([
+      { column: 'created_at', order: 'desc' },
+      { column: 'id', order: 'desc' },
+    ]);
+  const row = rows.find((candidate) => !ENDED.includes(candidate.state)) ?? rows[0];
+  return row ? fromRow(row) : null;
+}
+
+/** All subscriptions of a customer that have not ended, oldest first. */
+export async function liveSubscriptionsOf(db: Db, customerId: string): Promise<SubscriptionRow[]> {
+  const rows: Row[] = await db('subscriptions')
+    .where({ customer_id: customerId })
+    .whereNotIn('state', ENDED)
+    .orderBy(['created_at', 'id']);
+  return rows.map(fromRow);
+}
+
+/**
+ * Writes what the processor decided, keyed on the Stripe id, so that a row from an API answer and one from a
+ * webhook are the same row. Called by `saveChanges` only, which keeps counters and history beside it.
+ */
+export async function upsertSubscriptions(db: Db, subs: StoredSubscription[]): Promise<void> {
+  if (subs.length === 0) return;
+  await db('subscriptions')
+    .insert(subs.map(toRow))
+    .onConflict('id')
+    .merge(Object.keys(toRow(subs[0]!)).filter((column) => column !== 'duplicate'));
+}
+
+const toRow = (sub: StoredSubscription) => ({
+  id: sub.id,
+  customer_id: sub.customerId,
+  user_id: sub.userId,
+  state: sub.state,
+  status: sub.status,
+  stripe_status: sub.facts.stripeStatus,
+  plan: sub.plan,
+  price_id: sub.facts.items[0]?.priceId ?? null,
+  currency: sub.facts.currency,
+  mrr: sub.mrr,
+  failed_attempts: sub.failedAttempts,
+  past_due_since: sub.pastDueSince,
+  since: sub.since,
+  current_period_end: sub.facts.currentPeriodEnd,
+  duplicate: false,
+  facts: JSON.stringify(sub.facts),
+  created_at: sub.facts.createdAt,
+  updated_at: Date.now(),
+});
+
+/**
+ * Marks or unmarks the customer's subscriptions as duplicates of each other.
+ * Returns the ids of the live ones if there is more than one, else an empty list.
+ */
+export async function markDuplicates(db: Db, customerId: string): Promise<string[]> {
+  const rows: { id: string; state: LifecycleState; duplicate: boolean | number }[] = await db(
+    'subscriptions',
+  )
+    .where({ customer_id: customerId })
+    .select('id', 'state', 'duplicate');
+  const live = rows.filter((row) => !ENDED.includes(row.state)).map((row) => row.id);
+  const duplicates = live.length > 1 ? live : [];
+  for (const row of rows) {
+    const duplicate = duplicates.includes(row.id);
+    if (Boolean(row.duplicate) !== duplicate) {
+      await db('subscriptions').where({ id: row.id }).update({ duplicate });
+    }
+  }
+  return duplicates;
+}
+
+export interface SubscriptionQuery {
+  state?: LifecycleState;
+  id?: string;
+  customerId?: string;
+  userId?: string;
+  /** Only those whose customer has more than one live subscription. */
+  duplicate?: boolean;
+  limit: number;
+  /** The last row of the page before. */
+  after?: { createdAt: number; id: string };
+}
+
+/** A page of subscriptions, newest first; the next page starts after its last row. */
+export async function listSubscriptions(
+  db: Db,
+  query: SubscriptionQuery,
+): Promise<SubscriptionRow[]> {
+  const select = db('subscriptions')
+    .orderBy([
+      { column: 'created_at', order: 'desc' },
+      { column: 'id', order: 'desc' },
+    ])
+    .limit(query.limit);
+  if (query.state) void select.where({ state: query.state });
+  if (query.id) void select.where({ id: query.id });
+  if (query.customerId) void select.where({ customer_id: query.customerId });
+  if (query.userId) void select.where({ user_id: query.userId });
+  if (query.duplicate) void select.where('duplicate', true);
+  if (query.after) {
+    void select.whereRaw('(created_at, id) < (?, ?)', [query.after.createdAt, query.after.id]);
+  }
+  return ((await select) as Row[]).map(fromRow);
+}
+
+export type SubscriptionWithEmail = SubscriptionRow & { email: string };
+
+/** A page of subscriptions whose customer's e-mail starts with `prefix`, in order of the e-mail. */
+export async function searchByEmail(
+  db: Db,
+  prefix: string,
+  page: { limit: number; after?: { email: string; id: string } },
+): Promise<SubscriptionWithEmail[]> {
+  const start = prefix.toLowerCase();
+  const select = db('customers')
+    .join('subscriptions', 'subscriptions.customer_id', 'customers.stripe_customer_id')
+    .where('customers.email_key', '>=', start)
+    .where('customers.email_key', '<', `${start}\u{10FFFF}`)
+    .orderBy(['customers.email_key', 'subscriptions.id'])
+    .limit(page.limit)
+    .select('subscriptions.*', 'customers.email');
+  if (page.after) {
+    void select.whereRaw('(customers.email_key, subscriptions.id) > (?, ?)', [
+      page.after.email.toLowerCase(),
+      page.after.id,
+    ]);
+  }
+  const rows: (Row & { email: string })[] = await select;
+  return rows.map((row) => ({ ...fromRow(row), email: row.email }));
+}
+
+/** Every stored subscription in the order of its id, in pages: for `verify`. */
+export async function subscriptionsAfter(
+  db: Db,
+  afterId: string,
+  limit: number,
+): Promise<SubscriptionRow[]> {
+  const rows: Row[] = await db('subscriptions')
+    .where('id', '>', afterId)
+    .orderBy('id')
+    .limit(limit);
+  return rows.map(fromRow);
+}

@@ -1,0 +1,132 @@
+import type {
+  Cause,
+  CauseType,
+  LifecycleEventType,
+  LifecycleState,
+  Transition,
+} from '../state/types.ts';
+import type { Db } from './database.ts';
+
+/** One line of the history as stored; the table is append-only. */
+export interface TransitionRow extends Transition {
+  id: number;
+  subscriptionId: string;
+  customerId: string;
+  cause: { type: CauseType; id: string };
+  actor: string;
+  /** Business time of the cause. */
+  occurredAt: number;
+  /** Real time of writing. */
+  recordedAt: number;
+}
+
+interface Row {
+  id: number;
+  subscription_id: string;
+  customer_id: string;
+  from_state: LifecycleState;
+  to_state: LifecycleState;
+  event: LifecycleEventType;
+  cause_type: CauseType;
+  cause_id: string;
+  actor: string;
+  occurred_at: number;
+  recorded_at: number;
+  unexpected: boolean | number;
+  late: boolean | number;
+  detail: string;
+}
+
+const fromRow = (row: Row): TransitionRow => ({
+  id: row.id,
+  subscriptionId: row.subscription_id,
+  customerId: row.customer_id,
+  from: row.from_state,
+  to: row.to_state,
+  event: row.event,
+  cause: { type: row.cause_type, id: row.cause_id },
+  actor: row.actor,
+  occurredAt: row.occurred_at,
+  recordedAt: row.recorded_at,
+  unexpected: Boolean(row.unexpected),
+  late: Boolean(row.late),
+  detail: JSON.parse(row.detail) as Transition['detail'],
+});
+
+/** A line to append, with what it belongs to and why it happened. */
+export interface TransitionInput extends Transition {
+  subscriptionId: string;
+  customerId: string;
+  cause: Cause;
+}
+
+/**
+ * Appends lines to the history in the order given, each once for (subscription, cause, event, target).
+ * Returns those that were new.
+ */
+export async function recordTransitions(
+  db: Db,
+  lines: TransitionInput[],
+): Promise<TransitionRow[]> {
+  if (lines.length === 0) return [];
+  const rows: Row[] = await db('transitions')
+    .insert(
+      lines.map((line) => ({
+        subscription_id: line.subscriptionId,
+        customer_id: line.customerId,
+        from_state: line.from,
+        to_state: line.to,
+        event: line.event,
+        cause_type: line.cause.type,
+        cause_id: line.cause.id,
+        actor: line.cause.actor,
+        occurred_at: line.cause.at,
+        recorded_at: Date.now(),
+        unexpected: line.unexpected,
+        late: line.late,
+        detail: JSON.stringify(line.detail),
+      })),
+    )
+    .onConflict(['subscription_id', 'cause_id', 'event', 'to_state'])
+    .ignore()
+    .returning('*');
+  return rows.map(fromRow);
+}
+
+/** The history of one subscription in the order in which it happened; `limit` keeps the newest. */
+export async function timelineOf(
+  db: Db,
+  subscriptionId: string,
+  limit = 1_000,
+): Promise<TransitionRow[]> {
+  const rows: Row[] = await db('transitions')
+    .where({ subscription_id: subscriptionId })
+    .orderBy('id', 'desc')
+    .limit(limit);
+  return rows.map(fromRow).sort((a, b) => a.occurredAt - b.occurredAt || a.id - b.id);
+}
+
+/** What `state/` needs to know of the past: the newest lines, newest first. */
+export async function recentHistory(
+  db: Db,
+  subscriptionId: string,
+  limit = 50,
+): Promise<TransitionRow[]> {
+  const rows: Row[] = await db('transitions')
+    .where({ subscription_id: subscriptionId })
+    .orderBy('id', 'desc')
+    .limit(limit);
+  return rows.map(fromRow);
+}
+
+/** A page of all transitions, newest first: for the dashboard's stream and its list of the unexpected. */
+export async function listTransitions(
+  db: Db,
+  query: { unexpected?: boolean; beforeId?: number; afterId?: number; limit: number },
+): Promise<TransitionRow[]> {
+  const select = db('transitions').orderBy('id', 'desc').limit(query.limit);
+  if (query.unexpected) void select.where('unexpected', true);
+  if (query.beforeId !== undefined) void select.where('id', '<', query.beforeId);
+  if (query.afterId !== undefined) void select.where('id', '>', query.afterId);
+  return ((await select) as Row[]).map(fromRow);
+}

@@ -1,0 +1,86 @@
+import type { Db } from './database.ts';
+
+export type TrialOutcome = 'converted' | 'lost';
+
+/** One trial that somebody had. Times are ms since the epoch. */
+export interface TrialRow {
+  subscriptionId: string;
+  userId: string | null;
+  customerId: string;
+  cardFingerprint: string | null;
+  startedAt: number;
+  endsAt: number | null;
+  outcome: TrialOutcome | null;
+  outcomeAt: number | null;
+}
+
+/** Whether this user, this Stripe customer or this card ever had a trial. */
+export async function hadTrial(
+  db: Db,
+  who: {
+    userId?: string | null;
+    customerId?: string | null;
+    fingerprint?: string | null;
+    /** Leaves this subscription's own trial out of the question. */
+    exceptSubscriptionId?: string;
+  },
+): Promise<boolean> {
+  const { userId, customerId, fingerprint, exceptSubscriptionId } = who;
+  if (!userId && !customerId && !fingerprint) return false;
+  const query = db('trials').where((q) => {
+    if (userId) void q.orWhere({ user_id: userId });
+    if (customerId) void q.orWhere({ customer_id: customerId });
+    if (fingerprint) void q.orWhere({ card_fingerprint: fingerprint });
+  });
+  if (exceptSubscriptionId) void query.whereNot({ subscription_id: exceptSubscriptionId });
+  return (await query.first('subscription_id')) !== undefined;
+}
+
+/** Records that a trial began; again with a longer end or a card that is known only now. */
+export async function recordTrialStarted(
+  db: Db,
+  trial: Omit<TrialRow, 'outcome' | 'outcomeAt'>,
+): Promise<void> {
+  await db('trials')
+    .insert({
+      subscription_id: trial.subscriptionId,
+      user_id: trial.userId,
+      customer_id: trial.customerId,
+      card_fingerprint: trial.cardFingerprint,
+      started_at: trial.startedAt,
+      ends_at: trial.endsAt,
+    })
+    .onConflict('subscription_id')
+    .merge({
+      user_id: db.raw('coalesce(excluded.user_id, trials.user_id)'),
+      card_fingerprint: db.raw('coalesce(excluded.card_fingerprint, trials.card_fingerprint)'),
+      ends_at: trial.endsAt,
+    });
+}
+
+/** Records once how a trial ended; a second outcome changes nothing. */
+export async function recordTrialOutcome(
+  db: Db,
+  subscriptionId: string,
+  result: { outcome: TrialOutcome; at: number },
+): Promise<void> {
+  await db('trials')
+    .where({ subscription_id: subscriptionId, outcome: null })
+    .update({ outcome: result.outcome, outcome_at: result.at });
+}
+
+/** The trial of a subscription, or null. */
+export async function findTrial(db: Db, subscriptionId: string): Promise<TrialRow | null> {
+  const row = await db('trials').where({ subscription_id: subscriptionId }).first();
+  if (!row) return null;
+  return {
+    subscriptionId: row.subscription_id,
+    userId: row.user_id,
+    customerId: row.customer_id,
+    cardFingerprint: row.card_fingerprint,
+    startedAt: row.started_at,
+    endsAt: row.ends_at,
+    outcome: row.outcome,
+    outcomeAt: row.outcome_at,
+  };
+}

@@ -1,0 +1,255 @@
+import type { Knex } from 'knex';
+import type { Db } from './database.ts';
+
+/** `waiting` covers what failed and will be tried again: `lastError` says why. `dead` waits for a replay. */
+export type EventStatus = 'waiting' | 'done' | 'ignored' | 'dead';
+
+/** What is worth a second look, and is shown as such. */
+export type EventFlag =
+  | 'thin'
+  | 'foreign_account'
+  | 'other_mode'
+  | 'other_version'
+  | 'unreadable'
+  | 'not_found';
+
+/** An event to store. Times are ms since the epoch. */
+export interface NewEvent {
+  id: string;
+  type: string;
+  /** The key by which work is serialised: the customer, normally. */
+  subject: string;
+  subscriptionId: string | null;
+  objectId: string | null;
+  /** The exact text that was received. */
+  payload: string;
+  apiVersion: string | null;
+  livemode: boolean;
+  account: string | null;
+  flags: EventFlag[];
+  source: 'webhook' | 'catch_up' | 'replay';
+  createdAt: number;
+  receivedAt: number;
+  status: 'waiting' | 'ignored';
+}
+
+export interface EventRow extends Omit<NewEvent, 'status'> {
+  status: EventStatus;
+  attempts: number;
+  nextAttemptAt: number;
+  lastError: string | null;
+  processedAt: number | null;
+}
+
+interface Row {
+  id: string;
+  type: string;
+  subject: string;
+  subscription_id: string | null;
+  object_id: string | null;
+  payload: string;
+  api_version: string | null;
+  livemode: boolean | number;
+  account: string | null;
+  flags: string;
+  source: NewEvent['source'];
+  created_at: number;
+  received_at: number;
+  status: EventStatus;
+  attempts: number;
+  next_attempt_at: number;
+  last_error: string | null;
+  processed_at: number | null;
+}
+
+const fromRow = (row: Row): EventRow => ({
+  id: row.id,
+  type: row.type,
+  subject: row.subject,
+  subscriptionId: row.subscription_id,
+  objectId: row.object_id,
+  payload: row.payload,
+  apiVersion: row.api_version,
+  livemode: Boolean(row.livemode),
+  account: row.account,
+  flags: (row.flags === '' ? [] : row.flags.split(',')) as EventFlag[],
+  source: row.source,
+  createdAt: row.created_at,
+  receivedAt: row.received_at,
+  status: row.status,
+  attempts: row.attempts,
+  nextAttemptAt: row.next_attempt_at,
+  lastError: row.last_error,
+  processedAt: row.processed_at,
+});
+
+/** One event with its payload, or null. */
+export async function findEvent(db: Db, id: string): Promise<EventRow | null> {
+  const row: Row | undefined = await db('webhook_events').where({ id }).first();
+  return row ? fromRow(row) : null;
+}
+
+/** Status and last error of one event, without its payload; null when it is not stored. */
+export async function eventStatus(
+  db: Db,
+  id: string,
+): Promise<{ status: EventStatus; attempts: number; lastError: string | null } | null> {
+  const row: Row | undefined = await db('webhook_events')
+    .where({ id })
+    .first('status', 'attempts', 'last_error');
+  return row ? { status: row.status, attempts: row.attempts, lastError: row.last_error } : null;
+}
+
+/** Which of these ids are stored. */
+export async function knownEventIds(db: Db, ids: string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const rows: { id: string }[] = await db('webhook_events').whereIn('id', ids).select('id');
+  return new Set(rows.map((row) => row.id));
+}
+
+/**
+ * The events of a subject that are due, oldest first; those in `also` whether due or not, because Stripe
+ * has just sent them again.
+ */
+export async function waitingEventsOf(
+  db: Db,
+  subject: string,
+  options: { now: number; limit: number; also?: string[] },
+): Promise<EventRow[]> {
+  const rows: Row[] = await db('webhook_events')
+    .where({ subject, status: 'waiting' })
+    .where(
+      (q) => void q.where('next_attempt_at', '<=', options.now).orWhereIn('id', options.also ?? []),
+    )
+    .orderBy(['received_at', 'created_at', 'id'])
+    .limit(options.limit);
+  return rows.map(fromRow);
+}
+
+/** Marks events as dealt with; in the transaction that writes their effects. */
+export async function finishEvents(
+  db: Db,
+  ids: string[],
+  result: { status: 'done' | 'ignored'; at: number; flag?: EventFlag },
+): Promise<void> {
+  if (ids.length === 0) return;
+  await db('webhook_events')
+    .whereIn('id', ids)
+    .update({
+      status: result.status,
+      processed_at: result.at,
+      last_error: null,
+      ...(result.flag && { flags: withFlag(db, result.flag) }),
+    });
+}
+
+function withFlag(db: Db, flag: EventFlag): Knex.Raw {
+  return db.raw("CASE WHEN flags = '' THEN ? ELSE flags || ',' || ? END", [flag, flag]);
+}
+
+/** Moves an event to another subject, once its customer is known (thin events do not say it). */
+export async function moveEvent(
+  db: Db,
+  id: string,
+  to: { subject: string; subscriptionId: string },
+): Promise<void> {
+  await db('webhook_events')
+    .where({ id, status: 'waiting' })
+    .update({ subject: to.subject, subscription_id: to.subscriptionId });
+}
+
+/** Lets an event rest until `nextAttemptAt` or, with `dead`, until somebody replays it. */
+export async function postponeEvent(
+  db: Db,
+  id: string,
+  failure: { error: string; nextAttemptAt: number; attempts: number; dead: boolean },
+): Promise<void> {
+  await db('webhook_events')
+    .where({ id, status: 'waiting' })
+    .update({
+      status: failure.dead ? 'dead' : 'waiting',
+      attempts: failure.attempts,
+      next_attempt_at: failure.nextAttemptAt,
+      last_error: failure.error,
+    });
+}
+
+/** Makes events wait again whatever became of them; returns how many. */
+export async function requeueEvents(db: Db, ids: string[], now: number): Promise<number> {
+  if (ids.length === 0) return 0;
+  return db('webhook_events')
+    .whereIn('id', ids)
+    .whereNot({ status: 'waiting' })
+    .update({ status: 'waiting', attempts: 0, next_attempt_at: now, last_error: null });
+}
+
+export interface EventQuery {
+  status?: EventStatus;
+  type?: string;
+  subscriptionId?: string;
+  /** Only those that failed at least once and are not done. */
+  failed?: boolean;
+  since?: number;
+  limit: number;
+  /** The last row of the page before. */
+  after?: { receivedAt: number; id: string };
+}
+
+/** A page of the inbox, newest first, with payloads; the next page starts after its last row. */
+export async function listEvents(db: Db, query: EventQuery): Promise<EventRow[]> {
+  const select = db('webhook_events')
+    .orderBy([
+      { column: 'received_at', order: 'desc' },
+      { column: 'id', order: 'desc' },
+    ])
+    .limit(query.limit);
+  if (query.status) void select.where({ status: query.status });
+  if (query.type) void select.where({ type: query.type });
+  if (query.subscriptionId) void select.where({ subscription_id: query.subscriptionId });
+  if (query.since !== undefined) void select.where('received_at', '>=', query.since);
+  if (query.failed) {
+    void select
+      .whereIn('status', ['waiting', 'dead'])
+      .where((q) => void q.where('attempts', '>', 0).orWhereNotNull('last_error'));
+  }
+  if (query.after) {
+    void select.whereRaw('(received_at, id) < (?, ?)', [query.after.receivedAt, query.after.id]);
+  }
+  return ((await select) as Row[]).map(fromRow);
+}
+
+export interface InboxHealth {
+  waiting: number;
+  /** Waiting events that have failed at least once. */
+  failing: number;
+  dead: number;
+  /** When the event that waits longest and is due was received; null when none is. */
+  oldestDueAt: number | null;
+}
+
+/** How the inbox is doing; costs only what is waiting or dead. */
+export async function inboxHealth(db: Db, now: number): Promise<InboxHealth> {
+  const waiting = await db('webhook_events')
+    .where({ status: 'waiting' })
+    .first<{ waiting: number; failing: number | null; oldest: number | null }>(
+      db.raw('count(*) AS waiting'),
+      db.raw('sum(CASE WHEN last_error IS NULL THEN 0 ELSE 1 END) AS failing'),
+      db.raw('min(CASE WHEN next_attempt_at <= ? THEN received_at END) AS oldest', [now]),
+    );
+  const dead = await db('webhook_events').where({ status: 'dead' }).count({ count: '*' }).first();
+  return {
+    waiting: waiting?.waiting ?? 0,
+    failing: waiting?.failing ?? 0,
+    dead: Number(dead?.count ?? 0),
+    oldestDueAt: waiting?.oldest ?? null,
+  };
+}
+
+/** When the next waiting event that is not due yet becomes so; null when none waits. */
+export async function nextDueAt(db: Db): Promise<number | null> {
+  const row = await db('webhook_events')
+    .where({ status: 'waiting' })
+    .min({ at: 'next_attempt_at' })
+    .first();
+  return (row?.at as number | null | undefined) ?? null;
+}
