@@ -1,0 +1,104 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  createRemoteJWKSet,
+  errors,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyOptions,
+} from 'jose';
+import type { Config } from './config.ts';
+import { AppError } from './errors.ts';
+
+/** Who asks. `id` is the token's `sub`. */
+export interface User {
+  id: string;
+  email: string | null;
+  name: string | null;
+}
+
+/** Tells who sent a request; null when nobody that we know. An embedding app may bring its own. */
+export type Authenticate = (request: Request) => Promise<User | null> | User | null;
+
+const CLOCK_TOLERANCE_SECONDS = 5;
+const ASYMMETRIC = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'EdDSA',
+];
+
+/** Bearer JWTs: HS256 with the shared secret, or asymmetric with the key set; no other algorithm. */
+export function createAuthenticate(auth: Config['auth']): Authenticate {
+  const verify = verifierOf(auth);
+  return async (request) => {
+    const token = bearerToken(request);
+    if (token === null || verify === null) return null;
+    try {
+      return userOf(await verify(token));
+    } catch (error) {
+      if (isBadToken(error)) return null;
+      throw new AppError('authentication_unavailable', 'The signing keys cannot be read now.', {
+        headers: { 'retry-after': '5' },
+        cause: error,
+      });
+    }
+  };
+}
+
+/** True when the request carries the admin token; compared in constant time. */
+export function hasAdminToken(request: Request, adminToken: string | null): boolean {
+  const given = bearerToken(request);
+  if (given === null || adminToken === null) return false;
+  return timingSafeEqual(sha256(given), sha256(adminToken));
+}
+
+/** The token of `Authorization: Bearer …`, or null. */
+export function bearerToken(request: Request): string | null {
+  const header = request.headers.get('authorization');
+  return /^Bearer ([\w~+/.=-]+)$/i.exec(header ?? '')?.[1] ?? null;
+}
+
+function verifierOf(auth: Config['auth']): ((token: string) => Promise<JWTPayload>) | null {
+  const options: JWTVerifyOptions = {
+    audience: auth.audience ?? undefined,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    requiredClaims: ['sub'],
+  };
+  if (auth.jwtSecret !== null) {
+    const key = new TextEncoder().encode(auth.jwtSecret);
+    return async (token) =>
+      (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
+  }
+  if (auth.jwksUrl !== null) {
+    const keys = createRemoteJWKSet(new URL(auth.jwksUrl));
+    return async (token) =>
+      (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
+  }
+  return null;
+}
+
+function userOf(payload: JWTPayload): User | null {
+  const { sub, email, name } = payload;
+  if (typeof sub !== 'string' || sub === '' || sub.length > 255) return null;
+  return {
+    id: sub,
+    email: typeof email === 'string' && email !== '' ? email : null,
+    name: typeof name === 'string' && name !== '' ? name : null,
+  };
+}
+
+// A key set that cannot be fetched says nothing about the token; everything else of jose does.
+function isBadToken(error: unknown): boolean {
+  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return false;
+  if (error instanceof errors.JOSEError) return error.code !== 'ERR_JOSE_GENERIC';
+  return false;
+}
+
+function sha256(value: string): Buffer {
+  return createHash('sha256').update(value).digest();
+}

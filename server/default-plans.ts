@@ -1,0 +1,29 @@
+import type { PlanFile } from './catalogue.ts';
+
+/** What is sold when `PLANS_FILE` names nothing else; the price ids come from the environment. */
+export const DEFAULT_PLANS: PlanFile = {
+  plans: [
+    {
+      id: 'starter',
+      name: 'Starter',
+      description: 'For one person who is getting going.',
+      rank: 1,
+      features: ['projects', 'email_support'],
+      limits: { projects: 3, members: 1 },
+      prices: {
+        monthly: '$STRIPE_STARTER_MONTHLY_PRICE_ID',
+        yearly: '$STRIPE_STARTER_YEARLY_PRICE_ID',
+      },
+    },
+    {
+      id: 'pro',
+      name: 'Pro',
+      description: 'For a team that lives in it.',
+      rank: 2,
+      features: ['projects', 'email_support', 'priority_support', 'api_access', 'exports'],
+      limits: { projects: null, members: 25 },
+      prices: { monthly: '$STRIPE_PRO_MONTHLY_PRICE_ID', yearly: '$STRIPE_PRO_YEARLY_PRICE_ID' },
+    },
+  ],
+  products: [],
+};

@@ -1,0 +1,140 @@
+import { isGatewayError, type GatewayError } from '../adapters/stripe-gateway.ts';
+
+/** Every error code of the HTTP API and its status: the one table. */
+export const ERROR_STATUS = {
+  invalid_request: 400,
+  invalid_json: 400,
+  invalid_signature: 400,
+  unknown_plan: 400,
+  unknown_price: 400,
+  unknown_promotion_code: 400,
+  unauthenticated: 401,
+  card_declined: 402,
+  subscription_required: 402,
+  feature_required: 402,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  already_subscribed: 409,
+  not_allowed: 409,
+  no_billing_account: 409,
+  idempotency_conflict: 409,
+  idempotency_in_progress: 409,
+  quote_expired: 409,
+  stripe_conflict: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  rate_limited: 429,
+  internal_error: 500,
+  body_already_read: 500,
+  portal_not_configured: 500,
+  stripe_rejected: 502,
+  stripe_unavailable: 502,
+  authentication_unavailable: 503,
+  database_unavailable: 503,
+  overloaded: 503,
+} as const;
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+export interface ErrorDetails {
+  /** Further fields of `error`, e.g. `state` and `actions`. */
+  fields?: Record<string, unknown>;
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** The only error class of the application: handlers throw it, the route table answers it. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly fields: Record<string, unknown>;
+  readonly headers: Record<string, string>;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, { cause: details.cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.fields = details.fields ?? {};
+    this.headers = details.headers ?? {};
+  }
+
+  get status(): number {
+    return ERROR_STATUS[this.code];
+  }
+}
+
+/** Whatever was thrown, as an AppError; the words of an unknown error stay in the log. */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (isGatewayError(error)) return fromGateway(error);
+  if (isDatabaseAway(error)) {
+    return new AppError('database_unavailable', 'The database cannot be reached; try again soon.', {
+      headers: { 'retry-after': '5' },
+      cause: error,
+    });
+  }
+  return new AppError('internal_error', 'Something went wrong on our side.', { cause: error });
+}
+
+function fromGateway(error: GatewayError): AppError {
+  const cause = error;
+  switch (error.kind) {
+    case 'card_declined':
+      return new AppError('card_declined', error.message, {
+        fields: { declineCode: error.declineCode ?? error.code },
+        cause,
+      });
+    case 'rate_limited':
+      return new AppError('rate_limited', 'Stripe asks for a pause; try again soon.', {
+        headers: { 'retry-after': String(Math.ceil(error.retryAfter ?? 1)) },
+        cause,
+      });
+    case 'conflict':
+      return new AppError('stripe_conflict', 'Stripe is busy with the same request; try again.', {
+        cause,
+      });
+    case 'unavailable':
+      return new AppError('stripe_unavailable', 'Stripe cannot be reached; try again soon.', {
+        cause,
+      });
+    default:
+      return new AppError('stripe_rejected', 'Stripe refused the request.', {
+        fields: { stripeCode: error.code, ...(error.param ? { param: error.param } : {}) },
+        cause,
+      });
+  }
+}
+
+/** Codes of drivers (node, pg, sqlite3) and messages of knex that mean "no connection". */
+const AWAY_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EPIPE',
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+  '08000',
+  '08001',
+  '08003',
+  '08006',
+  'SQLITE_BUSY',
+  'SQLITE_CANTOPEN',
+  'SQLITE_FULL',
+  'SQLITE_IOERR',
+  'SQLITE_READONLY',
+  'SQLITE_MISUSE',
+]);
+
+function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return (
+    AWAY_CODES.has(code) ||
+    error.name === 'KnexTimeoutError' ||
+    /^(Connection terminated|Client has encountered a connection error|Unable to acquire a connection)/.test(
+      error.message,
+    )
+  );
+}
