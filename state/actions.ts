@@ -1,0 +1,68 @@
+/** What a person may ask for in a state: read from the machine. */
+import { allowedEvents } from './machine.ts';
+import type { Access, Action, LifecycleEventType, StoredSubscription } from './types.ts';
+
+/** The events that an action would cause; it is allowed where the machine allows one of them. */
+const EVENTS_OF: Record<Action, readonly [LifecycleEventType, ...LifecycleEventType[]]> = {
+  checkout: ['trial_started', 'reactivated'],
+  change: ['upgraded', 'downgrade_scheduled'],
+  quantity: ['upgraded', 'downgrade_scheduled'],
+  cancel: ['cancel_scheduled', 'canceled'],
+  resume: ['cancel_undone', 'downgrade_undone', 'resumed'],
+  pause: ['paused'],
+  reactivate: ['reactivated'],
+  update_payment_method: ['paid', 'payment_failed', 'payment_succeeded', 'resumed'],
+};
+
+const ACTIONS: readonly Action[] = [
+  'checkout',
+  'change',
+  'quantity',
+  'cancel',
+  'resume',
+  'pause',
+  'reactivate',
+  'update_payment_method',
+];
+
+/**
+ * The actions that make sense for a subscription (null: for somebody without one). With `accessNow`, an end
+ * that has passed although Stripe's word about it is missing is not offered to be undone.
+ */
+export function allowedActions(
+  subscription: StoredSubscription | null,
+  context: { accessNow?: Access } = {},
+): Action[] {
+  const state = subscription?.state ?? 'none';
+  const events = allowedEvents(state);
+  const collectionPaused = (subscription?.facts.pauseCollection ?? null) !== null;
+  return ACTIONS.filter((action) => {
+    if (action === 'update_payment_method' && state === 'none') return false;
+    if (collectionPaused && action === 'pause') return false;
+    if (collectionPaused && action === 'resume' && state !== 'canceled') return true;
+    if (action === 'resume' && state === 'cancel_pending' && context.accessNow?.level === 'none') {
+      return collectionPaused;
+    }
+    return EVENTS_OF[action].some((event) => events.includes(event));
+  });
+}
+
+/** The events by which an action may be seen in the history. */
+export function commandEvents(action: Action): readonly LifecycleEventType[] {
+  return EVENTS_OF[action];
+}
+
+/** The event that an action causes in a state; null when the state does not allow it. */
+export function commandEvent(
+  action: Action,
+  subscription: StoredSubscription | null,
+): LifecycleEventType | null {
+  const events = allowedEvents(subscription?.state ?? 'none');
+  return EVENTS_OF[action].find((event) => events.includes(event)) ?? null;
+}
+
+/** Whether a subscription may be canceled at that time: at once, or at the end of its period. */
+export function mayCancel(subscription: StoredSubscription, when: 'now' | 'period_end'): boolean {
+  const event: LifecycleEventType = when === 'now' ? 'canceled' : 'cancel_scheduled';
+  return allowedEvents(subscription.state).includes(event);
+}

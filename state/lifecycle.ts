@@ -1,0 +1,65 @@
+/** Which state of the lifecycle a Stripe subscription is in. */
+import type { Catalogue } from './catalogue.ts';
+import { isScheduledDowngrade } from './plan-change.ts';
+import type { LifecycleState, SubscriptionFacts, SubscriptionStatus } from './types.ts';
+
+/**
+ * The state that the facts stand for. A status that Stripe may add later keeps the `previous` state and is
+ * returned as `unknownStatus`; the access rule refuses it. A pause of collection leaves the state as it is.
+ */
+export function lifecycleOf(
+  facts: SubscriptionFacts,
+  context: { catalogue: Catalogue; previous: LifecycleState },
+): { state: LifecycleState; unknownStatus?: string } {
+  switch (facts.stripeStatus) {
+    case 'canceled':
+    case 'incomplete_expired':
+      return { state: 'canceled' };
+    case 'incomplete':
+    case 'unpaid':
+    case 'past_due':
+    case 'paused':
+      return { state: facts.stripeStatus };
+    case 'trialing':
+      return { state: endsByItself(facts) ? 'cancel_pending' : 'trialing' };
+    case 'active':
+      if (endsByItself(facts)) return { state: 'cancel_pending' };
+      return { state: isScheduledDowngrade(context.catalogue, facts) ? 'downgrading' : 'active' };
+    default:
+      return { state: context.previous, unknownStatus: facts.stripeStatus };
+  }
+}
+
+/** Whether an end is set. Flexible billing and the portal set `cancel_at` alone, so both are asked. */
+export function endsByItself(facts: SubscriptionFacts): boolean {
+  return facts.cancelAt !== null || facts.cancelAtPeriodEnd;
+}
+
+/** When it ends by itself; null when no end is set (or Stripe did not say when the period ends). */
+export function endOf(facts: SubscriptionFacts): number | null {
+  if (facts.cancelAt !== null) return facts.cancelAt;
+  return facts.cancelAtPeriodEnd ? facts.currentPeriodEnd : null;
+}
+
+const KNOWN_STATUSES: ReadonlySet<string> = new Set([
+  'incomplete',
+  'incomplete_expired',
+  'trialing',
+  'active',
+  'past_due',
+  'canceled',
+  'unpaid',
+  'paused',
+]);
+
+/** Whether Stripe's status is one that this program knows the meaning of. */
+export function isKnownStatus(stripeStatus: string): boolean {
+  return KNOWN_STATUSES.has(stripeStatus);
+}
+
+/** The status to store for a state. */
+export function statusOf(state: LifecycleState): SubscriptionStatus {
+  if (state === 'downgrading') return 'active';
+  // Only a first sight with a status nobody knows is stored in `none`; `incomplete` gives no access either.
+  return state === 'none' ? 'incomplete' : state;
+}

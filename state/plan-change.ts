@@ -1,0 +1,153 @@
+/** Bigger or smaller, now or with the next period: the rule for plan changes, and what a subscription earns. */
+import { findPlan, planOfPrice, type Catalogue, type PlanInterval } from './catalogue.ts';
+import type { BillingInterval, ItemFacts, LifecycleState, SubscriptionFacts } from './types.ts';
+
+export type ChangeKind = 'upgrade' | 'downgrade' | 'switch';
+export type ChangeTime = 'now' | 'period_end';
+
+/** Where a subscription stands, or would stand, among the plans. */
+export interface PlanPosition {
+  /** null when the catalogue does not know the price. */
+  rank: number | null;
+  interval: BillingInterval;
+  intervalCount: number;
+  /** Minor units for one seat and one interval; null for tiered prices. */
+  amount: number | null;
+  quantity: number;
+}
+
+export interface PlanChange {
+  kind: ChangeKind;
+  effective: ChangeTime;
+  /** False in a trial: nothing was paid, so nothing is credited or charged. */
+  prorate: boolean;
+}
+
+/**
+ * What a change from `current` to `target` is, and when it takes effect: a bigger plan at once, a smaller one
+ * with the next period. Rank decides, then the length of the interval, then the amount times the quantity.
+ * `when` overrides the time; in a trial a change is always at once and without proration.
+ */
+export function planChange(input: {
+  current: PlanPosition & { state: LifecycleState };
+  target: PlanPosition;
+  when?: ChangeTime | undefined;
+}): PlanChange {
+  const kind = compareChange(input.current, input.target);
+  if (input.current.state === 'trialing') return { kind, effective: 'now', prorate: false };
+  const effective = input.when ?? (kind === 'downgrade' ? 'period_end' : 'now');
+  return { kind, effective, prorate: effective === 'now' };
+}
+
+/** Whether `target` is a bigger or a smaller plan than `current`; `switch` when they weigh the same. */
+export function compareChange(current: PlanPosition, target: PlanPosition): ChangeKind {
+  if (current.rank !== null && target.rank !== null) {
+    if (target.rank !== current.rank) return kindOf(target.rank - current.rank);
+    const length = intervalDays(target) - intervalDays(current);
+    if (length !== 0) return kindOf(length);
+  }
+  if (current.amount === null || target.amount === null) {
+    return kindOf(target.quantity - current.quantity);
+  }
+  // Compared over a common length, as whole numbers: amount × quantity ÷ days, cross-multiplied.
+  const before = BigInt(current.amount * current.quantity) * BigInt(intervalDays(target));
+  const after = BigInt(target.amount * target.quantity) * BigInt(intervalDays(current));
+  return kindOf(after === before ? 0 : after > before ? 1 : -1);
+}
+
+/** The position of a subscription's plan item. */
+export function positionOfFacts(
+  catalogue: Catalogue,
+  facts: SubscriptionFacts,
+): PlanPosition | null {
+  const item = planItem(catalogue, facts);
+  if (!item) return null;
+  return {
+    rank: planOfPrice(catalogue, item.priceId)?.plan.rank ?? null,
+    interval: item.interval,
+    intervalCount: item.intervalCount,
+    amount: item.unitAmount,
+    quantity: item.quantity ?? 1,
+  };
+}
+
+/** The position that a plan of the catalogue would have; null when it is not sold for that interval. */
+export function positionOfPlan(
+  catalogue: Catalogue,
+  wanted: { plan: string; interval: PlanInterval; quantity?: number },
+): PlanPosition | null {
+  const plan = findPlan(catalogue, wanted.plan);
+  const price = plan?.prices[wanted.interval];
+  if (!plan || !price) return null;
+  return {
+    rank: plan.rank,
+    interval: wanted.interval === 'yearly' ? 'year' : 'month',
+    intervalCount: 1,
+    amount: price.amount,
+    quantity: wanted.quantity ?? 1,
+  };
+}
+
+/** The item that carries the plan: the one whose price the catalogue knows, else the first licensed one. */
+export function planItem(catalogue: Catalogue, facts: SubscriptionFacts): ItemFacts | null {
+  return (
+    facts.items.find((item) => planOfPrice(catalogue, item.priceId) !== null) ??
+    facts.items.find((item) => !item.metered) ??
+    facts.items[0] ??
+    null
+  );
+}
+
+/** Whether the change that a schedule has in store makes the plan smaller. Unknown prices do not count. */
+export function isScheduledDowngrade(catalogue: Catalogue, facts: SubscriptionFacts): boolean {
+  const { nextPhase } = facts;
+  const current = positionOfFacts(catalogue, facts);
+  if (!nextPhase || !current) return false;
+  const quantity = nextPhase.quantity ?? current.quantity;
+  if (facts.items.some((item) => item.priceId === nextPhase.priceId)) {
+    return quantity < current.quantity;
+  }
+  const found = planOfPrice(catalogue, nextPhase.priceId);
+  if (!found) return false;
+  const wanted = { plan: found.plan.id, interval: found.interval, quantity };
+  const target = positionOfPlan(catalogue, wanted);
+  return target !== null && compareChange(current, target) === 'downgrade';
+}
+
+const EARNING: ReadonlySet<string> = new Set(['active', 'past_due']);
+
+/**
+ * Monthly recurring revenue in minor units of `facts.currency`; metered and tiered items count as 0, and so
+ * does a subscription that does not earn (trial, pause, unpaid, ended). Each item is rounded half up.
+ */
+export function mrrOf(facts: SubscriptionFacts): number {
+  if (!EARNING.has(facts.stripeStatus) || facts.pauseCollection !== null) return 0;
+  return facts.items.reduce((sum, item) => sum + monthlyAmount(item), 0);
+}
+
+function monthlyAmount(item: ItemFacts): number {
+  if (item.metered || item.unitAmount === null) return 0;
+  const [times, per] = PER_MONTH[item.interval];
+  const numerator = BigInt(item.unitAmount) * BigInt(item.quantity ?? 1) * times;
+  const denominator = per * BigInt(Math.max(1, item.intervalCount));
+  return Number((2n * numerator + denominator) / (2n * denominator));
+}
+
+/** How often an interval fits into a month, as a fraction: 52 weeks or 365 days in 12 months. */
+const PER_MONTH: Record<BillingInterval, readonly [bigint, bigint]> = {
+  day: [365n, 12n],
+  week: [52n, 12n],
+  month: [1n, 1n],
+  year: [1n, 12n],
+};
+
+const DAYS: Record<BillingInterval, number> = { day: 1, week: 7, month: 30, year: 365 };
+
+function intervalDays(position: PlanPosition): number {
+  return DAYS[position.interval] * position.intervalCount;
+}
+
+function kindOf(difference: number): ChangeKind {
+  if (difference === 0) return 'switch';
+  return difference > 0 ? 'upgrade' : 'downgrade';
+}
