@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import knexModule, { type Knex } from 'knex';
-import { types } from 'pg';
+import { TypeOverrides, types } from 'pg';
+import { prepareConnection } from './sqlite-connection.ts';
 
 /** The two databases Tenure runs on. */
 export type Dialect = 'sqlite' | 'postgres';
@@ -23,19 +24,6 @@ export interface DatabaseOptions {
   /** How long a query waits for a connection, in ms. Default 10 s. */
   acquireTimeout?: number;
 }
-
-/** The SQLite driver's connection, as far as it is used here. */
-interface SqliteConnection {
-  all(sql: string, ...rest: unknown[]): unknown;
-  exec(sql: string, done: (error: Error | null) => void): void;
-}
-
-const SQLITE_PRAGMAS = [
-  'PRAGMA busy_timeout = 10000',
-  'PRAGMA journal_mode = WAL',
-  'PRAGMA synchronous = FULL',
-  'PRAGMA foreign_keys = ON',
-].join(';');
 
 /**
  * Opens `postgres://…`, `sqlite:path` or `sqlite::memory:`. Does not migrate.
@@ -66,21 +54,9 @@ function openSqlite(url: string, options: DatabaseOptions): Knex {
       min: 1,
       max: 1,
       idleTimeoutMillis: 2_147_483_647,
-      afterCreate(connection: SqliteConnection, done: (error: Error | null) => void) {
-        beginImmediately(connection);
-        connection.exec(SQLITE_PRAGMAS, done);
-      },
+      afterCreate: prepareConnection,
     },
   });
-}
-
-/**
- * A deferred transaction that reads first and writes later fails at once (SQLITE_BUSY_SNAPSHOT) when
- * another process wrote in between; the busy timeout does not help. So all take the write lock first.
- */
-function beginImmediately(connection: SqliteConnection): void {
-  const all = connection.all.bind(connection);
-  connection.all = (sql, ...rest) => all(sql === 'BEGIN;' ? 'BEGIN IMMEDIATE;' : sql, ...rest);
 }
 
 function openPostgres(url: string, options: DatabaseOptions): Knex {
@@ -88,7 +64,7 @@ function openPostgres(url: string, options: DatabaseOptions): Knex {
     client: 'pg',
     connection: {
       connectionString: url,
-      types: numberTypes,
+      types: numberTypes(),
       application_name: 'tenure',
       connectionTimeoutMillis: 10_000,
       // A process that hangs in the middle of a transaction must not hold its locks for ever.
@@ -100,12 +76,12 @@ function openPostgres(url: string, options: DatabaseOptions): Knex {
 }
 
 /** Milliseconds and counts are far below 2^53: read bigint and numeric as numbers, on our connections only. */
-const numberTypes: Knex.PgCustomTypesConfig = {
-  getTypeParser: (oid: number, format: string) =>
-    oid === types.builtins.INT8 || oid === types.builtins.NUMERIC
-      ? Number
-      : types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
-};
+function numberTypes(): Knex.PgConnectionConfig['types'] {
+  const parsers = new TypeOverrides();
+  parsers.setTypeParser(types.builtins.INT8, Number);
+  parsers.setTypeParser(types.builtins.NUMERIC, Number);
+  return { getTypeParser: (oid, format) => parsers.getTypeParser(oid, format as 'text') };
+}
 
 /** True when this handle belongs to PostgreSQL. */
 export function isPostgres(db: Db): boolean {

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { inject } from 'vitest';
+import { openDatabase, type Database, type Dialect } from '../../db/database.ts';
+import { migrate } from '../../db/migrate.ts';
+
+export const DIALECTS: readonly Dialect[] = ['sqlite', 'postgres'];
+
+/** A database that belongs to one test file. */
+export interface TestDatabase extends Database {
+  /** Opens it once more, as another process would. */
+  again(): Database;
+  /** Empties every table, far faster than a new database. */
+  clear(): Promise<void>;
+  /** Closes every connection and removes it. */
+  drop(): Promise<void>;
+}
+
+/** A new database of the dialect, migrated unless `empty`. `drop()` it at the end. */
+export async function createTestDatabase(
+  dialect: Dialect,
+  options: { empty?: boolean; poolSize?: number } = {},
+): Promise<TestDatabase> {
+  const place = dialect === 'sqlite' ? sqlitePlace() : await postgresPlace(inject('postgresUrl'));
+  const opened: Database[] = [];
+  const open = () => {
+    const database = openDatabase(place.url, { poolSize: options.poolSize ?? 5 });
+    opened.push(database);
+    return database;
+  };
+  const database = open();
+  if (!options.empty) await migrate(database);
+  return {
+    ...database,
+    again: open,
+    clear: () => clearTables(database),
+    async drop() {
+      await Promise.all(opened.map((each) => each.close()));
+      await place.remove();
+    },
+  };
+}
+
+interface Place {
+  url: string;
+  remove(): Promise<void>;
+}
+
+function sqlitePlace(): Place {
+  const directory = mkdtempSync(join(tmpdir(), 'tenure-sqlite-'));
+  return {
+    url: `sqlite:${join(directory, 'test.sqlite')}`,
+    remove: () => Promise.resolve(rmSync(directory, { recursive: true, force: true })),
+  };
+}
+
+async function postgresPlace(serverUrl: string): Promise<Place> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await runOnServer(serverUrl, `CREATE DATABASE ${name}`);
+  return {
+    url: `${serverUrl}/${name}`,
+    remove: () => runOnServer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
+async function runOnServer(serverUrl: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: `${serverUrl}/postgres` });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+async function clearTables(database: Database): Promise<void> {
+  const tables = await tableNames(database);
+  if (database.dialect === 'postgres') {
+    await database.knex.raw(`TRUNCATE ${tables.join(', ')}`);
+    return;
+  }
+  await database.knex.transaction(async (trx) => {
+    for (const table of tables) await trx(table).delete();
+  });
+}
+
+async function tableNames(database: Database): Promise<string[]> {
+  const rows: { name: string }[] =
+    database.dialect === 'postgres'
+      ? await database
+          .knex('information_schema.tables')
+          .where({ table_schema: 'public' })
+          .select({ name: 'table_name' })
+      : await database.knex('sqlite_master').where({ type: 'table' }).select('name');
+  return rows
+    .map((row) => row.name)
+    .filter((name) => name !== 'tenure_migrations' && !name.startsWith('sqlite_'));
+}
