@@ -1,0 +1,65 @@
+import type { AddressInfo } from 'node:net';
+import { DataFile } from './kernel/persistence.ts';
+import { Emulator } from './kernel/emulator.ts';
+import { Registry } from './kernel/registry.ts';
+import { createHttpServer } from './kernel/server.ts';
+import { onNewAccount, registerAll } from './resources/index.ts';
+import { services } from './services.ts';
+
+export interface EmulatorOptions {
+  /** 0 (default) takes a free port. */
+  port?: number;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Keep everything in this JSON file, and start from it. Default: memory only. */
+  dataFile?: string;
+  /** Milliseconds before each retry of a failed webhook delivery. */
+  webhookRetrySchedule?: readonly number[];
+}
+export interface RunningEmulator {
+  /** `http://127.0.0.1:PORT`, without a slash at the end. */
+  url: string;
+  port: number;
+  close: () => Promise<void>;
+}
+
+const DEFAULT_RETRIES = [1_000, 5_000, 30_000, 300_000, 3_600_000];
+
+/** Starts a local Stripe. Any key `sk_test_…` of 12 or more characters is an account of its own. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<RunningEmulator> {
+  const registry = new Registry();
+  const emulator = new Emulator({
+    registry,
+    services,
+    retrySchedule: options.webhookRetrySchedule ?? DEFAULT_RETRIES,
+    onNewAccount,
+  });
+  registerAll(registry, emulator);
+  const server = createHttpServer(emulator);
+  const host = options.host ?? '127.0.0.1';
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, host, resolve);
+  });
+  const port = portOf(server.address());
+  emulator.shared.baseUrl = `http://${host}:${port}`;
+  const file = options.dataFile === undefined ? null : new DataFile(emulator, options.dataFile);
+  return {
+    url: emulator.shared.baseUrl,
+    port,
+    async close() {
+      emulator.close();
+      file?.close();
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+function portOf(address: string | AddressInfo | null): number {
+  if (address === null || typeof address === 'string')
+    throw new Error('the emulator did not get a port');
+  return address.port;
+}

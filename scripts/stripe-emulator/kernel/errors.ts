@@ -1,0 +1,83 @@
+import type Stripe from 'stripe';
+
+/** Stripe's error body, as it appears under `error` on the wire. */
+export interface ErrorBody {
+  type: 'api_error' | 'card_error' | 'idempotency_error' | 'invalid_request_error';
+  message: string;
+  code?: string;
+  param?: string;
+  decline_code?: string;
+  advice_code?: string;
+  network_decline_code?: string;
+  charge?: string;
+  doc_url?: string;
+  payment_intent?: Stripe.PaymentIntent;
+  payment_method?: Stripe.PaymentMethod;
+  setup_intent?: Stripe.SetupIntent;
+  request_log_url?: string;
+}
+
+/** An answer that is an error: handlers throw it, the server renders it with its status. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly body: ErrorBody;
+
+  constructor(status: number, body: ErrorBody) {
+    super(body.message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.body = body.code === undefined ? body : { ...body, doc_url: docUrl(body.code) };
+  }
+}
+
+/** Thrown while parameters are read, before the endpoint starts: never stored under an idempotency key. */
+export class ValidationError extends ApiError {}
+
+function docUrl(code: string): string {
+  return `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}`;
+}
+
+/** 400 `invalid_request_error`. */
+export function invalidRequest(
+  message: string,
+  detail: { param?: string; code?: string; status?: number } = {},
+): ApiError {
+  const { status = 400, ...rest } = detail;
+  return new ApiError(status, { type: 'invalid_request_error', message, ...rest });
+}
+
+/** 402 `card_error`; `code` is for instance `card_declined`. */
+export function cardError(message: string, detail: Omit<ErrorBody, 'type' | 'message'>): ApiError {
+  return new ApiError(402, { type: 'card_error', message, ...detail });
+}
+
+const NOUNS: Record<string, string> = {
+  payment_method: 'PaymentMethod',
+  setup_intent: 'setupintent',
+  promotion_code: 'promotion code',
+  subscription_item: 'subscription_item',
+  subscription_schedule: 'subscription_schedule',
+  invoice_payment: 'invoice payment',
+  'checkout.session': 'checkout.session',
+  'test_helpers.test_clock': 'test clock',
+  'billing.meter': 'meter',
+};
+
+/** `resource_missing`: 404 when the path named it (`param` = `id`), 400 when a parameter did. */
+export function resourceMissing(object: string, id: string, param = 'id'): ApiError {
+  const noun = NOUNS[object] ?? object;
+  return invalidRequest(`No such ${noun}: '${id}'`, {
+    code: 'resource_missing',
+    param,
+    status: param === 'id' ? 404 : 400,
+  });
+}
+
+/** 401 with Stripe's wording; the key is masked as Stripe masks it. */
+export function invalidApiKey(key: string | null): ApiError {
+  const message =
+    key === null
+      ? "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/."
+      : `Invalid API Key provided: ${key.slice(0, 8)}${'*'.repeat(Math.max(0, key.length - 12))}${key.slice(8).slice(-4)}`;
+  return new ApiError(401, { type: 'invalid_request_error', message });
+}

@@ -1,0 +1,333 @@
+import http from 'node:http';
+import type { Account, IdempotentAnswer } from './account.ts';
+import { Context, type RequestInfo } from './context.ts';
+import type { Emulator, RequestFault } from './emulator.ts';
+import { ApiError, invalidApiKey, invalidRequest, ValidationError } from './errors.ts';
+import { expanded } from './expand.ts';
+import { isWireObject, parseForm, type Wire, type WireObject } from './form.ts';
+import { claimKey } from './idempotency.ts';
+import { newId } from './ids.ts';
+import { RawAnswer, type Route } from './registry.ts';
+import { keepRequest } from './request-log.ts';
+
+const MAX_BODY = 8 * 1024 * 1024;
+
+/** One HTTP call on its way through. */
+interface Call {
+  request: http.IncomingMessage;
+  response: http.ServerResponse;
+  url: URL;
+  method: string;
+  body: Buffer;
+  started: number;
+  requestId: string;
+}
+interface JsonAnswer {
+  status: number;
+  body: string;
+  headers: Record<string, string>;
+}
+
+/** The HTTP server of an emulator: keys, versions, idempotency and errors; routes do the rest. */
+export function createHttpServer(emulator: Emulator): http.Server {
+  const server = http.createServer((request, response) => {
+    void serve(emulator, request, response).catch((error: unknown) => {
+      emulator.hooks.onBug(error);
+      response.destroy();
+    });
+  });
+  server.keepAliveTimeout = 60_000;
+  return server;
+}
+
+async function serve(
+  emulator: Emulator,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  const host = request.headers.host ?? 'localhost';
+  const url = new URL(request.url ?? '/', `http://${host}`);
+  const call: Call = {
+    request,
+    response,
+    url,
+    method: request.method ?? 'GET',
+    body: await bodyOf(request),
+    started: Date.now(),
+    requestId: newId('req'),
+  };
+  const found = emulator.registry.match(call.method === 'HEAD' ? 'GET' : call.method, url.pathname);
+  if (found?.route.kind === 'raw') {
+    await serveRaw(emulator, call, { handle: found.route.handle, path: found.path });
+    return;
+  }
+  await serveApi(emulator, call, found === null ? null : { route: found.route, path: found.path });
+}
+
+async function bodyOf(request: http.IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+    size += bytes.length;
+    if (size <= MAX_BODY) chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function serveRaw(
+  emulator: Emulator,
+  call: Call,
+  found: { handle: Extract<Route, { kind: 'raw' }>['handle']; path: Record<string, string> },
+): Promise<void> {
+  const { method, url, body, request, response } = call;
+  try {
+    const answer = await found.handle({
+      method,
+      url,
+      body,
+      headers: request.headers,
+      path: found.path,
+    });
+    response.writeHead(answer.status, answer.headers).end(answer.body);
+  } catch (error) {
+    const { status, body: text } = errorAnswer(emulator, call, error);
+    response.writeHead(status, { 'Content-Type': 'application/json' }).end(text);
+  }
+}
+
+async function serveApi(
+  emulator: Emulator,
+  call: Call,
+  found: { route: Route; path: Record<string, string> } | null,
+): Promise<void> {
+  let account: Account | null = null;
+  let fault: RequestFault | undefined;
+  let answer: JsonAnswer;
+  try {
+    if (found === null || found.route.kind !== 'api') throw unrecognized(call);
+    account = emulator.accountOf(keyOf(call.request));
+    fault = emulator.hooks.fault?.(account, {
+      method: call.method,
+      path: call.url.pathname,
+      requestId: call.requestId,
+    });
+    if (fault?.delayMs !== undefined)
+      await new Promise((resolve) => setTimeout(resolve, fault?.delayMs));
+    if (fault?.cut === 'before') {
+      call.request.socket.destroy();
+      return;
+    }
+    answer =
+      fault?.answer ??
+      (await answerOnce(emulator, call, { account, route: found.route, path: found.path }));
+  } catch (error) {
+    answer = errorAnswer(emulator, call, error);
+  }
+  if (fault?.rewrite !== undefined) answer.body = fault.rewrite(answer.body);
+  if (account !== null) logCall(emulator, call, { account, answer });
+  if (fault?.cut === 'after') call.request.socket.destroy();
+  else send(call, account, answer);
+}
+
+interface Found {
+  account: Account;
+  route: Extract<Route, { kind: 'api' }>;
+  path: Record<string, string>;
+}
+
+/** Runs a call, or replays the answer stored under its idempotency key. */
+async function answerOnce(emulator: Emulator, call: Call, found: Found): Promise<JsonAnswer> {
+  const key = header(call.request, 'idempotency-key');
+  if (key === null || key === '' || call.method !== 'POST') return run(emulator, call, found);
+  const claim = claimKey(found.account, {
+    key,
+    path: call.url.pathname,
+    body: call.body,
+    requestId: call.requestId,
+  });
+  if ('replay' in claim) {
+    const headers = {
+      'Idempotent-Replayed': 'true',
+      'Idempotency-Key': key,
+      'Original-Request': claim.replay.requestId,
+    };
+    return { status: claim.replay.status, body: claim.replay.body, headers };
+  }
+  return runKeyed(emulator, call, { ...found, key, open: claim.open });
+}
+
+async function runKeyed(
+  emulator: Emulator,
+  call: Call,
+  found: Found & { key: string; open: IdempotentAnswer },
+): Promise<JsonAnswer> {
+  const headers = { 'Idempotency-Key': found.key, 'Original-Request': call.requestId };
+  let answer: JsonAnswer;
+  try {
+    answer = await run(emulator, call, found);
+  } catch (error) {
+    if (error instanceof ValidationError) {
+      found.account.idempotency.delete(found.key);
+      throw error;
+    }
+    answer = errorAnswer(emulator, call, error);
+  }
+  Object.assign(found.open, { running: false, status: answer.status, body: answer.body });
+  return { ...answer, headers: { ...answer.headers, ...headers } };
+}
+
+async function run(emulator: Emulator, call: Call, found: Found): Promise<JsonAnswer> {
+  const work = found.route.prepare(inputOf(call), found.path);
+  const ctx = new Context(found.account, emulator.shared, requestInfo(call, found.account));
+  const result = await work(ctx);
+  if (result instanceof RawAnswer)
+    return {
+      status: result.status,
+      body: Buffer.from(result.body).toString('utf8'),
+      headers: result.headers,
+    };
+  const paths = expandPaths(call);
+  const body = JSON.stringify(
+    paths.length === 0 ? result : expanded(ctx, emulator.registry, { answer: result, paths }),
+  );
+  return { status: 200, body, headers: {} };
+}
+
+function requestInfo(call: Call, account: Account): RequestInfo {
+  const version = header(call.request, 'stripe-version');
+  if (version !== null && !/^\d{4}-\d{2}-\d{2}(\.\w+)?(; .*)?$/.test(version)) {
+    throw new ValidationError(400, {
+      type: 'invalid_request_error',
+      message: `Invalid Stripe API version: ${version}`,
+    });
+  }
+  return {
+    id: call.requestId,
+    method: call.method,
+    path: call.url.pathname,
+    idempotencyKey: header(call.request, 'idempotency-key'),
+    apiVersion: version ?? account.settings.apiVersion,
+    versioned: version !== null,
+    baseUrl: call.url.origin,
+  };
+}
+
+/** Query of GET and DELETE, body of POST; JSON where the caller says so (v2). */
+function inputOf(call: Call): WireObject {
+  const query = parseForm(call.url.search.slice(1));
+  if (call.body.length === 0) return query;
+  const text = call.body.toString('utf8');
+  if (!(header(call.request, 'content-type') ?? '').includes('json'))
+    return { ...query, ...parseForm(text) };
+  try {
+    const parsed: Wire = JSON.parse(text);
+    if (isWireObject(parsed)) return { ...query, ...parsed };
+  } catch {
+    // falls through to the error below
+  }
+  throw new ValidationError(400, {
+    type: 'invalid_request_error',
+    message: 'Invalid request body: not a JSON object.',
+  });
+}
+
+function expandPaths(call: Call): string[] {
+  if (!call.url.search.includes('expand') && !call.body.includes('expand')) return [];
+  const { expand } = inputOf(call);
+  if (expand === undefined || expand === '') return [];
+  return Object.values(
+    typeof expand === 'object' && expand !== null ? expand : { only: expand },
+  ).map(String);
+}
+
+function keyOf(request: http.IncomingMessage): string | null {
+  const authorization = request.headers.authorization ?? '';
+  if (authorization.startsWith('Bearer ')) return authorization.slice(7).trim();
+  if (!authorization.startsWith('Basic ')) return null;
+  return Buffer.from(authorization.slice(6), 'base64').toString('utf8').split(':')[0] ?? null;
+}
+
+function header(request: http.IncomingMessage, name: string): string | null {
+  const value = request.headers[name];
+  return Array.isArray(value) ? (value[0] ?? null) : (value ?? null);
+}
+
+function unrecognized(call: Call): ApiError {
+  if (keyOf(call.request) === null) return invalidApiKey(null);
+  const message = `Unrecognized request URL (${call.method}: ${call.url.pathname}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.`;
+  return invalidRequest(message, { status: 404 });
+}
+
+function errorAnswer(emulator: Emulator, call: Call, error: unknown): JsonAnswer {
+  if (!(error instanceof ApiError)) {
+    emulator.hooks.onBug(error);
+    const message = `The emulator failed: ${error instanceof Error ? error.message : String(error)}`;
+    return {
+      status: 500,
+      headers: {},
+      body: JSON.stringify({ error: { type: 'api_error', message } }),
+    };
+  }
+  const request_log_url = `${call.url.origin}/test/logs/${call.requestId}?t=${Math.floor(call.started / 1000)}`;
+  return {
+    status: error.status,
+    headers: {},
+    body: JSON.stringify({ error: { ...error.body, request_log_url } }),
+  };
+}
+
+function send(call: Call, account: Account | null, answer: JsonAnswer): void {
+  const version = header(call.request, 'stripe-version') ?? account?.settings.apiVersion;
+  call.response.writeHead(answer.status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(answer.body),
+    'Request-Id': call.requestId,
+    ...(version === undefined ? {} : { 'Stripe-Version': version }),
+    ...answer.headers,
+  });
+  call.response.end(call.method === 'HEAD' ? undefined : answer.body);
+}
+
+function logCall(
+  emulator: Emulator,
+  call: Call,
+  done: { account: Account; answer: JsonAnswer },
+): void {
+  const { account, answer } = done;
+  const entry = {
+    id: call.requestId,
+    created: Math.floor(call.started / 1000),
+    method: call.method,
+    path: call.url.pathname,
+    query: call.url.search,
+    status: answer.status,
+    ms: Date.now() - call.started,
+    apiVersion: header(call.request, 'stripe-version') ?? account.settings.apiVersion,
+    idempotencyKey: header(call.request, 'idempotency-key'),
+    userAgent: call.request.headers['user-agent'] ?? '',
+    ip: call.request.socket.remoteAddress ?? '',
+    requestBody: call.body.subarray(0, 20_000).toString('utf8'),
+    responseBody: answer.body.slice(0, 20_000),
+    error: errorIn(answer),
+  };
+  keepRequest(account.requests, entry);
+  for (const listener of emulator.hooks.onRequestLogged) listener(account, entry);
+}
+
+function errorIn(
+  answer: JsonAnswer,
+): { type: string; message: string; code?: string; param?: string; decline_code?: string } | null {
+  if (answer.status < 400) return null;
+  const parsed: Wire = JSON.parse(answer.body);
+  const error = isWireObject(parsed) ? parsed['error'] : undefined;
+  if (!isWireObject(error)) return null;
+  const textOf = (key: string) => (typeof error[key] === 'string' ? error[key] : undefined);
+  return {
+    type: textOf('type') ?? 'api_error',
+    message: textOf('message') ?? '',
+    code: textOf('code'),
+    param: textOf('param'),
+    decline_code: textOf('decline_code'),
+  };
+}

@@ -1,0 +1,20 @@
+import type { Context } from '../kernel/context.ts';
+import type { Emulator } from '../kernel/emulator.ts';
+import type { Registry } from '../kernel/registry.ts';
+import { registerEvents } from './events.ts';
+import { registerPrices } from './prices.ts';
+import { registerProducts } from './products.ts';
+import { registerTestClocks } from './test-clocks.ts';
+import { registerWebhookEndpoints } from './webhook-endpoints.ts';
+
+/** Adds every resource to the registry. Resources that need pages or other accounts get the emulator too. */
+export function registerAll(registry: Registry, emulator: Emulator): void {
+  registerEvents(registry);
+  registerPrices(registry);
+  registerProducts(registry);
+  registerTestClocks(registry, emulator);
+  registerWebhookEndpoints(registry);
+}
+
+/** What a new account starts with. */
+export function onNewAccount(_ctx: Context): void {}
