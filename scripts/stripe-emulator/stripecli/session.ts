@@ -34,6 +34,8 @@ const QUEUE_LIMIT = 5000;
 export class CliSession {
   private readonly queue: CliDelivery[] = [];
   private readonly silent = new Set<string>();
+  /** Frames given up on, by key, with their event type. */
+  private readonly given = new Map<string, string>();
   private socket: CliSocket | null = null;
   private flight: Flight | null = null;
   private variant: Variant | null = null;
@@ -81,7 +83,11 @@ export class CliSession {
   receive(text: string): void {
     const frame = readFrame(text);
     const flight = this.flight;
-    if (frame === null || flight === null || !flight.variants.has(frame.key)) return;
+    if (frame === null) return;
+    if (flight === null || !flight.variants.has(frame.key)) {
+      this.late(frame.key, frame.type);
+      return;
+    }
     if (frame.type === 'event_ack') {
       flight.unacknowledged.delete(frame.key);
       if (flight.unacknowledged.size === 0) this.acknowledged(flight);
@@ -93,6 +99,14 @@ export class CliSession {
     this.land(flight, frame);
   }
 
+  /** An answer after the patience ended: the type is not filtered after all, only slow. */
+  private late(key: string, frame: string): void {
+    const type = this.given.get(key);
+    if (type === undefined || frame !== 'webhook_response') return;
+    this.given.delete(key);
+    this.silent.delete(type);
+  }
+
   private acknowledged(flight: Flight): void {
     const { delivery } = flight;
     if (!delivery.forwarded || this.silent.has(delivery.type)) {
@@ -102,6 +116,8 @@ export class CliSession {
     clearTimeout(flight.timer);
     flight.timer = this.after(this.patience.afterAck, () => {
       this.silent.add(delivery.type);
+      for (const key of flight.variants.keys()) this.given.set(key, delivery.type);
+      if (this.given.size > QUEUE_LIMIT) this.given.clear();
       this.land(flight, null);
     });
   }

@@ -1,0 +1,43 @@
+import type { Server } from 'node:http';
+import type { Emulator } from './kernel/emulator.ts';
+import type { Registry } from './kernel/registry.ts';
+import { registerCoupons } from './resources/coupons.ts';
+import { registerDiscounts } from './resources/discounts.ts';
+import { registerEventDestinations } from './resources/event-destinations.ts';
+import { registerMeterEvents } from './resources/meter-events.ts';
+import { registerMeters } from './resources/meters.ts';
+import { registerPromotionCodes } from './resources/promotion-codes.ts';
+import { CliHub } from './stripecli/hub.ts';
+import { registerCliSessions } from './stripecli/routes.ts';
+import { attachCliWebsockets } from './stripecli/websocket.ts';
+import { registerMeterRoutes } from './v2/meter-routes.ts';
+import { forwardSnapshot } from './v2/outbox.ts';
+
+/** What runs beside the API: the CLI's sessions. */
+export interface Extras {
+  /** Serves the CLI's websockets on a server too. */
+  attach: (server: Server) => void;
+  close: () => void;
+}
+
+/** Adds discounts, usage, thin events, the CLI and the switches of the emulator. */
+export function addExtras(registry: Registry, emulator: Emulator): Extras {
+  registerCoupons(registry);
+  registerPromotionCodes(registry);
+  registerDiscounts(registry);
+  registerMeters(registry);
+  registerMeterEvents(registry);
+  registerMeterRoutes(registry, emulator);
+  registerEventDestinations(registry);
+  const hub = new CliHub(emulator);
+  registerCliSessions(registry, hub);
+  emulator.hooks.onEvent.push(forwardSnapshot);
+  const closers: (() => void)[] = [];
+  return {
+    attach: (server) => closers.push(attachCliWebsockets(server, hub)),
+    close() {
+      for (const close of closers) close();
+      hub.close();
+    },
+  };
+}
