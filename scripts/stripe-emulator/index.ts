@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { addExtras } from './extras.ts';
 import { DataFile } from './kernel/persistence.ts';
 import { Emulator } from './kernel/emulator.ts';
 import { Registry } from './kernel/registry.ts';
@@ -35,7 +36,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
     onNewAccount,
   });
   registerAll(registry, emulator);
+  const extras = addExtras(registry, emulator);
   const server = createHttpServer(emulator);
+  extras.attach(server);
   const host = options.host ?? '127.0.0.1';
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -48,6 +51,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
     url: emulator.shared.baseUrl,
     port,
     async close() {
+      extras.close();
       emulator.close();
       file?.close();
       await new Promise<void>((resolve) => {
