@@ -2,6 +2,7 @@ import type { Context } from '../kernel/context.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { registerEvents } from './events.ts';
+import { registerPayments } from './payments.ts';
 import { registerPrices } from './prices.ts';
 import { registerProducts } from './products.ts';
 import { registerTestClocks } from './test-clocks.ts';
@@ -10,6 +11,7 @@ import { registerWebhookEndpoints } from './webhook-endpoints.ts';
 /** Adds every resource to the registry. Resources that need pages or other accounts get the emulator too. */
 export function registerAll(registry: Registry, emulator: Emulator): void {
   registerEvents(registry);
+  registerPayments(registry, emulator);
   registerPrices(registry);
   registerProducts(registry);
   registerTestClocks(registry, emulator);

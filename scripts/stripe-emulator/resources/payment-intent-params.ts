@@ -1,0 +1,138 @@
+import type Stripe from 'stripe';
+import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
+import { METHOD_DATA } from '../payments/create-method.ts';
+import { ignored, shipping } from '../payments/params.ts';
+
+const automatic = p.obj({
+  allow_redirects: p.oneOf(['always', 'never']),
+  enabled: p.required(p.bool),
+});
+const futureUse = p.oneOf(['off_session', 'on_session']);
+const text = p.clearable(p.str);
+const offSession = p.either(['one_off', 'recurring'], p.bool);
+/** Left from older versions of the API, which unversioned calls may still use. */
+const LEGACY = { payment_method_types: p.arr(p.str), source: p.str, save_payment_method: p.bool };
+
+export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
+  ...ignored(
+    'amount_details',
+    'confirmation_token',
+    'customer_account',
+    'hooks',
+    'mandate',
+    'mandate_data',
+    'on_behalf_of',
+    'payment_method_configuration',
+    'payment_method_options',
+    'radar_options',
+    'transfer_data',
+    'use_stripe_sdk',
+  ),
+  ...LEGACY,
+  allowed_payment_method_types: p.arr(p.str),
+  amount: p.required(p.int),
+  application_fee_amount: p.int,
+  automatic_payment_methods: automatic,
+  capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
+  confirm: p.bool,
+  confirmation_method: p.oneOf(['automatic', 'manual']),
+  currency: p.required(p.currency),
+  customer: p.str,
+  description: p.str,
+  error_on_requires_action: p.bool,
+  excluded_payment_method_types: p.arr(p.str),
+  metadata: p.metadata,
+  off_session: offSession,
+  payment_details: p.any,
+  payment_method: p.str,
+  payment_method_data: p.obj(METHOD_DATA),
+  receipt_email: p.str,
+  return_url: p.str,
+  setup_future_usage: futureUse,
+  shipping,
+  statement_descriptor: p.str,
+  statement_descriptor_suffix: p.str,
+  transfer_group: p.str,
+});
+export type CreateValues = Values<typeof CREATE>;
+
+export const CONFIRM = paramsOf<Stripe.PaymentIntentConfirmParams>()({
+  ...ignored(
+    'amount_details',
+    'amount_to_confirm',
+    'confirmation_token',
+    'hooks',
+    'mandate',
+    'mandate_data',
+    'payment_details',
+    'payment_method_options',
+    'radar_options',
+    'use_stripe_sdk',
+    'client_secret',
+  ),
+  ...LEGACY,
+  allowed_payment_method_types: p.arr(p.str),
+  capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
+  error_on_requires_action: p.bool,
+  excluded_payment_method_types: p.clearable(p.arr(p.str)),
+  off_session: offSession,
+  payment_method: p.str,
+  payment_method_data: p.obj(METHOD_DATA),
+  receipt_email: text,
+  return_url: p.str,
+  setup_future_usage: p.clearable(futureUse),
+  shipping: p.clearable(shipping),
+});
+export type ConfirmValues = Values<typeof CONFIRM>;
+
+export const UPDATE = paramsOf<Stripe.PaymentIntentUpdateParams>()({
+  ...ignored(
+    'amount_details',
+    'customer_account',
+    'hooks',
+    'payment_details',
+    'payment_method_configuration',
+    'payment_method_options',
+    'transfer_data',
+  ),
+  ...LEGACY,
+  allowed_payment_method_types: p.arr(p.str),
+  amount: p.int,
+  application_fee_amount: p.clearable(p.int),
+  capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
+  currency: p.currency,
+  customer: p.str,
+  description: text,
+  excluded_payment_method_types: p.clearable(p.arr(p.str)),
+  metadata: p.metadata,
+  payment_method: text,
+  payment_method_data: p.obj(METHOD_DATA),
+  receipt_email: text,
+  setup_future_usage: p.clearable(futureUse),
+  shipping: p.clearable(shipping),
+  statement_descriptor: text,
+  statement_descriptor_suffix: text,
+  transfer_group: p.str,
+});
+export type UpdateValues = Values<typeof UPDATE>;
+
+export const CAPTURE = paramsOf<Stripe.PaymentIntentCaptureParams>()({
+  ...ignored('amount_details', 'hooks', 'payment_details', 'transfer_data'),
+  amount_to_capture: p.amount,
+  application_fee_amount: p.int,
+  final_capture: p.bool,
+  metadata: p.metadata,
+  statement_descriptor: p.str,
+  statement_descriptor_suffix: p.str,
+});
+
+export const CANCEL = paramsOf<Stripe.PaymentIntentCancelParams>()({
+  cancellation_reason: p.oneOf(['abandoned', 'duplicate', 'fraudulent', 'requested_by_customer']),
+});
+
+export const LIST = paramsOf<Stripe.PaymentIntentListParams>()({
+  ...PAGE,
+  created: p.timeRange,
+  customer: p.str,
+  customer_account: p.str,
+});
