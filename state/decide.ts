@@ -78,7 +78,7 @@ function linesBetween(input: DecideInput, change: Change): DecidedTransition[] {
   const within = selfEvents(input, change);
   // What happened within a state comes before it is left; where that state has no such event, after.
   const early = within.filter((event) => from === nextState(from, event));
-  for (const event of early) add(selfLine(from, event, input), paidSignal(input.signals));
+  for (const event of early) add(selfLine(from, event, input), paidSignal(input));
   if (from !== to) {
     for (const step of explain(from, to, change.evidence)) {
       const signal = signalFor(step.event, input, change.failures);
@@ -110,7 +110,7 @@ function selfLine(
   event: LifecycleEvent,
   input: DecideInput,
 ): Omit<Transition, 'late'> {
-  const detail = detailOf(event, input, paidSignal(input.signals));
+  const detail = detailOf(event, input, paidSignal(input));
   return { from: state, to: state, event: event.type, unexpected: false, detail };
 }
 
@@ -257,7 +257,7 @@ function signalFor(
     case 'payment_succeeded':
     case 'reactivated':
     case 'renewed':
-      return paidSignal(input.signals);
+      return paidSignal(input);
     case 'trial_started':
       return input.signals.find((signal) => signal.type === 'checkout_completed') ?? null;
     default:
@@ -265,8 +265,11 @@ function signalFor(
   }
 }
 
-function paidSignal(signals: readonly Signal[]): Signal | null {
-  return signals.find((signal) => signal.type === 'paid') ?? null;
+/** The payment of the latest invoice; payments of older invoices explain nothing new. */
+function paidSignal({ signals, facts }: DecideInput): Signal | null {
+  const paid = signals.filter((signal) => signal.type === 'paid');
+  if (facts.latestInvoiceId === null) return paid[0] ?? null;
+  return paid.find((signal) => signal.invoiceId === facts.latestInvoiceId) ?? null;
 }
 
 function detailOf(

@@ -1,0 +1,246 @@
+/**
+ * What follows from an event: notices to the customer, webhooks to the team, the end of dunning. Each effect
+ * names the object it is about, so that one cause has one effect however many events tell of it.
+ */
+import { accessOf, type Grace } from './access.ts';
+import type { LifecycleSettings } from './decide.ts';
+import type { EventFacts } from './event-facts.ts';
+import type { InvoiceFacts } from './event-objects.ts';
+import { planItem } from './plan-change.ts';
+import { signalOf, type FailedSignal } from './signals.ts';
+import type { Effect, StoredSubscription, Transition } from './types.ts';
+
+export interface EffectSettings extends LifecycleSettings {
+  /** `period_end` when absent. */
+  grace?: Grace;
+}
+
+export interface EffectInput {
+  /** null for a change that no event told of (a request, a repair). */
+  event: EventFacts | null;
+  before: StoredSubscription | null;
+  after: StoredSubscription | null;
+  /** The lines of history that this event caused. */
+  transitions: readonly (Transition & { eventId?: string | null; at: number })[];
+  settings: EffectSettings;
+  now: number;
+  /** What to name as the cause of lines that no event caused. */
+  cause?: { type: string; id: string };
+  /** Owner of an invoice without subscription. */
+  userId?: string | null;
+}
+
+type Data = Record<string, unknown>;
+
+/** The effects of one event (or of a change without one). Zero-amount invoices give no receipt. */
+export function effectsOf(input: EffectInput): Effect[] {
+  return [...fromTransitions(input), ...fromEvent(input), ...finalAction(input)];
+}
+
+function fromTransitions(input: EffectInput): Effect[] {
+  const { after, before } = input;
+  if (!after) return [];
+  const effects: Effect[] = [];
+  for (const line of input.transitions) {
+    const cause = causeOf(input);
+    const objectId = `${after.id}:${cause.id}:${line.event}:${line.to}`;
+    effects.push(
+      hook('subscription.changed', objectId, { at: line.at, data: changedData(input, line) }),
+    );
+    if (line.to === 'canceled' && line.from !== 'incomplete') {
+      effects.push(...canceled(input, line.at));
+    }
+    if (line.event === 'payment_succeeded' && before) {
+      const objectId = before.facts.latestInvoiceId ?? after.facts.latestInvoiceId ?? after.id;
+      effects.push(hook('payment.recovered', objectId, { at: line.at, data: person(input) }));
+    }
+  }
+  return effects;
+}
+
+function fromEvent(input: EffectInput): Effect[] {
+  const { event, after } = input;
+  if (!event) return [];
+  const failure = signalOf(event);
+  if (failure?.type === 'payment_failed') return failed(input, failure);
+  switch (event.type) {
+    case 'invoice.paid':
+    case 'invoice.payment_succeeded':
+      return event.invoice ? paid(input, event.invoice) : [];
+    case 'invoice.payment_action_required':
+      return event.invoice ? actionRequired(input, event.invoice) : [];
+    case 'customer.subscription.trial_will_end':
+      return trialEnding(input);
+    case 'customer.subscription.deleted':
+      return after?.facts.stripeStatus === 'canceled' ? canceled(input, event.createdAt) : [];
+    case 'customer.subscription.updated':
+      return recovered(input);
+    default:
+      return [];
+  }
+}
+
+function failed(input: EffectInput, failure: FailedSignal): Effect[] {
+  const { maxAttempts } = input.settings;
+  const final = failure.attempt >= maxAttempts;
+  const objectId = `${failure.invoiceId}:${failure.attempt}`;
+  const data = {
+    ...person(input),
+    ...invoiceData(input.event?.invoice ?? null),
+    attempt: failure.attempt,
+    maxAttempts,
+    nextAttemptAt: iso(failure.nextAttemptAt),
+    declineCode: failure.declineCode,
+    final,
+  };
+  return [
+    hook('payment.failed', objectId, { at: failure.at, data }),
+    { objectId, kind: final ? 'mail.payment_failed_final' : 'mail.payment_failed', payload: data },
+  ];
+}
+
+function paid(input: EffectInput, invoice: InvoiceFacts): Effect[] {
+  if (invoice.amountPaid <= 0) return [];
+  const at = input.event?.createdAt ?? input.now;
+  const data = { ...person(input), ...invoiceData(invoice) };
+  const effects = [
+    hook('payment.succeeded', invoice.id, { at, data }),
+    { objectId: invoice.id, kind: 'mail.receipt', payload: data },
+  ];
+  // More than one attempt: earlier ones failed. A payment by hand does not count as an attempt; there
+  // the change of the subscription tells.
+  if (invoice.attemptCount > 1) effects.push(hook('payment.recovered', invoice.id, { at, data }));
+  return effects;
+}
+
+function recovered(input: EffectInput): Effect[] {
+  const { event } = input;
+  const before = event?.before?.stripeStatus;
+  const now = event?.subscription;
+  if (!now || now.stripeStatus !== 'active' || (before !== 'past_due' && before !== 'unpaid')) {
+    return [];
+  }
+  const objectId = now.latestInvoiceId ?? now.id;
+  return [hook('payment.recovered', objectId, { at: event.createdAt, data: person(input) })];
+}
+
+function actionRequired(input: EffectInput, invoice: InvoiceFacts): Effect[] {
+  const objectId = `${invoice.id}:${Math.max(1, invoice.attemptCount)}`;
+  const data = { ...person(input), ...invoiceData(invoice) };
+  const at = input.event?.createdAt ?? input.now;
+  return [
+    hook('payment.action_required', objectId, { at, data }),
+    { objectId, kind: 'mail.action_required', payload: data },
+  ];
+}
+
+function trialEnding(input: EffectInput): Effect[] {
+  const facts = input.event?.subscription;
+  if (!facts || facts.trialEnd === null) return [];
+  const objectId = `${facts.id}:${facts.trialEnd}`;
+  const data = { ...person(input), trialEnd: iso(facts.trialEnd) };
+  const at = input.event?.createdAt ?? input.now;
+  return [
+    hook('trial.ending', objectId, { at, data }),
+    { objectId, kind: 'mail.trial_ending', payload: data },
+  ];
+}
+
+function canceled(input: EffectInput, at: number): Effect[] {
+  const facts = input.after?.facts;
+  if (!facts) return [];
+  const data = {
+    ...person(input),
+    endedAt: iso(facts.endedAt ?? at),
+    reason: facts.cancellationReason,
+  };
+  return [
+    hook('subscription.canceled', facts.id, { at, data }),
+    { objectId: facts.id, kind: 'mail.canceled', payload: data },
+  ];
+}
+
+/**
+ * The last failed attempt: the configured action is carried out at Stripe, once for an invoice. Only while
+ * it is past due: told late, after the customer paid, a failure ends nothing.
+ */
+function finalAction(input: EffectInput): Effect[] {
+  const { after, event, settings } = input;
+  if (settings.finalAction === 'none' || after?.state !== 'past_due') return [];
+  const signal = event ? signalOf(event) : null;
+  const told = signal?.type === 'payment_failed' && after.failedAttempts >= signal.attempt;
+  const last = after.facts.latestInvoice;
+  const read = last?.status === 'open' ? last.attemptCount : 0;
+  let invoiceId: string | null = null;
+  if (told && signal.attempt >= settings.maxAttempts) invoiceId = signal.invoiceId;
+  else if (read >= settings.maxAttempts) invoiceId = after.facts.latestInvoiceId;
+  if (invoiceId === null) return [];
+  const payload = {
+    action: settings.finalAction,
+    subscriptionId: after.id,
+    customerId: after.customerId,
+    userId: after.userId,
+    invoiceId,
+    attempts: after.failedAttempts,
+  };
+  return [{ objectId: invoiceId, kind: 'dunning.final_action', payload }];
+}
+
+function hook(type: string, objectId: string, content: { at: number; data: Data }): Effect {
+  const payload = { type, timestamp: iso(content.at), data: content.data };
+  return { objectId, kind: `webhook.${type}`, payload };
+}
+
+function changedData(input: EffectInput, line: EffectInput['transitions'][number]): Data {
+  const { after, settings, now } = input;
+  const access = accessOf(after, { now, grace: settings.grace ?? 'period_end' });
+  return {
+    ...person(input),
+    from: line.from,
+    to: line.to,
+    event: line.event,
+    access: { ...access, until: iso(access.until) },
+    cause: causeOf(input),
+    unexpected: line.unexpected,
+    late: line.late,
+  };
+}
+
+function causeOf(input: EffectInput): { type: string; id: string } {
+  if (input.event) return { type: 'event', id: input.event.id };
+  return input.cause ?? { type: 'read', id: String(input.now) };
+}
+
+const INTERVAL_NAMES = { day: 'daily', week: 'weekly', month: 'monthly', year: 'yearly' } as const;
+
+function person(input: EffectInput): Data {
+  const { after, event } = input;
+  const item = after ? planItem({ plans: [], products: [] }, after.facts) : null;
+  return {
+    userId: after?.userId ?? input.userId ?? null,
+    customerId: after?.customerId ?? event?.customerId ?? null,
+    subscriptionId: after?.id ?? event?.subscriptionId ?? null,
+    state: after?.state ?? null,
+    status: after?.status ?? null,
+    plan: after?.plan ?? null,
+    interval: item ? INTERVAL_NAMES[item.interval] : null,
+  };
+}
+
+function invoiceData(invoice: InvoiceFacts | null): Data {
+  if (!invoice) return {};
+  return {
+    invoiceId: invoice.id,
+    number: invoice.number,
+    amountDue: invoice.amountDue,
+    amountPaid: invoice.amountPaid,
+    currency: invoice.currency,
+    hostedUrl: invoice.hostedUrl,
+    pdfUrl: invoice.pdfUrl,
+    billingReason: invoice.billingReason,
+  };
+}
+
+function iso(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}
