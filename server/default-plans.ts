@@ -22,6 +22,7 @@ export const DEFAULT_PLANS: PlanFile = {
       rank: 2,
       features: ['projects', 'email_support', 'priority_support', 'api_access', 'exports'],
       limits: { projects: null, members: 25 },
+      seats: { min: 1, max: 25 },
       prices: { monthly: '$STRIPE_PRO_MONTHLY_PRICE_ID', yearly: '$STRIPE_PRO_YEARLY_PRICE_ID' },
     },
   ],

@@ -11,6 +11,8 @@ export interface SubscriptionCheckout {
   trialDays: number | null;
   trialEnd: 'cancel' | 'pause';
   promotionCodeId: string | null;
+  /** Kept in the session's metadata, to know the same checkout again. */
+  wish: string;
   successUrl: string;
   cancelUrl: string;
 }
@@ -63,7 +65,7 @@ export function checkoutCalls(stripe: Stripe) {
 }
 
 function subscriptionParams(input: SubscriptionCheckout): Stripe.Checkout.SessionCreateParams {
-  const metadata = { user_id: input.userId, price_id: input.priceId };
+  const metadata = { user_id: input.userId, wish: input.wish };
   const trial = input.trialDays === null ? {} : trialParams(input.trialDays, input.trialEnd);
   return {
     mode: 'subscription',

@@ -3,9 +3,12 @@ import { call } from './errors.ts';
 
 export interface NewCustomer {
   userId: string;
+  testClock: string | null;
+}
+
+export interface CustomerDetails {
   email: string | null;
   name: string | null;
-  testClock: string | null;
 }
 
 /** Customers and their payment methods. */
@@ -14,14 +17,17 @@ export function customerCalls(stripe: Stripe) {
     createCustomer: (input: NewCustomer, idempotencyKey: string): Promise<Stripe.Customer> =>
       call(() =>
         stripe.customers.create(
-          {
-            email: input.email ?? undefined,
-            name: input.name ?? undefined,
-            test_clock: input.testClock ?? undefined,
-            metadata: { user_id: input.userId },
-          },
+          { test_clock: input.testClock ?? undefined, metadata: { user_id: input.userId } },
           { idempotencyKey },
         ),
+      ),
+
+    updateCustomer: (id: string, details: CustomerDetails): Promise<Stripe.Customer> =>
+      call(() =>
+        stripe.customers.update(id, {
+          email: details.email ?? undefined,
+          name: details.name ?? undefined,
+        }),
       ),
 
     /** The customer, or Stripe's stub with `deleted: true`. */

@@ -1,0 +1,99 @@
+import type Stripe from 'stripe';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { AppError } from '../errors.ts';
+import type { Services } from '../services.ts';
+
+/** What somebody wants to buy; two checkouts of the same are one. */
+export interface CheckoutWish {
+  customerId: string;
+  userId: string;
+  priceId: string;
+  quantity: number | null;
+  trialDays: number | null;
+  promotionCodeId: string | null;
+}
+
+/** Checkouts of one customer are opened one after another in this process. */
+const queues = new Map<string, Promise<unknown>>();
+
+/**
+ * One open Checkout session per customer, so that two tabs cannot buy two subscriptions: the same
+ * wish gets the open session again, another wish replaces it. Another process may open one in
+ * between, so after opening one everything else is expired; the newest session stays.
+ */
+export async function openCheckout(
+  services: Services,
+  wish: CheckoutWish,
+  idempotencyKey: string,
+): Promise<{ id: string; url: string }> {
+  return inTurn(wish.customerId, async () => {
+    const open = await services.stripe.openCheckouts(wish.customerId);
+    const same = open.find((session) => isSame(session, wish));
+    const chosen = same ?? (await create(services, wish, idempotencyKey));
+    const all = same ? open : await services.stripe.openCheckouts(wish.customerId);
+    await expireOthers(services, all, chosen);
+    if (!chosen.url) throw new Error(`Checkout session ${chosen.id} has no URL`);
+    return { id: chosen.id, url: chosen.url };
+  });
+}
+
+function create(
+  services: Services,
+  wish: CheckoutWish,
+  idempotencyKey: string,
+): Promise<Stripe.Checkout.Session> {
+  const { http, trial } = services.config;
+  return services.stripe.createSubscriptionCheckout(
+    {
+      ...wish,
+      wish: fingerprint(wish),
+      trialEnd: trial.endWithoutMethod,
+      successUrl: `${http.appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
+      cancelUrl: `${http.appUrl}/billing?checkout=canceled`,
+    },
+    idempotencyKey,
+  );
+}
+
+async function expireOthers(
+  services: Services,
+  sessions: Stripe.Checkout.Session[],
+  chosen: Stripe.Checkout.Session,
+): Promise<void> {
+  const others = sessions.filter(
+    ({ id, mode, created }) =>
+      id !== chosen.id && mode === 'subscription' && created <= chosen.created,
+  );
+  for (const { id } of others) {
+    try {
+      await services.stripe.expireCheckout(id);
+    } catch (error) {
+      if (!isGatewayError(error, 'invalid')) throw error;
+      // It is not open any more. Expired is what was wanted; paid means: they subscribed in the other tab.
+      const session = await services.stripe.retrieveCheckout(id);
+      if (session.status !== 'complete') continue;
+      await services.stripe.expireCheckout(chosen.id);
+      throw new AppError('already_subscribed', 'Another checkout was completed a moment ago.');
+    }
+  }
+}
+
+function isSame(session: Stripe.Checkout.Session, wish: CheckoutWish): boolean {
+  return session.metadata?.['wish'] === fingerprint(wish);
+}
+
+function fingerprint(wish: CheckoutWish): string {
+  return [wish.priceId, wish.quantity, wish.trialDays, wish.promotionCodeId].join('|');
+}
+
+async function inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {
+  const before = queues.get(key) ?? Promise.resolve();
+  const mine = before.then(task, task);
+  const settled = mine.catch(() => undefined);
+  queues.set(key, settled);
+  try {
+    return await mine;
+  } finally {
+    if (queues.get(key) === settled) queues.delete(key);
+  }
+}

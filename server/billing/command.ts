@@ -1,0 +1,93 @@
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
+import { accessOf } from '../../state/access.ts';
+import { allowedActions } from '../../state/actions.ts';
+import type { Action, Cause, StoredSubscription } from '../../state/types.ts';
+import type { User } from '../auth.ts';
+import { AppError } from '../errors.ts';
+import { json } from '../route.ts';
+import type { Services } from '../services.ts';
+import { subscriptionView } from './subscription-view.ts';
+
+/** The part of a handler's context that a command needs. */
+export interface CommandContext {
+  services: Services;
+  user: User;
+  requestId: string;
+  commandKey: (step: string) => string;
+}
+
+/**
+ * A command of a person on their subscription: is it allowed in this state, what is asked of
+ * Stripe, and then the state as the processor reads it back. Answers `{subscription}`.
+ */
+export async function runCommand(
+  context: CommandContext,
+  action: Action,
+  atStripe: (subscription: SubscriptionRow) => Promise<unknown>,
+): Promise<Response> {
+  const { services, user } = context;
+  const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+  const subscription = requireAction(services, current, action);
+  await atStripe(subscription);
+  const next = await syncAfter(context, subscription);
+  return json({ subscription: next && subscriptionView(services, next) });
+}
+
+/** Reads the subscription back through the processor, with this request as the cause. */
+export async function syncAfter(
+  context: CommandContext,
+  subscription: { id: string; customerId: string },
+): Promise<StoredSubscription | null> {
+  const { services, user } = context;
+  const stored = await services.engine.syncSubscription({
+    subscriptionId: subscription.id,
+    customerId: subscription.customerId,
+    cause: requestCause(context),
+  });
+  services.access.invalidate(user.id);
+  return stored;
+}
+
+/** Throws 409 `not_allowed`, with the state and what is allowed in it. */
+export function requireAction(
+  services: Services,
+  subscription: SubscriptionRow | null,
+  action: Action,
+): SubscriptionRow {
+  if (subscription && actionsNow(services, subscription).includes(action)) return subscription;
+  throw notAllowed(services, subscription, action);
+}
+
+/** The refusal of a command, whatever the state. */
+export function notAllowed(
+  services: Services,
+  subscription: StoredSubscription | null,
+  what: string,
+): AppError {
+  const state = subscription?.state ?? 'none';
+  return new AppError(
+    'not_allowed',
+    `"${what}" is not possible while the subscription is ${state}.`,
+    {
+      fields: { state, actions: actionsNow(services, subscription) },
+    },
+  );
+}
+
+/** What the user may ask for now. */
+export function actionsNow(services: Services, subscription: StoredSubscription | null): Action[] {
+  const access = accessOf(subscription, {
+    now: services.clock.now(),
+    grace: services.config.grace,
+  });
+  return allowedActions(subscription, { accessNow: access });
+}
+
+function requestCause({ services, user, requestId }: CommandContext): Cause {
+  return {
+    type: 'request',
+    id: requestId,
+    actor: `user:${user.id}`,
+    at: services.clock.now(),
+  };
+}

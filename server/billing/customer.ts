@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { attachStripeCustomer, ensureCustomer } from '../../db/customers.ts';
+import type { User } from '../auth.ts';
+import type { CoreServices } from '../services.ts';
+
+/**
+ * The Stripe customer of a user, made at the first call. Concurrent first calls end with the same
+ * customer: creation is the same request to Stripe, under one key for user and generation.
+ */
+export async function ensureStripeCustomer(services: CoreServices, user: User): Promise<string> {
+  const { stripe, config, database } = services;
+  const account = await ensureCustomer(database.knex, {
+    userId: user.id,
+    email: user.email,
+    name: user.name,
+  });
+  if (account.stripeCustomerId !== null && account.deletedAt === null) {
+    return account.stripeCustomerId;
+  }
+  // Only what never changes is in the request, or Stripe would refuse the second one under this key.
+  const created = await stripe.createCustomer(
+    { userId: user.id, testClock: config.stripe.testClock },
+    customerKey(user.id, account.deletedAt),
+  );
+  if (account.email !== null || account.name !== null) {
+    await stripe.updateCustomer(created.id, { email: account.email, name: account.name });
+  }
+  const attached = await attachStripeCustomer(database.knex, user.id, created.id);
+  return attached.stripeCustomerId ?? created.id;
+}
+
+// A deleted customer is followed by a new one, whose creation must not replay the old answer.
+function customerKey(userId: string, deletedAt: number | null): string {
+  const user = createHash('sha256').update(userId).digest('hex').slice(0, 32);
+  return `tenure-customer-${user}-${deletedAt ?? 0}`;
+}

@@ -1,0 +1,60 @@
+/** How the engine paces itself. Durations in ms; the defaults are those of production. */
+export interface EngineOptions {
+  /** How long a process may work on a subject before others take it over. */
+  lease: number;
+  /** First delay of the exponential backoff of failed events and effects. */
+  retryBase: number;
+  /** Longest delay between two attempts. */
+  retryMax: number;
+  /** Failed attempts after which an event or effect rests as dead. */
+  maxAttempts: number;
+  /** How often to look for due work when nothing wakes the worker. */
+  poll: number;
+  /** How long a delivery waits for its event to be processed before it answers 500. */
+  ackTimeout: number;
+  /** Reads of Stripe per second. Stripe allows 100 (25 in a sandbox); commands of people need some. */
+  readsPerSecond: number;
+  /** When one read of Stripe is given up as unavailable. */
+  readTimeout: number;
+  /** First pause after Stripe proved unavailable; doubles up to a minute. */
+  outageBase: number;
+  /** How often events are looked for that never arrived; 0 never. */
+  catchUpEvery: number;
+  /** Most events that may wait in memory to be stored; beyond, deliveries are answered 503. */
+  maxBacklog: number;
+  /** Most events in one INSERT. */
+  maxBatch: number;
+}
+
+const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
+  lease: 30_000,
+  retryBase: 2_000,
+  retryMax: 6 * 3_600_000,
+  maxAttempts: 15,
+  poll: 1_000,
+  ackTimeout: 8_000,
+  readTimeout: 20_000,
+  outageBase: 1_000,
+  catchUpEvery: 60_000,
+  maxBacklog: 5_000,
+  maxBatch: 500,
+};
+
+/** The defaults, with what is given in their place. */
+export function engineOptions(
+  stripe: { live: boolean; apiBase: string | null },
+  given: Partial<EngineOptions> = {},
+): EngineOptions {
+  // The limits are Stripe's; a local Stripe has none.
+  const readsPerSecond = stripe.apiBase ? 1_000 : stripe.live ? 80 : 20;
+  return { ...DEFAULTS, readsPerSecond, ...given };
+}
+
+/** Delay before attempt `attempt + 1`: exponential, with a quarter of jitter either way. */
+export function backoff(
+  attempt: number,
+  options: Pick<EngineOptions, 'retryBase' | 'retryMax'>,
+): number {
+  const delay = Math.min(options.retryBase * 2 ** (attempt - 1), options.retryMax);
+  return Math.round(delay * (0.75 + Math.random() / 2));
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { mayCancel } from '../../state/actions.ts';
+import { notAllowed, runCommand } from '../billing/command.ts';
+import { subscriptionAnswer } from '../billing/subscription-view.ts';
+import { defineRoute } from '../route.ts';
+
+/** Stripe's list of reasons that a person may give. */
+const FEEDBACK = [
+  'customer_service',
+  'low_quality',
+  'missing_features',
+  'other',
+  'switched_service',
+  'too_complex',
+  'too_expensive',
+  'unused',
+] as const;
+
+/** Ends the subscription, at once or with the period that is paid. */
+export const cancelRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/subscription/cancel',
+  auth: 'user',
+  summary: 'Cancel now or at the end of the period',
+  body: z.strictObject({
+    when: z.enum(['period_end', 'now']).default('period_end'),
+    feedback: z.enum(FEEDBACK).optional(),
+    comment: z.string().max(1000).optional(),
+  }),
+  response: subscriptionAnswer,
+  errors: ['not_allowed'],
+  handler: (_request, context) =>
+    runCommand(context, 'cancel', async (subscription) => {
+      const { services, body, commandKey } = context;
+      if (!mayCancel(subscription, body.when)) {
+        throw notAllowed(services, subscription, `cancel ${body.when}`);
+      }
+      const { scheduleId } = subscription.facts;
+      // Stripe refuses to cancel what a schedule manages.
+      if (scheduleId) await services.stripe.releaseSchedule(scheduleId, commandKey('release'));
+      const details = { feedback: body.feedback, comment: body.comment };
+      await (body.when === 'now'
+        ? services.stripe.cancelNow(subscription.id, details, commandKey('cancel'))
+        : services.stripe.cancelAtPeriodEnd(subscription.id, details, commandKey('cancel')));
+    }),
+});

@@ -1,0 +1,77 @@
+import type { Database } from '../db/database.ts';
+import { insertEvents } from '../db/insert-events.ts';
+import type { NewEvent } from '../db/webhook-events.ts';
+import type { EngineOptions } from './engine-options.ts';
+import { AppError } from './errors.ts';
+import type { CoreServices } from './services.ts';
+
+export interface Inbox {
+  /**
+   * Stores an event durably; true when it was new. Throws when the database failed, and `overloaded`
+   * before anything is stored.
+   */
+  store(event: NewEvent): Promise<boolean>;
+  /** Events that wait in memory. */
+  backlog(): number;
+  /** Resolves when everything taken in was stored or refused. */
+  settled(): Promise<void>;
+}
+
+interface Waiting {
+  event: NewEvent;
+  resolve: (isNew: boolean) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: one INSERT stores whatever gathered while the one before it was under way, so a burst costs a
+ * few commits and a single event is never kept waiting. Each caller is answered after its own commit.
+ */
+export function createInbox(
+  database: Database,
+  options: Pick<EngineOptions, 'maxBacklog' | 'maxBatch'>,
+  probe: CoreServices['probe'],
+): Inbox {
+  let queue: Waiting[] = [];
+  let running: Promise<void> | null = null;
+
+  async function storeAll(): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue.slice(0, options.maxBatch);
+      queue = queue.slice(batch.length);
+      await storeBatch(batch);
+    }
+    running = null;
+  }
+
+  async function storeBatch(batch: Waiting[]): Promise<void> {
+    try {
+      await probe?.('before_store');
+      const events = new Map(batch.map(({ event }) => [event.id, event]));
+      const added = await insertEvents(database.knex, [...events.values()]);
+      await probe?.('after_store');
+      // Of two deliveries of one event in a batch, the first is the new one.
+      for (const { event, resolve } of batch) resolve(added.delete(event.id));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  return {
+    store(event) {
+      if (queue.length >= options.maxBacklog) {
+        throw new AppError('overloaded', 'Too many events are waiting to be stored; try again.', {
+          headers: { 'retry-after': '2' },
+        });
+      }
+      return new Promise((resolve, reject) => {
+        queue.push({ event, resolve, reject });
+        running ??= Promise.resolve().then(storeAll);
+      });
+    },
+    backlog: () => queue.length,
+    settled: async () => {
+      await running;
+    },
+  };
+}

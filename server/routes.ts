@@ -1,0 +1,169 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
+import { hasAdminToken, type User } from './auth.ts';
+import { AppError, toAppError } from './errors.ts';
+import { accessRoute } from './handlers/access.ts';
+import { cancelRoute } from './handlers/cancel.ts';
+import { checkoutRoute } from './handlers/checkout.ts';
+import { plansRoute } from './handlers/plans.ts';
+import { portalRoute } from './handlers/portal.ts';
+import { resumeRoute } from './handlers/resume.ts';
+import { subscriptionRoute } from './handlers/subscription.ts';
+import { healthRoute, readyRoute } from './handlers/system.ts';
+import { hashRequest, onceForKey, requireKeyForm } from './idempotency.ts';
+import { openApiDocument, takesIdempotencyKey } from './openapi.ts';
+import { bodyOf } from './request-body.ts';
+import { defineRoute, json, type Route, type RouteContext } from './route.ts';
+import { matchRoute } from './route-match.ts';
+import type { Services } from './services.ts';
+
+const openApiRoute = defineRoute({
+  method: 'GET',
+  path: '/openapi.json',
+  auth: 'public',
+  summary: 'This document',
+  response: null,
+  handler: async () => json(openApiDocument(ROUTES)),
+});
+
+/** Every route of the server: what adapters serve, and what `/openapi.json` is made from. */
+export const ROUTES: readonly Route[] = [
+  plansRoute,
+  checkoutRoute,
+  subscriptionRoute,
+  cancelRoute,
+  resumeRoute,
+  portalRoute,
+  accessRoute,
+  healthRoute,
+  readyRoute,
+  openApiRoute,
+];
+
+export interface HandlerOptions {
+  /** Another table, in tests and for additions. */
+  routes?: readonly Route[];
+}
+
+/**
+ * The whole API as one function from Request to Response; every adapter wraps this one. It does not
+ * throw: here, and only here, an error becomes a response.
+ */
+export function createHandler(services: Services, options: HandlerOptions = {}): FetchHandler {
+  const match = matchRoute(options.routes ?? ROUTES);
+  return async (request, info = {}) => {
+    const started = performance.now();
+    const requestId = requestIdOf(request);
+    let response: Response;
+    try {
+      const found = match(request.method, new URL(request.url).pathname);
+      const call = { services, request, info, requestId, params: found.params };
+      response = await answer(found.route, call);
+      if (request.method === 'HEAD') response = await withoutBody(response);
+    } catch (error) {
+      response = errorResponse(services, error, requestId);
+    }
+    if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store');
+    response.headers.set('x-request-id', requestId);
+    logRequest(services, request, { response, requestId, started });
+    return response;
+  };
+}
+
+interface Call {
+  services: Services;
+  request: Request;
+  info: RequestInfo;
+  requestId: string;
+  params: Record<string, string>;
+}
+
+async function answer(route: Route, call: Call): Promise<Response> {
+  const { services, request, requestId } = call;
+  const user = await identify(route, call);
+  const body = bodyOf(request, call.info);
+  const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
+  const owner = user?.id ?? 'admin';
+  const context: RouteContext = {
+    ...body,
+    services,
+    user,
+    params: call.params,
+    requestId,
+    // Unlike the request id, the client's key is the same when the request comes again.
+    commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashed(owner, key)}`,
+  };
+  if (key === null) return route.handle(request, context);
+  requireKeyForm(key);
+  const bytes = call.info.consumed
+    ? Buffer.from(JSON.stringify(await body.json()))
+    : await body.bytes();
+  return onceForKey(services, { owner, key, hash: hashRequest(request, bytes) }, async () => {
+    try {
+      return await route.handle(request, context);
+    } catch (error) {
+      // Refusals are answers too: a repetition gets the same one.
+      return errorResponse(services, error, requestId);
+    }
+  });
+}
+
+async function identify(route: Route, { services, request }: Call): Promise<User | null> {
+  if (route.auth === 'user') {
+    const user = await services.authenticate(request);
+    if (user) return user;
+    throw new AppError('unauthenticated', 'A valid bearer token is needed.', {
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  }
+  if (route.auth === 'admin' && !hasAdminToken(request, services.config.adminToken)) {
+    throw new AppError('unauthenticated', 'The admin token is needed.', {
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  }
+  return null;
+}
+
+function errorResponse(services: Services, thrown: unknown, requestId: string): Response {
+  const error = toAppError(thrown);
+  if (error.status >= 500) {
+    services.log.error({ err: error.cause ?? error, code: error.code, requestId }, error.message);
+  }
+  const { code, message, fields } = error;
+  return json({ error: { code, message, requestId, ...fields } }, error.status, error.headers);
+}
+
+async function withoutBody(response: Response): Promise<Response> {
+  const { byteLength } = await response.arrayBuffer();
+  const headers = new Headers(response.headers);
+  headers.set('content-length', String(byteLength));
+  return new Response(null, { status: response.status, headers });
+}
+
+function logRequest(
+  services: Services,
+  request: Request,
+  { response, requestId, started }: { response: Response; requestId: string; started: number },
+): void {
+  const level = response.status >= 500 ? 'warn' : 'debug';
+  services.log[level](
+    {
+      requestId,
+      method: request.method,
+      path: new URL(request.url).pathname,
+      status: response.status,
+      ms: Math.round(performance.now() - started),
+    },
+    'request',
+  );
+}
+
+/** The caller's own id when it has a sane form, so that one id follows a request through proxies. */
+function requestIdOf(request: Request): string {
+  const given = request.headers.get('x-request-id');
+  return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : `req_${randomUUID()}`;
+}
+
+function hashed(owner: string, key: string): string {
+  return createHash('sha256').update(`${owner}\n${key}`).digest('hex').slice(0, 40);
+}
