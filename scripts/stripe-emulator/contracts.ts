@@ -212,6 +212,8 @@ export interface UsageService {
 export interface ScheduleService {
   /** Called when a subscription was canceled, or its schedule must follow a change. */
   onSubscriptionEnded: (ctx: Context, subscription: Stripe.Subscription) => void;
+  /** To be called first when a period ends at `at`: applies the phase that begins then, so that the renewal is at its prices; may cancel the subscription. */
+  beforeRenewal: (ctx: Context, subscription: Stripe.Subscription, at: number) => void;
 }
 
 export interface LineTax {
@@ -225,6 +227,8 @@ export interface LineTax {
 export interface TaxService {
   /** Taxes of an amount after discounts, for manual tax rates. */
   onAmount: (ctx: Context, amount: number, rates: string[]) => LineTax[];
+  /** Adds a tax id to a customer (`tax_id_data`), with its event. */
+  addTaxId: (ctx: Context, customer: string, given: { type: string; value: string }) => void;
 }
 
 /** Provided by the balance files. */

@@ -15,8 +15,8 @@ export const neutral: {
   entitlements: EntitlementService;
 } = {
   usage: { quantity: () => 0 },
-  schedules: { onSubscriptionEnded: () => undefined },
-  taxes: { onAmount: () => [] },
+  schedules: { onSubscriptionEnded: () => undefined, beforeRenewal: () => undefined },
+  taxes: { onAmount: () => [], addTaxId: () => undefined },
   balance: { adjust: () => undefined, applyCreditGrants: () => 0 },
   entitlements: { refresh: () => undefined },
 };
