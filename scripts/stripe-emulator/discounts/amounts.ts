@@ -54,12 +54,12 @@ function amountOff(
   return amountsOff(ctx, coupon.id)[currency ?? '']?.amount_off ?? 0;
 }
 
-function percentOf(amounts: readonly number[], percent: number): number[] {
+export function percentOf(amounts: readonly number[], percent: number): number[] {
   return amounts.map((amount) => Math.round(Number(((amount * percent) / 100).toFixed(6))));
 }
 
 /** An amount over lines in proportion to what they have left; the cents that rounding leaves go to the first lines. */
-function spread(amounts: readonly number[], off: number): number[] {
+export function spread(amounts: readonly number[], off: number): number[] {
   const total = amounts.reduce((sum, amount) => sum + amount, 0);
   const capped = Math.min(off, total);
   const parts = amounts.map((amount) => (total === 0 ? 0 : Math.floor((capped * amount) / total)));
