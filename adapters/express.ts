@@ -6,8 +6,6 @@ import { createNodeListener } from './node.ts';
 export interface ExpressOptions {
   /** Path under which the handler knows its routes; it stands for wherever the router is mounted. */
   innerPath: string;
-  /** True to call `next()` for what the handler answers 404 by its path alone. */
-  passes?: (pathname: string) => boolean;
 }
 
 /** What Express and its body parsers leave on a request. */
@@ -27,11 +25,6 @@ export function createRouter(handler: FetchHandler, options: ExpressOptions): Re
     // Express has cut the mount path off `url`; the handler knows its routes under `innerPath`.
     const mounted = request.url;
     const path = mounted.startsWith('/?') ? mounted.slice(1) : mounted;
-    const pathname = options.innerPath + (path.split('?', 1)[0] ?? '');
-    if (options.passes?.(pathname)) {
-      next();
-      return;
-    }
     keepRawBytes(request);
     request.url = options.innerPath + path;
     listener(request, response)
@@ -40,6 +33,41 @@ export function createRouter(handler: FetchHandler, options: ExpressOptions): Re
         request.url = mounted;
       });
   };
+}
+
+/** Answers a request, or lets it through with null. It sees method, path and headers, no body. */
+export type Guard = (request: Request) => Promise<Response | null>;
+
+/** A middleware that stands before the routes of a host app. */
+export function createGuard(guard: Guard): RequestHandler {
+  return (request, response, next) => {
+    const view = new Request(
+      `http://${request.headers.host ?? 'localhost'}${request.originalUrl}`,
+      {
+        method: request.method,
+        headers: plainHeaders(request),
+      },
+    );
+    guard(view)
+      .then(async (answer) => {
+        if (answer === null) {
+          next();
+          return;
+        }
+        response.status(answer.status);
+        answer.headers.forEach((value, name) => response.setHeader(name, value));
+        response.end(Buffer.from(await answer.arrayBuffer()));
+      })
+      .catch(next);
+  };
+}
+
+function plainHeaders(incoming: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    for (const each of [value ?? []].flat()) headers.append(name, each);
+  }
+  return headers;
 }
 
 /** What consumed the body before us, if anything did and the bytes are gone. */

@@ -38,4 +38,6 @@ if (values.help) {
   const stop = () => void emulator.close().then(() => process.exit(0));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  // Started by another program: end with it, however it ends.
+  if (process.connected) process.once('disconnect', stop);
 }

@@ -141,7 +141,7 @@ function errorResponses(route: Route): Json {
     ...(takesIdempotencyKey(route) ? OF_COMMAND : []),
     ...(route.errors ?? []),
   ]);
-  const statuses = [...new Set([...codes].map((code) => ERROR_STATUS[code]))].sort();
+  const statuses = [...new Set([...codes].map((code) => ERROR_STATUS[code]))].sort((a, b) => a - b);
   return Object.fromEntries(
     statuses.map((status) => {
       const names = [...codes].filter((code) => ERROR_STATUS[code] === status);

@@ -124,7 +124,12 @@ async function identify(route: Route, { services, request }: Call): Promise<User
   return null;
 }
 
-function errorResponse(services: Services, thrown: unknown, requestId: string): Response {
+/** What a thrown error looks like to the caller; what it was in truth goes to the log. */
+export function errorResponse(
+  services: Pick<Services, 'log'>,
+  thrown: unknown,
+  requestId: string = newRequestId(),
+): Response {
   const error = toAppError(thrown);
   if (error.status >= 500) {
     services.log.error({ err: error.cause ?? error, code: error.code, requestId }, error.message);
@@ -161,7 +166,11 @@ function logRequest(
 /** The caller's own id when it has a sane form, so that one id follows a request through proxies. */
 function requestIdOf(request: Request): string {
   const given = request.headers.get('x-request-id');
-  return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : `req_${randomUUID()}`;
+  return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : newRequestId();
+}
+
+function newRequestId(): string {
+  return `req_${randomUUID()}`;
 }
 
 function hashed(owner: string, key: string): string {

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { call } from './errors.ts';
+import { call, isGatewayError } from './errors.ts';
 
 export interface NewPrice {
   product: string;
@@ -42,6 +42,16 @@ export function catalogueCalls(stripe: Stripe) {
 
     retrieveTestClock: (id: string): Promise<Stripe.TestHelpers.TestClock> =>
       call(() => stripe.testHelpers.testClocks.retrieve(id)),
+
+    testClockExists: async (id: string): Promise<boolean> => {
+      try {
+        await call(() => stripe.testHelpers.testClocks.retrieve(id));
+        return true;
+      } catch (error) {
+        if (isGatewayError(error, 'not_found')) return false;
+        throw error;
+      }
+    },
 
     /** `frozenTime` in seconds; Stripe answers `advancing` and works on. */
     advanceTestClock: (id: string, frozenTime: number): Promise<Stripe.TestHelpers.TestClock> =>

@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { createStripeGateway, type StripeGateway } from '../adapters/stripe-gateway.ts';
+import type { PriceVariable } from '../server/config.ts';
+import { LOCAL_KEY } from './local-stripe.ts';
+
+/** What must be the same at the next start; kept beside the database, readable by its owner only. */
+interface LocalSecrets {
+  jwtSecret: string;
+  adminToken: string;
+  webhook: { endpointId: string; url: string; secret: string } | null;
+  testClock: string | null;
+}
+
+interface LocalPrice {
+  variable: PriceVariable;
+  product: string;
+  lookupKey: string;
+  interval: 'month' | 'year';
+  amount: number;
+}
+
+const PRICES: LocalPrice[] = [
+  {
+    variable: 'STRIPE_STARTER_MONTHLY_PRICE_ID',
+    product: 'Starter',
+    lookupKey: 'starter_monthly',
+    interval: 'month',
+    amount: 2000,
+  },
+  {
+    variable: 'STRIPE_STARTER_YEARLY_PRICE_ID',
+    product: 'Starter',
+    lookupKey: 'starter_yearly',
+    interval: 'year',
+    amount: 20_000,
+  },
+  {
+    variable: 'STRIPE_PRO_MONTHLY_PRICE_ID',
+    product: 'Pro',
+    lookupKey: 'pro_monthly',
+    interval: 'month',
+    amount: 5000,
+  },
+  {
+    variable: 'STRIPE_PRO_YEARLY_PRICE_ID',
+    product: 'Pro',
+    lookupKey: 'pro_yearly',
+    interval: 'year',
+    amount: 50_000,
+  },
+];
+
+export interface LocalAccountOptions {
+  apiBase: string;
+  secretsFile: string;
+  /** Where the server will listen for webhooks. */
+  webhookUrl: string;
+  /** A clock that is set already; null makes one. */
+  testClock: string | null;
+}
+
+/**
+ * Makes the account of the emulator ready: catalogue, test clock and webhook endpoint, each only if
+ * it is not there. Returns the environment that the server is then configured with.
+ */
+export async function prepareLocalAccount(
+  options: LocalAccountOptions,
+): Promise<Record<string, string>> {
+  const stripe = createStripeGateway({ secretKey: LOCAL_KEY, apiBase: options.apiBase });
+  const secrets = readSecrets(options.secretsFile);
+  const [prices, testClock, webhook] = await Promise.all([
+    ensurePrices(stripe),
+    options.testClock ?? ensureTestClock(stripe, secrets.testClock),
+    ensureEndpoint(stripe, options.webhookUrl, secrets.webhook),
+  ]);
+  writeSecrets(options.secretsFile, { ...secrets, testClock, webhook });
+  return {
+    STRIPE_SECRET_KEY: LOCAL_KEY,
+    STRIPE_API_BASE: options.apiBase,
+    STRIPE_WEBHOOK_SECRET: webhook.secret,
+    STRIPE_TEST_CLOCK: testClock,
+    AUTH_JWT_SECRET: secrets.jwtSecret,
+    ADMIN_TOKEN: secrets.adminToken,
+    ...prices,
+  };
+}
+
+async function ensurePrices(stripe: StripeGateway): Promise<Record<string, string>> {
+  const found = await stripe.pricesByLookupKey(PRICES.map(({ lookupKey }) => lookupKey));
+  const known = new Map(found.map((price) => [price.lookup_key, price.id]));
+  const products = new Map<string, string>();
+  const ids: Record<string, string> = {};
+  for (const price of PRICES) {
+    ids[price.variable] =
+      known.get(price.lookupKey) ?? (await createPrice(stripe, price, products));
+  }
+  return ids;
+}
+
+async function createPrice(
+  stripe: StripeGateway,
+  price: LocalPrice,
+  products: Map<string, string>,
+): Promise<string> {
+  const key = `tenure-local-product-${price.product}`;
+  const product =
+    products.get(price.product) ?? (await stripe.createProduct(price.product, key)).id;
+  products.set(price.product, product);
+  const created = await stripe.createPrice(
+    {
+      product,
+      currency: 'usd',
+      unitAmount: price.amount,
+      interval: price.interval,
+      lookupKey: price.lookupKey,
+    },
+    `tenure-local-price-${price.lookupKey}`,
+  );
+  return created.id;
+}
+
+async function ensureTestClock(stripe: StripeGateway, known: string | null): Promise<string> {
+  if (known !== null && (await stripe.testClockExists(known))) return known;
+  const now = Math.floor(Date.now() / 1000);
+  return (await stripe.createTestClock(now, 'npm start')).id;
+}
+
+// The secret is told once, at creation; an endpoint whose secret is lost is replaced.
+async function ensureEndpoint(
+  stripe: StripeGateway,
+  url: string,
+  known: LocalSecrets['webhook'],
+): Promise<NonNullable<LocalSecrets['webhook']>> {
+  const endpoints = await stripe.listWebhookEndpoints();
+  const usable = endpoints.some(({ id, url: at }) => id === known?.endpointId && at === url);
+  if (known && usable) return known;
+  const stale = endpoints.filter(({ url: at, id }) => at === url || id === known?.endpointId);
+  await Promise.all(stale.map(({ id }) => stripe.deleteWebhookEndpoint(id)));
+  const created = await stripe.createWebhookEndpoint(url, ['*']);
+  if (!created.secret) throw new Error('The new webhook endpoint came without its secret');
+  return { endpointId: created.id, url, secret: created.secret };
+}
+
+function readSecrets(path: string): LocalSecrets {
+  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as LocalSecrets;
+  return {
+    jwtSecret: randomBytes(32).toString('hex'),
+    adminToken: randomBytes(24).toString('hex'),
+    webhook: null,
+    testClock: null,
+  };
+}
+
+function writeSecrets(path: string, secrets: LocalSecrets): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+}

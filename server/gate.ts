@@ -1,0 +1,62 @@
+import { checkAccess } from './access.ts';
+import { AppError } from './errors.ts';
+import { errorResponse } from './routes.ts';
+import type { Services } from './services.ts';
+
+export interface GateOptions {
+  /** A feature that the plan must have as well. */
+  feature?: string;
+  /** Where browsers are sent; `?reason=…` is added. Default `/billing`. */
+  redirectTo?: string;
+}
+
+/** Lets a request through (null), or answers it: a redirect for pages, 401 or 402 for programs. */
+export type Gate = (request: Request) => Promise<Response | null>;
+
+/**
+ * A gate for the routes of a host app. It asks the database (or a fresh cache of it), never Stripe.
+ * A database that is away answers 503: nobody gets in unchecked.
+ */
+export function createGate(services: Services, options: GateOptions = {}): Gate {
+  return async (request) => {
+    try {
+      const refusal = await refusalOf(services, request, options.feature);
+      if (refusal === null) return null;
+      if (refusal.code === 'unauthenticated' || !wantsPage(request)) {
+        return errorResponse(services, refusal);
+      }
+      const target = options.redirectTo ?? '/billing';
+      const mark = target.includes('?') ? '&' : '?';
+      const location = `${target}${mark}reason=${refusal.code}`;
+      return new Response(null, {
+        status: 303,
+        headers: { location, 'cache-control': 'no-store' },
+      });
+    } catch (error) {
+      return errorResponse(services, error);
+    }
+  };
+}
+
+async function refusalOf(
+  services: Services,
+  request: Request,
+  feature: string | undefined,
+): Promise<AppError | null> {
+  const user = await services.authenticate(request);
+  if (!user) return new AppError('unauthenticated', 'A valid bearer token is needed.');
+  const { allowed, level, reason } = await checkAccess(services, user.id, feature);
+  if (allowed) return null;
+  return level === 'none'
+    ? new AppError('subscription_required', 'An active subscription is needed.', {
+        fields: { reason },
+      })
+    : new AppError('feature_required', 'The plan does not include this.', {
+        fields: { reason, feature },
+      });
+}
+
+function wantsPage(request: Request): boolean {
+  const reads = request.method === 'GET' || request.method === 'HEAD';
+  return reads && (request.headers.get('accept') ?? '').includes('text/html');
+}
