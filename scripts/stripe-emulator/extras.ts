@@ -7,6 +7,7 @@ import { registerEventDestinations } from './resources/event-destinations.ts';
 import { registerMeterEvents } from './resources/meter-events.ts';
 import { registerMeters } from './resources/meters.ts';
 import { registerPromotionCodes } from './resources/promotion-codes.ts';
+import { registerSubscriptionSchedules } from './resources/subscription-schedules.ts';
 import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
@@ -29,6 +30,7 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerMeterEvents(registry);
   registerMeterRoutes(registry, emulator);
   registerEventDestinations(registry);
+  registerSubscriptionSchedules(registry);
   const hub = new CliHub(emulator);
   registerCliSessions(registry, hub);
   emulator.hooks.onEvent.push(forwardSnapshot);

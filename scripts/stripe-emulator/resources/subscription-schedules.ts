@@ -1,0 +1,323 @@
+import type Stripe from 'stripe';
+import type { Context } from '../kernel/context.ts';
+import { invalidRequest } from '../kernel/errors.ts';
+import { idOf } from '../kernel/ids.ts';
+import { listStored } from '../kernel/lists.ts';
+import { mergeMetadata } from '../kernel/metadata.ts';
+import { p } from '../kernel/params.ts';
+import type { Registry } from '../kernel/registry.ts';
+import {
+  applyPhase,
+  end,
+  plan,
+  registerScheduleJobs,
+  release,
+  start,
+} from '../schedules/engine.ts';
+import {
+  createParams,
+  updateParams,
+  type CreateParams,
+  type DefaultSettings,
+  type UpdateParams,
+} from '../schedules/params.ts';
+import { buildPhases, phaseAt } from '../schedules/phases.ts';
+
+type Schedule = Stripe.SubscriptionSchedule;
+const url = '/v1/subscription_schedules';
+const page = {
+  limit: p.int,
+  starting_after: p.str,
+  ending_before: p.str,
+  created: p.timeRange,
+  customer: p.str,
+  customer_account: p.str,
+  canceled_at: p.timeRange,
+  completed_at: p.timeRange,
+  released_at: p.timeRange,
+  scheduled: p.bool,
+};
+
+/** Subscription schedules: `/v1/subscription_schedules`. */
+export function registerSubscriptionSchedules(registry: Registry): void {
+  registerScheduleJobs(registry);
+  registry.post('/v1/subscription_schedules', createParams, (ctx, params) =>
+    params.from_subscription === undefined
+      ? createSchedule(ctx, params)
+      : fromSubscription(ctx, params, params.from_subscription),
+  );
+  registry.get('/v1/subscription_schedules', page, (ctx, params) =>
+    listStored(ctx, 'subscription_schedule', {
+      url,
+      page: params,
+      ...(params.customer === undefined
+        ? {}
+        : { by: ['customer', params.customer] as ['customer', string] }),
+      where: (schedule) => params.scheduled !== true || schedule.status === 'not_started',
+    }),
+  );
+  registry.get('/v1/subscription_schedules/:id', {}, (ctx, _params, { id }) =>
+    ctx.store.need('subscription_schedule', id),
+  );
+  registry.post('/v1/subscription_schedules/:id', updateParams, (ctx, params, { id }) =>
+    updateSchedule(ctx, ctx.store.need('subscription_schedule', id), params),
+  );
+  registry.post(
+    '/v1/subscription_schedules/:id/release',
+    { preserve_cancel_date: p.bool },
+    (ctx, _params, { id }) => {
+      const schedule = ctx.store.need('subscription_schedule', id);
+      refuseEnded(schedule, 'release');
+      return release(ctx, schedule, ctx.nowFor(idOf(schedule.customer)));
+    },
+  );
+  registry.post(
+    '/v1/subscription_schedules/:id/cancel',
+    { invoice_now: p.bool, prorate: p.bool },
+    (ctx, params, { id }) => {
+      const schedule = ctx.store.need('subscription_schedule', id);
+      refuseEnded(schedule, 'cancel');
+      const subscription = ctx.store.find('subscription', idOf(schedule.subscription));
+      end(ctx, schedule, 'subscription_schedule.canceled');
+      if (subscription !== undefined && subscription.status !== 'canceled') {
+        ctx.services.billing.cancelSubscription(ctx, subscription, {
+          invoiceNow: params.invoice_now ?? true,
+          prorate: params.prorate ?? true,
+          reason: 'cancellation_requested',
+        });
+      }
+      return schedule;
+    },
+  );
+}
+
+function refuseEnded(schedule: Schedule, verb: string): void {
+  if (schedule.status === 'active' || schedule.status === 'not_started') return;
+  throw invalidRequest(
+    `You cannot ${verb} a subscription schedule that is currently in the \`${schedule.status}\` status. It can only be done while it is in one of the following statuses: not_started, active.`,
+  );
+}
+
+function fromSubscription(ctx: Context, params: CreateParams, id: string): Schedule {
+  const { from_subscription: _from, ...others } = params;
+  if (Object.values(others).some((value) => value !== undefined)) {
+    throw invalidRequest(
+      'You cannot set other parameters when creating a subscription schedule with `from_subscription`.',
+      {
+        param: 'from_subscription',
+      },
+    );
+  }
+  const subscription = ctx.store.need('subscription', id, 'from_subscription');
+  if (subscription.schedule !== null) {
+    throw invalidRequest(
+      `You cannot migrate a subscription that is already attached to a schedule: ${idOf(subscription.schedule)}`,
+      { param: 'from_subscription' },
+    );
+  }
+  if (subscription.status === 'canceled' || subscription.status === 'incomplete_expired') {
+    throw invalidRequest(
+      `You cannot migrate a subscription in the \`${subscription.status}\` status.`,
+      { param: 'from_subscription' },
+    );
+  }
+  const phase = currentPeriodAsPhase(subscription);
+  const schedule = store(
+    ctx,
+    blankSchedule(ctx, { customer: idOf(subscription.customer), mode: subscription.billing_mode }),
+  );
+  schedule.default_settings.default_payment_method = subscription.default_payment_method;
+  schedule.default_settings.collection_method = subscription.collection_method;
+  schedule.status = 'active';
+  schedule.subscription = subscription.id;
+  schedule.phases = [phase];
+  schedule.current_phase = { start_date: phase.start_date, end_date: phase.end_date };
+  ctx.store.of('subscription_schedule').reindex(schedule);
+  plan(ctx, schedule);
+  ctx.emit('subscription_schedule.created', schedule);
+  ctx.update('subscription', subscription, {
+    event: 'customer.subscription.updated',
+    apply() {
+      subscription.schedule = schedule.id;
+    },
+  });
+  return schedule;
+}
+
+function currentPeriodAsPhase(subscription: Stripe.Subscription): Schedule['phases'][number] {
+  const items = subscription.items.data;
+  return {
+    add_invoice_items: [],
+    application_fee_percent: null,
+    billing_cycle_anchor: null,
+    billing_thresholds: null,
+    collection_method: null,
+    currency: subscription.currency,
+    default_payment_method: null,
+    default_tax_rates: subscription.default_tax_rates ?? [],
+    description: subscription.description,
+    discounts: subscription.discounts.map((discount) => ({
+      coupon: null,
+      discount: idOf(discount),
+      promotion_code: null,
+    })),
+    end_date: Math.min(...items.map((item) => item.current_period_end)),
+    invoice_settings: null,
+    items: items.map((item) => ({
+      billing_thresholds: null,
+      discounts: [],
+      metadata: item.metadata,
+      plan: item.price.id,
+      price: item.price.id,
+      ...(item.quantity === undefined ? {} : { quantity: item.quantity }),
+      tax_rates: item.tax_rates ?? [],
+    })),
+    metadata: subscription.metadata,
+    on_behalf_of: null,
+    proration_behavior: 'create_prorations',
+    start_date: Math.max(...items.map((item) => item.current_period_start)),
+    transfer_data: null,
+    trial_end: subscription.status === 'trialing' ? subscription.trial_end : null,
+  };
+}
+
+function createSchedule(ctx: Context, params: CreateParams): Schedule {
+  if (params.customer === undefined) throw missing('customer');
+  if (params.phases === undefined || params.phases.length === 0) throw missing('phases');
+  ctx.store.need('customer', params.customer, 'customer');
+  const now = ctx.nowFor(params.customer);
+  const begins =
+    params.start_date === undefined || params.start_date === 'now' ? now : params.start_date;
+  const phases = buildPhases(ctx, params.phases, begins);
+  const mode = { type: params.billing_mode?.type ?? 'flexible', flexible: null };
+  const schedule = store(ctx, blankSchedule(ctx, { customer: params.customer, mode }));
+  schedule.phases = phases;
+  schedule.end_behavior = params.end_behavior ?? 'release';
+  schedule.metadata = mergeMetadata({}, params.metadata);
+  applyDefaults(schedule, params.default_settings);
+  ctx.emit('subscription_schedule.created', schedule);
+  if (begins <= now) start(ctx, schedule, now);
+  else plan(ctx, schedule);
+  return schedule;
+}
+
+function missing(param: string): Error {
+  return invalidRequest(`Missing required param: ${param}.`, { param, code: 'parameter_missing' });
+}
+
+function store(ctx: Context, schedule: Schedule): Schedule {
+  return ctx.add('subscription_schedule', schedule);
+}
+
+function blankSchedule(
+  ctx: Context,
+  from: { customer: string; mode: Schedule['billing_mode'] | Stripe.Subscription['billing_mode'] },
+): Schedule {
+  return {
+    id: ctx.store.newId('subscription_schedule'),
+    object: 'subscription_schedule',
+    application: null,
+    billing_mode: { type: from.mode.type, flexible: from.mode.flexible },
+    canceled_at: null,
+    completed_at: null,
+    created: ctx.nowFor(from.customer),
+    current_phase: null,
+    customer: from.customer,
+    customer_account: null,
+    default_settings: {
+      application_fee_percent: null,
+      automatic_tax: { disabled_reason: null, enabled: false, liability: null },
+      billing_cycle_anchor: 'automatic',
+      billing_thresholds: null,
+      collection_method: 'charge_automatically',
+      default_payment_method: null,
+      description: null,
+      invoice_settings: {
+        account_tax_ids: null,
+        custom_fields: null,
+        days_until_due: null,
+        description: null,
+        footer: null,
+        issuer: { type: 'self' },
+      },
+      on_behalf_of: null,
+      transfer_data: null,
+    },
+    end_behavior: 'release',
+    livemode: false,
+    metadata: {},
+    pause_schedules: [],
+    phases: [],
+    released_at: null,
+    released_subscription: null,
+    status: 'not_started',
+    subscription: null,
+    test_clock: ctx.clockOf(from.customer),
+  };
+}
+
+function applyDefaults(schedule: Schedule, given: DefaultSettings | undefined): void {
+  if (given === undefined) return;
+  const settings = schedule.default_settings;
+  settings.billing_cycle_anchor = given.billing_cycle_anchor ?? settings.billing_cycle_anchor;
+  settings.collection_method = given.collection_method ?? settings.collection_method;
+  settings.default_payment_method = given.default_payment_method ?? settings.default_payment_method;
+  if (given.description !== undefined) settings.description = given.description;
+  if (given.invoice_settings?.days_until_due !== undefined) {
+    settings.invoice_settings.days_until_due = given.invoice_settings.days_until_due;
+  }
+}
+
+function updateSchedule(ctx: Context, schedule: Schedule, params: UpdateParams): Schedule {
+  refuseEnded(schedule, 'update');
+  const now = ctx.nowFor(idOf(schedule.customer));
+  const phases =
+    params.phases === undefined
+      ? undefined
+      : newPhases(ctx, schedule, { given: params.phases, now });
+  ctx.update('subscription_schedule', schedule, {
+    event: 'subscription_schedule.updated',
+    apply() {
+      if (phases !== undefined) schedule.phases = phases;
+      schedule.end_behavior = params.end_behavior ?? schedule.end_behavior;
+      schedule.metadata = mergeMetadata(schedule.metadata ?? {}, params.metadata);
+      applyDefaults(schedule, params.default_settings);
+      const current = schedule.status === 'active' ? phaseAt(schedule, now) : undefined;
+      if (current !== undefined)
+        schedule.current_phase = { start_date: current.start_date, end_date: current.end_date };
+    },
+  });
+  const current = schedule.status === 'active' ? phaseAt(schedule, now) : undefined;
+  if (phases !== undefined && current !== undefined) {
+    applyPhase(ctx, schedule, {
+      phase: current,
+      prorationBehavior: params.proration_behavior ?? 'create_prorations',
+    });
+  }
+  plan(ctx, schedule);
+  return schedule;
+}
+
+type GivenPhases = NonNullable<UpdateParams['phases']>;
+
+/** The current phase may not move its start; phases that are over may be left out. */
+function newPhases(
+  ctx: Context,
+  schedule: Schedule,
+  { given, now }: { given: GivenPhases; now: number },
+): Schedule['phases'] {
+  const first = given[0]?.start_date;
+  const current = schedule.current_phase;
+  if (current === null) {
+    const begins = first === 'now' ? now : (first ?? schedule.phases[0]?.start_date ?? now);
+    return buildPhases(ctx, given, begins);
+  }
+  const known = schedule.phases.map((phase) => phase.start_date);
+  if (first === undefined) throw missing('phases[0][start_date]');
+  if (first === 'now' || !known.includes(first) || first > current.start_date) {
+    throw invalidRequest('You can not modify the start date of the current phase.', {
+      param: 'phases[0][start_date]',
+    });
+  }
+  return buildPhases(ctx, given, first);
+}

@@ -1,0 +1,270 @@
+import type Stripe from 'stripe';
+import type { CreateSubscriptionParams, ItemsChange, ScheduleService } from '../contracts.ts';
+import type { Context } from '../kernel/context.ts';
+import { idOf } from '../kernel/ids.ts';
+import { mergeMetadata } from '../kernel/metadata.ts';
+import type { Registry } from '../kernel/registry.ts';
+import { itemsKey, phaseAt } from './phases.ts';
+
+type Schedule = Stripe.SubscriptionSchedule;
+type Phase = Schedule['phases'][number];
+
+const BOUNDARY = 'subscription_schedule.boundary';
+const EXPIRING = 'subscription_schedule.expiring';
+const WEEK = 7 * 86_400;
+
+/** The work that schedules plan for later. */
+export function registerScheduleJobs(registry: Registry): void {
+  registry.job(BOUNDARY, (ctx, id) => {
+    const schedule = ctx.store.find('subscription_schedule', id);
+    if (schedule !== undefined) advance(ctx, schedule, nowOf(ctx, schedule));
+  });
+  registry.job(EXPIRING, (ctx, id) => {
+    const schedule = ctx.store.find('subscription_schedule', id);
+    if (schedule?.status === 'active') ctx.emit('subscription_schedule.expiring', schedule);
+  });
+}
+
+function nowOf(ctx: Context, schedule: Schedule): number {
+  return ctx.nowFor(idOf(schedule.customer));
+}
+
+/** Plans the next boundary and the notice before the end. */
+export function plan(ctx: Context, schedule: Schedule): void {
+  ctx.unschedule(BOUNDARY, schedule.id);
+  ctx.unschedule(EXPIRING, schedule.id);
+  const last = schedule.phases.at(-1);
+  if (last === undefined || (schedule.status !== 'active' && schedule.status !== 'not_started'))
+    return;
+  const clock = ctx.clockOf(idOf(schedule.customer));
+  const now = nowOf(ctx, schedule);
+  const next =
+    schedule.status === 'not_started'
+      ? schedule.phases[0]?.start_date
+      : (schedule.current_phase?.end_date ?? now);
+  ctx.schedule(next ?? now, clock, { job: BOUNDARY, ref: schedule.id });
+  if (last.end_date - WEEK > now)
+    ctx.schedule(last.end_date - WEEK, clock, { job: EXPIRING, ref: schedule.id });
+}
+
+/** Brings a schedule to a moment: starts it, enters the phase of that moment, or ends it. */
+export function advance(ctx: Context, schedule: Schedule, at: number): void {
+  if (schedule.status === 'not_started') {
+    if ((schedule.phases[0]?.start_date ?? Infinity) <= at) start(ctx, schedule, at);
+    return;
+  }
+  if (schedule.status !== 'active' || (schedule.current_phase?.end_date ?? 0) > at) return;
+  const phase = phaseAt(schedule, at);
+  if (phase === undefined) finish(ctx, schedule, at);
+  else enter(ctx, schedule, phase);
+}
+
+/** Creates the subscription of a schedule that begins now. */
+export function start(ctx: Context, schedule: Schedule, at: number): void {
+  const phase = phaseAt(schedule, at) ?? schedule.phases[0];
+  if (phase === undefined) return;
+  schedule.status = 'active';
+  schedule.current_phase = { start_date: phase.start_date, end_date: phase.end_date };
+  const subscription = ctx.services.billing.createSubscription(
+    ctx,
+    subscriptionParams(schedule, phase),
+  );
+  schedule.subscription = subscription.id;
+  ctx.store.of('subscription_schedule').reindex(schedule);
+  ctx.update('subscription', subscription, {
+    event: 'customer.subscription.updated',
+    apply() {
+      subscription.schedule = schedule.id;
+    },
+  });
+  plan(ctx, schedule);
+}
+
+function subscriptionParams(schedule: Schedule, phase: Phase): CreateSubscriptionParams {
+  const { default_settings: defaults } = schedule;
+  return {
+    customer: idOf(schedule.customer),
+    items: phase.items.map((item) => ({
+      price: idOf(item.price),
+      quantity: item.quantity,
+      metadata: item.metadata ?? {},
+    })),
+    trialEnd: phase.trial_end,
+    trialPeriodDays: null,
+    defaultPaymentMethod: idOf(phase.default_payment_method ?? defaults.default_payment_method),
+    metadata: phase.metadata ?? {},
+    description: phase.description ?? defaults.description,
+    discounts: phase.discounts.map(discountParam),
+    trialSettings: null,
+    billingMode: null,
+    billingCycleAnchor: null,
+    prorationBehavior: phase.proration_behavior === 'none' ? 'none' : 'create_prorations',
+    paidBy: null,
+  };
+}
+
+function discountParam(discount: Phase['discounts'][number]): {
+  coupon?: string;
+  promotion_code?: string;
+} {
+  const code = idOf(discount.promotion_code);
+  const coupon = idOf(discount.coupon);
+  return code === null ? (coupon === null ? {} : { coupon }) : { promotion_code: code };
+}
+
+/** Makes the subscription look as a phase says, from now on. */
+function enter(ctx: Context, schedule: Schedule, phase: Phase): void {
+  ctx.update('subscription_schedule', schedule, {
+    event: 'subscription_schedule.updated',
+    apply() {
+      schedule.current_phase = { start_date: phase.start_date, end_date: phase.end_date };
+    },
+  });
+  plan(ctx, schedule);
+  applyPhase(ctx, schedule, { phase, prorationBehavior: phase.proration_behavior });
+}
+
+/** Applies items, metadata and settings of a phase to the schedule's subscription, if they differ. */
+export function applyPhase(
+  ctx: Context,
+  schedule: Schedule,
+  change: { phase: Phase; prorationBehavior: Phase['proration_behavior'] },
+): void {
+  const subscription = ctx.store.find('subscription', idOf(schedule.subscription));
+  if (subscription === undefined || subscription.status === 'canceled') return;
+  const { phase } = change;
+  if (itemsKey(subscription.items.data) !== itemsKey(phase.items)) {
+    ctx.services.billing.updateItems(
+      ctx,
+      subscription,
+      itemsChange(subscription, phase, change.prorationBehavior),
+    );
+  }
+  applySettings(ctx, subscription, phase);
+}
+
+function itemsChange(
+  subscription: Stripe.Subscription,
+  phase: Phase,
+  behavior: Phase['proration_behavior'],
+): ItemsChange {
+  const free = [...subscription.items.data];
+  const items = phase.items.map((item) => {
+    const price = idOf(item.price);
+    const exact = free.findIndex((candidate) => candidate.price.id === price);
+    const [reused] = free.length === 0 ? [] : free.splice(Math.max(exact, 0), 1);
+    return {
+      ...(reused === undefined ? {} : { id: reused.id }),
+      price,
+      quantity: item.quantity,
+      metadata: item.metadata ?? {},
+    };
+  });
+  return {
+    items,
+    replace: true,
+    prorationBehavior: known(behavior),
+    prorationDate: null,
+    billingCycleAnchor: phase.billing_cycle_anchor === 'phase_start' ? 'now' : 'unchanged',
+  };
+}
+
+function known(behavior: Phase['proration_behavior']): ItemsChange['prorationBehavior'] {
+  if (behavior === 'always_invoice') return 'always_invoice';
+  return behavior === 'none' ? 'none' : 'create_prorations';
+}
+
+function applySettings(ctx: Context, subscription: Stripe.Subscription, phase: Phase): void {
+  const metadata = mergeMetadata(subscription.metadata, phase.metadata ?? {});
+  const discounts = phase.discounts
+    .map(discountParam)
+    .filter((entry) => Object.keys(entry).length > 0);
+  const kept = phase.discounts.flatMap((entry) => idOf(entry.discount) ?? []);
+  const made = ctx.services.discounts.create(ctx, discounts, {
+    customer: idOf(subscription.customer),
+    subscription: subscription.id,
+    subscriptionItem: null,
+    invoice: null,
+    at: ctx.nowFor(idOf(subscription.customer)),
+  });
+  ctx.update('subscription', subscription, {
+    event: 'customer.subscription.updated',
+    apply() {
+      subscription.metadata = metadata;
+      subscription.discounts = [...kept, ...made];
+      subscription.description = phase.description ?? subscription.description;
+      subscription.default_payment_method =
+        phase.default_payment_method ?? subscription.default_payment_method;
+      subscription.collection_method = phase.collection_method ?? subscription.collection_method;
+    },
+  });
+}
+
+/** After the last phase: the subscription goes on alone, or ends. */
+function finish(ctx: Context, schedule: Schedule, at: number): void {
+  const cancels = schedule.end_behavior === 'cancel' || schedule.end_behavior === 'none';
+  const subscription = ctx.store.find('subscription', idOf(schedule.subscription));
+  schedule.completed_at = at;
+  schedule.current_phase = null;
+  if (!cancels) {
+    release(ctx, schedule, at);
+    return;
+  }
+  schedule.status = 'completed';
+  ctx.emit('subscription_schedule.completed', schedule);
+  if (subscription === undefined || subscription.status === 'canceled') return;
+  ctx.services.billing.cancelSubscription(ctx, subscription, {
+    invoiceNow: false,
+    prorate: false,
+    reason: 'cancellation_requested',
+  });
+}
+
+/** Lets the subscription go; it continues as it is. */
+export function release(ctx: Context, schedule: Schedule, at: number): Schedule {
+  const subscription = ctx.store.find('subscription', idOf(schedule.subscription));
+  schedule.status = 'released';
+  schedule.released_at = at;
+  schedule.released_subscription = subscription?.id ?? null;
+  schedule.subscription = null;
+  schedule.current_phase = null;
+  ctx.store.of('subscription_schedule').reindex(schedule);
+  plan(ctx, schedule);
+  if (subscription !== undefined) {
+    ctx.update('subscription', subscription, {
+      event: 'customer.subscription.updated',
+      apply() {
+        subscription.schedule = null;
+      },
+    });
+  }
+  ctx.emit('subscription_schedule.released', schedule);
+  return schedule;
+}
+
+/** Ends a schedule with its subscription. */
+export function end(
+  ctx: Context,
+  schedule: Schedule,
+  event: 'subscription_schedule.canceled' | 'subscription_schedule.aborted',
+): void {
+  schedule.status = 'canceled';
+  schedule.canceled_at = nowOf(ctx, schedule);
+  schedule.current_phase = null;
+  plan(ctx, schedule);
+  ctx.emit(event, schedule);
+}
+
+/** Schedules as the subscription engine sees them. */
+export const scheduleService: ScheduleService = {
+  onSubscriptionEnded(ctx, subscription) {
+    const schedule = ctx.store.find('subscription_schedule', idOf(subscription.schedule));
+    if (schedule?.status !== 'active') return;
+    const unpaid = subscription.cancellation_details?.reason === 'payment_failed';
+    end(ctx, schedule, unpaid ? 'subscription_schedule.aborted' : 'subscription_schedule.canceled');
+  },
+  beforeRenewal(ctx, subscription, at) {
+    const schedule = ctx.store.find('subscription_schedule', idOf(subscription.schedule));
+    if (schedule !== undefined) advance(ctx, schedule, at);
+  },
+};

@@ -1,0 +1,110 @@
+import { p, type Values } from '../kernel/params.ts';
+
+const proration = p.oneOf(['create_prorations', 'always_invoice', 'none']);
+const discounts = p.clearable(
+  p.arr(p.obj({ coupon: p.str, promotion_code: p.str, discount: p.str })),
+);
+const method = p.oneOf(['charge_automatically', 'send_invoice']);
+const anchor = p.oneOf(['automatic', 'phase_start']);
+const invoiceSettings = p.obj({
+  account_tax_ids: p.any,
+  custom_fields: p.any,
+  days_until_due: p.int,
+  description: p.clearable(p.str),
+  footer: p.clearable(p.str),
+  issuer: p.any,
+});
+
+export const defaultSettings = p.obj({
+  application_fee_percent: p.number,
+  automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.any }),
+  billing_cycle_anchor: anchor,
+  billing_thresholds: p.any,
+  collection_method: method,
+  default_payment_method: p.str,
+  description: p.clearable(p.str),
+  invoice_settings: invoiceSettings,
+  on_behalf_of: p.any,
+  transfer_data: p.any,
+});
+export type DefaultSettings = typeof defaultSettings extends {
+  parse: (...input: never[]) => infer T;
+}
+  ? T
+  : never;
+
+const item = p.obj({
+  billing_thresholds: p.any,
+  discounts,
+  metadata: p.metadata,
+  plan: p.str,
+  price: p.str,
+  price_data: p.any,
+  quantity: p.int,
+  tax_rates: p.clearable(p.arr(p.str)),
+});
+const addInvoiceItem = p.obj({
+  discountable: p.bool,
+  discounts,
+  metadata: p.metadata,
+  period: p.any,
+  price: p.str,
+  price_data: p.any,
+  quantity: p.int,
+  tax_rates: p.clearable(p.arr(p.str)),
+});
+
+const phase = {
+  add_invoice_items: p.arr(addInvoiceItem),
+  application_fee_percent: p.number,
+  automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.any }),
+  billing_cycle_anchor: anchor,
+  billing_thresholds: p.any,
+  collection_method: method,
+  coupon: p.clearable(p.str),
+  currency: p.currency,
+  default_payment_method: p.str,
+  default_tax_rates: p.clearable(p.arr(p.str)),
+  description: p.clearable(p.str),
+  discounts,
+  duration: p.obj({
+    interval: p.required(p.oneOf(['day', 'week', 'month', 'year'])),
+    interval_count: p.int,
+  }),
+  end_date: p.either(['now'], p.timestamp),
+  invoice_settings: invoiceSettings,
+  items: p.required(p.arr(item)),
+  iterations: p.int,
+  metadata: p.metadata,
+  on_behalf_of: p.str,
+  proration_behavior: proration,
+  start_date: p.either(['now'], p.timestamp),
+  transfer_data: p.any,
+  trial: p.bool,
+  trial_end: p.either(['now'], p.timestamp),
+};
+export type PhaseParams = Values<typeof phase>;
+
+const endBehavior = p.oneOf(['cancel', 'none', 'release', 'renew']);
+
+export const createParams = {
+  billing_mode: p.obj({ type: p.required(p.oneOf(['classic', 'flexible'])), flexible: p.any }),
+  customer: p.str,
+  customer_account: p.str,
+  default_settings: defaultSettings,
+  end_behavior: endBehavior,
+  from_subscription: p.str,
+  metadata: p.metadata,
+  phases: p.arr(p.obj(phase)),
+  start_date: p.either(['now'], p.timestamp),
+};
+export type CreateParams = Values<typeof createParams>;
+
+export const updateParams = {
+  default_settings: defaultSettings,
+  end_behavior: endBehavior,
+  metadata: p.metadata,
+  phases: p.arr(p.obj(phase)),
+  proration_behavior: proration,
+};
+export type UpdateParams = Values<typeof updateParams>;
