@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
 import type { EventRecord } from './events.ts';
 import type { RequestLog } from './request-log.ts';
+import type { Journal } from './journal.ts';
 import { Scheduler } from './scheduler.ts';
 import { Store } from './store.ts';
 import { plainRender, WebhookSender } from './webhooks.ts';
@@ -78,6 +79,8 @@ export class Account {
   readonly counters = new Map<string, number>();
   /** Bumped on each write, so that the file is only written when something changed. */
   revision = 0;
+  /** Open while an attempt runs whose effects may be taken back. */
+  journal: Journal | null = null;
   /** While due work runs, the moment it was due (Unix seconds), by clock. */
   private readonly runningAt = new Map<string | null, number>();
 

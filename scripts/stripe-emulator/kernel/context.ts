@@ -105,6 +105,7 @@ export class Context {
     change: { event: EventType | null; apply: () => void },
   ): Stored[K] {
     const before = change.event === null ? null : plain(object);
+    this.account.journal?.protect(object);
     change.apply();
     this.account.revision += 1;
     this.store.of(name).reindex(object);
@@ -133,29 +134,34 @@ export class Context {
     ).data;
   }
 
-  private record(
-    type: EventType,
-    object: object,
-    previous: Record<string, unknown> | null,
-  ): EventRecord {
+  /** An event that is not known to anyone yet. */
+  freeze(type: EventType, object: object, previous: Record<string, unknown> | null): EventRecord {
     const request = {
       id: this.request?.id ?? null,
       idempotency_key: this.request?.idempotencyKey ?? null,
     };
     const created = this.account.now(clockIn(object, this));
-    const event = newEvent({
-      type,
-      created,
-      apiVersion: this.settings.apiVersion,
-      request,
-      object,
-      previous,
-    });
+    const { apiVersion } = this.settings;
+    return newEvent({ type, created, apiVersion, request, object, previous });
+  }
+
+  private record(
+    type: EventType,
+    object: object,
+    previous: Record<string, unknown> | null,
+  ): EventRecord {
+    const event = this.freeze(type, object, previous);
     this.account.revision += 1;
+    if (this.account.journal === null) this.publish(event);
+    else this.account.journal.add(event);
+    return event;
+  }
+
+  /** Makes an event known: to the event list, the webhook endpoints and the listeners. */
+  publish(event: EventRecord): void {
     this.account.keep(event);
     this.account.webhooks.dispatch(event, this.store.of('webhook_endpoint').values());
     for (const listener of this.shared.eventListeners) listener(this.account, event);
-    return event;
   }
 }
 

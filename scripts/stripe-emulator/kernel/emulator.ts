@@ -11,8 +11,12 @@ export interface RequestFault {
   delayMs?: number;
   /** Answer this instead of handling the call. */
   answer?: { status: number; headers: Record<string, string>; body: string };
-  /** Close the socket: before handling the call, or after it (the work is done, the answer is lost). */
-  cut?: 'before' | 'after';
+  /** Answer this although the call was handled. */
+  instead?: { status: number; headers: Record<string, string>; body: string };
+  /** Keep the finished answer back for so long: it then tells the past. */
+  holdMs?: number;
+  /** Close the socket: before handling the call, after it (the work is done, the answer is lost), or within the answer. */
+  cut?: 'before' | 'after' | 'mid_body';
   /** Rewrites the answer's JSON text (stale reads). */
   rewrite?: (body: string) => string;
 }
@@ -20,6 +24,7 @@ export interface RequestFacts {
   method: string;
   path: string;
   requestId: string;
+  idempotencyKey: string | null;
 }
 
 /** The switches and listeners that other parts of the emulator hang on to. */

@@ -46,6 +46,7 @@ export interface Stored {
   token: Stripe.Token;
   webhook_endpoint: Stripe.WebhookEndpoint;
   _note: Note;
+  _ledger: Ledger;
 }
 export type ObjectName = keyof Stored;
 
@@ -55,6 +56,25 @@ export interface MeterEventRecord extends Stripe.Billing.MeterEvent {
   customer: string;
   value: number;
   canceled: boolean;
+}
+
+/** A charge for a span of an item's time: what a later change may credit. */
+export interface Debit {
+  price: string;
+  quantity: number;
+  /** The span that is charged and not yet credited. */
+  from: number;
+  to: number;
+  /** Full amount of the whole period, and that period: credits are shares of it. */
+  basis: { amount: number; start: number; end: number };
+  invoice: string | null;
+  line: string | null;
+}
+/** The debits of a subscription item; `id` is the item's. */
+export interface Ledger {
+  id: string;
+  object: '_ledger';
+  debits: Debit[];
 }
 
 /** What the emulator remembers about an object but never shows; `id` = `<kind>:<object id>`. */
@@ -109,6 +129,7 @@ export const PREFIXES: Record<ObjectName, string> = {
   token: 'tok',
   webhook_endpoint: 'we',
   _note: 'note',
+  _ledger: 'ledger',
 };
 
 /** The fields by which `store.by` finds objects; each is a reference (an id, an expanded object or null). */

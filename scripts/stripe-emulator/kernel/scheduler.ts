@@ -14,10 +14,13 @@ export class Scheduler {
   private readonly heaps = new Map<string | null, Entry[]>();
   private readonly current = new Map<string, Entry>();
   private seq = 0;
+  /** Told of each change, so that it can be taken back. */
+  onChange: ((undo: () => void) => void) | null = null;
 
   /** Replaces what was scheduled for the same job and object. */
   set(work: DueWork): void {
     const entry = { ...work, seq: (this.seq += 1) };
+    this.rememberUndo(key(work));
     this.current.set(key(work), entry);
     const heap = this.heaps.get(work.clock);
     if (heap === undefined) this.heaps.set(work.clock, [entry]);
@@ -25,7 +28,16 @@ export class Scheduler {
   }
 
   cancel(job: string, ref: string): void {
+    this.rememberUndo(key({ job, ref }));
     this.current.delete(key({ job, ref }));
+  }
+
+  private rememberUndo(name: string): void {
+    const previous = this.current.get(name);
+    this.onChange?.(() => {
+      if (previous === undefined) this.current.delete(name);
+      else this.set(previous);
+    });
   }
 
   /** When the job of this object is due, if it is scheduled. */

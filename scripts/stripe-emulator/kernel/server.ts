@@ -111,6 +111,7 @@ async function serveApi(
       method: call.method,
       path: call.url.pathname,
       requestId: call.requestId,
+      idempotencyKey: header(call.request, 'idempotency-key'),
     });
     if (fault?.delayMs !== undefined)
       await new Promise((resolve) => setTimeout(resolve, fault?.delayMs));
@@ -124,10 +125,13 @@ async function serveApi(
   } catch (error) {
     answer = errorAnswer(emulator, call, error);
   }
+  if (fault?.instead !== undefined) answer = fault.instead;
   if (fault?.rewrite !== undefined) answer.body = fault.rewrite(answer.body);
   if (account !== null) logCall(emulator, call, { account, answer });
+  if (fault?.holdMs !== undefined)
+    await new Promise((resolve) => setTimeout(resolve, fault?.holdMs));
   if (fault?.cut === 'after') call.request.socket.destroy();
-  else send(call, account, answer);
+  else send(call, account, { ...answer, cut: fault?.cut === 'mid_body' });
 }
 
 interface Found {
@@ -277,7 +281,7 @@ function errorAnswer(emulator: Emulator, call: Call, error: unknown): JsonAnswer
   };
 }
 
-function send(call: Call, account: Account | null, answer: JsonAnswer): void {
+function send(call: Call, account: Account | null, answer: JsonAnswer & { cut: boolean }): void {
   const version = header(call.request, 'stripe-version') ?? account?.settings.apiVersion;
   call.response.writeHead(answer.status, {
     'Content-Type': 'application/json',
@@ -286,6 +290,12 @@ function send(call: Call, account: Account | null, answer: JsonAnswer): void {
     ...(version === undefined ? {} : { 'Stripe-Version': version }),
     ...answer.headers,
   });
+  if (answer.cut) {
+    call.response.write(answer.body.slice(0, answer.body.length / 2), () =>
+      call.request.socket.destroy(),
+    );
+    return;
+  }
   call.response.end(call.method === 'HEAD' ? undefined : answer.body);
 }
 

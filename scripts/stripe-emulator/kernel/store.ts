@@ -86,26 +86,27 @@ export class Collection<T extends Identified> {
 }
 
 function referenceId(object: Identified, index: IndexName): string | null {
-  const value: unknown =
-    index === 'subscription' || index === 'coupon' || index === 'price'
-      ? nested(object, index)
-      : Reflect.get(object, index);
+  const value = reference(object, index);
   if (typeof value === 'string') return value;
   if (typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string')
     return value.id;
   return null;
 }
 
-/** Where a reference is not at the top of the object: an invoice's subscription, a promotion code's coupon. */
-function nested(object: Identified, index: 'subscription' | 'coupon' | 'price'): unknown {
+/** Where references are kept when they are not at the top of the object. */
+const HOLDERS = ['parent', 'payment', 'promotion'];
+
+function reference(object: Identified, index: IndexName): unknown {
   const direct: unknown = Reflect.get(object, index);
   if (direct !== undefined) return direct;
-  const holder = index === 'coupon' ? 'promotion' : 'parent';
-  const parent: unknown = Reflect.get(object, holder);
-  if (typeof parent !== 'object' || parent === null) return null;
-  if (index === 'coupon') return Reflect.get(parent, 'coupon');
-  const details: unknown = Reflect.get(parent, 'subscription_details');
-  return typeof details === 'object' && details !== null ? Reflect.get(details, index) : null;
+  for (const name of HOLDERS) {
+    const holder: unknown = Reflect.get(object, name);
+    if (typeof holder !== 'object' || holder === null) continue;
+    const details: unknown = Reflect.get(holder, 'subscription_details') ?? holder;
+    if (typeof details === 'object' && details !== null && index in details)
+      return Reflect.get(details, index);
+  }
+  return null;
 }
 
 type Collections = { [K in ObjectName]: Collection<Stored[K]> };
@@ -157,6 +158,7 @@ function emptyCollections(): Collections {
     token: make('token'),
     webhook_endpoint: make('webhook_endpoint'),
     _note: make('_note'),
+    _ledger: make('_ledger'),
   };
 }
 
@@ -165,6 +167,8 @@ export class Store {
   private readonly collections = emptyCollections();
   private readonly anywhere = new Map<string, { id: string; object?: string }>();
   private readonly tombstones = new Map<string, Tombstone>();
+  /** Told of each add and remove, so that it can be taken back. */
+  onChange: ((undo: () => void) => void) | null = null;
 
   /** The collection of one kind. */
   of<K extends ObjectName>(name: K): Collection<Stored[K]> {
@@ -176,6 +180,7 @@ export class Store {
   }
 
   add<K extends ObjectName>(name: K, object: Stored[K]): Stored[K] {
+    this.onChange?.(() => this.forget(name, object.id));
     this.anywhere.set(object.id, object);
     this.tombstones.delete(object.id);
     return this.of(name).add(object);
@@ -198,11 +203,18 @@ export class Store {
 
   /** Removes an object and leaves what Stripe shows of a deleted one. */
   remove<K extends ObjectName>(name: K, id: string): Tombstone<K> {
-    this.of(name).remove(id);
-    this.anywhere.delete(id);
+    const object = this.of(name).get(id);
+    if (object !== undefined) this.onChange?.(() => this.add(name, object));
+    this.forget(name, id);
     const tombstone = { id, object: name, deleted: true } as const;
     this.tombstones.set(id, tombstone);
     return tombstone;
+  }
+
+  /** Removes without a trace (notes; anything in a rolled back attempt). */
+  forget(name: ObjectName, id: string): void {
+    this.of(name).remove(id);
+    this.anywhere.delete(id);
   }
 
   tombstone(id: string): Tombstone | undefined {

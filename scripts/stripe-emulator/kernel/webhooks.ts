@@ -62,6 +62,18 @@ export class WebhookSender {
     this.options.fault = fault;
   }
 
+  set render(render: WebhookOptions['render']) {
+    this.options.render = render;
+  }
+
+  /** Forgets every delivery, also those under way. */
+  clear(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+    this.queues.clear();
+    this.log.length = 0;
+  }
+
   /** Starts the deliveries of an event to the endpoints that want it. */
   dispatch(event: EventRecord, endpoints: Iterable<Stripe.WebhookEndpoint>): void {
     for (const endpoint of endpoints) {

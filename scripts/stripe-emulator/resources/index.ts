@@ -1,6 +1,7 @@
 import type { Context } from '../kernel/context.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import type { Registry } from '../kernel/registry.ts';
+import { registerCustomers } from './customers.ts';
 import { registerEvents } from './events.ts';
 import { registerPayments } from './payments.ts';
 import { registerPrices } from './prices.ts';
@@ -10,6 +11,7 @@ import { registerWebhookEndpoints } from './webhook-endpoints.ts';
 
 /** Adds every resource to the registry. Resources that need pages or other accounts get the emulator too. */
 export function registerAll(registry: Registry, emulator: Emulator): void {
+  registerCustomers(registry);
   registerEvents(registry);
   registerPayments(registry, emulator);
   registerPrices(registry);
