@@ -1,4 +1,7 @@
 import type { Server } from 'node:http';
+import { deliveryFault } from './faults/delivery.ts';
+import { callFault } from './faults/calls.ts';
+import { registerSwitches } from './faults/routes.ts';
 import type { Emulator } from './kernel/emulator.ts';
 import type { Registry } from './kernel/registry.ts';
 import { registerCoupons } from './resources/coupons.ts';
@@ -12,6 +15,7 @@ import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
 import { registerMeterRoutes } from './v2/meter-routes.ts';
+import { eventBody } from './versions/event-body.ts';
 import { forwardSnapshot } from './v2/outbox.ts';
 
 /** What runs beside the API: the CLI's sessions. */
@@ -31,6 +35,12 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerMeterRoutes(registry, emulator);
   registerEventDestinations(registry);
   registerSubscriptionSchedules(registry);
+  registerSwitches(registry, emulator);
+  emulator.hooks.fault = callFault;
+  emulator.hooks.onAccount.push((account) => {
+    account.webhooks.fault = (event) => deliveryFault(account, event);
+    account.webhooks.render = (event, version) => eventBody(account, event, version);
+  });
   const hub = new CliHub(emulator);
   registerCliSessions(registry, hub);
   emulator.hooks.onEvent.push(forwardSnapshot);

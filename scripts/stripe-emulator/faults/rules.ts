@@ -16,6 +16,8 @@ const call = {
   path: z.string().default('*'),
   method: z.enum(['GET', 'POST', 'DELETE']).optional(),
 };
+/** With an idempotency key, the error is kept under it and given again, as Stripe keeps 500s. */
+const failure = { ...call, keep: z.boolean().default(false) };
 const event = { ...shared, events: z.string().default('*') };
 const milliseconds = z.int().min(0).max(600_000);
 const reasons = [
@@ -34,13 +36,13 @@ export const faultSpec = z.discriminatedUnion('type', [
     type: z.literal('rate_limit'),
     reason: z.enum(reasons).optional(),
     retry: z.boolean().default(false),
-    ...call,
+    ...failure,
   }),
   z.strictObject({
     type: z.literal('error'),
     status: z.int().min(500).max(599).default(500),
     when: z.enum(['before', 'after']).default('before'),
-    ...call,
+    ...failure,
   }),
   z.strictObject({
     type: z.literal('disconnect'),

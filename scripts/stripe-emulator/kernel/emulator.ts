@@ -33,6 +33,8 @@ export interface Hooks {
   fault: ((account: Account, request: RequestFacts) => RequestFault | undefined) | null;
   onRequestLogged: ((account: Account, entry: RequestLog) => void)[];
   onEvent: EventListener[];
+  /** Told of each account that comes up, new or from the file. */
+  onAccount: ((account: Account) => void)[];
   /** An error that is the emulator's own fault. */
   onBug: (error: unknown) => void;
 }
@@ -65,6 +67,7 @@ export class Emulator {
       fault: null,
       onRequestLogged: [],
       onEvent,
+      onAccount: [],
       onBug: (error) => console.error(error),
     };
     this.shared = {
@@ -87,6 +90,7 @@ export class Emulator {
 
   adopt(account: Account): Account {
     this.accounts.set(account.key, account);
+    for (const listener of this.hooks.onAccount) listener(account);
     return account;
   }
 

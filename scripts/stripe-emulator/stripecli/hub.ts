@@ -2,8 +2,8 @@ import { deliveryFault } from '../faults/delivery.ts';
 import { API_VERSION, type Account } from '../kernel/account.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import type { EventRecord } from '../kernel/events.ts';
-import { wireEvent } from '../kernel/events.ts';
 import type { RequestLog } from '../kernel/request-log.ts';
+import { eventBody } from '../versions/event-body.ts';
 import { notificationOf, type ThinEvent } from '../v2/thin-events.ts';
 import { onThinEvent } from '../v2/outbox.ts';
 import { requestLogFrame, thinFrame, webhookFrame } from './frames.ts';
@@ -138,8 +138,12 @@ export class CliHub {
       variants: ['default', 'latest'],
       forwarded: grant.forwardsSnapshot,
       frame: (variant) => {
-        const payload = JSON.stringify(wireEvent(record), null, 2);
-        return webhookFrame(payload, secret, variant === 'latest' ? API_VERSION : null);
+        const version = variant === 'latest' ? API_VERSION : null;
+        return webhookFrame(
+          JSON.stringify(eventBody(account, record, version), null, 2),
+          secret,
+          version,
+        );
       },
       settled: (result) => this.remember(account, record, result),
     };

@@ -40,7 +40,8 @@ export function renderEventData(data: unknown, version: string, lookup: Lookup):
   return { ...data, object, previous_attributes: changes ?? {} };
 }
 
-function merged(now: unknown, previous: unknown): unknown {
+/** An object with its former values put back. */
+export function merged(now: unknown, previous: unknown): unknown {
   if (!isShape(now) || !isShape(previous) || previous['object'] === 'list') return previous;
   const result: Shape = { ...now };
   for (const [key, value] of Object.entries(previous)) result[key] = merged(now[key], value);
