@@ -75,9 +75,17 @@ def _chunked_reader(request: HttpRequest) -> Read:
     if environ.get("wsgi.input_terminated"):
         return stream.read  # gunicorn, mod_wsgi and cheroot decode, and end the stream
     if str(environ.get("SERVER_SOFTWARE", "")).startswith("WSGIServer"):
-        pieces = read_chunked(stream)  # wsgiref and runserver leave the decoding to the application
+        pieces = read_chunked(_unlimited(stream))  # the development server does not decode
         return lambda _size: next(pieces, b"")
     raise Refusal(411, "length_required", "This server cannot read a body without Content-Length.")
+
+
+def _unlimited(stream: Any) -> Any:
+    """``runserver`` caps its stream at Content-Length, here 0: take the one underneath."""
+    underneath = getattr(stream, "stream", None)  # Django 3.2
+    if underneath is None:
+        underneath = getattr(getattr(stream, "_read", None), "__self__", None)  # since 4.2
+    return stream if underneath is None else underneath
 
 
 def _exactly(read: Read, length: int) -> Iterator[bytes]:

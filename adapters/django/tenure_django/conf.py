@@ -24,7 +24,7 @@ class Config:
     jwt_secret: str
     jwt_audience: str | None = None
     #: Secret(s) of the server's outgoing webhook; several while one is being rotated.
-    webhook_secret: str | tuple[str, ...] = ()
+    webhook_secret: str | tuple[str, ...] | None = None
     admin_token: str | None = None
     #: Attribute path on the user (called if callable), or a function of the user.
     user_id: UserField = "pk"
@@ -45,7 +45,7 @@ class Config:
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The outgoing webhook's secrets as a tuple, however they were written."""
-        raw = self.webhook_secret
+        raw = self.webhook_secret or ()
         listed = raw.split(",") if isinstance(raw, str) else raw
         return tuple(secret.strip() for secret in listed if secret.strip())
 

@@ -136,7 +136,7 @@ def _stripe_webhook() -> Iterator[Finding]:
 
 
 def _admin(config: Config) -> Iterator[Finding]:
-    if config.admin_token is None:
+    if not config.admin_token:
         yield Finding("warn", "TENURE['ADMIN_TOKEN'] is not set: the admin pages are hidden.")
         return
     try:

@@ -28,6 +28,7 @@ class Upstream:
         self._response = response
         self._sock = sock
         self._release = release
+        self._open = True
         self.status = response.status
         self.reason = response.reason
         self.headers: Headers = list(response.headers.items())
@@ -46,6 +47,8 @@ class Upstream:
                     break
                 if left is not None:
                     left -= len(piece)
+                    if left == 0:
+                        self._finish()  # before the client has it all and may ask again
                 yield piece
             self._finish()
         finally:
@@ -62,17 +65,19 @@ class Upstream:
 
     def close(self) -> None:
         """Drop the connection unless the answer was read to its end."""
-        if self._release is not None or not self._response.isclosed():
-            self._release = None
+        if self._open:
+            self._open = False
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that is still reading
             self._response.close()
             self._connection.close()
 
     def _finish(self) -> None:
-        release, self._release = self._release, None
+        if not self._open:
+            return
+        self._open = False
         self._response.close()
-        if release is None:
+        if self._release is None:
             self._connection.close()
         else:
-            release(self._connection)
+            self._release(self._connection)

@@ -45,6 +45,8 @@ def _jwt_secret(value: Any) -> str | None:
 
 
 def _webhook_secret(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
     listed = value.split(",") if isinstance(value, str) else value
     if not isinstance(listed, (list, tuple)):
         return "must be a string, or a list of strings."
@@ -86,7 +88,7 @@ def _text(value: Any) -> str | None:
 
 
 def _optional_text(value: Any) -> str | None:
-    return None if value is None else _text(value)
+    return None if value is None or isinstance(value, str) else "must be a string or None."
 
 
 def _user_field(value: Any) -> str | None:

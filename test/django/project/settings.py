@@ -80,6 +80,12 @@ TENURE = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("DJANGO_LOG_LEVEL", "CRITICAL")},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "level": os.environ.get("DJANGO_LOG_LEVEL", "CRITICAL"),
+        }
+    },
+    "root": {"handlers": ["console"]},
+    "loggers": {"django.server": {"handlers": ["console"], "propagate": False}},
 }
