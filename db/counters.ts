@@ -9,7 +9,8 @@ const SHARDS = 16;
 
 const HOUR = 3_600_000;
 
-function shardOf(db: Db, subscriptionId: string): number {
+/** The counter row that changes of this subscription go to. */
+export function shardOf(db: Db, subscriptionId: string): number {
   if (!isPostgres(db)) return 0;
   let hash = 0;
   for (let i = 0; i < subscriptionId.length; i += 1) {

@@ -1,6 +1,7 @@
 import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
 import { countArrows, moveCounts } from './counters.ts';
 import type { Db } from './database.ts';
+import { addFigures, figuresOf } from './dashboard-figures.ts';
 import { upsertSubscriptions } from './subscriptions.ts';
 import { recordTransitions, type TransitionRow } from './transitions.ts';
 
@@ -13,7 +14,7 @@ export interface SubscriptionChange {
 }
 
 /**
- * The only path by which subscriptions are written: rows, history and counters together, in four statements
+ * The only path by which subscriptions are written: rows, history and counters together, in five statements
  * however many there are. Call it inside a transaction that holds the subject's row.
  * Returns the lines that were new.
  */
@@ -36,6 +37,7 @@ export async function saveChanges(db: Db, changes: SubscriptionChange[]): Promis
     })),
   );
   await countArrows(db, added);
+  await addFigures(db, figuresOf(changes, added));
   return added;
 }
 

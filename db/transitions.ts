@@ -20,7 +20,7 @@ export interface TransitionRow extends Transition {
   recordedAt: number;
 }
 
-interface Row {
+export interface StoredTransition {
   id: number;
   subscription_id: string;
   customer_id: string;
@@ -37,7 +37,8 @@ interface Row {
   detail: string;
 }
 
-const fromRow = (row: Row): TransitionRow => ({
+/** A row of the table in the program's terms. */
+export const transitionFromRow = (row: StoredTransition): TransitionRow => ({
   id: row.id,
   subscriptionId: row.subscription_id,
   customerId: row.customer_id,
@@ -69,7 +70,7 @@ export async function recordTransitions(
   lines: TransitionInput[],
 ): Promise<TransitionRow[]> {
   if (lines.length === 0) return [];
-  const rows: Row[] = await db('transitions')
+  const rows: StoredTransition[] = await db('transitions')
     .insert(
       lines.map((line) => ({
         subscription_id: line.subscriptionId,
@@ -90,7 +91,7 @@ export async function recordTransitions(
     .onConflict(['subscription_id', 'cause_id', 'event', 'to_state'])
     .ignore()
     .returning('*');
-  return rows.map(fromRow);
+  return rows.map(transitionFromRow);
 }
 
 /** The history of one subscription in the order in which it happened; `limit` keeps the newest. */
@@ -99,11 +100,11 @@ export async function timelineOf(
   subscriptionId: string,
   limit = 1_000,
 ): Promise<TransitionRow[]> {
-  const rows: Row[] = await db('transitions')
+  const rows: StoredTransition[] = await db('transitions')
     .where({ subscription_id: subscriptionId })
     .orderBy('id', 'desc')
     .limit(limit);
-  return rows.map(fromRow).sort((a, b) => a.occurredAt - b.occurredAt || a.id - b.id);
+  return rows.map(transitionFromRow).sort((a, b) => a.occurredAt - b.occurredAt || a.id - b.id);
 }
 
 /** What `state/` needs to know of the past: the newest lines, newest first. */
@@ -112,11 +113,11 @@ export async function recentHistory(
   subscriptionId: string,
   limit = 50,
 ): Promise<TransitionRow[]> {
-  const rows: Row[] = await db('transitions')
+  const rows: StoredTransition[] = await db('transitions')
     .where({ subscription_id: subscriptionId })
     .orderBy('id', 'desc')
     .limit(limit);
-  return rows.map(fromRow);
+  return rows.map(transitionFromRow);
 }
 
 /** A page of all transitions, newest first: for the dashboard's stream and its list of the unexpected. */
@@ -128,5 +129,5 @@ export async function listTransitions(
   if (query.unexpected) void select.where('unexpected', true);
   if (query.beforeId !== undefined) void select.where('id', '<', query.beforeId);
   if (query.afterId !== undefined) void select.where('id', '>', query.afterId);
-  return ((await select) as Row[]).map(fromRow);
+  return ((await select) as StoredTransition[]).map(transitionFromRow);
 }

@@ -1,3 +1,4 @@
+import { addFigures } from './dashboard-figures.ts';
 import type { Db } from './database.ts';
 
 export type TrialOutcome = 'converted' | 'lost';
@@ -41,6 +42,7 @@ export async function recordTrialStarted(
   db: Db,
   trial: Omit<TrialRow, 'outcome' | 'outcomeAt'>,
 ): Promise<void> {
+  const known = await findTrial(db, trial.subscriptionId);
   await db('trials')
     .insert({
       subscription_id: trial.subscriptionId,
@@ -56,6 +58,7 @@ export async function recordTrialStarted(
       card_fingerprint: db.raw('coalesce(excluded.card_fingerprint, trials.card_fingerprint)'),
       ends_at: trial.endsAt,
     });
+  if (!known) await countTrial(db, trial, 'trial_started');
 }
 
 /** Records once how a trial ended; a second outcome changes nothing. */
@@ -64,9 +67,24 @@ export async function recordTrialOutcome(
   subscriptionId: string,
   result: { outcome: TrialOutcome; at: number },
 ): Promise<void> {
-  await db('trials')
+  const rows: { started_at: number }[] = await db('trials')
     .where({ subscription_id: subscriptionId, outcome: null })
-    .update({ outcome: result.outcome, outcome_at: result.at });
+    .update({ outcome: result.outcome, outcome_at: result.at })
+    .returning('started_at');
+  for (const row of rows) {
+    const trial = { subscriptionId, startedAt: row.started_at };
+    await countTrial(db, trial, `trial_${result.outcome}`);
+  }
+}
+
+/** Trials are counted on the day on which they began, so that a cohort's outcomes come together. */
+async function countTrial(
+  db: Db,
+  trial: Pick<TrialRow, 'subscriptionId' | 'startedAt'>,
+  figure: 'trial_started' | `trial_${TrialOutcome}`,
+): Promise<void> {
+  const { subscriptionId, startedAt: at } = trial;
+  await addFigures(db, [{ at, figure, currency: '', subscriptionId, value: 1 }]);
 }
 
 /** The trial of a subscription, or null. */

@@ -1,0 +1,126 @@
+import { shardOf } from './counters.ts';
+import type { Db } from './database.ts';
+import type { StoredSubscription, Transition } from '../state/types.ts';
+
+/**
+ * What is added up by day. `mrr` and `paying` are changes, so their sum over all days is the present value;
+ * trials are counted on the day on which they began, whatever the day of their outcome.
+ */
+export type Figure =
+  | 'mrr'
+  | 'paying'
+  | 'churned'
+  | 'payment_failed'
+  | 'recovered'
+  | 'trial_started'
+  | 'trial_converted'
+  | 'trial_lost';
+
+export interface FigureChange {
+  /** Business time; the UTC day counts. */
+  at: number;
+  figure: Figure;
+  /** Lower case; empty for figures that are not money. */
+  currency: string;
+  /** Spreads concurrent commits over rows. */
+  subscriptionId: string;
+  value: number;
+}
+
+export interface DailyFigure {
+  day: number;
+  figure: Figure;
+  currency: string;
+  value: number;
+}
+
+const DAY = 86_400_000;
+
+/** Midnight UTC of the day. */
+export function dayOf(at: number): number {
+  return Math.floor(at / DAY) * DAY;
+}
+
+/** What saved changes and the new lines of the history add to the figures. */
+export function figuresOf(
+  changes: readonly {
+    before: StoredSubscription | null;
+    next: StoredSubscription;
+    lines: readonly { cause: { at: number } }[];
+  }[],
+  lines: readonly (Transition & { subscriptionId: string; occurredAt: number })[],
+): FigureChange[] {
+  return [
+    ...changes.flatMap(({ before, next, lines }) => {
+      const at = Math.max(...lines.map((line) => line.cause.at), next.since);
+      const shared = { at, currency: '', subscriptionId: next.id };
+      const [earned, earns] = [before?.mrr ?? 0, next.mrr];
+      return [
+        ...moneyMoves(before, next, at),
+        { ...shared, figure: 'paying' as const, value: Number(earns > 0) - Number(earned > 0) },
+        {
+          ...shared,
+          figure: 'churned' as const,
+          value: Number(earned > 0 && next.state === 'canceled'),
+        },
+      ];
+    }),
+    ...lines.flatMap((line) => {
+      const figure = figureOfLine(line);
+      const { subscriptionId, occurredAt: at } = line;
+      return figure ? [{ at, figure, currency: '', subscriptionId, value: 1 }] : [];
+    }),
+  ];
+}
+
+function moneyMoves(
+  before: StoredSubscription | null,
+  next: StoredSubscription,
+  at: number,
+): FigureChange[] {
+  const shared = { at, figure: 'mrr' as const, subscriptionId: next.id };
+  return [
+    { ...shared, currency: next.facts.currency, value: next.mrr },
+    ...(before ? [{ ...shared, currency: before.facts.currency, value: -before.mrr }] : []),
+  ];
+}
+
+function figureOfLine({ from, to, event }: Transition): Figure | null {
+  if (to === 'past_due' && from !== 'past_due') return 'payment_failed';
+  if (event === 'payment_succeeded') return 'recovered';
+  return null;
+}
+
+/** Adds to figures, in the transaction that causes them; one statement. */
+export async function addFigures(db: Db, changes: readonly FigureChange[]): Promise<void> {
+  const rows = new Map<string, Record<string, string | number>>();
+  for (const { at, figure, currency, subscriptionId, value } of changes) {
+    if (value === 0) continue;
+    const shard = shardOf(db, subscriptionId);
+    const key = [dayOf(at), figure, currency, shard].join(' ');
+    const sum = Number(rows.get(key)?.['value'] ?? 0) + value;
+    rows.set(key, { day_at: dayOf(at), figure, currency, shard, value: sum });
+  }
+  if (rows.size === 0) return;
+  // In one fixed order, so that two transactions cannot lock each other out.
+  const ordered = [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  await db('daily_figures')
+    .insert(ordered)
+    .onConflict(['day_at', 'figure', 'currency', 'shard'])
+    .merge({ value: db.raw('daily_figures.value + excluded.value') });
+}
+
+/** The figures of each day since a moment, and under day 0 the sums of all days before it. */
+export async function figuresSince(db: Db, since: number): Promise<DailyFigure[]> {
+  const from = dayOf(since);
+  const sums = () => db('daily_figures').sum({ value: 'value' });
+  const days: DailyFigure[] = await sums()
+    .select({ day: 'day_at', figure: 'figure', currency: 'currency' })
+    .where('day_at', '>=', from)
+    .groupBy('day_at', 'figure', 'currency');
+  const before: Omit<DailyFigure, 'day'>[] = await sums()
+    .select({ figure: 'figure', currency: 'currency' })
+    .where('day_at', '<', from)
+    .groupBy('figure', 'currency');
+  return [...before.map((row) => ({ ...row, day: 0 })), ...days];
+}

@@ -1,0 +1,49 @@
+import type { LifecycleState } from '../state/types.ts';
+import type { Db } from './database.ts';
+
+/** E-mail addresses of Stripe customers that have one. */
+export async function emailsOfCustomers(
+  db: Db,
+  customerIds: string[],
+): Promise<Map<string, string>> {
+  if (customerIds.length === 0) return new Map();
+  const rows: { id: string; email: string }[] = await db('customers')
+    .whereIn('stripe_customer_id', [...new Set(customerIds)])
+    .whereNotNull('email')
+    .select({ id: 'stripe_customer_id', email: 'email' });
+  return new Map(rows.map((row) => [row.id, row.email]));
+}
+
+/** How many customers have more than one live subscription. */
+export async function duplicateCustomers(db: Db): Promise<number> {
+  const row = await db('subscriptions')
+    .where('duplicate', true)
+    .countDistinct({ count: 'customer_id' })
+    .first();
+  return Number(row?.count ?? 0);
+}
+
+/** The soonest end of a period or a trial that a live subscription has after `now`. */
+export async function nextPeriodEnd(
+  db: Db,
+  now: number,
+): Promise<{ subscriptionId: string; state: LifecycleState; at: number } | null> {
+  const row: { id: string; state: LifecycleState; at: number } | undefined = await db(
+    'subscriptions',
+  )
+    .where('current_period_end', '>', now)
+    .whereNotIn('state', ['canceled', 'none', 'paused'])
+    .orderBy('current_period_end')
+    .first({ id: 'id', state: 'state', at: 'current_period_end' });
+  return row ? { subscriptionId: row.id, state: row.state, at: row.at } : null;
+}
+
+/** Marks a sign-in link as used; false when it has been used before. */
+export async function useLoginLink(db: Db, nonce: string): Promise<boolean> {
+  const rows: unknown[] = await db('used_login_links')
+    .insert({ nonce, used_at: Date.now() })
+    .onConflict('nonce')
+    .ignore()
+    .returning('nonce');
+  return rows.length > 0;
+}

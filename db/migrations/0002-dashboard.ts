@@ -1,0 +1,32 @@
+import type { Knex } from 'knex';
+import type { Migration } from './migration.ts';
+
+const STATEMENTS = [
+  // Who took an arrow of the chart, newest first.
+  'CREATE INDEX transitions_arrow ON transitions (to_state, event, id)',
+  // What is due next, for the test clock.
+  `CREATE INDEX subscriptions_period_end ON subscriptions (current_period_end)
+    WHERE state NOT IN ('canceled', 'none', 'paused')`,
+  // What a day added to each figure; sums over days give its course. Days are business time.
+  `CREATE TABLE daily_figures (
+    day_at bigint NOT NULL,
+    figure text NOT NULL,
+    currency text NOT NULL,
+    shard integer NOT NULL,
+    value bigint NOT NULL,
+    PRIMARY KEY (day_at, figure, currency, shard)
+  )`,
+  // A sign-in link works once, whichever process it is opened on.
+  `CREATE TABLE used_login_links (
+    nonce text PRIMARY KEY,
+    used_at bigint NOT NULL
+  )`,
+];
+
+/** What the dashboard adds: two indexes, figures by day, and the memory of used sign-in links. */
+export const dashboard: Migration = {
+  name: '0002-dashboard',
+  async up(trx: Knex.Transaction) {
+    for (const statement of STATEMENTS) await trx.raw(statement);
+  },
+};
