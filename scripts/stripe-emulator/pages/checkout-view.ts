@@ -160,11 +160,12 @@ export function authenticationPage(view: {
   title: string;
   detail: string;
   card: string;
-  returnUrl: string | null;
+  /** Where the browser ends up after the form. */
+  targets: readonly string[];
 }): PageResponse {
   return page({
     title: 'Authentication',
-    formTargets: view.returnUrl === null ? [] : [view.returnUrl],
+    formTargets: view.targets,
     body: html`<main class="single card">
       <h1>${view.title}</h1>
       <p>${view.detail}</p>

@@ -93,9 +93,9 @@ export function confirmSetup(ctx: Context, intent: Stripe.SetupIntent, how: Setu
   });
   if (how.method.type !== 'card') addMandate(ctx, intent, how.method);
   const customer = idOf(intent.customer);
+  ctx.emit('setup_intent.succeeded', intent);
   if (customer !== null) keepMethod(ctx, how.method, customer);
   markSetUp(ctx, how.method);
-  ctx.emit('setup_intent.succeeded', intent);
   ctx.services.billing.onSetupSucceeded(ctx, intent);
   return { kind: 'succeeded', decline: null };
 }

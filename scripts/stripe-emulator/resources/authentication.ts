@@ -9,6 +9,7 @@ import { authenticationPage } from '../pages/checkout-view.ts';
 import { money } from '../pages/format.ts';
 import { messagePage, redirectTo, type PageResponse } from '../pages/layout.ts';
 import { pageRoute, type PageVisit } from '../pages/page-route.ts';
+import { resumePayment, resumeSetup } from '../payments/checkout/resume-session.ts';
 import { authenticateSetup } from '../payments/confirm-setup.ts';
 import { authenticatePayment } from '../payments/settle-payment.ts';
 
@@ -19,13 +20,25 @@ const intentOf = (ctx: Context, id: string): Intent | undefined =>
 
 /** What the person at the bank's page did. Null when the intent was not waiting for it. */
 function authenticate(ctx: Context, intent: Intent, succeeded: boolean): object | null {
-  return intent.object === 'payment_intent'
-    ? authenticatePayment(ctx, intent, succeeded)
-    : authenticateSetup(ctx, intent, succeeded);
+  if (intent.object === 'setup_intent') {
+    const result = authenticateSetup(ctx, intent, succeeded);
+    if (result !== null) resumeSetup(ctx, intent);
+    return result;
+  }
+  const result = authenticatePayment(ctx, intent, succeeded);
+  if (result !== null) resumePayment(ctx, intent, result);
+  return result;
 }
 
 const returnUrlOf = (intent: Intent): string | null =>
   intent.next_action?.redirect_to_url?.return_url ?? null;
+
+/** The return address and, for a checkout, the address that its own return leads on to. */
+function targetsOf(ctx: Context, intent: Intent): string[] {
+  const id = ctx.note(intent.object, intent.id)['checkoutSession'];
+  const session = typeof id === 'string' ? ctx.store.find('checkout.session', id) : undefined;
+  return [returnUrlOf(intent), session?.success_url ?? null].filter((url) => url !== null);
+}
 
 /** Stripe's own way to send a browser back: the intent's id, its secret and how it went. */
 function backTo(url: string, intent: Intent): string {
@@ -63,7 +76,7 @@ function show({ ctx, id, path }: PageVisit): PageResponse {
         ? `A payment of ${money(intent.amount, intent.currency)} to ${ctx.settings.businessName}.`
         : `${ctx.settings.businessName} wants to save this card for later payments.`,
     card: card === undefined ? 'Bank account' : `Card ending in ${card.last4}`,
-    returnUrl: returnUrlOf(intent),
+    targets: targetsOf(ctx, intent),
   });
 }
 

@@ -1,0 +1,94 @@
+import type Stripe from 'stripe';
+import type { Context } from '../../kernel/context.ts';
+import { idOf } from '../../kernel/ids.ts';
+import { percentOf, spread } from '../../discounts/amounts.ts';
+import { productsOf } from '../../resources/coupons.ts';
+import { amountFor } from '../../usage/tiers.ts';
+import type { CheckoutPlan, PlanLine } from './plan.ts';
+
+/** A line of a session with what it costs today. */
+export interface PricedLine {
+  line: PlanLine;
+  price: Stripe.Price;
+  subtotal: number;
+  discount: number;
+}
+
+const hasTrial = (plan: CheckoutPlan): boolean =>
+  plan.subscription !== null &&
+  (plan.subscription.trialEnd !== null || plan.subscription.trialPeriodDays !== null);
+
+/** Today's price of a line: recurring prices cost nothing during a trial, usage is billed later. */
+function subtotalOf(ctx: Context, plan: CheckoutPlan, line: PlanLine): number {
+  const price = ctx.store.need('price', line.price, 'line_items');
+  if (price.recurring?.usage_type === 'metered') return 0;
+  if (price.type === 'recurring' && hasTrial(plan)) return 0;
+  const tiers = ctx.account.priceDetails.get(price.id)?.tiers ?? undefined;
+  return amountFor({ ...price, tiers }, line.quantity ?? 1);
+}
+
+function couponsOf(ctx: Context, plan: CheckoutPlan): Stripe.Coupon[] {
+  return plan.discounts.flatMap((given) => {
+    const code = ctx.store.find('promotion_code', given.promotion_code);
+    const coupon = ctx.store.find('coupon', given.coupon ?? idOf(code?.promotion.coupon));
+    return coupon === undefined ? [] : [coupon];
+  });
+}
+
+function offLines(ctx: Context, coupon: Stripe.Coupon, lines: readonly PricedLine[]): number[] {
+  const products = productsOf(ctx, coupon.id);
+  const left = lines.map(({ price, subtotal, discount }) => {
+    const covered = products.length === 0 || products.includes(idOf(price.product) ?? '');
+    return covered ? subtotal - discount : 0;
+  });
+  return coupon.percent_off === null
+    ? spread(left, coupon.amount_off ?? 0)
+    : percentOf(left, coupon.percent_off);
+}
+
+/** The lines of a session with their amounts after discounts. */
+export function pricedLines(ctx: Context, plan: CheckoutPlan): PricedLine[] {
+  const lines = plan.lines.map((line): PricedLine => {
+    const price = ctx.store.need('price', line.price, 'line_items');
+    return { line, price, subtotal: subtotalOf(ctx, plan, line), discount: 0 };
+  });
+  for (const coupon of couponsOf(ctx, plan)) {
+    const off = offLines(ctx, coupon, lines);
+    for (const [index, each] of lines.entries()) each.discount += off[index] ?? 0;
+  }
+  return lines;
+}
+
+export interface Totals {
+  subtotal: number;
+  discount: number;
+  total: number;
+}
+
+export function totalsOf(lines: readonly PricedLine[]): Totals {
+  const subtotal = lines.reduce((sum, each) => sum + each.subtotal, 0);
+  const discount = lines.reduce((sum, each) => sum + each.discount, 0);
+  return { subtotal, discount, total: subtotal - discount };
+}
+
+/** A line as `session.line_items` shows it. */
+export function lineItem(
+  ctx: Context,
+  { line, price, subtotal, discount }: PricedLine,
+): Stripe.LineItem {
+  const product = ctx.store.find('product', idOf(price.product));
+  return {
+    id: line.id,
+    object: 'item',
+    adjustable_quantity: line.adjustable,
+    amount_discount: discount,
+    amount_subtotal: subtotal,
+    amount_tax: 0,
+    amount_total: subtotal - discount,
+    currency: price.currency,
+    description: product?.name ?? null,
+    metadata: line.metadata,
+    price,
+    quantity: line.quantity,
+  };
+}
