@@ -1,0 +1,104 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { createAuthenticate, hasAdminToken } from '../../server/auth.ts';
+import { TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';
+
+const SECRET = { jwtSecret: TEST_JWT_SECRET, jwksUrl: null, audience: null };
+
+describe('A bearer token', () => {
+  const authenticate = createAuthenticate(SECRET);
+
+  it('tells user id, e-mail and name', async () => {
+    const token = await tokenFor('u1', { email: 'u1@example.com', name: 'U. One' });
+    expect(await authenticate(bearing(token))).toEqual({
+      id: 'u1',
+      email: 'u1@example.com',
+      name: 'U. One',
+    });
+  });
+
+  it('is refused when missing, malformed, expired, or signed by somebody else', async () => {
+    const key = new TextEncoder().encode('another secret that is long enough!');
+    const forged = await new SignJWT({})
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('u1')
+      .sign(key);
+    const noSubject = await new SignJWT({})
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(TEST_JWT_SECRET));
+    expect(await authenticate(new Request('http://x/'))).toBeNull();
+    for (const token of [
+      '',
+      'x',
+      'a.b.c',
+      forged,
+      noSubject,
+      await tokenFor('u1', { expiresIn: '-1m' }),
+    ]) {
+      expect(await authenticate(bearing(token)), token).toBeNull();
+    }
+  });
+
+  it('is refused with alg none and with any algorithm but HS256', async () => {
+    const none = new UnsecuredJWT({}).setSubject('u1').encode();
+    const hs512 = await new SignJWT({})
+      .setProtectedHeader({ alg: 'HS512' })
+      .setSubject('u1')
+      .sign(new TextEncoder().encode(TEST_JWT_SECRET));
+    expect(await authenticate(bearing(none))).toBeNull();
+    expect(await authenticate(bearing(hs512))).toBeNull();
+  });
+
+  it('must be meant for our audience when one is configured', async () => {
+    const strict = createAuthenticate({ ...SECRET, audience: 'tenure' });
+    expect(await strict(bearing(await tokenFor('u1', { audience: 'tenure' })))).toMatchObject({
+      id: 'u1',
+    });
+    expect(await strict(bearing(await tokenFor('u1', { audience: 'elsewhere' })))).toBeNull();
+    expect(await strict(bearing(await tokenFor('u1')))).toBeNull();
+  });
+
+  it('is checked against a key set; one that is away is an error, not a refusal', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' };
+    const server = createServer((_request, response) => {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const token = await new SignJWT({})
+      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setSubject('u2')
+      .sign(privateKey);
+    const byKeySet = { jwtSecret: null, jwksUrl, audience: null };
+    expect(await createAuthenticate(byKeySet)(bearing(token))).toMatchObject({ id: 'u2' });
+    expect(await createAuthenticate(byKeySet)(bearing(await tokenFor('u2')))).toBeNull();
+    await new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+    await expect(createAuthenticate(byKeySet)(bearing(token))).rejects.toMatchObject({
+      code: 'authentication_unavailable',
+    });
+  });
+
+  it('means nobody when no way to authenticate is configured', async () => {
+    const closed = createAuthenticate({ jwtSecret: null, jwksUrl: null, audience: null });
+    expect(await closed(bearing(await tokenFor('u1')))).toBeNull();
+  });
+});
+
+describe('The admin token', () => {
+  it('is compared as a whole, and never fits when none is set', () => {
+    expect(hasAdminToken(bearing('the-token'), 'the-token')).toBe(true);
+    expect(hasAdminToken(bearing('the-toke'), 'the-token')).toBe(false);
+    expect(hasAdminToken(bearing('x'), null)).toBe(false);
+    expect(hasAdminToken(new Request('http://x/'), 'the-token')).toBe(false);
+  });
+});
+
+function bearing(token: string): Request {
+  return new Request('http://x/', { headers: { authorization: `Bearer ${token}` } });
+}

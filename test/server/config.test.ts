@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from '../../server/config.ts';
+
+const TEST_ENV = {
+  STRIPE_SECRET_KEY: 'sk_test_123456789',
+  STRIPE_WEBHOOK_SECRET: 'whsec_123456789',
+  STRIPE_PRO_MONTHLY_PRICE_ID: 'price_1',
+};
+const LIVE_ENV = {
+  ...TEST_ENV,
+  STRIPE_SECRET_KEY: 'sk_live_123456789',
+  ADMIN_TOKEN: 'an admin token of tests',
+  AUTH_JWT_SECRET: 'x'.repeat(32),
+};
+
+describe('The configuration', () => {
+  it('has the documented defaults', () => {
+    expect(loadConfig(TEST_ENV)).toMatchObject({
+      databaseUrl: 'sqlite:./data/tenure.sqlite',
+      http: { port: 3000, host: '127.0.0.1', appUrl: 'http://127.0.0.1:3000' },
+      trial: { days: 14, endWithoutMethod: 'cancel' },
+      grace: 'period_end',
+      dunning: { maxAttempts: 3, finalAction: 'cancel' },
+      webhookAck: 'processed',
+      stripe: { live: false, apiBase: null, testClock: null },
+    });
+  });
+
+  it('takes every variable that is set, and an empty one as not set', () => {
+    const config = loadConfig({
+      ...TEST_ENV,
+      STRIPE_WEBHOOK_SECRET: 'whsec_12345678, whsec_abcdefgh',
+      GRACE: '7',
+      TRIAL_DAYS: '0',
+      APP_URL: 'https://app.example.com/',
+      DUNNING_FINAL_ACTION: 'unpaid',
+      OUTGOING_WEBHOOK_URL: 'https://example.com/hook',
+      OUTGOING_WEBHOOK_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+      PORT: '',
+    });
+    expect(config).toMatchObject({
+      grace: { days: 7 },
+      trial: { days: 0 },
+      http: { port: 3000, appUrl: 'https://app.example.com' },
+      dunning: { finalAction: 'unpaid' },
+      outgoingWebhook: { url: 'https://example.com/hook' },
+    });
+    expect(config.stripe.webhookSecrets).toEqual(['whsec_12345678', 'whsec_abcdefgh']);
+  });
+
+  it('lists every bad variable in one message, each with its mend', () => {
+    const problems = problemsOf({
+      STRIPE_SECRET_KEY: 'pk_test_1',
+      DATABASE_URL: 'mysql://x',
+      PORT: '99999',
+      AUTH_JWT_SECRET: 'short',
+      GRACE: 'some days',
+      DUNNING_FINAL_ACTION: 'shout',
+      APP_URL: 'example.com',
+      LOG_LEVEL: 'loud',
+    });
+    for (const name of [
+      'STRIPE_SECRET_KEY',
+      'STRIPE_WEBHOOK_SECRET',
+      'DATABASE_URL',
+      'PORT',
+      'AUTH_JWT_SECRET',
+      'GRACE',
+      'DUNNING_FINAL_ACTION',
+      'APP_URL',
+      'LOG_LEVEL',
+    ]) {
+      expect(
+        problems.filter((problem) => problem.startsWith(`${name} `)),
+        name,
+      ).toHaveLength(1);
+    }
+  });
+
+  it('never repeats a secret in its message', () => {
+    const problems = problemsOf({
+      ...TEST_ENV,
+      AUTH_JWT_SECRET: 'hunter2',
+      ADMIN_TOKEN: 'hunter3',
+    });
+    expect(problems.join()).not.toMatch(/hunter/);
+  });
+
+  it.each([undefined, '', ' ', 'nonsense'])(
+    'does not start without a webhook secret (%j): no event could be trusted (lesson 19)',
+    (secret) => {
+      const problems = problemsOf({ ...TEST_ENV, STRIPE_WEBHOOK_SECRET: secret });
+      expect(problems).toEqual([expect.stringContaining('STRIPE_WEBHOOK_SECRET')]);
+    },
+  );
+
+  it('starts with a live key only if webhook secret, admin token and authentication are there', () => {
+    expect(loadConfig(LIVE_ENV).stripe.live).toBe(true);
+    for (const name of ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'STRIPE_WEBHOOK_SECRET'] as const) {
+      const problems = problemsOf({ ...LIVE_ENV, [name]: undefined });
+      expect(problems, name).toEqual([expect.stringContaining(name)]);
+    }
+    const embedded = { ...LIVE_ENV, AUTH_JWT_SECRET: undefined };
+    expect(loadConfig(embedded, { ownAuthentication: true }).stripe.live).toBe(true);
+  });
+
+  it('keeps a live key away from test clocks and other hosts', () => {
+    expect(
+      problemsOf({
+        ...LIVE_ENV,
+        STRIPE_TEST_CLOCK: 'clock_1',
+        STRIPE_API_BASE: 'http://127.0.0.1:12111',
+      }),
+    ).toEqual([
+      expect.stringContaining('STRIPE_TEST_CLOCK'),
+      expect.stringContaining('STRIPE_API_BASE'),
+    ]);
+  });
+
+  it('wants something to sell, and one way to authenticate', () => {
+    expect(problemsOf({ ...TEST_ENV, STRIPE_PRO_MONTHLY_PRICE_ID: undefined })).toEqual([
+      expect.stringContaining('PLANS_FILE'),
+    ]);
+    expect(
+      problemsOf({
+        ...TEST_ENV,
+        AUTH_JWT_SECRET: 'x'.repeat(32),
+        AUTH_JWKS_URL: 'https://example.com/jwks.json',
+      }),
+    ).toEqual([expect.stringContaining('exclude each other')]);
+  });
+});
+
+function problemsOf(env: Record<string, string | undefined>): string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
