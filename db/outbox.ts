@@ -97,23 +97,28 @@ export async function claimEffects(
   return rows.map(fromRow).sort((a, b) => a.id - b.id);
 }
 
-/** Marks an effect as delivered. */
-export async function markDelivered(db: Db, id: number, at: number): Promise<void> {
+/** Marks an effect as delivered; `note` says why nothing had to be done, if so. */
+export async function markDelivered(
+  db: Db,
+  id: number,
+  result: { at: number; note: string | null },
+): Promise<void> {
   await db('outbox')
     .where({ id })
-    .update({ status: 'delivered', delivered_at: at, last_error: null });
+    .update({ status: 'delivered', delivered_at: result.at, last_error: result.note });
 }
 
 /** Lets an effect rest until `nextAttemptAt` or, with `dead`, until somebody replays it. */
 export async function postponeEffect(
   db: Db,
   id: number,
-  failure: { error: string; nextAttemptAt: number; dead: boolean },
+  failure: { error: string; attempts: number; nextAttemptAt: number; dead: boolean },
 ): Promise<void> {
   await db('outbox')
     .where({ id })
     .update({
       status: failure.dead ? 'dead' : 'waiting',
+      attempts: failure.attempts,
       next_attempt_at: failure.nextAttemptAt,
       last_error: failure.error,
     });

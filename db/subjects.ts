@@ -59,21 +59,15 @@ function rowsOf(result: Claim[] | { rows: Claim[] }): Claim[] {
 }
 
 /**
- * Locks the subject's row for the rest of the transaction and says whether the claim is still the newest.
- * False: another process took the subject over, so what was read since the claim may be old: throw it away.
+ * Gives the lease back, if it is still ours. As the first statement of a transaction it also locks the subject's
+ * row until the commit. False: another process took the subject over, so what was read since the claim may be
+ * old and must be thrown away.
  */
-export async function holdsFence(db: Db, claim: Claim, owner: string): Promise<boolean> {
-  const query = db('subjects').where({ key: claim.key }).first('fence', 'owner');
-  if (isPostgres(db)) void query.forUpdate();
-  const row: { fence: number; owner: string } | undefined = await query;
-  return row !== undefined && row.fence === claim.fence && row.owner === owner;
-}
-
-/** Gives the lease back, if it is still ours. */
-export async function releaseSubject(db: Db, claim: Claim, owner: string): Promise<void> {
-  await db('subjects')
+export async function releaseSubject(db: Db, claim: Claim, owner: string): Promise<boolean> {
+  const changed = await db('subjects')
     .where({ key: claim.key, fence: claim.fence, owner })
     .update({ lease_until: 0 });
+  return changed > 0;
 }
 
 /** Forgets subjects that nobody worked on for long; owners are unique, so a forgotten fence may start again. */

@@ -89,15 +89,17 @@ export async function findEvent(db: Db, id: string): Promise<EventRow | null> {
   return row ? fromRow(row) : null;
 }
 
-/** Status and last error of one event, without its payload; null when it is not stored. */
-export async function eventStatus(
-  db: Db,
-  id: string,
-): Promise<{ status: EventStatus; attempts: number; lastError: string | null } | null> {
+/** An event without its payload. */
+export type EventSummary = Pick<EventRow, 'subject' | 'status' | 'attempts' | 'lastError'>;
+
+/** Where one event stands; null when it is not stored. */
+export async function eventStatus(db: Db, id: string): Promise<EventSummary | null> {
   const row: Row | undefined = await db('webhook_events')
     .where({ id })
-    .first('status', 'attempts', 'last_error');
-  return row ? { status: row.status, attempts: row.attempts, lastError: row.last_error } : null;
+    .first('subject', 'status', 'attempts', 'last_error');
+  if (!row) return null;
+  const { subject, status, attempts, last_error: lastError } = row;
+  return { subject, status, attempts, lastError };
 }
 
 /** Which of these ids are stored. */

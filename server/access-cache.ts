@@ -11,6 +11,8 @@ export interface AccessCache {
   subscriptionOf(userId: string): Promise<SubscriptionRow | null>;
   /** Forgets a user; called in the process that stored a change. */
   invalidate(userId: string): void;
+  /** Forgets everybody, when changes of other processes may have been missed. */
+  invalidateAll(): void;
 }
 
 /** Reads through to the database; concurrent first checks of one user share one query. */
@@ -31,6 +33,9 @@ export function createAccessCache(database: Database): AccessCache {
     },
     invalidate(userId) {
       cache.delete(userId);
+    },
+    invalidateAll() {
+      cache.clear();
     },
   };
 }

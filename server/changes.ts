@@ -14,7 +14,7 @@ export interface Change {
 /** Tells this process and the others what changed and that work arrived. */
 export interface ChangeFeed {
   /** Calls back for changes made by any process; an empty list means "some were missed: forget all". */
-  subscribe(listener: (changes: Change[]) => void): () => void;
+  subscribe: (listener: (changes: Change[]) => void) => () => void;
   /** Calls back when another process stored work that is due. */
   onWork(listener: () => void): void;
   /** Announces changes after their commit. */

@@ -12,7 +12,7 @@ export interface Inbox {
    */
   store(event: NewEvent): Promise<boolean>;
   /** Events that wait in memory. */
-  backlog(): number;
+  backlog: () => number;
   /** Resolves when everything taken in was stored or refused. */
   settled(): Promise<void>;
 }

@@ -58,5 +58,5 @@ function flagsOf(facts: EventFacts, live: boolean): EventFlag[] {
 
 /** What PostgreSQL stores and indexes without complaint; a strange event must not fail the others of its batch. */
 function clean(text: string): string {
-  return text.replaceAll('\0', '').toWellFormed().slice(0, LONGEST_NAME);
+  return Buffer.from(text.replaceAll('\0', '')).toString().slice(0, LONGEST_NAME);
 }

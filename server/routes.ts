@@ -10,6 +10,7 @@ import { portalRoute } from './handlers/portal.ts';
 import { resumeRoute } from './handlers/resume.ts';
 import { subscriptionRoute } from './handlers/subscription.ts';
 import { healthRoute, readyRoute } from './handlers/system.ts';
+import { webhookRoute } from './handlers/webhook.ts';
 import { hashRequest, onceForKey, requireKeyForm } from './idempotency.ts';
 import { openApiDocument, takesIdempotencyKey } from './openapi.ts';
 import { bodyOf } from './request-body.ts';
@@ -28,6 +29,7 @@ const openApiRoute = defineRoute({
 
 /** Every route of the server: what adapters serve, and what `/openapi.json` is made from. */
 export const ROUTES: readonly Route[] = [
+  webhookRoute,
   plansRoute,
   checkoutRoute,
   subscriptionRoute,

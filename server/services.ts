@@ -1,34 +1,16 @@
-import type { StripeGateway } from '../adapters/stripe-gateway.ts';
-import type { Database } from '../db/database.ts';
+import { createStripeGateway, type StripeGateway } from '../adapters/stripe-gateway.ts';
+import { openDatabase, type Database } from '../db/database.ts';
 import type { Catalogue } from '../state/catalogue.ts';
-import type { Cause, StoredSubscription } from '../state/types.ts';
-import type { AccessCache } from './access-cache.ts';
-import type { Authenticate } from './auth.ts';
+import { createAccessCache, type AccessCache } from './access-cache.ts';
+import { createAuthenticate, type Authenticate } from './auth.ts';
+import { loadCatalogue } from './catalogue.ts';
 import type { Config } from './config.ts';
-import type { Logger } from './log.ts';
+import type { BusinessClock, Engine } from './engine-contract.ts';
+import type { EngineOptions } from './engine-options.ts';
+import { createEngine } from './engine.ts';
+import { createLogger, type Logger } from './log.ts';
 
-/** What a request wants to know right after it changed something at Stripe. */
-export interface SyncRequest {
-  subscriptionId: string;
-  customerId: string;
-  cause: Cause;
-}
-
-/** The event processor, as the rest of the server sees it. Only it writes subscription state. */
-export interface Engine {
-  /** Starts the workers; until then nothing but requests is processed. */
-  start(): Promise<void>;
-  /** Finishes work in flight, gives leases back, closes listeners. */
-  stop(): Promise<void>;
-  /** Reads one subscription from Stripe and stores it, as an event about it would. */
-  syncSubscription(request: SyncRequest): Promise<StoredSubscription | null>;
-}
-
-/** Business time: real, or that of the test clock. */
-export interface BusinessClock {
-  /** Milliseconds since the epoch. */
-  now(): number;
-}
+export type { BusinessClock, Engine };
 
 /** What is there before the engine is: the parts that it is made of. */
 export interface CoreServices {
@@ -52,8 +34,38 @@ export interface Services extends CoreServices {
 }
 
 export interface ServiceOptions {
+  /** How an embedding app knows its users, in place of the bearer token. */
   authenticate?: Authenticate;
   log?: Logger;
-  database?: Database;
+  /** Where `$NAME` references of the catalogue are looked up; default the process's environment. */
+  env?: Record<string, string | undefined>;
+  engine?: Partial<EngineOptions>;
   probe?: CoreServices['probe'];
+}
+
+/** The composition root: opens the database and puts everything together. Starts nothing. */
+export function createServices(config: Config, options: ServiceOptions = {}): Services {
+  const catalogue = loadCatalogue(config, options.env);
+  const log = options.log ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
+  const database = openDatabase(config.databaseUrl);
+  const core: CoreServices = {
+    config,
+    log,
+    database,
+    catalogue,
+    stripe: createStripeGateway({ ...config.stripe }),
+    authenticate: options.authenticate ?? createAuthenticate(config.auth),
+    access: createAccessCache(database),
+    probe: options.probe,
+  };
+  const engine = createEngine(core, options.engine);
+  return {
+    ...core,
+    engine,
+    clock: engine.clock,
+    close: async () => {
+      await engine.stop();
+      await database.close();
+    },
+  };
 }

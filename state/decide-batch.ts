@@ -23,6 +23,8 @@ export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'set
   /** False when `history` was cut: what lies before its first line is then left alone. */
   historyComplete?: boolean;
   settings: EffectSettings;
+  /** What effects name as the cause of lines that no event of the batch explains. */
+  cause?: { type: string; id: string };
 }
 
 /** A line with what caused it; `eventId` is null when no event of the batch did. */
@@ -284,7 +286,8 @@ function effectsOfBatch(
   },
 ): Effect[] {
   const { next, lines, events } = result;
-  const context = { before: input.stored, after: next, settings: input.settings, now: input.now };
+  const { settings, now, cause } = input;
+  const context = { before: input.stored, after: next, settings, now, cause };
   const effects = [...events, null].flatMap((event) => {
     const transitions = lines.filter((line) => line.eventId === (event?.id ?? null));
     return effectsOf({ ...context, event, transitions });

@@ -7,9 +7,9 @@ export function invoiceCalls(stripe: Stripe) {
     retrieveInvoice: (id: string): Promise<Stripe.Invoice> =>
       call(() => stripe.invoices.retrieve(id, { expand: ['payments'] })),
 
-    /** Gives the invoice up, as the `unpaid` end of dunning does. */
-    markUncollectible: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
-      call(() => stripe.invoices.markUncollectible(id, {}, { idempotencyKey })),
+    /** Makes no more attempts to collect an invoice; it can still be paid. */
+    stopAttempts: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
+      call(() => stripe.invoices.update(id, { auto_advance: false }, { idempotencyKey })),
   };
 }
 

@@ -84,6 +84,16 @@ export function subscriptionCalls(stripe: Stripe) {
         stripe.subscriptions.cancel(id, { cancellation_details: details }, { idempotencyKey }),
       ),
 
+    /** Later invoices stay drafts, and nothing is charged. */
+    stopCollection: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          id,
+          { pause_collection: { behavior: 'keep_as_draft' } },
+          { idempotencyKey },
+        ),
+      ),
+
     /** Ends a pause of collection; invoices are charged again from the next one. */
     resumeCollection: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
       call(() => stripe.subscriptions.update(id, { pause_collection: '' }, { idempotencyKey })),

@@ -1,0 +1,31 @@
+import { createTransport } from 'nodemailer';
+
+export interface Mail {
+  to: string;
+  subject: string;
+  text: string;
+  /** The same for every attempt at one mail, so that receivers can tell a repetition. */
+  messageId: string;
+}
+
+export interface Mailer {
+  /** Resolves once the SMTP server took the mail; throws what it said otherwise. */
+  send(mail: Mail): Promise<void>;
+  close(): void;
+}
+
+/** Sends plain-text mail over `smtp://` or `smtps://`. */
+export function createMailer(options: { smtpUrl: string; from: string }): Mailer {
+  const transport = createTransport(options.smtpUrl, { from: options.from });
+  return {
+    async send(mail) {
+      await transport.sendMail({
+        ...mail,
+        messageId: mail.messageId,
+        // No answer of another machine ("I am on holiday") to a machine.
+        headers: { 'Auto-Submitted': 'auto-generated' },
+      });
+    },
+    close: () => transport.close(),
+  };
+}

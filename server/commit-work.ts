@@ -1,0 +1,174 @@
+import { recordAttempts } from '../db/attempts.ts';
+import { markCustomerDeleted } from '../db/customers.ts';
+import type { Db } from '../db/database.ts';
+import { enqueueEffects } from '../db/outbox.ts';
+import { saveChanges, type SubscriptionChange } from '../db/save-changes.ts';
+import { releaseSubject, type Claim } from '../db/subjects.ts';
+import { markDuplicates } from '../db/subscriptions.ts';
+import type { TransitionRow } from '../db/transitions.ts';
+import { finishEvents, moveEvent, postponeEvent, type EventRow } from '../db/webhook-events.ts';
+import type { Effect } from '../state/types.ts';
+import type { Verdict } from './decide-subject.ts';
+import type { EngineContext } from './engine-context.ts';
+import { backoff } from './engine-options.ts';
+import { StripeOutage } from './read-stripe.ts';
+import { recordTrials } from './trial-ledger.ts';
+
+type CausedEffect = Effect & { causeId: string | null };
+
+/** Events that could not be processed, and why. */
+export interface Failure {
+  events: EventRow[];
+  subscriptionId?: string;
+  error: unknown;
+}
+
+export interface DecidedWork {
+  verdicts: Verdict[];
+  loose: {
+    events: EventRow[];
+    effects: CausedEffect[];
+    deletedCustomer: { id: string; at: number } | null;
+  };
+  moves: { eventId: string; subject: string; subscriptionId: string }[];
+  failures: Failure[];
+}
+
+interface Written {
+  lines: TransitionRow[];
+  effects: number;
+  duplicates: string[];
+}
+
+/**
+ * Writes rows, history, effects and "done" in one transaction, and gives the lease back in its first
+ * statement: that locks the subject's row, and if the fence has moved, what was read may be old and nothing is
+ * written. Returns whether it was.
+ */
+export async function commitWork(
+  ctx: EngineContext,
+  claim: Claim,
+  work: DecidedWork,
+): Promise<boolean> {
+  const changes = work.verdicts.flatMap(({ change }) => change ?? []);
+  await ctx.probe('before_transaction');
+  const written = await ctx.core.database.knex.transaction(async (trx) => {
+    if (!(await releaseSubject(trx, claim, ctx.owner))) return null;
+    const result = await write(trx, ctx, { ...work, changes, customerId: claim.key });
+    await ctx.probe('before_commit');
+    return result;
+  });
+  await ctx.probe('after_commit');
+  if (written) report(ctx, { changes, work, written });
+  return written !== null;
+}
+
+async function write(
+  trx: Db,
+  ctx: EngineContext,
+  work: DecidedWork & { changes: SubscriptionChange[]; customerId: string },
+): Promise<Written> {
+  const now = Date.now();
+  const { changes, loose, verdicts } = work;
+  const lines = changes.length > 0 ? await saveChanges(trx, changes) : [];
+  await recordTrials(trx, changes);
+  const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerId) : [];
+  if (loose.deletedCustomer) {
+    await markCustomerDeleted(trx, loose.deletedCustomer.id, loose.deletedCustomer.at);
+  }
+  const effects = [...verdicts.flatMap((verdict) => verdict.effects), ...loose.effects];
+  const wanted = effects.filter((effect) => isWanted(ctx, effect));
+  const enqueued = await enqueueEffects(trx, wanted, now);
+  const known = verdicts.filter((verdict) => !verdict.unknown);
+  await finishEvents(
+    trx,
+    [...known.flatMap((verdict) => verdict.events.map(idOf)), ...loose.events.map(idOf)],
+    {
+      status: 'done',
+      at: now,
+    },
+  );
+  await finishEvents(
+    trx,
+    verdicts.filter((v) => v.unknown).flatMap((v) => v.events.map(idOf)),
+    {
+      status: 'ignored',
+      at: now,
+      flag: 'not_found',
+    },
+  );
+  for (const move of work.moves) await moveEvent(trx, move.eventId, move);
+  await postpone(trx, ctx, work.failures);
+  return { lines, effects: enqueued, duplicates };
+}
+
+const idOf = (row: EventRow) => row.id;
+
+/** Nobody listens to the team's webhook when no URL is set: such effects are not even stored. */
+const isWanted = (ctx: EngineContext, effect: Effect) =>
+  !effect.kind.startsWith('webhook.') || ctx.core.config.outgoingWebhook !== null;
+
+/** Lets failed events wait. An outage of Stripe costs no attempt: those events wait as long as it takes. */
+export async function postpone(db: Db, ctx: EngineContext, failures: Failure[]): Promise<void> {
+  const now = Date.now();
+  for (const { events, error } of failures) {
+    const reason = wordsOf(error);
+    for (const event of events) {
+      const outage = error instanceof StripeOutage;
+      const attempts = event.attempts + (outage ? 0 : 1);
+      await postponeEvent(db, event.id, {
+        error: reason,
+        attempts,
+        nextAttemptAt: outage
+          ? error.retryAt + Math.random() * ctx.options.outageBase
+          : now + backoff(attempts, ctx.options),
+        dead: attempts >= ctx.options.maxAttempts,
+      });
+      if (!outage) {
+        await recordAttempts(db, [
+          { eventId: event.id, attempt: attempts, failedAt: now, error: reason },
+        ]);
+      }
+    }
+  }
+}
+
+function wordsOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.replaceAll('\0', '').slice(0, 1_000);
+}
+
+function report(
+  ctx: EngineContext,
+  done: { changes: SubscriptionChange[]; work: DecidedWork; written: Written },
+): void {
+  const { log, access } = ctx.core;
+  const { changes, work, written } = done;
+  for (const { next } of changes) if (next.userId) access.invalidate(next.userId);
+  ctx.changes.announce(
+    changes.map(({ next }) => ({ subscriptionId: next.id, userId: next.userId })),
+  );
+  if (written.effects > 0) ctx.effectsWaiting();
+  for (const line of written.lines) {
+    const { subscriptionId, from, to, event, cause } = line;
+    const fields = { subscriptionId, from, to, event, cause: cause.id };
+    if (line.unexpected) log.warn(fields, 'subscription moved unexpectedly');
+    else log.info(fields, 'subscription moved');
+  }
+  if (written.duplicates.length > 0) {
+    log.error(
+      { subscriptions: written.duplicates },
+      'a customer has more than one live subscription',
+    );
+  }
+  for (const { unknownStatus, change } of work.verdicts) {
+    if (unknownStatus === null) continue;
+    log.error(
+      { unknownStatus, subscriptionId: change?.next.id },
+      'Stripe uses a status that is not known here',
+    );
+  }
+  for (const { events, error } of work.failures) {
+    log.warn({ err: error, events: events.map(idOf) }, 'events could not be processed; they wait');
+  }
+}

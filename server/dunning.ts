@@ -1,0 +1,54 @@
+import { isGatewayError, type StripeGateway } from '../adapters/stripe-gateway.ts';
+import type { Cause } from '../state/types.ts';
+import type { EngineContext } from './engine-context.ts';
+import type { SubjectRunner } from './subject-runner.ts';
+
+/** The end of dunning, as `state/effects.ts` asks for it. */
+interface FinalAction {
+  action: 'cancel' | 'unpaid';
+  subscriptionId: string;
+  customerId: string;
+  invoiceId: string;
+}
+
+/**
+ * Carries out the final action at Stripe after the last failed payment, once per invoice: Stripe knows the
+ * request by its key, should it be made again after a crash. Returns a note when nothing was left to do.
+ */
+export async function carryOutFinalAction(
+  ctx: EngineContext,
+  runner: SubjectRunner,
+  payload: Record<string, unknown>,
+): Promise<string | null> {
+  const final = payload as unknown as FinalAction;
+  const invoice = await ctx.reader.read((stripe) => stripe.retrieveInvoice(final.invoiceId));
+  if (invoice.status !== 'open') return `the invoice is ${invoice.status} by now`;
+  const note = await end(ctx.core.stripe, final);
+  const cause: Cause = {
+    type: 'dunning',
+    id: `final-${final.invoiceId}`,
+    actor: 'system',
+    at: ctx.clock.now(),
+  };
+  const { subscriptionId, customerId } = final;
+  await runner.sync({ subscriptionId, customerId, cause });
+  return note;
+}
+
+async function end(stripe: StripeGateway, final: FinalAction): Promise<string | null> {
+  const key = `tenure-final-${final.invoiceId}`;
+  try {
+    if (final.action === 'cancel') {
+      await stripe.cancelNow(final.subscriptionId, { comment: 'Payment failed' }, key);
+    } else {
+      // The status `unpaid` is given by Stripe's own settings alone. What it means can be asked for: no more
+      // attempts at this invoice, and later ones stay drafts.
+      await stripe.stopCollection(final.subscriptionId, key);
+      await stripe.stopAttempts(final.invoiceId, `${key}-invoice`);
+    }
+    return null;
+  } catch (error) {
+    if (isGatewayError(error, 'not_found')) return 'the subscription has ended already';
+    throw error;
+  }
+}

@@ -1,0 +1,48 @@
+import type { NewEvent } from '../db/webhook-events.ts';
+import type { Cause, StoredSubscription } from '../state/types.ts';
+import type { Change } from './changes.ts';
+
+/** Business time: real, or that of the test clock. */
+export interface BusinessClock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** What a request wants to know right after it changed something at Stripe. */
+export interface SyncRequest {
+  subscriptionId: string;
+  customerId: string;
+  cause: Cause;
+}
+
+/** What is true of a delivered event when its delivery is answered. */
+export interface Receipt {
+  /** False when it had been stored before. */
+  isNew: boolean;
+  /** Why it could not be processed in time; it is stored and will be retried. null when all is well. */
+  problem: unknown;
+}
+
+/** The event processor, as the rest of the server sees it. Only it writes subscription state. */
+export interface Engine {
+  /** Starts the workers; until then nothing but requests and deliveries is processed. */
+  start(): Promise<void>;
+  /** Finishes work in flight, gives leases back, closes listeners. */
+  stop(): Promise<void>;
+  /** Reads one subscription from Stripe and stores it, as an event about it would. Throws what went wrong. */
+  syncSubscription(request: SyncRequest): Promise<StoredSubscription | null>;
+  /** Stores a delivery and, unless `WEBHOOK_ACK=stored`, processes it. Throws when it could not be stored. */
+  receive(event: NewEvent): Promise<Receipt>;
+  /** Stores events that came by another way than a delivery; returns how many were new. */
+  store(events: NewEvent[]): Promise<number>;
+  /** Calls back for changes by any process; an empty list means "some were missed: forget all". */
+  onChange(listener: (changes: Change[]) => void): () => void;
+  /** Work was stored or became due: look now. */
+  wake(): void;
+  /** Deliveries that wait in memory to be stored. */
+  backlog(): number;
+  /** Reads of Stripe since the start, and until when they are paused (0: they are not). */
+  stripeReads(): { count: number; pausedUntil: number };
+  /** Business time; leases, retries and signatures use real time. */
+  clock: BusinessClock;
+}

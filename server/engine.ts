@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { knownEventIds, type NewEvent } from '../db/webhook-events.ts';
+import { createTestClock, realClock, type RefreshingClock } from './business-clock.ts';
+import { createCatchUp } from './catch-up.ts';
+import { createChangeFeed } from './changes.ts';
+import { createEffectDelivery } from './deliver-effects.ts';
+import type { EngineContext } from './engine-context.ts';
+import { engineOptions, type EngineOptions } from './engine-options.ts';
+import { createInbox } from './inbox.ts';
+import { createStripeReader } from './read-stripe.ts';
+import { receiveEvent } from './receive-event.ts';
+import type { CoreServices, Engine } from './services.ts';
+import { createSubjectRunner } from './subject-runner.ts';
+import { createWorker } from './worker.ts';
+
+/** Puts the engine together; `start()` sets it going. */
+export function createEngine(core: CoreServices, given: Partial<EngineOptions> = {}): Engine {
+  const options = engineOptions(core.config.stripe, given);
+  const reader = createStripeReader(core.stripe, options);
+  const changes = createChangeFeed(core.database, core.log);
+  const ctx: EngineContext = {
+    core,
+    options,
+    reader,
+    changes,
+    clock: clockOf(core),
+    owner: randomUUID(),
+    probe: async (step) => core.probe?.(step),
+    effectsWaiting: () => effects.wake(),
+  };
+  const inbox = createInbox(core.database, options, core.probe);
+  const runner = createSubjectRunner(ctx);
+  const worker = createWorker(ctx, runner);
+  const effects = createEffectDelivery(ctx, runner);
+  const parts = { ctx, inbox, runner, wake: worker.wake };
+
+  async function store(events: NewEvent[]): Promise<number> {
+    const known = await knownEventIds(
+      core.database.knex,
+      events.map((event) => event.id),
+    );
+    const unknown = events.filter((event) => !known.has(event.id));
+    const added = await Promise.all(unknown.map((event) => inbox.store(event)));
+    worker.wake();
+    return added.filter(Boolean).length;
+  }
+  const catchUp = createCatchUp(ctx, store);
+
+  changes.subscribe((changed) => {
+    if (changed.length === 0) core.access.invalidateAll();
+    if (changed.length === 0) core.access.invalidateAll();
+    for (const { userId } of changed) if (userId) core.access.invalidate(userId);
+  });
+  changes.onWork(() => {
+    worker.wake();
+    effects.wake();
+  });
+
+  return {
+    clock: ctx.clock,
+    async start() {
+      await ctx.clock.refresh();
+      changes.start();
+      worker.start();
+      effects.start();
+      catchUp.start();
+    },
+    async stop() {
+      await catchUp.stop();
+      await inbox.settled();
+      await worker.stop();
+      await runner.idle();
+      await effects.stop();
+      await changes.close();
+      ctx.clock.stop();
+    },
+    syncSubscription: (request) => runner.sync(request),
+    receive: (event) => receiveEvent(parts, event),
+    store,
+    onChange: changes.subscribe,
+    wake: worker.wake,
+    backlog: inbox.backlog,
+    stripeReads: () => ({ count: reader.count(), pausedUntil: reader.pausedUntil() }),
+  };
+}
+
+function clockOf(core: CoreServices): RefreshingClock {
+  const { testClock } = core.config.stripe;
+  return testClock === null ? realClock : createTestClock(core.stripe, testClock, core.log);
+}

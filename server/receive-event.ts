@@ -1,0 +1,37 @@
+import { eventStatus, requeueEvents, type NewEvent } from '../db/webhook-events.ts';
+import type { Receipt } from './engine-contract.ts';
+import type { EngineContext } from './engine-context.ts';
+import type { Inbox } from './inbox.ts';
+import type { SubjectRunner } from './subject-runner.ts';
+
+/**
+ * Takes one delivery: stores it and, unless `WEBHOOK_ACK=stored`, processes it before it is acknowledged.
+ * Throws only when it could not be stored.
+ */
+export async function receiveEvent(
+  parts: { ctx: EngineContext; inbox: Inbox; runner: SubjectRunner; wake: () => void },
+  event: NewEvent,
+): Promise<Receipt> {
+  const { ctx, inbox, runner } = parts;
+  const db = ctx.core.database.knex;
+  const isNew = await inbox.store(event);
+  if (isNew && event.status === 'ignored') return { isNew, problem: null };
+  const seen = isNew ? null : await eventStatus(db, event.id);
+  if (seen?.status === 'done' || seen?.status === 'ignored') return { isNew, problem: null };
+  // Sent again by Stripe or by hand: that is a reason to try again what had come to rest.
+  if (seen?.status === 'dead') await requeueEvents(db, [event.id], Date.now());
+  if (ctx.core.config.webhookAck === 'stored') {
+    parts.wake();
+    ctx.changes.announceWork();
+    return { isNew, problem: null };
+  }
+  try {
+    const subject = seen?.subject ?? event.subject;
+    const before = seen?.status === 'dead' ? null : seen;
+    await runner.processEvent({ id: event.id, subject }, before);
+    return { isNew, problem: null };
+  } catch (problem) {
+    parts.wake();
+    return { isNew, problem };
+  }
+}

@@ -1,0 +1,151 @@
+import { claimSubject, releaseSubject, type Claim } from '../db/subjects.ts';
+import { eventStatus, waitingEventsOf, type EventSummary } from '../db/webhook-events.ts';
+import type { Cause, StoredSubscription } from '../state/types.ts';
+import { postpone } from './commit-work.ts';
+import type { EngineContext } from './engine-context.ts';
+import { createLimit, sleep } from './limit.ts';
+import { processSubject, type SubjectTask, type TaskResult } from './process-event.ts';
+
+/** Subjects that deliveries and requests may process at once, besides the workers. */
+const FOREGROUND = 16;
+
+/** Somebody waited longer than allowed for a subject that others kept working on. */
+export class StillBusy extends Error {
+  override name = 'StillBusy';
+}
+
+export interface SubjectRunner {
+  /** Processes a subject that was claimed. Never throws: what failed waits to be tried again. */
+  run(claim: Claim): Promise<TaskResult | null>;
+  /**
+   * Processes one event now, or waits for whoever does. `seen` is where it stood before, null when it was new.
+   * Throws why it could not be processed.
+   */
+  processEvent(event: { id: string; subject: string }, seen: EventSummary | null): Promise<void>;
+  /** Reads one subscription now. Throws why it could not be read or stored. */
+  sync(wanted: {
+    subscriptionId: string;
+    customerId: string;
+    cause: Cause;
+  }): Promise<StoredSubscription | null>;
+  /** Resolves when nothing is being processed. */
+  idle(): Promise<void>;
+}
+
+/** One subject is never worked on twice at once: in this process by the map, among processes by the lease. */
+export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
+  const running = new Map<string, Promise<TaskResult | null>>();
+  const limit = createLimit(FOREGROUND);
+  const db = ctx.core.database.knex;
+
+  function track(key: string, work: Promise<TaskResult | null>): Promise<TaskResult | null> {
+    const tracked = work.finally(() => {
+      if (running.get(key) === tracked) running.delete(key);
+    });
+    running.set(key, tracked);
+    return tracked;
+  }
+
+  /** Processes, and on a failure lets the subject's events wait; throws that failure. */
+  async function attempt(task: SubjectTask): Promise<TaskResult> {
+    try {
+      return await processSubject(ctx, task);
+    } catch (error) {
+      await giveBack(ctx, task, error);
+      throw error;
+    }
+  }
+
+  async function claimAndAttempt(task: Omit<SubjectTask, 'claim'> & { key: string }) {
+    const { lease: duration } = ctx.options;
+    const terms = { owner: ctx.owner, now: Date.now(), duration };
+    const claim = await claimSubject(db, task.key, terms);
+    return claim && attempt({ claim, also: task.also, wanted: task.wanted });
+  }
+
+  /** One turn at a subject: null when another process has it. Joins work that is under way here. */
+  async function turn(task: Omit<SubjectTask, 'claim'> & { key: string }) {
+    const under = running.get(task.key);
+    if (under) {
+      const result = await under.catch(() => null);
+      return { own: false, result };
+    }
+    const result = await track(
+      task.key,
+      limit(() => claimAndAttempt(task)),
+    );
+    if (result === null) await sleep(10 + Math.random() * 40);
+    return { own: true, result };
+  }
+
+  return {
+    async run(claim) {
+      try {
+        return await track(claim.key, attempt({ claim, also: [], wanted: null }));
+      } catch (error) {
+        ctx.core.log.error({ err: error, subject: claim.key }, 'processing failed; it is retried');
+        return null;
+      }
+    },
+
+    async processEvent({ id, subject }, seen) {
+      const deadline = Date.now() + ctx.options.ackTimeout;
+      let key = subject;
+      while (Date.now() < deadline) {
+        const { result } = await turn({ key, also: [id], wanted: null });
+        const outcome = result?.committed ? result.events.get(id) : undefined;
+        if (outcome === null) return;
+        if (outcome !== undefined) throw outcome;
+        const status = await eventStatus(db, id);
+        if (status === null || status.status === 'done' || status.status === 'ignored') return;
+        // Another process tried in the meantime: one delivery is one attempt, however many wait for it.
+        if (status.status === 'dead' || hasFailedSince(status, seen)) {
+          throw new Error(status.lastError ?? 'The event could not be processed');
+        }
+        key = status.subject;
+      }
+      throw new StillBusy('Others are still working on this customer');
+    },
+
+    async sync({ subscriptionId, customerId, cause }) {
+      const deadline = Date.now() + ctx.options.ackTimeout;
+      const wanted = { subscriptionId, cause };
+      while (Date.now() < deadline) {
+        const { own, result } = await turn({ key: customerId, also: [], wanted });
+        if (!own || !result?.committed) continue;
+        const failure = result.failed.get(subscriptionId);
+        if (failure !== undefined) throw failure;
+        return result.subscriptions.get(subscriptionId) ?? null;
+      }
+      throw new StillBusy('Others are still working on this customer');
+    },
+
+    async idle() {
+      while (running.size > 0) await Promise.allSettled(running.values());
+    },
+  };
+}
+
+function hasFailedSince(now: EventSummary, seen: EventSummary | null): boolean {
+  return now.lastError !== (seen?.lastError ?? null) || now.attempts > (seen?.attempts ?? 0);
+}
+
+/** After a failure of the processing itself: the lease goes back and the events wait a little longer each time. */
+async function giveBack(ctx: EngineContext, task: SubjectTask, error: unknown): Promise<void> {
+  try {
+    await ctx.probe('before_give_back');
+    await ctx.core.database.knex.transaction(async (trx) => {
+      if (!(await releaseSubject(trx, task.claim, ctx.owner))) return;
+      const { also } = task;
+      const events = await waitingEventsOf(trx, task.claim.key, {
+        now: Date.now(),
+        limit: 200,
+        also,
+      });
+      await postpone(trx, ctx, [{ events, error }]);
+    });
+  } catch (second) {
+    // The database is away, most likely. The lease ends by itself, and the events are still waiting.
+    ctx.core.log.warn({ err: second, subject: task.claim.key }, 'could not give a lease back');
+  }
+}

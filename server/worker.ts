@@ -1,0 +1,57 @@
+import { claimDueSubjects } from '../db/subjects.ts';
+import { nextDueAt } from '../db/webhook-events.ts';
+import type { EngineContext } from './engine-context.ts';
+import { createLoop, type Loop } from './loop.ts';
+import type { SubjectRunner } from './subject-runner.ts';
+
+/** How soon to look again at work that is due but leased by somebody else, in ms. */
+const LEASED_ELSEWHERE = 100;
+
+/**
+ * Works off what is due, a few subjects at a time, those that wait longest first. It looks when it is woken,
+ * when the next retry is due, and now and then in case a wake-up was lost. Stopping waits for what is under way.
+ */
+export function createWorker(ctx: EngineContext, runner: SubjectRunner): Loop {
+  const { options, core } = ctx;
+  const db = core.database.knex;
+  const slots = core.config.workers;
+  const under = new Set<Promise<unknown>>();
+
+  async function round(): Promise<boolean> {
+    const limit = slots - under.size;
+    if (limit <= 0 || ctx.reader.pausedUntil() > 0) return false;
+    const terms = { owner: ctx.owner, now: Date.now(), duration: options.lease };
+    const claims = await claimDueSubjects(db, limit, terms);
+    for (const claim of claims) {
+      const work: Promise<unknown> = runner.run(claim).finally(() => {
+        under.delete(work);
+        loop.wake();
+      });
+      under.add(work);
+    }
+    return claims.length > 0 && under.size < slots;
+  }
+
+  async function rest(): Promise<number> {
+    const paused = ctx.reader.pausedUntil();
+    if (under.size >= slots) return options.poll;
+    const now = Date.now();
+    const due = Math.max((await nextDueAt(db)) ?? Infinity, paused);
+    return Math.min(options.poll, due <= now ? LEASED_ELSEWHERE : due - now);
+  }
+
+  const loop = createLoop({
+    round,
+    rest,
+    failed: (error) => core.log.warn({ err: error }, 'the worker could not look for work'),
+    afterError: Math.min(options.poll, 500),
+  });
+  return {
+    start: loop.start,
+    wake: loop.wake,
+    async stop() {
+      await loop.stop();
+      await Promise.allSettled(under);
+    },
+  };
+}
