@@ -54,7 +54,10 @@ const PRICES: LocalPrice[] = [
 
 export interface LocalAccountOptions {
   apiBase: string;
-  secretsFile: string;
+  /** Default: the local account's key. */
+  secretKey?: string;
+  /** Null keeps nothing for the next start. */
+  secretsFile: string | null;
   /** Where the server will listen for webhooks. */
   webhookUrl: string;
   /** A clock that is set already; null makes one. */
@@ -68,17 +71,18 @@ export interface LocalAccountOptions {
 export async function prepareLocalAccount(
   options: LocalAccountOptions,
 ): Promise<Record<string, string>> {
-  const stripe = createStripeGateway({ secretKey: LOCAL_KEY, apiBase: options.apiBase });
-  const secrets = readSecrets(options.secretsFile);
+  const { apiBase, secretKey = LOCAL_KEY, secretsFile } = options;
+  const stripe = createStripeGateway({ secretKey, apiBase });
+  const secrets = readSecrets(secretsFile);
   const [prices, testClock, webhook] = await Promise.all([
     ensurePrices(stripe),
     options.testClock ?? ensureTestClock(stripe, secrets.testClock),
     ensureEndpoint(stripe, options.webhookUrl, secrets.webhook),
   ]);
-  writeSecrets(options.secretsFile, { ...secrets, testClock, webhook });
+  if (secretsFile !== null) writeSecrets(secretsFile, { ...secrets, testClock, webhook });
   return {
-    STRIPE_SECRET_KEY: LOCAL_KEY,
-    STRIPE_API_BASE: options.apiBase,
+    STRIPE_SECRET_KEY: secretKey,
+    STRIPE_API_BASE: apiBase,
     STRIPE_WEBHOOK_SECRET: webhook.secret,
     STRIPE_TEST_CLOCK: testClock,
     AUTH_JWT_SECRET: secrets.jwtSecret,
@@ -143,8 +147,9 @@ async function ensureEndpoint(
   return { endpointId: created.id, url, secret: created.secret };
 }
 
-function readSecrets(path: string): LocalSecrets {
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as LocalSecrets;
+function readSecrets(path: string | null): LocalSecrets {
+  if (path !== null && existsSync(path))
+    return JSON.parse(readFileSync(path, 'utf8')) as LocalSecrets;
   return {
     jwtSecret: randomBytes(32).toString('hex'),
     adminToken: randomBytes(24).toString('hex'),

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { runServer, type Run } from '../server/run.ts';
+import { claimPort } from './free-port.ts';
+import { prepareLocalAccount } from './local-account.ts';
+import { startLocalStripe, type LocalStripe } from './local-stripe.ts';
+
+export interface LocalStack {
+  server: Run;
+  stripe: LocalStripe;
+  /** What the server was configured with. */
+  env: Record<string, string | undefined>;
+  close: () => Promise<void>;
+}
+
+export interface LocalStackOptions {
+  /** What the person set; it wins over what is made here, except for the account itself. */
+  env: Record<string, string | undefined>;
+  /** Where the local Stripe, the secrets and (by default) the database are kept. */
+  dataDir: string;
+}
+
+/** A local Stripe, its account made ready, and the server on top: all of it over real HTTP. */
+export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
+  const { env: given, dataDir } = options;
+  const host = given['HOST'] || '127.0.0.1';
+  const port = await claimPort(Number(given['PORT'] || 3000), host);
+  const stripe = await startLocalStripe({
+    port: Number(given['EMULATOR_PORT'] || 12_111),
+    dataFile: join(dataDir, 'stripe.json'),
+  });
+  try {
+    const account = await prepareLocalAccount({
+      apiBase: stripe.url,
+      secretsFile: join(dataDir, 'local.json'),
+      webhookUrl: `http://${host}:${port}/api/webhooks/stripe`,
+      testClock: given['STRIPE_TEST_CLOCK'] || null,
+    });
+    const env = {
+      DATABASE_URL: `sqlite:${join(dataDir, 'tenure.sqlite')}`,
+      ...account,
+      ...withoutEmpty(given),
+      ...accountOnly(account),
+      PORT: String(port),
+    };
+    const server = await runServer({ env });
+    return { server, stripe, env, close: () => server.close().then(() => stripe.close()) };
+  } catch (error) {
+    await stripe.close();
+    throw error;
+  }
+}
+
+/** What belongs to the local account and cannot come from elsewhere. */
+function accountOnly(account: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(account).filter(([name]) => name.startsWith('STRIPE_')));
+}
+
+function withoutEmpty(env: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value]] : [])),
+  );
+}

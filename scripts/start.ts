@@ -1,0 +1,111 @@
+import { parseArgs } from 'node:util';
+import { SignJWT } from 'jose';
+import { loadEnvironmentFile } from '../server/config.ts';
+import { runServer } from '../server/run.ts';
+import { startLocalStack, type LocalStack } from './local-stack.ts';
+import { stopOnSignal } from './stop-on-signal.ts';
+
+const HELP = `Starts Tenure.
+
+  npm start
+
+Without STRIPE_SECRET_KEY it brings a local Stripe along (on EMULATOR_PORT, default 12111) and keeps
+everything under ./data. With a key it runs against that account; see .env.example for the rest.
+
+  --data DIR  where the local Stripe and the database are kept (default: data)
+  --json      print the addresses and the test login as one JSON line
+  --help      this text
+`;
+
+const DEMO_USER = { id: 'user_demo', email: 'demo@example.com', name: 'Demo User' };
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string', default: 'data' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) {
+  process.stdout.write(HELP);
+} else {
+  try {
+    await start();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  }
+}
+
+async function start(): Promise<void> {
+  loadEnvironmentFile();
+  if (process.env['STRIPE_SECRET_KEY']?.trim()) {
+    const server = await runServer();
+    stopOnSignal(server.close);
+    console.log(`Tenure is ready on ${server.url}  (dashboard: ${server.url}/admin)`);
+    return;
+  }
+  const stack = await startLocalStack({
+    env: { LOG_LEVEL: 'warn', ...process.env },
+    dataDir: values.data,
+  });
+  stopOnSignal(async () => {
+    if (!values.json) console.log('\nStopping …');
+    await stack.close();
+  });
+  const login = await testLogin(stack);
+  console.log(values.json ? JSON.stringify(login) : greeting(login));
+}
+
+interface Login {
+  url: string;
+  dashboard: string;
+  storefront: string;
+  stripe: string;
+  adminToken: string;
+  token: string;
+}
+
+async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
+  const secret = new TextEncoder().encode(env['AUTH_JWT_SECRET']);
+  const token = await new SignJWT({ email: DEMO_USER.email, name: DEMO_USER.name })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(DEMO_USER.id)
+    .setIssuedAt()
+    .setExpirationTime('30d')
+    .sign(secret);
+  return {
+    url: server.url,
+    dashboard: `${server.url}/admin`,
+    storefront: `${server.url}/`,
+    stripe: stripe.url,
+    adminToken: env['ADMIN_TOKEN'] ?? '',
+    token,
+  };
+}
+
+function greeting(login: Login): string {
+  return `
+  Tenure is ready. Nothing here is real money: Stripe is the emulator on ${login.stripe}
+
+    Storefront   ${login.storefront}
+    Dashboard    ${login.dashboard}   (admin token: ${login.adminToken})
+    API          ${login.url}/openapi.json
+
+  A test login (${DEMO_USER.email}, good for 30 days):
+
+    TOKEN=${login.token}
+
+  Start a trial: open the URL that this prints and pay with 4242 4242 4242 4242.
+
+    curl -s ${login.url}/api/billing/checkout -H "Authorization: Bearer $TOKEN" \\
+      -H 'Content-Type: application/json' -d '{"plan":"pro","interval":"monthly"}'
+
+  Then see it:
+
+    curl -s ${login.url}/api/billing/subscription -H "Authorization: Bearer $TOKEN"
+
+  Ctrl-C stops everything.
+`;
+}

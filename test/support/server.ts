@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Stripe from 'stripe';
+import { prepareLocalAccount } from '../../scripts/local-account.ts';
+import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
+import type { Dialect } from '../../db/database.ts';
+import { loadConfig } from '../../server/config.ts';
+import type { EngineOptions } from '../../server/engine-options.ts';
+import { createLogger } from '../../server/log.ts';
+import { startServer } from '../../server/server.ts';
+import { createServices, type ServiceOptions, type Services } from '../../server/services.ts';
+import { fillAmounts } from '../../server/catalogue.ts';
+import { createTestDatabase, type TestDatabase } from './databases.ts';
+import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from './tokens.ts';
+
+export interface TestServerOptions {
+  database: Dialect;
+  /** Shares an emulator that runs; each server has an account of its own in it. */
+  emulator?: RunningEmulator;
+  /** Added to the environment that the server is configured with; `undefined` takes a variable away. */
+  env?: Record<string, string | undefined>;
+  engine?: Partial<EngineOptions>;
+  services?: Pick<ServiceOptions, 'authenticate' | 'probe'>;
+  /** False leaves customers off a test clock. Default true. */
+  testClock?: boolean;
+}
+
+/** The real server on a real database and an account of the emulator, with webhooks over HTTP. */
+export interface TestServer {
+  url: string;
+  services: Services;
+  database: TestDatabase;
+  emulator: RunningEmulator;
+  /** The official SDK on this server's Stripe account, for what Stripe or a person does there. */
+  stripe: Stripe;
+  env: Record<string, string | undefined>;
+  /** Calls the API; a user id is turned into a token. The body is sent as JSON. */
+  call: (method: string, path: string, options?: CallOptions) => Promise<Answer>;
+  /** Moves the test clock and waits until Stripe is done and every webhook has arrived. */
+  advance: (days: number) => Promise<void>;
+  /** Waits until no webhook is on its way or unprocessed. */
+  settled: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+export interface CallOptions {
+  user?: string;
+  admin?: boolean;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  /** The parsed body; `{}` when it is not JSON. */
+  json: Record<string, unknown>;
+}
+
+const DAY_SECONDS = 86_400;
+
+/** Starts everything on free ports; `close()` leaves nothing behind. */
+export async function startTestServer(options: TestServerOptions): Promise<TestServer> {
+  const emulator =
+    options.emulator ?? (await startEmulator({ webhookRetrySchedule: [50, 200, 1000] }));
+  const database = await createTestDatabase(options.database);
+  const port = await freePort();
+  const secretKey = `sk_test_${randomBytes(12).toString('hex')}`;
+  const account = await prepareLocalAccount({
+    apiBase: emulator.url,
+    secretKey,
+    secretsFile: null,
+    webhookUrl: `http://127.0.0.1:${port}/api/webhooks/stripe`,
+    testClock: null,
+  });
+  const env = {
+    ...account,
+    AUTH_JWT_SECRET: TEST_JWT_SECRET,
+    ADMIN_TOKEN: TEST_ADMIN_TOKEN,
+    DATABASE_URL: database.url,
+    PORT: String(port),
+    LOG_LEVEL: 'silent',
+    ...(options.testClock === false ? { STRIPE_TEST_CLOCK: undefined } : {}),
+    ...options.env,
+  };
+  const config = loadConfig(env);
+  const services = createServices(config, {
+    env,
+    log: createLogger({ level: config.logLevel }),
+    engine: { catchUpEvery: 0, retryBase: 50, ...options.engine },
+    ...options.services,
+  });
+  const server = await startServer(services);
+  await fillAmounts(services.catalogue, services);
+  const api = new URL(emulator.url);
+  const stripe = new Stripe(secretKey, {
+    host: api.hostname,
+    port: api.port,
+    protocol: 'http',
+    telemetry: false,
+  });
+  const settled = () => settle(services, stripe);
+  return {
+    url: server.url,
+    services,
+    database,
+    emulator,
+    stripe,
+    env,
+    call: (method, path, call = {}) => callApi(`${server.url}${path}`, method, call),
+    advance: async (days) => {
+      await advance(stripe, env.STRIPE_TEST_CLOCK, days * DAY_SECONDS);
+      await settled();
+    },
+    settled,
+    close: async () => {
+      await server.close();
+      if (!options.emulator) await emulator.close();
+      await database.drop();
+    },
+  };
+}
+
+async function callApi(url: string, method: string, call: CallOptions): Promise<Answer> {
+  const token = call.admin ? TEST_ADMIN_TOKEN : call.user ? await tokenFor(call.user) : null;
+  const response = await fetch(url, {
+    method,
+    redirect: 'manual',
+    headers: {
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...call.headers,
+    },
+    body: call.body === undefined ? undefined : JSON.stringify(call.body),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('application/json') ?? false;
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson && text !== '' ? (JSON.parse(text) as Record<string, unknown>) : {},
+  };
+}
+
+async function advance(
+  stripe: Stripe,
+  clockId: string | undefined,
+  seconds: number,
+): Promise<void> {
+  if (!clockId) throw new Error('This test server has no test clock');
+  const clock = await stripe.testHelpers.testClocks.retrieve(clockId);
+  await stripe.testHelpers.testClocks.advance(clockId, {
+    frozen_time: clock.frozen_time + seconds,
+  });
+  await until(
+    async () => (await stripe.testHelpers.testClocks.retrieve(clockId)).status === 'ready',
+  );
+}
+
+/** No event of the last minutes is undelivered, and none that arrived waits. */
+async function settle(services: Services, stripe: Stripe): Promise<void> {
+  await until(async () => {
+    const events = await stripe.events.list({ limit: 100 });
+    if (events.data.some((event) => event.pending_webhooks > 0)) return false;
+    const waiting = await services.database
+      .knex('webhook_events')
+      .where({ status: 'waiting' })
+      .first('id');
+    return waiting === undefined;
+  });
+}
+
+/** Polls until it holds; fails after ten seconds. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error('It did not come true within ten seconds');
+    await sleep(20);
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => {
+        if (typeof address === 'object' && address !== null) resolve(address.port);
+        else reject(new Error('no port'));
+      });
+    });
+  });
+}
