@@ -11,6 +11,13 @@ import { registerMeterEvents } from './resources/meter-events.ts';
 import { registerMeters } from './resources/meters.ts';
 import { registerPromotionCodes } from './resources/promotion-codes.ts';
 import { registerSubscriptionSchedules } from './resources/subscription-schedules.ts';
+import { registerTaxRates } from './resources/tax-rates.ts';
+import { registerTaxIds } from './resources/tax-ids.ts';
+import { registerCustomerBalance } from './resources/customer-balance.ts';
+import { registerCreditGrants } from './resources/credit-grants.ts';
+import { registerFeatures } from './resources/features.ts';
+import { registerEntitlements } from './resources/entitlements.ts';
+import { registerPlans } from './resources/plans.ts';
 import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
@@ -35,6 +42,13 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerMeterRoutes(registry, emulator);
   registerEventDestinations(registry);
   registerSubscriptionSchedules(registry);
+  registerTaxRates(registry);
+  registerTaxIds(registry);
+  registerCustomerBalance(registry);
+  registerCreditGrants(registry);
+  registerFeatures(registry);
+  registerEntitlements(registry);
+  registerPlans(registry);
   registerSwitches(registry, emulator);
   emulator.hooks.fault = callFault;
   emulator.hooks.onAccount.push((account) => {

@@ -30,6 +30,7 @@ function clear(account: Account): void {
   account.idempotency.clear();
   account.requests.length = 0;
   account.counters.clear();
+  account.priceDetails.clear();
   account.webhooks.clear();
   account.revision += 1;
   rulesOf(account).clear();
