@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createStripeGateway, type StripeGateway } from '../adapters/stripe-gateway.ts';
 import type { PriceVariable } from '../server/config.ts';
-import { LOCAL_KEY } from './local-stripe.ts';
+
+/** The key of the local account; it opens nothing elsewhere. */
+const LOCAL_KEY = 'sk_test_tenure_local';
 
 /** What must be the same at the next start; kept beside the database, readable by its owner only. */
 interface LocalSecrets {

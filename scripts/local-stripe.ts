@@ -3,9 +3,6 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 
-/** The key of the local account; it opens nothing elsewhere. */
-export const LOCAL_KEY = 'sk_test_tenure_local';
-
 export interface LocalStripe {
   url: string;
   close: () => Promise<void>;

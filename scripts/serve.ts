@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { loadEnvironmentFile } from '../server/config.ts';
+import { loadEnvironmentFile } from '../server/environment-file.ts';
 import { runServer } from '../server/run.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 

@@ -1,7 +1,5 @@
 import { parseArgs } from 'node:util';
-import { SignJWT } from 'jose';
-import { loadEnvironmentFile } from '../server/config.ts';
-import { runServer } from '../server/run.ts';
+import { loadEnvironmentFile } from '../server/environment-file.ts';
 import { startLocalStack, type LocalStack } from './local-stack.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 
@@ -41,6 +39,7 @@ if (values.help) {
 async function start(): Promise<void> {
   loadEnvironmentFile();
   if (process.env['STRIPE_SECRET_KEY']?.trim()) {
+    const { runServer } = await import('../server/run.ts');
     const server = await runServer();
     stopOnSignal(server.close);
     console.log(`Tenure is ready on ${server.url}  (dashboard: ${server.url}/admin)`);
@@ -68,6 +67,7 @@ interface Login {
 }
 
 async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
+  const { SignJWT } = await import('jose');
   const secret = new TextEncoder().encode(env['AUTH_JWT_SECRET']);
   const token = await new SignJWT({ email: DEMO_USER.email, name: DEMO_USER.name })
     .setProtectedHeader({ alg: 'HS256' })

@@ -163,11 +163,6 @@ export interface ConfigOptions {
   ownAuthentication?: boolean;
 }
 
-/** Reads `.env` of the working directory into the environment; what is set already wins. */
-export function loadEnvironmentFile(path = '.env'): void {
-  if (existsSync(path)) process.loadEnvFile(path);
-}
-
 /** Checks the environment as a whole; throws one ConfigError that names every bad variable. */
 export function loadConfig(
   env: Record<string, string | undefined> = process.env,
