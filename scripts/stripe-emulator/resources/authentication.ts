@@ -35,10 +35,18 @@ const returnUrlOf = (intent: Intent): string | null =>
 
 /** The return address and, for a checkout, the address that its own return leads on to. */
 function targetsOf(ctx: Context, intent: Intent): string[] {
-  const id = ctx.note(intent.object, intent.id)['checkoutSession'];
-  const session = typeof id === 'string' ? ctx.store.find('checkout.session', id) : undefined;
-  return [returnUrlOf(intent), session?.success_url ?? null].filter((url) => url !== null);
+  const { checkoutSession, portalSession } = ctx.note(intent.object, intent.id);
+  const checkout = ctx.store.find('checkout.session', textOf(checkoutSession));
+  const portal = ctx.store.find('billing_portal.session', textOf(portalSession));
+  const urls = [
+    returnUrlOf(intent),
+    checkout?.success_url,
+    portal?.flow?.after_completion.redirect?.return_url,
+  ];
+  return urls.filter((url) => url !== null && url !== undefined);
 }
+
+const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
 /** Stripe's own way to send a browser back: the intent's id, its secret and how it went. */
 function backTo(url: string, intent: Intent): string {
