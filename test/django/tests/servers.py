@@ -30,6 +30,9 @@ COMMANDS = {
     ],
 }  # fmt: skip
 
+#: Connections to open at once: runserver's queue holds ten and resets what comes beyond.
+AT_ONCE = {"runserver": 10, "gunicorn": 100, "uvicorn": 100}
+
 
 def missing(kind: str) -> Optional[str]:
     """Why a kind of server cannot run here; None when it can."""
@@ -41,7 +44,7 @@ def missing(kind: str) -> Optional[str]:
 class DjangoServer:
     """``with DjangoServer("gunicorn", env) as django: django.port``: migrated, with users."""
 
-    def __init__(self, kind: str, env: dict[str, str]) -> None:
+    def __init__(self, kind: str, env: dict[str, str], port: int = 0) -> None:
         self._kind = kind
         self._folder = tempfile.TemporaryDirectory(prefix="tenure-django-")
         self._env = {
@@ -52,7 +55,7 @@ class DjangoServer:
             **({"DJANGO_URLCONF": "project.async_urls"} if kind == "uvicorn" else {}),
             **env,
         }
-        self.port = _free_port()
+        self.port = port or _free_port()
 
     def __enter__(self) -> DjangoServer:
         self.manage("migrate", "--verbosity", "0", "--skip-checks")

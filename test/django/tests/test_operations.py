@@ -217,6 +217,7 @@ class Admin(OperationsCase):
 
     def test_a_server_that_is_away_is_said_on_the_page(self) -> None:
         self.allow()
+        self.server.serve_admin("/admin/api/subscriptions", {})
         self.server.down = True
         page = self.client.get("/admin/tenure_django/subscription/")
         self.assertContains(page, "503")

@@ -13,7 +13,7 @@ from typing import Any
 
 from .jwt import decode
 from .recorder import ALL_BYTES, Exchange, Recorder, pause
-from .servers import Browser, DjangoServer, missing, raw_exchange
+from .servers import AT_ONCE, Browser, DjangoServer, missing, raw_exchange
 
 MEBIBYTE = 1024 * 1024
 SECRET = "a-test-secret-of-thirty-two-bytes-or-more"
@@ -353,8 +353,13 @@ class Wire(unittest.TestCase):
 
     def test_100_requests_at_once_each_get_their_own_answer(self) -> None:
         wrong: list[Any] = []
+        turn = threading.Semaphore(AT_ONCE[self.kind])
 
         def one(number: int) -> None:
+            with turn:
+                ask(number)
+
+        def ask(number: int) -> None:
             body = f'{{"number":{number}}}'.encode() * 50
             answer = Browser(self.django.port).request("POST", "/api/webhooks/stripe?echo", body)
             if answer.status != 200 or answer.body != body:

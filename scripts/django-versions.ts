@@ -1,0 +1,209 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** A Django that can be imported: which Python runs it, and with what on its path. */
+export interface Django {
+  version: string;
+  python: string;
+  /** Goes before PYTHONPATH; empty when the Python has it by itself. */
+  path: string;
+  source: string;
+}
+
+/** A Django that was wanted and could not be had, with the reason of each way that was tried. */
+export interface Absent {
+  version: string;
+  reasons: string[];
+}
+
+interface Wanted {
+  version: string;
+  /** The Debian release that packages it. */
+  release: string;
+  /** The newest Python that runs it. */
+  newestPython: number;
+}
+
+/** The supported long-term versions. */
+export const WANTED: readonly Wanted[] = [
+  { version: '3.2', release: 'bookworm', newestPython: 11 },
+  { version: '4.2', release: 'trixie', newestPython: 12 },
+  { version: '5.2', release: 'sid', newestPython: 99 },
+];
+
+const NEEDED = ['python3-django', 'python3-asgiref', 'python3-sqlparse', 'python3-tz'];
+const EXTRAS = ['djangorestframework', 'gunicorn', 'uvicorn'];
+const EXTRA_PACKAGES = [
+  'python3-djangorestframework',
+  'python3-gunicorn',
+  'python3-uvicorn',
+  'python3-h11',
+  'python3-click',
+  'python3-packaging',
+];
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+const UNPACKED = join('usr', 'lib', 'python3', 'dist-packages');
+
+/** The Django named by `DJANGO_PATH`, which is then the only one; null when none is named. */
+export function namedDjango(env: Record<string, string | undefined>): Django | Absent | null {
+  const path = env['DJANGO_PATH'];
+  if (!path) return null;
+  const found = firstThatImports(path, 99);
+  if (!found)
+    return { version: 'DJANGO_PATH', reasons: [`no python3 imports django from ${path}`] };
+  return { ...found, path, source: 'DJANGO_PATH' };
+}
+
+/** One supported version: by pip in a virtual environment, else from Debian's packages. */
+export function obtainDjango(wanted: Wanted, cacheDir: string): Django | Absent {
+  const reasons: string[] = [];
+  for (const way of [byPip, byDebian]) {
+    const got = way(wanted, cacheDir);
+    if (typeof got !== 'string') return got;
+    reasons.push(got);
+  }
+  return { version: wanted.version, reasons };
+}
+
+/** Whatever Django a Python of this machine imports by itself. */
+export function installedDjango(): Django | null {
+  const found = firstThatImports('', 99);
+  return found && { ...found, path: '', source: 'installed' };
+}
+
+function byPip(wanted: Wanted, cacheDir: string): Django | string {
+  const python = pythonUpTo(wanted.newestPython);
+  if (!python) return `pip: no python3 up to 3.${wanted.newestPython}`;
+  const home = join(cacheDir, `pip-${wanted.version}`);
+  const inside = join(home, 'bin', 'python');
+  if (!importsDjango(inside, '', wanted.version)) {
+    rmSync(home, { recursive: true, force: true });
+    if (!run(python, ['-m', 'venv', home]).ok) return 'pip: no virtual environment can be made';
+    const install = ['-m', 'pip', 'install', '--quiet', '--retries', '0', '--timeout', '15'];
+    const answer = run(inside, [...install, `django~=${wanted.version}.0`]);
+    if (!answer.ok) return `pip: ${lastLine(answer.errors)}`;
+    // These widen the tests; without one of them its tests are skipped, and say so.
+    for (const extra of EXTRAS) run(inside, [...install, extra]);
+  }
+  const version = importsDjango(inside, '', wanted.version);
+  return version ? { version, python: inside, path: '', source: 'pip' } : 'pip: it does not import';
+}
+
+function byDebian(wanted: Wanted, cacheDir: string): Django | string {
+  const home = join(cacheDir, `debian-${wanted.version}`);
+  const path = join(home, UNPACKED);
+  if (!existsSync(path)) {
+    const problem = unpackFrom(wanted.release, home, join(cacheDir, 'apt'));
+    if (problem) return `Debian: ${problem}`;
+  }
+  const found = firstThatImports(path, wanted.newestPython);
+  if (!found) return `Debian: no python3 up to 3.${wanted.newestPython} imports it`;
+  if (!found.version.startsWith(`${wanted.version}.`)) {
+    return `Debian: ${wanted.release} has Django ${found.version} now`;
+  }
+  return { ...found, path, source: `Debian ${wanted.release}` };
+}
+
+/** Downloads a release's packages with a private apt configuration and unpacks them; installs nothing. */
+function unpackFrom(release: string, home: string, aptDir: string): string | null {
+  const archive = debianArchive();
+  if (!archive) return 'apt knows no Debian archive';
+  const dir = join(aptDir, release);
+  const downloads = join(dir, 'downloads');
+  for (const part of ['lists/partial', 'cache/archives/partial', 'downloads']) {
+    mkdirSync(join(dir, part), { recursive: true });
+  }
+  writeFileSync(
+    join(dir, 'sources.list'),
+    `deb [signed-by=${KEYRING}] ${archive} ${release} main\n`,
+  );
+  const options = [
+    `Dir::Etc::sourcelist=${join(dir, 'sources.list')}`,
+    'Dir::Etc::sourceparts=/dev/null',
+    `Dir::State::lists=${join(dir, 'lists')}`,
+    `Dir::Cache=${join(dir, 'cache')}`,
+    'APT::Sandbox::User=root',
+  ].flatMap((option) => ['-o', option]);
+  const updated = run('apt-get', [...options, '-qq', 'update']);
+  if (!updated.ok) return lastLine(updated.errors);
+  for (const name of [...NEEDED, ...EXTRA_PACKAGES]) {
+    const got = run('apt-get', [...options, '-qq', 'download', `${name}/${release}`], {
+      cwd: downloads,
+    });
+    if (!got.ok && name === 'python3-django') return lastLine(got.errors);
+  }
+  for (const file of readdirSync(downloads)) {
+    const unpacked = run('dpkg-deb', ['-x', join(downloads, file), home]);
+    if (!unpacked.ok) return lastLine(unpacked.errors);
+  }
+  return null;
+}
+
+/** The archive that this machine installs Debian's packages from. */
+function debianArchive(): string | undefined {
+  const format = ['--format', '$(REPO_URI) $(LABEL)', 'Created-By: Packages'];
+  const lines = run('apt-get', ['indextargets', ...format]).output.split('\n');
+  return lines.find((line) => line.endsWith(' Debian'))?.split(' ')[0];
+}
+
+function pythons(): string[] {
+  const minors = [13, 12, 11, 10, 9].map((minor) => `python3.${minor}`);
+  return [
+    ...new Set([process.env['PYTHON'] ?? 'python3', 'python3', '/usr/bin/python3', ...minors]),
+  ];
+}
+
+function pythonUpTo(newest: number): string | undefined {
+  return pythons().find((python) => {
+    const minor = Number(run(python, ['-c', 'import sys; print(sys.version_info.minor)']).output);
+    return minor >= 9 && minor <= newest;
+  });
+}
+
+function firstThatImports(
+  path: string,
+  newest: number,
+): { version: string; python: string } | null {
+  for (const python of pythons()) {
+    const code = `import sys; assert (3, 9) <= sys.version_info[:2] <= (3, ${newest})`;
+    if (!run(python, ['-c', code]).ok) continue;
+    const version = importsDjango(python, path, '');
+    if (version) return { version, python };
+  }
+  return null;
+}
+
+/** The version that a Python imports, if it begins as asked and can start the parts that matter. */
+function importsDjango(python: string, path: string, version: string): string | null {
+  const code = 'import django, django.core.handlers.wsgi; print(django.get_version())';
+  const { ok, output } = run(python, ['-c', code], { path });
+  return ok && output.trim().startsWith(version) ? output.trim() : null;
+}
+
+interface Ran {
+  ok: boolean;
+  output: string;
+  errors: string;
+}
+
+function run(command: string, args: string[], where: { cwd?: string; path?: string } = {}): Ran {
+  const env = { ...process.env, PYTHONPATH: joinPaths(where.path, process.env['PYTHONPATH']) };
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: where.cwd,
+    env,
+    encoding: 'utf8',
+    timeout: 300_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return { ok: status === 0, output: stdout ?? '', errors: error?.message ?? stderr ?? '' };
+}
+
+/** PYTHONPATH from its parts, without the empty ones. */
+export function joinPaths(...parts: (string | undefined)[]): string {
+  return parts.filter(Boolean).join(delimiter);
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.slice(0, 200) || 'failed without a word';
+}
