@@ -2,13 +2,13 @@ import type { Knex } from 'knex';
 import type { Dialect } from '../database.ts';
 import type { Migration } from './migration.ts';
 
-/** Plain SQL that both dialects read the same; `SERIAL_KEY` is the one word in which they differ. */
+/** Plain SQL that both dialects read the same, but for two words: `SERIAL_KEY` and `BYTEWISE`. */
 const TABLES = `
 CREATE TABLE customers (
   user_id text PRIMARY KEY,
   stripe_customer_id text UNIQUE,
   email text,
-  email_key text,
+  email_key text BYTEWISE,
   name text,
   created_at bigint NOT NULL,
   deleted_at bigint
@@ -195,7 +195,10 @@ export const initial: Migration = {
       dialect === 'postgres'
         ? 'bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY'
         : 'integer PRIMARY KEY AUTOINCREMENT';
-    for (const statement of TABLES.replaceAll('SERIAL_KEY', key).split(';\n')) {
+    // A search by prefix is a range, and only bytewise order keeps a prefix together.
+    const bytewise = dialect === 'postgres' ? 'COLLATE "C"' : '';
+    const sql = TABLES.replaceAll('SERIAL_KEY', key).replaceAll('BYTEWISE', bytewise);
+    for (const statement of sql.split(';\n')) {
       if (statement.trim() !== '') await trx.raw(statement);
     }
   },

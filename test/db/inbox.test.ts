@@ -1,0 +1,231 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { attemptsOf, recordAttempts } from '../../db/attempts.ts';
+import { insertEvents } from '../../db/insert-events.ts';
+import {
+  claimDueSubjects,
+  claimSubject,
+  pruneSubjects,
+  releaseSubject,
+} from '../../db/subjects.ts';
+import {
+  eventStatus,
+  findEvent,
+  finishEvents,
+  inboxHealth,
+  knownEventIds,
+  listEvents,
+  moveEvent,
+  nextDueAt,
+  postponeEvent,
+  requeueEvents,
+  waitingEventsOf,
+} from '../../db/webhook-events.ts';
+import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
+import { aNewEvent } from '../support/factories.ts';
+
+const NOW = 1_790_000_010_000;
+
+describe.each(DIALECTS)('the inbox on %s', (dialect) => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase(dialect);
+  });
+  afterAll(() => database.drop());
+  beforeEach(() => database.clear());
+  const insert = (...events: Parameters<typeof aNewEvent>[0][]) =>
+    insertEvents(database.knex, events.map(aNewEvent));
+
+  it('stores a batch in one statement and says which events were new', async () => {
+    expect(await insert({ id: 'evt_a' }, { id: 'evt_b' })).toEqual(new Set(['evt_a', 'evt_b']));
+    expect(await insert({ id: 'evt_b' }, { id: 'evt_c' })).toEqual(new Set(['evt_c']));
+    expect(await insertEvents(database.knex, [])).toEqual(new Set());
+  });
+
+  it('gives back exactly what was stored', async () => {
+    const event = aNewEvent({
+      payload: '{"text":"Grüße, 東京 😀 \\u0000 \' \\" ? $1"}',
+      flags: ['thin', 'other_version'],
+      subscriptionId: null,
+      apiVersion: null,
+      account: 'acct_1',
+      livemode: true,
+      source: 'catch_up',
+    });
+    await insertEvents(database.knex, [event]);
+    expect(await findEvent(database.knex, event.id)).toEqual({
+      ...event,
+      attempts: 0,
+      nextAttemptAt: event.receivedAt,
+      lastError: null,
+      processedAt: null,
+    });
+    expect(await findEvent(database.knex, 'evt_unknown')).toBeNull();
+  });
+
+  it('stores five hundred events at once', async () => {
+    const events = Array.from({ length: 500 }, () => aNewEvent());
+    expect((await insertEvents(database.knex, events)).size).toBe(500);
+    const ids = events.map((event) => event.id);
+    expect((await knownEventIds(database.knex, [...ids, 'evt_other'])).size).toBe(500);
+  });
+
+  it('stores an event once when twenty clients bring it at the same time', async () => {
+    const event = aNewEvent();
+    const results = await Promise.all(
+      Array.from({ length: 20 }, () => insertEvents(database.knex, [event])),
+    );
+    expect(results.filter((added) => added.size === 1)).toHaveLength(1);
+  });
+
+  it('gives a subject to one claimer only, however many ask', async () => {
+    await insert(
+      ...Array.from({ length: 40 }, (_, i) => ({ subject: `cus_${i % 10}`, receivedAt: NOW - 1 })),
+    );
+    const clients = [database, database.again(), database.again(), database.again()];
+    const claims = await Promise.all(
+      clients.map((client, i) =>
+        claimDueSubjects(client.knex, 10, { owner: `o${i}`, now: NOW, duration: 1_000 }),
+      ),
+    );
+    const keys = claims.flat().map((claim) => claim.key);
+    expect(new Set(keys).size).toBe(keys.length);
+    const rest = await claimDueSubjects(database.knex, 10, {
+      owner: 'o9',
+      now: NOW,
+      duration: 1_000,
+    });
+    expect([...keys, ...rest.map((claim) => claim.key)].sort()).toEqual(
+      Array.from({ length: 10 }, (_, i) => `cus_${i}`),
+    );
+  });
+
+  it('claims those that wait longest first, and no more than asked for', async () => {
+    await insert(
+      { subject: 'cus_new', receivedAt: NOW - 10 },
+      { subject: 'cus_old', receivedAt: NOW - 100 },
+      { subject: 'cus_later', receivedAt: NOW + 1 },
+    );
+    const terms = { owner: 'me', now: NOW, duration: 1_000 };
+    expect(await claimDueSubjects(database.knex, 1, terms)).toEqual([{ key: 'cus_old', fence: 1 }]);
+    expect(await claimDueSubjects(database.knex, 9, terms)).toEqual([{ key: 'cus_new', fence: 1 }]);
+    expect(await nextDueAt(database.knex)).toBe(NOW - 100);
+  });
+
+  it('lets a lease be taken over once it has ended, with a higher fence', async () => {
+    const first = await claimSubject(database.knex, 'cus_1', {
+      owner: 'a',
+      now: NOW,
+      duration: 50,
+    });
+    expect(first).toEqual({ key: 'cus_1', fence: 1 });
+    const terms = { owner: 'b', duration: 50 };
+    expect(await claimSubject(database.knex, 'cus_1', { ...terms, now: NOW + 49 })).toBeNull();
+    const second = await claimSubject(database.knex, 'cus_1', { ...terms, now: NOW + 50 });
+    expect(second).toEqual({ key: 'cus_1', fence: 2 });
+    expect(await releaseSubject(database.knex, first!, 'a')).toBe(false);
+    expect(await releaseSubject(database.knex, second!, 'b')).toBe(true);
+  });
+
+  it('does not confuse a forgotten fence with a new one of the same number', async () => {
+    const terms = { now: NOW, duration: 50 };
+    const old = await claimSubject(database.knex, 'cus_1', { ...terms, owner: 'a' });
+    expect(await pruneSubjects(database.knex, NOW + 1_000)).toBe(1);
+    await claimSubject(database.knex, 'cus_1', { ...terms, owner: 'b' });
+    expect(await releaseSubject(database.knex, old!, 'a')).toBe(false);
+  });
+
+  it('loads the due events of a subject, and those that Stripe has just sent again', async () => {
+    await insert({ id: 'evt_1' }, { id: 'evt_2' }, { id: 'evt_3', subject: 'cus_2' });
+    const failure = { error: 'x', attempts: 1, nextAttemptAt: NOW + 1_000, dead: false };
+    await postponeEvent(database.knex, 'evt_2', failure);
+    const load = async (also: string[]) =>
+      (await waitingEventsOf(database.knex, 'cus_1', { now: NOW, limit: 9, also })).map(
+        (e) => e.id,
+      );
+    expect(await load([])).toEqual(['evt_1']);
+    expect(await load(['evt_2', 'evt_3'])).toEqual(['evt_1', 'evt_2']);
+  });
+
+  it('keeps a failed event with its reason, and a dead one until it is replayed', async () => {
+    await insert({ id: 'evt_1' });
+    const failure = { error: 'no luck', attempts: 1, nextAttemptAt: NOW + 5, dead: false };
+    await postponeEvent(database.knex, 'evt_1', failure);
+    await recordAttempts(database.knex, [
+      { eventId: 'evt_1', attempt: 1, failedAt: NOW, error: 'no luck' },
+    ]);
+    expect(await eventStatus(database.knex, 'evt_1')).toMatchObject({
+      status: 'waiting',
+      lastError: 'no luck',
+    });
+    await postponeEvent(database.knex, 'evt_1', { ...failure, attempts: 2, dead: true });
+    expect(await inboxHealth(database.knex, NOW)).toMatchObject({ waiting: 0, dead: 1 });
+    expect(await attemptsOf(database.knex, 'evt_1')).toHaveLength(1);
+    expect(await requeueEvents(database.knex, ['evt_1'], NOW)).toBe(1);
+    expect(await eventStatus(database.knex, 'evt_1')).toMatchObject({
+      status: 'waiting',
+      attempts: 0,
+      lastError: null,
+    });
+  });
+
+  it('marks events as done or ignored, and flags them', async () => {
+    await insert({ id: 'evt_1' }, { id: 'evt_2', flags: ['thin'] });
+    await finishEvents(database.knex, ['evt_1'], { status: 'done', at: NOW });
+    await finishEvents(database.knex, ['evt_2'], { status: 'ignored', at: NOW, flag: 'not_found' });
+    expect(await findEvent(database.knex, 'evt_1')).toMatchObject({
+      status: 'done',
+      processedAt: NOW,
+      flags: [],
+    });
+    expect((await findEvent(database.knex, 'evt_2'))?.flags).toEqual(['thin', 'not_found']);
+  });
+
+  it('moves an event to its customer when that becomes known', async () => {
+    await insert({ id: 'evt_1', subject: 'sub_1', subscriptionId: null });
+    await moveEvent(database.knex, 'evt_1', { subject: 'cus_9', subscriptionId: 'sub_1' });
+    expect(await findEvent(database.knex, 'evt_1')).toMatchObject({
+      subject: 'cus_9',
+      subscriptionId: 'sub_1',
+    });
+  });
+
+  it('tells how it is doing', async () => {
+    expect(await inboxHealth(database.knex, NOW)).toEqual({
+      waiting: 0,
+      failing: 0,
+      dead: 0,
+      oldestDueAt: null,
+    });
+    await insert({ id: 'evt_1', receivedAt: NOW - 50 }, { id: 'evt_2', receivedAt: NOW + 50 });
+    const failure = { error: 'x', attempts: 1, nextAttemptAt: NOW + 60, dead: false };
+    await postponeEvent(database.knex, 'evt_2', failure);
+    expect(await inboxHealth(database.knex, NOW)).toEqual({
+      waiting: 2,
+      failing: 1,
+      dead: 0,
+      oldestDueAt: NOW - 50,
+    });
+  });
+
+  it('is listed page by page, newest first, without gaps or repeats', async () => {
+    await insert(
+      ...Array.from({ length: 25 }, (_, i) => ({
+        id: `evt_${String(i).padStart(2, '0')}`,
+        receivedAt: NOW + Math.floor(i / 4),
+        type: i % 2 ? 'invoice.paid' : 'customer.subscription.updated',
+      })),
+    );
+    const seen: string[] = [];
+    let after: { receivedAt: number; id: string } | undefined;
+    do {
+      const page = await listEvents(database.knex, { limit: 7, after });
+      seen.push(...page.map((event) => event.id));
+      after = page.at(-1);
+    } while (after);
+    expect(seen).toEqual(
+      Array.from({ length: 25 }, (_, i) => `evt_${String(24 - i).padStart(2, '0')}`),
+    );
+    expect(await listEvents(database.knex, { limit: 50, type: 'invoice.paid' })).toHaveLength(12);
+    expect(await listEvents(database.knex, { limit: 50, failed: true })).toEqual([]);
+  });
+});
