@@ -152,3 +152,13 @@ export async function failedEventIds(
   const rows: { id: string }[] = await filter(select, { status, type: null }).limit(limit);
   return rows.map((row) => row.id);
 }
+
+/** Lets failed events be tried at once instead of at their time; returns how many there were. */
+export async function retryNow(db: Db, ids: string[], now: number): Promise<number> {
+  if (ids.length === 0) return 0;
+  return db('webhook_events')
+    .whereIn('id', ids)
+    .where({ status: 'waiting' })
+    .whereNotNull('last_error')
+    .update({ next_attempt_at: now });
+}

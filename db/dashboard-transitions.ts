@@ -77,3 +77,17 @@ export async function transactionHorizon(db: Db): Promise<TransactionHorizon | n
   const row = rows[0];
   return row ? { oldest: BigInt(row.oldest), next: BigInt(row.next) } : null;
 }
+
+const HOUR = 3_600_000;
+
+/** How many moves were recorded in each of the last `hours` hours, oldest first; the last is the present one. */
+export async function movesPerHour(db: Db, hours: number): Promise<number[]> {
+  const first = (Math.floor(Date.now() / HOUR) - hours + 1) * HOUR;
+  const rows: { hour: number; count: number }[] = await db('arrow_counts')
+    .where('hour_at', '>=', first)
+    .groupBy('hour_at')
+    .select({ hour: 'hour_at' })
+    .sum({ count: 'count' });
+  const counts = new Map(rows.map((row) => [row.hour, row.count]));
+  return Array.from({ length: hours }, (_, index) => counts.get(first + index * HOUR) ?? 0);
+}

@@ -7,6 +7,10 @@ export function invoiceCalls(stripe: Stripe) {
     retrieveInvoice: (id: string): Promise<Stripe.Invoice> =>
       call(() => stripe.invoices.retrieve(id, { expand: ['payments'] })),
 
+    /** The newest invoices of a subscription, newest first; at most 100. */
+    invoicesOf: async (subscriptionId: string, limit: number): Promise<Stripe.Invoice[]> =>
+      (await call(() => stripe.invoices.list({ subscription: subscriptionId, limit }))).data,
+
     /** Makes no more attempts to collect an invoice; it can still be paid. */
     stopAttempts: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
       call(() => stripe.invoices.update(id, { auto_advance: false }, { idempotencyKey })),

@@ -166,6 +166,10 @@ function startStream(): void {
     source.addEventListener('stats', (event: MessageEvent<string>) => {
       showStats(JSON.parse(event.data) as Stats);
     });
+    source.addEventListener('reset', () => {
+      lastId = '';
+      refreshContent();
+    });
     source.addEventListener('transition', (event: MessageEvent<string>) => {
       lastId = event.lastEventId;
       showMove(JSON.parse(event.data) as Move);
@@ -198,6 +202,7 @@ document.addEventListener('keydown', (event) => {
 });
 
 function enhance(): void {
+  void loadParts();
   for (const button of all<HTMLButtonElement>('button[data-copy]')) {
     button.hidden = false;
     button.addEventListener('click', () => {
@@ -213,6 +218,18 @@ function enhance(): void {
         box.checked = checked;
       }
     });
+  }
+}
+
+/** Links to parts of this page that would keep it waiting are followed once the page is there. */
+async function loadParts(): Promise<void> {
+  for (const link of all<HTMLAnchorElement>('a[data-load]')) {
+    const id = link.dataset['load'] ?? '';
+    const response = await fetch(link.href, { headers: { accept: 'text/html' } });
+    if (!response.ok || response.redirected) continue;
+    const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+    const part = page.getElementById(id);
+    if (part) document.getElementById(id)?.replaceWith(document.adoptNode(part));
   }
 }
 

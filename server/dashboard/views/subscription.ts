@@ -54,7 +54,8 @@ export interface SubscriptionView {
   next: NextStep | null;
   allowed: { event: LifecycleEventType; to: LifecycleState; description: string }[];
   actions: Action[];
-  invoices: InvoiceItem[] | { error: string };
+  /** Null when Stripe was not asked yet: pages do not wait for it. */
+  invoices: InvoiceItem[] | { error: string } | null;
   usage: { meter: string; recorded: string; acknowledged: string }[];
   others: { id: string; state: LifecycleState }[];
   check: CheckResult | null;
@@ -245,35 +246,39 @@ function nextPanel(view: SubscriptionView): Html {
 
 function invoicesPanel(view: SubscriptionView): Html {
   const { invoices } = view;
-  return html`<section class="panel" aria-labelledby="invoices-title">
+  return html`<section class="panel" id="invoices" aria-labelledby="invoices-title">
     <div class="panel-head"><h2 id="invoices-title">Invoices</h2></div>
-    ${
-      'error' in invoices
-        ? html`<div class="panel-body"><p class="error-text">${invoices.error}</p></div>`
-        : invoices.length === 0
-          ? html`<p class="empty">No invoice yet.</p>`
-          : rowTable(
-              'Invoices',
-              [
-                {
-                  title: 'Number',
-                  cell: (row) => html`<span class="mono">${row.number ?? row.id}</span>`,
-                },
-                {
-                  title: 'Status',
-                  cell: (row) =>
-                    html`<span class="status ${row.status === 'paid' ? 'done' : 'waiting'}"
-                      >${row.status}</span
-                    >`,
-                },
-                { title: 'Date', cell: (row) => exact(row.createdAt) },
-                { title: 'Amount', cell: (row) => row.amount, right: true },
-                { title: 'Documents', cell: (row) => documents(row), right: true },
-              ],
-              invoices,
-            )
-    }
+    ${invoices === null ? askForInvoices(view) : 'error' in invoices ? html`<div class="panel-body"><p class="error-text">${invoices.error}</p></div>` : invoiceTable(invoices)}
   </section>`;
+}
+
+/** The client follows this link by itself; without it, a person does. */
+function askForInvoices(view: SubscriptionView): Html {
+  const href = `/admin/subscriptions/${encodeURIComponent(view.id)}?invoices=1#invoices`;
+  return html`<p class="empty">
+    <a href="${href}" data-load="invoices">Ask Stripe for the invoices</a>
+  </p>`;
+}
+
+function invoiceTable(invoices: InvoiceItem[]): Html {
+  if (invoices.length === 0) return html`<p class="empty">No invoice yet.</p>`;
+  return rowTable(
+    'Invoices',
+    [
+      { title: 'Number', cell: (row) => html`<span class="mono">${row.number ?? row.id}</span>` },
+      {
+        title: 'Status',
+        cell: (row) =>
+          html`<span class="status ${row.status === 'paid' ? 'done' : 'waiting'}"
+            >${row.status}</span
+          >`,
+      },
+      { title: 'Date', cell: (row) => exact(row.createdAt) },
+      { title: 'Amount', cell: (row) => row.amount, right: true },
+      { title: 'Documents', cell: (row) => documents(row), right: true },
+    ],
+    invoices,
+  );
 }
 
 function documents(invoice: InvoiceItem): Html {
