@@ -18,6 +18,9 @@ import { registerCreditGrants } from './resources/credit-grants.ts';
 import { registerFeatures } from './resources/features.ts';
 import { registerEntitlements } from './resources/entitlements.ts';
 import { registerPlans } from './resources/plans.ts';
+import { registerCreditNotes } from './resources/credit-notes.ts';
+import { registerQuotes } from './resources/quotes.ts';
+import { registerPaymentLinks } from './resources/payment-links.ts';
 import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
@@ -49,6 +52,9 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerFeatures(registry);
   registerEntitlements(registry);
   registerPlans(registry);
+  registerCreditNotes(registry);
+  registerQuotes(registry);
+  registerPaymentLinks(registry, emulator);
   registerSwitches(registry, emulator);
   emulator.hooks.fault = callFault;
   emulator.hooks.onAccount.push((account) => {

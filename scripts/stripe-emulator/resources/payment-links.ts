@@ -1,0 +1,239 @@
+import type Stripe from 'stripe';
+import type { Context } from '../kernel/context.ts';
+import type { Emulator } from '../kernel/emulator.ts';
+import { invalidRequest } from '../kernel/errors.ts';
+import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
+import { mergeMetadata } from '../kernel/metadata.ts';
+import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
+import { RawAnswer, type Registry } from '../kernel/registry.ts';
+import { createSession } from '../payments/checkout/create-session.ts';
+import { keepLines, keptLines, linesFrom, priced, shownLines } from '../quotes/lines.ts';
+
+type Link = Stripe.PaymentLink;
+const completion = p.obj({
+  type: p.required(p.oneOf(['hosted_confirmation', 'redirect'])),
+  hosted_confirmation: p.obj({ custom_message: p.str }),
+  redirect: p.obj({ url: p.required(p.str) }),
+});
+const shared = {
+  active: p.bool,
+  after_completion: completion,
+  allow_promotion_codes: p.bool,
+  automatic_tax: p.any,
+  billing_address_collection: p.oneOf(['auto', 'required']),
+  custom_fields: p.any,
+  custom_text: p.any,
+  customer_creation: p.oneOf(['always', 'if_required']),
+  inactive_message: p.clearable(p.str),
+  invoice_creation: p.any,
+  line_items: p.arr(
+    p.obj({
+      id: p.str,
+      price: p.str,
+      price_data: p.any,
+      quantity: p.int,
+      adjustable_quantity: p.obj({ enabled: p.required(p.bool), minimum: p.int, maximum: p.int }),
+    }),
+  ),
+  metadata: p.metadata,
+  name_collection: p.any,
+  optional_items: p.any,
+  payment_intent_data: p.any,
+  payment_method_collection: p.oneOf(['always', 'if_required']),
+  payment_method_options: p.any,
+  payment_method_types: p.any,
+  phone_number_collection: p.obj({ enabled: p.required(p.bool) }),
+  restrictions: p.any,
+  shipping_address_collection: p.any,
+  submit_type: p.oneOf(['auto', 'book', 'donate', 'pay', 'subscribe']),
+  subscription_data: p.obj({
+    description: p.str,
+    invoice_settings: p.any,
+    metadata: p.metadata,
+    trial_period_days: p.clearable(p.int),
+    trial_settings: p.any,
+  }),
+  tax_id_collection: p.any,
+};
+const createParams = paramsOf<Omit<Stripe.PaymentLinkCreateParams, 'line_items'>>()({
+  ...shared,
+  line_items: p.required(shared.line_items),
+  application_fee_amount: p.any,
+  application_fee_percent: p.any,
+  consent_collection: p.any,
+  currency: p.currency,
+  managed_payments: p.any,
+  on_behalf_of: p.any,
+  shipping_options: p.any,
+  transfer_data: p.any,
+});
+type Params = Partial<Values<typeof shared>>;
+
+/** Payment links: `/v1/payment_links`, and the address that a person opens. */
+export function registerPaymentLinks(registry: Registry, emulator: Emulator): void {
+  registry.post('/v1/payment_links', createParams, createLink);
+  registry.get('/v1/payment_links', { ...PAGE, active: p.bool }, (ctx, params) =>
+    listStored(ctx, 'payment_link', {
+      url: '/v1/payment_links',
+      page: params,
+      where: (link) => params.active === undefined || link.active === params.active,
+    }),
+  );
+  registry.get('/v1/payment_links/:id', {}, (ctx, _params, { id }) =>
+    ctx.store.need('payment_link', id),
+  );
+  registry.post('/v1/payment_links/:id', shared, (ctx, params, { id }) => {
+    const link = ctx.store.need('payment_link', id);
+    return ctx.update('payment_link', link, {
+      event: 'payment_link.updated',
+      apply: () => fill(link, params),
+    });
+  });
+  const shown = (ctx: Context, id: string) => shownLines(ctx, priced(ctx, keptLines(ctx, id), []));
+  registry.get('/v1/payment_links/:id/line_items', PAGE, (ctx, page, { id }) => {
+    ctx.store.need('payment_link', id);
+    return pageOf(shown(ctx, id), { url: `/v1/payment_links/${id}/line_items`, page });
+  });
+  registry.includable('payment_link', 'line_items', (ctx, id) =>
+    nestedList(shown(ctx, id), `/v1/payment_links/${id}/line_items`),
+  );
+  registry.raw('GET', '/b/:id', (request) => {
+    const id = request.path['id'] ?? '';
+    const account = emulator.accountHolding(id);
+    if (account === undefined) throw invalidRequest('No such payment link.', { status: 404 });
+    return openLink(emulator.context(account), id);
+  });
+}
+
+function createLink(ctx: Context, params: Values<typeof createParams>): Link {
+  const lines = linesFrom(ctx, params.line_items);
+  const prices = lines.map((line) => ctx.store.need('price', line.price));
+  const subscribes = prices.some((price) => price.recurring !== null);
+  const id = ctx.store.newId('payment_link');
+  const link: Link = {
+    id,
+    object: 'payment_link',
+    active: true,
+    after_completion: {
+      hosted_confirmation: { custom_message: null },
+      type: 'hosted_confirmation',
+    },
+    allow_promotion_codes: false,
+    application: null,
+    application_fee_amount: null,
+    application_fee_percent: null,
+    automatic_tax: { enabled: false, liability: null },
+    billing_address_collection: 'auto',
+    consent_collection: null,
+    currency: params.currency ?? prices[0]?.currency ?? ctx.settings.currency,
+    custom_fields: [],
+    custom_text: {
+      after_submit: null,
+      shipping_address: null,
+      submit: null,
+      terms_of_service_acceptance: null,
+    },
+    customer_creation: subscribes ? 'always' : 'if_required',
+    inactive_message: null,
+    invoice_creation: subscribes ? null : { enabled: false, invoice_data: null },
+    livemode: false,
+    managed_payments: null,
+    metadata: {},
+    on_behalf_of: null,
+    payment_intent_data: null,
+    payment_method_collection: 'always',
+    payment_method_options: null,
+    payment_method_types: null,
+    phone_number_collection: { enabled: false },
+    restrictions: null,
+    shipping_address_collection: null,
+    shipping_options: [],
+    submit_type: 'auto',
+    subscription_data: subscribes
+      ? {
+          description: null,
+          invoice_settings: {
+            account_tax_ids: null,
+            custom_fields: null,
+            description: null,
+            footer: null,
+            issuer: { type: 'self' },
+          },
+          metadata: {},
+          trial_period_days: null,
+          trial_settings: null,
+        }
+      : null,
+    tax_id_collection: { enabled: false, required: 'never' },
+    transfer_data: null,
+    url: `${ctx.baseUrl}/b/${id}`,
+  };
+  fill(link, params);
+  ctx.add('payment_link', link);
+  keepLines(ctx, id, lines);
+  ctx.emit('payment_link.created', link);
+  return link;
+}
+
+function fill(link: Link, params: Params): void {
+  link.active = params.active ?? link.active;
+  link.allow_promotion_codes = params.allow_promotion_codes ?? link.allow_promotion_codes;
+  link.billing_address_collection =
+    params.billing_address_collection ?? link.billing_address_collection;
+  link.customer_creation = params.customer_creation ?? link.customer_creation;
+  link.payment_method_collection =
+    params.payment_method_collection ?? link.payment_method_collection;
+  link.phone_number_collection = params.phone_number_collection ?? link.phone_number_collection;
+  link.submit_type = params.submit_type ?? link.submit_type;
+  if (params.inactive_message !== undefined) link.inactive_message = params.inactive_message;
+  link.metadata = mergeMetadata(link.metadata, params.metadata);
+  const { after_completion: after, subscription_data: data } = params;
+  if (after?.type === 'redirect')
+    link.after_completion = { redirect: { url: after.redirect?.url ?? '' }, type: 'redirect' };
+  if (after?.type === 'hosted_confirmation') {
+    link.after_completion = {
+      hosted_confirmation: { custom_message: after.hosted_confirmation?.custom_message ?? null },
+      type: after.type,
+    };
+  }
+  if (data !== undefined && link.subscription_data !== null) {
+    link.subscription_data.description = data.description ?? link.subscription_data.description;
+    link.subscription_data.metadata = mergeMetadata(link.subscription_data.metadata, data.metadata);
+    if (data.trial_period_days !== undefined)
+      link.subscription_data.trial_period_days = data.trial_period_days;
+  }
+}
+
+/** Each visit is a Checkout session of its own. */
+function openLink(ctx: Context, id: string): RawAnswer {
+  const link = ctx.store.need('payment_link', id);
+  if (!link.active)
+    return new RawAnswer(
+      410,
+      { 'Content-Type': 'text/plain; charset=utf-8' },
+      link.inactive_message ?? 'This link is no longer active.',
+    );
+  const subscribes = link.subscription_data !== null;
+  const done = link.after_completion.redirect?.url ?? `${ctx.baseUrl}/`;
+  const trial = link.subscription_data?.trial_period_days ?? undefined;
+  const session = createSession(ctx, {
+    mode: subscribes ? 'subscription' : 'payment',
+    success_url: done,
+    line_items: keptLines(ctx, id).map((line) => ({
+      price: line.price,
+      ...(line.quantity === null ? {} : { quantity: line.quantity }),
+    })),
+    allow_promotion_codes: link.allow_promotion_codes,
+    metadata: link.metadata,
+    ...(subscribes
+      ? {
+          subscription_data: {
+            metadata: link.subscription_data?.metadata,
+            ...(trial === undefined ? {} : { trial_period_days: trial }),
+          },
+        }
+      : {}),
+  });
+  session.payment_link = id;
+  return new RawAnswer(303, { Location: session.url ?? done }, '');
+}
