@@ -197,7 +197,7 @@ export async function searchByEmail(
   return rows.map((row) => ({ ...fromRow(row), email: row.email }));
 }
 
-/** Every stored subscription in the order of its id, in pages: for `verify`. */
+/** Every stored subscription in the order of its id, in pages. */
 export async function subscriptionsAfter(
   db: Db,
   afterId: string,
@@ -208,4 +208,22 @@ export async function subscriptionsAfter(
     .orderBy('id')
     .limit(limit);
   return rows.map(fromRow);
+}
+
+/** The subscriptions created after one moment and until another, in pages of 500: for `verify`. */
+export async function* subscriptionsCreatedIn(
+  db: Db,
+  span: { after: number; until: number },
+): AsyncGenerator<SubscriptionRow[]> {
+  let last: { createdAt: number; id: string } | null = null;
+  for (;;) {
+    const select = db('subscriptions').orderBy(['created_at', 'id']).limit(500);
+    if (Number.isFinite(span.until)) void select.where('created_at', '<=', span.until);
+    if (last) void select.whereRaw('(created_at, id) > (?, ?)', [last.createdAt, last.id]);
+    else if (Number.isFinite(span.after)) void select.where('created_at', '>', span.after);
+    const rows: SubscriptionRow[] = ((await select) as Row[]).map(fromRow);
+    if (rows.length === 0) return;
+    yield rows;
+    last = rows.at(-1)!;
+  }
 }

@@ -176,12 +176,11 @@ export async function postponeEvent(
     });
 }
 
-/** Makes events wait again whatever became of them; returns how many. */
+/** Makes events wait again, and be due now, whatever became of them; returns how many. */
 export async function requeueEvents(db: Db, ids: string[], now: number): Promise<number> {
   if (ids.length === 0) return 0;
   return db('webhook_events')
     .whereIn('id', ids)
-    .whereNot({ status: 'waiting' })
     .update({ status: 'waiting', attempts: 0, next_attempt_at: now, last_error: null });
 }
 

@@ -1,6 +1,7 @@
 import type { NewEvent } from '../db/webhook-events.ts';
 import type { Cause, StoredSubscription } from '../state/types.ts';
 import type { Change } from './changes.ts';
+import type { StripeReader } from './read-stripe.ts';
 
 /** Business time: real, or that of the test clock. */
 export interface BusinessClock {
@@ -41,8 +42,8 @@ export interface Engine {
   wake(): void;
   /** Deliveries that wait in memory to be stored. */
   backlog(): number;
-  /** Reads of Stripe since the start, and until when they are paused (0: they are not). */
-  stripeReads(): { count: number; pausedUntil: number };
+  /** Reads of Stripe within its limits; commands of people go past it. */
+  reader: StripeReader;
   /** Business time; leases, retries and signatures use real time. */
   clock: BusinessClock;
 }

@@ -80,7 +80,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     onChange: changes.subscribe,
     wake: worker.wake,
     backlog: inbox.backlog,
-    stripeReads: () => ({ count: reader.count(), pausedUntil: reader.pausedUntil() }),
+    reader,
   };
 }
 

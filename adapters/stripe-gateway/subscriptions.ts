@@ -6,8 +6,8 @@ export interface CancellationDetails {
   comment?: string;
 }
 
-/** What a read must contain for the facts to be complete: the coming phase, and the card. */
-const EXPAND = ['schedule', 'default_payment_method'];
+/** What a read must contain for the facts to be complete: the coming phase, the card, failed attempts. */
+const EXPAND = ['schedule', 'default_payment_method', 'latest_invoice'];
 
 /** Subscriptions: reads that feed the processor, and the commands of people. */
 export function subscriptionCalls(stripe: Stripe) {

@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util';
+import { loadConfig } from '../server/config.ts';
+import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { createServices } from '../server/services.ts';
+import { verifyDatabase, type Difference } from '../server/verify.ts';
+import { progressBar } from './progress-bar.ts';
+
+const HELP = `Compares the database with Stripe, subscription by subscription.
+
+  npm run verify
+  npm run verify -- --repair
+
+Prints each difference and exits with 1 if any is left.
+
+  --repair  read what differs again and store it
+  --json    print one JSON line per difference and one for the result
+  --help    this text
+`;
+
+const { values } = parseArgs({
+  options: {
+    repair: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) process.stdout.write(HELP);
+else process.exitCode = await verify();
+
+async function verify(): Promise<number> {
+  loadEnvironmentFile();
+  const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
+  const bar = progressBar(!values.json);
+  try {
+    const result = await verifyDatabase(services, {
+      repair: values.repair,
+      onProgress: ({ checked, total }) => bar.show(checked, total),
+      onDifference(difference) {
+        bar.clear();
+        console.log(values.json ? JSON.stringify(difference) : wordsOf(difference));
+      },
+    });
+    bar.clear();
+    const left = result.differences - result.repaired;
+    console.log(
+      values.json
+        ? JSON.stringify({ ...result, left })
+        : `${result.checked} subscriptions compared, ${result.differences} differed, ${result.repaired} mended.`,
+    );
+    if (left > 0 && !values.repair && !values.json)
+      console.log('Run it with --repair to mend them.');
+    return left > 0 ? 1 : 0;
+  } finally {
+    await services.close();
+  }
+}
+
+function wordsOf({ kind, subscriptionId, fields, repaired }: Difference): string {
+  const what = {
+    missing_here: 'is at Stripe and not in the database',
+    missing_at_stripe: 'is in the database and not at Stripe',
+    differs: `differs in ${fields
+      .map(
+        ({ field, here, atStripe }) => `${field} (here ${show(here)}, at Stripe ${show(atStripe)})`,
+      )
+      .join(', ')}`,
+  }[kind];
+  return `${subscriptionId} ${what}${repaired ? ' — mended' : ''}`;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

@@ -1,0 +1,34 @@
+import type { SubscriptionFacts } from '../state/types.ts';
+
+/** One field in which the database and Stripe do not agree. */
+export interface FieldDifference {
+  field: string;
+  here: unknown;
+  atStripe: unknown;
+}
+
+/** Fields that depend on how an object was read, not on what it says. */
+const OF_THE_READ = new Set(['scheduleExpanded']);
+
+/** The fields in which what is stored differs from what Stripe says; empty when they agree. */
+export function compareFacts(
+  here: SubscriptionFacts,
+  atStripe: SubscriptionFacts,
+): FieldDifference[] {
+  const left = here as unknown as Record<string, unknown>;
+  const right = atStripe as unknown as Record<string, unknown>;
+  const fields = new Set([...Object.keys(left), ...Object.keys(right)]);
+  return [...fields]
+    .filter((field) => !OF_THE_READ.has(field))
+    .filter((field) => canonical(left[field]) !== canonical(right[field]))
+    .map((field) => ({ field, here: left[field] ?? null, atStripe: right[field] ?? null }));
+}
+
+/** JSON with sorted keys, so that neither their order nor `undefined` counts as a difference. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value ?? null, (_, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

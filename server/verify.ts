@@ -1,0 +1,179 @@
+import { stateCounts } from '../db/counters.ts';
+import {
+  findSubscription,
+  findSubscriptions,
+  subscriptionsCreatedIn,
+} from '../db/subscriptions.ts';
+import { readSubscription } from '../state/subscription-facts.ts';
+import type { SubscriptionFacts } from '../state/types.ts';
+import { compareFacts, type FieldDifference } from './compare-facts.ts';
+import type { Services } from './services.ts';
+
+/** One subscription that is not here as it is at Stripe. */
+export interface Difference {
+  kind: 'missing_here' | 'missing_at_stripe' | 'differs';
+  subscriptionId: string;
+  customerId: string;
+  fields: FieldDifference[];
+  /** Only with `repair`. */
+  repaired: boolean;
+}
+
+export interface VerifyOptions {
+  repair?: boolean;
+  onDifference?: (difference: Difference) => void;
+  /** `total` is what the database holds, so it may be passed. */
+  onProgress?: (progress: { checked: number; total: number }) => void;
+}
+
+export interface VerifyResult {
+  checked: number;
+  differences: number;
+  repaired: number;
+}
+
+/**
+ * Compares every subscription of the account with the database, page by page and in constant memory: Stripe
+ * lists the newest first, and for each page the rows created in the same span of time are looked up.
+ */
+export async function verifyDatabase(
+  services: Services,
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
+  const result: VerifyResult = { checked: 0, differences: 0, repaired: 0 };
+  const counts = await stateCounts(services.database.knex);
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const check = (suspects: Suspect[]) => settleAll(services, suspects, { options, result });
+  let last: Page | null = null;
+  for await (const page of pagesOf(services)) {
+    await check(await compareHere(services, page.facts));
+    await check(await findVanished(services, page, last));
+    result.checked += page.facts.length;
+    last = page;
+    options.onProgress?.({ checked: result.checked, total });
+  }
+  return result;
+}
+
+interface Page {
+  facts: SubscriptionFacts[];
+  ids: Set<string>;
+  /** Creation time of its oldest subscription; -Infinity on the last page. */
+  oldest: number;
+}
+
+/** What looks wrong: the id, and what Stripe said of it in the list. */
+interface Suspect {
+  subscriptionId: string;
+  customerId: string;
+  atStripe: SubscriptionFacts | null;
+}
+
+async function* pagesOf(services: Services): AsyncGenerator<Page> {
+  let after: string | null = null;
+  do {
+    const page: Page & { next: string | null } = await readPage(services, after);
+    yield page;
+    after = page.next;
+  } while (after !== null);
+}
+
+async function readPage(
+  services: Services,
+  after: string | null,
+): Promise<Page & { next: string | null }> {
+  const { reader } = services.engine;
+  const list = await reader.read((stripe) => stripe.listSubscriptions(after));
+  const facts: SubscriptionFacts[] = [];
+  for (const object of list.data) {
+    // A list cuts the items of each subscription at ten.
+    const whole = object.items.has_more
+      ? await reader.subscription(object.id)
+      : readSubscription(object);
+    if (whole) facts.push(whole);
+  }
+  const isLast = !list.has_more || list.data.length === 0;
+  return {
+    facts,
+    ids: new Set(list.data.map((object) => object.id)),
+    oldest: isLast ? -Infinity : Math.min(...facts.map((each) => each.createdAt)),
+    next: isLast ? null : (list.data.at(-1)?.id ?? null),
+  };
+}
+
+async function compareHere(services: Services, facts: SubscriptionFacts[]): Promise<Suspect[]> {
+  const ids = facts.map((each) => each.id);
+  const rows = await findSubscriptions(services.database.knex, ids);
+  const here = new Map(rows.map((row) => [row.id, row.facts]));
+  return facts
+    .filter((atStripe) => {
+      const known = here.get(atStripe.id);
+      return !known || compareFacts(known, atStripe).length > 0;
+    })
+    .map((atStripe) => ({
+      subscriptionId: atStripe.id,
+      customerId: atStripe.customerId,
+      atStripe,
+    }));
+}
+
+/**
+ * Rows of the page's span of time that Stripe did not list. Those of its oldest instant may be on the next page,
+ * so they are looked at there.
+ */
+async function findVanished(services: Services, page: Page, last: Page | null): Promise<Suspect[]> {
+  const suspects: Suspect[] = [];
+  const span = { after: page.oldest, until: last?.oldest ?? Infinity };
+  for await (const rows of subscriptionsCreatedIn(services.database.knex, span)) {
+    for (const row of rows) {
+      const listed = page.ids.has(row.id) || last?.ids.has(row.id);
+      if (listed || row.state === 'canceled') continue;
+      suspects.push({ subscriptionId: row.id, customerId: row.customerId, atStripe: null });
+    }
+  }
+  return suspects;
+}
+
+async function settleAll(
+  services: Services,
+  suspects: Suspect[],
+  run: { options: VerifyOptions; result: VerifyResult },
+): Promise<void> {
+  for (const suspect of suspects) {
+    const difference = await lookAgain(services, suspect.subscriptionId);
+    if (!difference) continue;
+    run.result.differences += 1;
+    if (run.options.repair) {
+      await services.engine.syncSubscription({
+        subscriptionId: suspect.subscriptionId,
+        customerId: difference.customerId,
+        cause: {
+          type: 'verify',
+          id: `verify-${Date.now()}`,
+          actor: 'system',
+          at: services.clock.now(),
+        },
+      });
+      difference.repaired = (await lookAgain(services, suspect.subscriptionId)) === null;
+      if (difference.repaired) run.result.repaired += 1;
+    }
+    run.options.onDifference?.(difference);
+  }
+}
+
+/** A second look at both sides: an event may have been on its way while the page was read. */
+async function lookAgain(services: Services, id: string): Promise<Difference | null> {
+  const atStripe = await services.engine.reader.subscription(id);
+  const here = await findSubscription(services.database.knex, id);
+  const of = (kind: Difference['kind'], fields: FieldDifference[] = []): Difference => ({
+    kind,
+    subscriptionId: id,
+    customerId: atStripe?.customerId ?? here?.customerId ?? '',
+    fields,
+    repaired: false,
+  });
+  if (!atStripe) return here && here.state !== 'canceled' ? of('missing_at_stripe') : null;
+  if (!here) return of('missing_here');
+  const fields = compareFacts(here.facts, atStripe);
+  return fields.length > 0 ? of('differs', fields) : null;
+}
