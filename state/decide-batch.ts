@@ -6,7 +6,7 @@ import { decide, type DecidedTransition, type DecideInput } from './decide.ts';
 import { effectsOf, type EffectSettings } from './effects.ts';
 import type { EventFacts } from './event-facts.ts';
 import { explain } from './explain.ts';
-import { hasAttempt, historyHas, lastTime, stateAt, type HistoryLine } from './history.ts';
+import { beganAs, hasAttempt, historyHas, lastTime, stateAt, type HistoryLine } from './history.ts';
 import { lifecycleOf } from './lifecycle.ts';
 import { failuresIn, signalOf, type Signal } from './signals.ts';
 import { distinctEvents, follows, orderSnapshots, type Snapshot } from './snapshot-order.ts';
@@ -162,6 +162,9 @@ class Walk {
     const state = this.stateOf(snapshot);
     if (stored.state === 'canceled') return true;
     if (snapshot.event.type === 'customer.subscription.created') return true;
+    // Replayed: it has its line.
+    const { id } = snapshot.event;
+    if (this.input.history.some((line) => line.causeId === id && line.to === state)) return true;
     if (state === 'canceled') return false;
     const last = lastTime(this.input.history);
     const known = Number.isFinite(last) ? last : stored.since;
@@ -177,9 +180,9 @@ class Walk {
     // It only looks old, by the grain of a second: it is the news that the read brings.
     if (state === target && stored?.state !== target) return;
     const known = [...history, ...this.asHistory()];
-    if (historyHas(known, { state, time: at })) return;
-    if (historyComplete === false && at < Math.min(...history.map((line) => line.at))) return;
     const isFirst = type === 'customer.subscription.created';
+    if (historyHas(known, { state, time: at }) || (isFirst && beganAs(known, state))) return;
+    if (historyComplete === false && at < Math.min(...history.map((line) => line.at))) return;
     const from = isFirst ? (this.input.formerState ?? 'none') : stateAt(known, at);
     const step = explain(from, state, lateEvidence(snapshot, this.input)).at(-1);
     if (!step) return;
@@ -287,7 +290,7 @@ function effectsOfBatch(
 ): Effect[] {
   const { next, lines, events } = result;
   const { settings, now, cause } = input;
-  const context = { before: input.stored, after: next, settings, now, cause };
+  const context = { after: next, settings, now, cause };
   const effects = [...events, null].flatMap((event) => {
     const transitions = lines.filter((line) => line.eventId === (event?.id ?? null));
     return effectsOf({ ...context, event, transitions });

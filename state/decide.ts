@@ -217,8 +217,8 @@ function attemptsOf(
   const invoice = facts.latestInvoice;
   const read = invoice && invoice.status !== 'paid' ? invoice.attemptCount : 0;
   // A payment failed, or the state would be another; only an expanded invoice can say "none".
-  const least =
-    state === 'past_due' && !invoice && facts.collectionMethod !== 'send_invoice' ? 1 : 0;
+  const failed = FAILING.has(state) && facts.collectionMethod !== 'send_invoice';
+  const least = failed && !invoice ? 1 : 0;
   const told = result.failures.at(-1)?.attempt ?? 0;
   return Math.max(least, read, told, wasFailing ? stored.failedAttempts : 0);
 }
@@ -291,6 +291,9 @@ function detailOf(
     const change = stored ? changeOf(catalogue, stored.facts, facts) : null;
     if (change !== null) detail['change'] = change;
   }
+  // Without a word about the payment: the invoice that was open before is the one that was settled.
+  const open = event.type === 'payment_succeeded' ? stored?.facts.latestInvoiceId : null;
+  if (open) detail['invoice'] = open;
   if (signal && signal.type !== 'checkout_completed') {
     detail['invoice'] = signal.invoiceId;
     detail['amount'] = signal.amount;

@@ -18,7 +18,6 @@ export interface EffectSettings extends LifecycleSettings {
 export interface EffectInput {
   /** null for a change that no event told of (a request, a repair). */
   event: EventFacts | null;
-  before: StoredSubscription | null;
   after: StoredSubscription | null;
   /** The lines of history that this event caused. */
   transitions: readonly (Transition & { eventId?: string | null; at: number })[];
@@ -38,7 +37,7 @@ export function effectsOf(input: EffectInput): Effect[] {
 }
 
 function fromTransitions(input: EffectInput): Effect[] {
-  const { after, before } = input;
+  const { after } = input;
   if (!after) return [];
   const effects: Effect[] = [];
   for (const line of input.transitions) {
@@ -50,8 +49,9 @@ function fromTransitions(input: EffectInput): Effect[] {
     if (line.to === 'canceled' && line.from !== 'incomplete') {
       effects.push(...canceled(input, line.at));
     }
-    if (line.event === 'payment_succeeded' && before) {
-      const objectId = before.facts.latestInvoiceId ?? after.facts.latestInvoiceId ?? after.id;
+    // A payload of the subscription itself is asked below: it knows which invoice it was.
+    if (line.event === 'payment_succeeded' && !input.event?.subscription) {
+      const objectId = String(line.detail['invoice'] ?? after.id);
       effects.push(hook('payment.recovered', objectId, { at: line.at, data: person(input) }));
     }
   }

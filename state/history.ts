@@ -3,6 +3,7 @@ import type { LifecycleEventType, LifecycleState, Transition } from './types.ts'
 
 /** A recorded line, as far as deciding needs it. */
 export interface HistoryLine {
+  from?: LifecycleState;
   to: LifecycleState;
   /** Business time of its cause. */
   at: number;
@@ -35,6 +36,13 @@ export function historyHas(
   if (stateAt(lines, time) === state) return true;
   const next = Math.min(...lines.filter((line) => line.at > time).map((line) => line.at));
   return lines.some((line) => line.to === state && (line.at === time || line.at === next));
+}
+
+/** Whether the history has it that the subscription began in `state`. */
+export function beganAs(lines: readonly HistoryLine[], state: LifecycleState): boolean {
+  return lines.some(
+    (line) => line.to === state && (line.from === 'none' || line.from === 'canceled'),
+  );
 }
 
 /** When the newest line was caused; -Infinity without lines. */
