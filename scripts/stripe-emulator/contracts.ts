@@ -112,7 +112,7 @@ export interface BillingService {
     how: {
       invoiceNow: boolean;
       prorate: boolean;
-      reason: Stripe.Subscription.CancellationDetails.Reason;
+      reason: Stripe.Subscription.CancellationDetails.Reason | null;
     },
   ) => Stripe.Subscription;
   /** Applies new items at a moment, as an update with this proration does; for schedules, the portal and quotes. */
@@ -127,6 +127,18 @@ export interface BillingService {
     subscription: Stripe.Subscription,
     change: { cancelAt: number | null; cancelAtPeriodEnd: boolean },
   ) => Stripe.Subscription;
+  /** Stops a subscription in the status `paused`, without invoices, for the given reason. */
+  pauseSubscription: (
+    ctx: Context,
+    subscription: Stripe.Subscription,
+    reason: Stripe.Subscription.StatusDetails.Paused.Subscription.Type,
+  ) => void;
+  /** A paused subscription's resume invoice was settled: it is active again. */
+  finishResume: (ctx: Context, subscription: Stripe.Subscription) => void;
+  /** The invoice of a pending update was paid: the update takes effect. */
+  applyPendingUpdate: (ctx: Context, subscription: Stripe.Subscription) => void;
+  /** Plans a subscription's next due work again after its dates changed. */
+  reschedule: (ctx: Context, subscription: Stripe.Subscription) => void;
   /** Total amounts of an invoice after its lines, discounts or taxes changed. */
   recompute: (ctx: Context, invoice: Stripe.Invoice) => void;
 }

@@ -1,3 +1,4 @@
+import { registerBillingJobs } from '../billing/jobs.ts';
 import type { Context } from '../kernel/context.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import type { Registry } from '../kernel/registry.ts';
@@ -6,6 +7,7 @@ import { registerEvents } from './events.ts';
 import { registerPayments } from './payments.ts';
 import { registerPrices } from './prices.ts';
 import { registerProducts } from './products.ts';
+import { registerSubscriptions } from './subscriptions.ts';
 import { registerTestClocks } from './test-clocks.ts';
 import { registerWebhookEndpoints } from './webhook-endpoints.ts';
 
@@ -16,6 +18,8 @@ export function registerAll(registry: Registry, emulator: Emulator): void {
   registerPayments(registry, emulator);
   registerPrices(registry);
   registerProducts(registry);
+  registerBillingJobs(registry);
+  registerSubscriptions(registry);
   registerTestClocks(registry, emulator);
   registerWebhookEndpoints(registry);
 }
