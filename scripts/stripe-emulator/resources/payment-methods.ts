@@ -78,8 +78,8 @@ export function registerPaymentMethods(registry: Registry): void {
 
 function registerOfCustomer(registry: Registry): void {
   const list = { ...PAGE, allow_redisplay: p.str, type: p.str };
-  registry.get('/v1/customers/:customer/payment_methods', list, (ctx, params, path) => {
-    const customer = ctx.store.need('customer', path.customer, 'customer');
+  registry.get('/v1/customers/:id/payment_methods', list, (ctx, params, path) => {
+    const customer = ctx.store.need('customer', path.id, 'customer');
     return listStored(ctx, 'payment_method', {
       url: `/v1/customers/${customer.id}/payment_methods`,
       page: params,
@@ -87,36 +87,28 @@ function registerOfCustomer(registry: Registry): void {
       where: (method) => (params.type ?? method.type) === method.type,
     });
   });
-  registry.get(
-    '/v1/customers/:customer/payment_methods/:id',
-    {},
-    (ctx, _params, { customer, id }) => {
-      const method = ctx.store.need('payment_method', id);
-      if (idOf(method.customer) === customer) return method;
-      throw invalidRequest(`No such PaymentMethod: '${id}'`, {
-        code: 'resource_missing',
-        param: 'payment_method',
-        status: 404,
-      });
-    },
-  );
-  registry.get(
-    '/v1/customers/:customer/sources',
-    { ...PAGE, object: p.str },
-    (ctx, params, path) => {
-      const customer = ctx.store.need('customer', path.customer, 'customer');
-      return listStored(ctx, 'card', {
-        url: `/v1/customers/${customer.id}/sources`,
-        page: params,
-        by: ['customer', customer],
-      });
-    },
-  );
+  registry.get('/v1/customers/:id/payment_methods/:method', {}, (ctx, _params, path) => {
+    const method = ctx.store.need('payment_method', path.method);
+    if (idOf(method.customer) === path.id) return method;
+    throw invalidRequest(`No such PaymentMethod: '${method.id}'`, {
+      code: 'resource_missing',
+      param: 'payment_method',
+      status: 404,
+    });
+  });
+  registry.get('/v1/customers/:id/sources', { ...PAGE, object: p.str }, (ctx, params, path) => {
+    const customer = ctx.store.need('customer', path.id, 'customer');
+    return listStored(ctx, 'card', {
+      url: `/v1/customers/${customer.id}/sources`,
+      page: params,
+      by: ['customer', customer],
+    });
+  });
   registry.post(
-    '/v1/customers/:customer/sources',
+    '/v1/customers/:id/sources',
     { source: p.required(p.str), metadata: p.metadata },
     (ctx, params, path) => {
-      const customer = ctx.store.need('customer', path.customer, 'customer');
+      const customer = ctx.store.need('customer', path.id, 'customer');
       const card = addSource(ctx, customer.id, params.source);
       ctx.emit('customer.source.created', card);
       if (customer.default_source === null) {
@@ -128,13 +120,13 @@ function registerOfCustomer(registry: Registry): void {
       return card;
     },
   );
-  registry.get('/v1/customers/:customer/sources/:id', {}, (ctx, _params, { id }) =>
-    ctx.store.need('card', id),
+  registry.get('/v1/customers/:id/sources/:source', {}, (ctx, _params, { source }) =>
+    ctx.store.need('card', source),
   );
-  registry.delete('/v1/customers/:customer/sources/:id', {}, (ctx, _params, path) => {
-    const card = ctx.store.need('card', path.id);
+  registry.delete('/v1/customers/:id/sources/:source', {}, (ctx, _params, path) => {
+    const card = ctx.store.need('card', path.source);
     ctx.emit('customer.source.deleted', card);
-    const customer = ctx.store.find('customer', path.customer);
+    const customer = ctx.store.find('customer', path.id);
     if (customer !== undefined && idOf(customer.default_source) === card.id) {
       ctx.update('customer', customer, {
         event: 'customer.updated',

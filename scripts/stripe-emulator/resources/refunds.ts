@@ -87,11 +87,11 @@ export function registerRefunds(registry: Registry): void {
   registry.post('/v1/refunds/:id/cancel', {}, (ctx, _params, { id }) =>
     cancelRefund(ctx, ctx.store.need('refund', id)),
   );
-  registry.get('/v1/charges/:charge/refunds', PAGE, (ctx, params, { charge }) =>
+  registry.get('/v1/charges/:id/refunds', PAGE, (ctx, params, { id }) =>
     listStored(ctx, 'refund', {
-      url: `/v1/charges/${charge}/refunds`,
+      url: `/v1/charges/${id}/refunds`,
       page: params,
-      by: ['charge', charge],
+      by: ['charge', id],
     }),
   );
 }
