@@ -49,6 +49,8 @@ interface RouteInfo<A extends Auth> {
   response: z.ZodType | null;
   /** Status of success, 200 unless said. */
   status?: number;
+  /** A page for people: it is no part of the API's description. */
+  page?: boolean;
   /** Errors beyond those that every route of its kind can give. */
   errors?: ErrorCode[];
 }

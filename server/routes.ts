@@ -1,8 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
-import { hasAdminToken, type User } from './auth.ts';
+import type { User } from './auth.ts';
+import { isAdmin } from './dashboard/session.ts';
 import { AppError, toAppError } from './errors.ts';
 import { accessRoute } from './handlers/access.ts';
+import { ADMIN_ROUTES } from './handlers/admin/index.ts';
 import { cancelRoute } from './handlers/cancel.ts';
 import { checkoutRoute } from './handlers/checkout.ts';
 import { plansRoute } from './handlers/plans.ts';
@@ -40,6 +42,7 @@ export const ROUTES: readonly Route[] = [
   healthRoute,
   readyRoute,
   openApiRoute,
+  ...ADMIN_ROUTES,
 ];
 
 export interface HandlerOptions {
@@ -118,7 +121,7 @@ async function identify(route: Route, { services, request }: Call): Promise<User
       headers: { 'www-authenticate': 'Bearer' },
     });
   }
-  if (route.auth === 'admin' && !hasAdminToken(request, services.config.adminToken)) {
+  if (route.auth === 'admin' && !isAdmin(services, request)) {
     throw new AppError('unauthenticated', 'The admin token is needed.', {
       headers: { 'www-authenticate': 'Bearer' },
     });

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './app.ts';
+import { liveHub } from './dashboard/live.ts';
 import { createHandler } from './routes.ts';
 import type { Services } from './services.ts';
 
@@ -39,6 +40,8 @@ export async function startServer(services: Services): Promise<RunningServer> {
     port: bound,
     close: () => {
       closing = true;
+      // Streams of open dashboards would keep the server from draining.
+      liveHub(services).close();
       return (closed ??= drain(server).then(() => services.close()));
     },
   };

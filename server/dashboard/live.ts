@@ -63,7 +63,7 @@ class LiveHub {
   /** Ends all streams, so that a server can stop. */
   close(): void {
     this.#closed = true;
-    for (const reader of [...this.#readers]) reader.end();
+    for (const reader of this.#readers) reader.end();
   }
 
   readonly #behind = new Map<Reader, number>();
@@ -158,7 +158,7 @@ class LiveHub {
 
   #broadcast(text: string): void {
     // Whoever is still behind gets lines in order from catching up, never around it.
-    for (const reader of [...this.#readers]) if (!this.#behind.has(reader)) reader.send(text);
+    for (const reader of this.#readers) if (!this.#behind.has(reader)) reader.send(text);
   }
 }
 

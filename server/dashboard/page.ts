@@ -51,6 +51,8 @@ export function htmlDocument(page: {
   title: string;
   theme: Frame['theme'];
   assets: Frame['assets'];
+  /** Further elements of the head. */
+  head?: Html;
   body: Html;
 }): string {
   return html`<!doctype html>
@@ -62,6 +64,7 @@ export function htmlDocument(page: {
         <link rel="stylesheet" href="${page.assets.css}" />
         <link rel="icon" href="data:," />
         <script type="module" src="${page.assets.js}"></script>
+        ${page.head}
       </head>
       <body>
         <a class="skip" href="#content">Skip to content</a>

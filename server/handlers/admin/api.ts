@@ -1,0 +1,257 @@
+import { z } from 'zod';
+import { recordAudit } from '../../../db/audit-log.ts';
+import { arrowTraffic, mrrByCurrency, stateCounts } from '../../../db/counters.ts';
+import { describeState, machineArrows } from '../../../state/machine.ts';
+import { LIFECYCLE_EVENTS, LIFECYCLE_STATES } from '../../../state/types.ts';
+import { liveHub } from '../../dashboard/live.ts';
+import { eventsView, eventView, replayEvents } from '../../dashboard/queries/events.ts';
+import { windowOf } from '../../dashboard/queries/lifecycle.ts';
+import { subscriptionView } from '../../dashboard/queries/subscription.ts';
+import { subscriptionsView } from '../../dashboard/queries/subscriptions.ts';
+import { liveStats } from '../../dashboard/stats.ts';
+import { WINDOWS } from '../../dashboard/views/lifecycle.ts';
+import { AppError } from '../../errors.ts';
+import { defineRoute, json } from '../../route.ts';
+
+const state = z.enum(LIFECYCLE_STATES);
+const time = z.iso.datetime();
+
+/** ms since the epoch, wherever a view holds them, as ISO 8601. */
+function withIsoTimes(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((each) => withIsoTimes(each));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [
+      name,
+      typeof each === 'number' && TIMES.has(name)
+        ? new Date(each).toISOString()
+        : withIsoTimes(each),
+    ]),
+  );
+}
+
+const TIMES = new Set(
+  'at since until createdAt receivedAt processedAt nextAttemptAt failedAt deliveredAt periodEnd trialEnd now'.split(
+    ' ',
+  ),
+);
+
+const lifecycle = defineRoute({
+  method: 'GET',
+  path: '/admin/api/lifecycle',
+  auth: 'admin',
+  summary: 'The machine as data, with live counts and traffic',
+  query: z.strictObject({ window: z.enum(['24h', '7d', '30d']).default('24h') }),
+  response: z.object({
+    states: z.array(
+      z.object({
+        state,
+        group: z.string(),
+        label: z.string(),
+        description: z.string(),
+        count: z.int(),
+      }),
+    ),
+    arrows: z.array(
+      z.object({
+        from: state,
+        to: state,
+        event: z.enum(LIFECYCLE_EVENTS),
+        description: z.string(),
+        count: z.int(),
+      }),
+    ),
+    window: z.string(),
+  }),
+  handler: async (_request, { services, query }) => {
+    const db = services.database.knex;
+    const window = windowOf(query.window);
+    const [counts, traffic] = await Promise.all([
+      stateCounts(db),
+      arrowTraffic(db, Date.now() - WINDOWS[window].milliseconds),
+    ]);
+    return json({
+      window,
+      states: LIFECYCLE_STATES.map((name) => ({
+        state: name,
+        ...describeState(name),
+        count: counts[name] ?? 0,
+      })),
+      arrows: machineArrows().map((arrow) => ({
+        ...arrow,
+        count:
+          traffic.find(
+            ({ from, to, event }) =>
+              from === arrow.from && to === arrow.to && event === arrow.event,
+          )?.count ?? 0,
+      })),
+    });
+  },
+});
+
+const stats = defineRoute({
+  method: 'GET',
+  path: '/admin/api/stats',
+  auth: 'admin',
+  summary: 'Counts of the states, MRR, health of the inbox, the test clock',
+  response: z.object({
+    counts: z.partialRecord(state, z.int()),
+    mrr: z.record(z.string(), z.int()),
+    inbox: z.object({ waiting: z.int(), failing: z.int(), dead: z.int() }),
+    clock: z.object({ now: time, advancing: z.boolean() }).nullable(),
+  }),
+  handler: async (_request, { services }) => {
+    const [live, mrr] = await Promise.all([
+      liveStats(services),
+      mrrByCurrency(services.database.knex),
+    ]);
+    return json(withIsoTimes({ ...live, mrr }));
+  },
+});
+
+const access = z.object({ level: z.string(), until: time.nullable(), reason: z.string() });
+
+const subscriptions = defineRoute({
+  method: 'GET',
+  path: '/admin/api/subscriptions',
+  auth: 'admin',
+  summary: 'Subscriptions by state, id, customer or the beginning of an e-mail address',
+  query: z.strictObject({
+    state: state.optional(),
+    q: z.string().max(200).default(''),
+    cursor: z.string().max(400).optional(),
+  }),
+  response: z.object({
+    subscriptions: z.array(
+      z.object({
+        id: z.string(),
+        customerId: z.string(),
+        email: z.string().nullable(),
+        state,
+        plan: z.string().nullable(),
+        price: z.string(),
+        access,
+        since: time,
+        periodEnd: time.nullable(),
+        duplicate: z.boolean(),
+      }),
+    ),
+    nextCursor: z.string().nullable(),
+  }),
+  handler: async (_request, { services, query }) => {
+    const view = await subscriptionsView(services, {
+      state: query.state ?? null,
+      q: query.q,
+      duplicate: false,
+      after: query.cursor ?? null,
+    });
+    return json(withIsoTimes({ subscriptions: view.rows, nextCursor: view.next }));
+  },
+});
+
+const subscription = defineRoute({
+  method: 'GET',
+  path: '/admin/api/subscriptions/:id',
+  auth: 'admin',
+  summary: 'One subscription with its timeline',
+  response: z.looseObject({ id: z.string(), state, access, steps: z.array(z.unknown()) }),
+  errors: ['not_found'],
+  handler: async (_request, { services, params }) => {
+    const wish = { check: false, invoices: false };
+    const view = await subscriptionView(services, params['id'] ?? '', wish);
+    if (!view) throw new AppError('not_found', 'There is no such subscription here.');
+    const { businessNow: _now, check: _check, invoices: _invoices, ...rest } = view;
+    return json(withIsoTimes(rest));
+  },
+});
+
+const events = defineRoute({
+  method: 'GET',
+  path: '/admin/api/events',
+  auth: 'admin',
+  summary: 'The webhook inbox, newest first',
+  query: z.strictObject({
+    status: z.enum(['waiting', 'failed', 'dead', 'done', 'ignored']).optional(),
+    type: z.string().max(200).default(''),
+    q: z.string().max(200).default(''),
+    since: z.string().max(40).default(''),
+    until: z.string().max(40).default(''),
+    cursor: z.string().max(400).optional(),
+  }),
+  response: z.object({
+    events: z.array(z.looseObject({ id: z.string(), type: z.string(), status: z.string() })),
+    nextCursor: z.string().nullable(),
+    searchedBackTo: time.nullable(),
+  }),
+  handler: async (_request, { services, query }) => {
+    const { cursor, status, ...filter } = query;
+    const view = await eventsView(services, { ...filter, status: status ?? '' }, cursor ?? null);
+    const { searchedBackTo } = view;
+    return json({
+      events: withIsoTimes(view.rows),
+      nextCursor: view.next,
+      searchedBackTo: searchedBackTo === null ? null : new Date(searchedBackTo).toISOString(),
+    });
+  },
+});
+
+const event = defineRoute({
+  method: 'GET',
+  path: '/admin/api/events/:id',
+  auth: 'admin',
+  summary: 'One webhook event: payload, attempts, what it moved',
+  response: z.looseObject({ id: z.string(), type: z.string(), status: z.string() }),
+  errors: ['not_found'],
+  handler: async (_request, { services, params }) => {
+    const view = await eventView(services, params['id'] ?? '');
+    if (!view) throw new AppError('not_found', 'There is no such event here.');
+    return json(withIsoTimes(view));
+  },
+});
+
+const replay = defineRoute({
+  method: 'POST',
+  path: '/admin/api/events/:id/replay',
+  auth: 'admin',
+  summary: 'Lets an event be processed again',
+  response: z.object({ replayed: z.int() }),
+  status: 202,
+  errors: ['not_found'],
+  handler: async (_request, { services, params }) => {
+    const id = params['id'] ?? '';
+    if (!(await eventView(services, id))) {
+      throw new AppError('not_found', 'There is no such event here.');
+    }
+    const replayed = await replayEvents(services, [id]);
+    await recordAudit(services.database.knex, {
+      actor: 'admin',
+      action: 'events.replay',
+      target: id,
+      detail: { count: replayed },
+    });
+    return json({ replayed }, 202);
+  },
+});
+
+const stream = defineRoute({
+  method: 'GET',
+  path: '/admin/api/stream',
+  auth: 'admin',
+  summary: 'Server-sent events: `transition` for each line of the history, `stats` with the counts',
+  description: 'Resumes behind `Last-Event-ID` (or `?after`), in order, without a hole.',
+  response: null,
+  handler: async (request, { services }) => {
+    const query = new URL(request.url).searchParams;
+    const last = request.headers.get('last-event-id') ?? query.get('after') ?? '';
+    const after = /^\d{1,15}$/.test(last) ? Number(last) : null;
+    return new Response(liveHub(services).stream(after), {
+      headers: {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store, no-transform',
+        'x-accel-buffering': 'no',
+      },
+    });
+  },
+});
+
+export const API = [lifecycle, stats, subscriptions, subscription, events, event, replay, stream];
