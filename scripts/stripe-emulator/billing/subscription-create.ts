@@ -234,7 +234,7 @@ function bill(ctx: Context, subscription: Stripe.Subscription, given: NewSubscri
     ctx.account.journal?.rehearsal !== true
   )
     throw noMethod();
-  if (free) subscription.status = active;
+  if (free || given.paidBy !== null) subscription.status = active;
   const done = finalizeNow(ctx, invoice, {
     confirm,
     offSession: given.offSession,

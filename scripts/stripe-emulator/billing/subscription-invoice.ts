@@ -77,7 +77,10 @@ export function finalizeNow(
   if (invoice.amount_due === 0) return { paid: true, error: null };
   if (payment.paidBy !== null) {
     paymentOf(ctx, invoice, payment.paidBy.paymentIntent);
-    settle(ctx, invoice, { ...payment.paidBy, outOfBand: false });
+    const intent = ctx.store.find('payment_intent', payment.paidBy.paymentIntent);
+    // A bank debit that is on its way settles the invoice when it arrives.
+    if (intent?.status !== 'processing')
+      settle(ctx, invoice, { ...payment.paidBy, outOfBand: false });
     return { paid: true, error: null };
   }
   if (!payment.confirm) {

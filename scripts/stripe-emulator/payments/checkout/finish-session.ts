@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import type { Context } from '../../kernel/context.ts';
 import { idOf } from '../../kernel/ids.ts';
+import { attempt, fill, reserve } from '../../kernel/journal.ts';
 import { EXPIRE_SESSION } from './expire-session.ts';
 import { planOf } from './plan.ts';
 import { detailsOf } from './session-object.ts';
@@ -67,33 +68,43 @@ function payer(
   });
 }
 
-/** Completes a session: the subscription or invoice comes to be, then `checkout.session.completed`. */
+/** Completes a session: `checkout.session.completed`, then what the subscription or invoice that comes to be says. */
 export function finishSession(ctx: Context, session: Session, status: PaymentStatus): void {
   const plan = planOf(ctx, session.id);
   const customer = ctx.store.find('customer', plan.customer);
-  const subscription =
-    session.mode === 'subscription' && customer !== undefined
-      ? subscribe(ctx, session, customer.id)
-      : null;
-  const invoice =
-    customer === undefined || session.mode !== 'payment'
-      ? null
-      : invoiceOf(ctx, session, customer.id);
-  redeem(ctx, session);
   ctx.unschedule(EXPIRE_SESSION, session.id);
-  const apply = () => {
-    session.status = 'complete';
-    session.url = null;
-    session.payment_status = status;
-    session.customer = customer?.id ?? null;
-    session.customer_details = payer(ctx, session, customer);
-    session.subscription = subscription?.id ?? null;
-    session.invoice = invoice ?? idOf(subscription?.latest_invoice);
-    if (session.mode === 'payment') session.payment_intent = plan.intent;
-  };
-  ctx.update('checkout.session', session, { event: null, apply });
-  const event = ctx.emit('checkout.session.completed', session);
-  ctx.note('checkout.session', session.id)['completedEvent'] = event.id;
+  attempt(ctx, plan.customer, () => {
+    const slot = reserve(ctx);
+    const made = customer === undefined ? nothing : fulfil(ctx, session, customer.id);
+    redeem(ctx, session);
+    const apply = () => {
+      session.status = 'complete';
+      session.url = null;
+      session.payment_status = status;
+      session.customer = customer?.id ?? null;
+      session.customer_details = payer(ctx, session, customer);
+      session.subscription = made.subscription;
+      session.invoice = made.invoice;
+      if (session.mode === 'payment') session.payment_intent = plan.intent;
+    };
+    ctx.update('checkout.session', session, { event: null, apply });
+    fill(ctx, slot, { type: 'checkout.session.completed', object: session });
+    ctx.note('checkout.session', session.id)['completedEvent'] = slot.event?.id ?? null;
+  });
+}
+
+interface Made {
+  subscription: string | null;
+  invoice: string | null;
+}
+const nothing: Made = { subscription: null, invoice: null };
+
+function fulfil(ctx: Context, session: Session, customer: string): Made {
+  if (session.mode === 'payment')
+    return { subscription: null, invoice: invoiceOf(ctx, session, customer) };
+  if (session.mode !== 'subscription') return nothing;
+  const subscription = subscribe(ctx, session, customer);
+  return { subscription: subscription.id, invoice: idOf(subscription.latest_invoice) };
 }
 
 /** Resolves when the webhook of `checkout.session.completed` was answered, at the latest after ten seconds. */
