@@ -4,9 +4,14 @@ import type { Emulator } from '../kernel/emulator.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { registerCustomers } from './customers.ts';
 import { registerEvents } from './events.ts';
+import { registerInvoiceActions } from './invoice-actions.ts';
+import { registerInvoiceItems } from './invoice-items.ts';
+import { registerInvoicePreview } from './invoice-preview.ts';
+import { registerInvoices } from './invoices.ts';
 import { registerPayments } from './payments.ts';
 import { registerPrices } from './prices.ts';
 import { registerProducts } from './products.ts';
+import { registerSubscriptionItems } from './subscription-items.ts';
 import { registerSubscriptions } from './subscriptions.ts';
 import { registerTestClocks } from './test-clocks.ts';
 import { registerWebhookEndpoints } from './webhook-endpoints.ts';
@@ -19,7 +24,12 @@ export function registerAll(registry: Registry, emulator: Emulator): void {
   registerPrices(registry);
   registerProducts(registry);
   registerBillingJobs(registry);
+  registerInvoices(registry);
+  registerInvoiceActions(registry);
+  registerInvoiceItems(registry);
+  registerInvoicePreview(registry);
   registerSubscriptions(registry);
+  registerSubscriptionItems(registry);
   registerTestClocks(registry, emulator);
   registerWebhookEndpoints(registry);
 }

@@ -1,0 +1,177 @@
+import type Stripe from 'stripe';
+import { preview, type PreviewOf } from '../billing/preview.ts';
+import { periodEnd } from '../billing/subscription-object.ts';
+import type { Context } from '../kernel/context.ts';
+import { invalidRequest } from '../kernel/errors.ts';
+import { idOf } from '../kernel/ids.ts';
+import { p, paramsOf, type Values } from '../kernel/params.ts';
+import type { Registry } from '../kernel/registry.ts';
+import { newInvoiceItem } from './invoice-items.ts';
+import { priceData } from './price-create.ts';
+import { applyPlannedEnd, itemUpdates, resetsAnchor } from './subscription-fields.ts';
+import {
+  billingModeParam,
+  cancelAtParam,
+  discountsParam,
+  itemFields,
+  prorationBehavior,
+  trialEndParam,
+} from './subscription-params.ts';
+import { newSubscription } from './subscriptions.ts';
+
+const details = p.obj({
+  billing_cycle_anchor: p.any,
+  billing_mode: billingModeParam,
+  billing_schedules: p.any,
+  cancel_at: p.clearable(cancelAtParam),
+  cancel_at_period_end: p.bool,
+  cancel_now: p.bool,
+  default_tax_rates: p.clearable(p.arr(p.str)),
+  items: p.arr(p.obj({ ...itemFields, clear_usage: p.bool, deleted: p.bool, id: p.str })),
+  metadata: p.metadata,
+  pause: p.any,
+  proration_behavior: prorationBehavior,
+  proration_date: p.timestamp,
+  resume_at: p.oneOf(['now']),
+  start_date: p.timestamp,
+  trial_end: trialEndParam,
+});
+const previewParams = paramsOf<Stripe.InvoiceCreatePreviewParams>()({
+  automatic_tax: p.any,
+  currency: p.currency,
+  customer: p.str,
+  customer_account: p.str,
+  customer_details: p.any,
+  discounts: discountsParam,
+  invoice_items: p.arr(
+    p.obj({
+      amount: p.int,
+      currency: p.currency,
+      description: p.str,
+      discountable: p.bool,
+      discounts: discountsParam,
+      invoiceitem: p.str,
+      metadata: p.metadata,
+      period: p.obj({ end: p.required(p.timestamp), start: p.required(p.timestamp) }),
+      price: p.str,
+      price_data: priceData,
+      quantity: p.int,
+      quantity_decimal: p.decimal,
+      tax_behavior: p.oneOf(['exclusive', 'inclusive', 'unspecified']),
+      tax_code: p.clearable(p.str),
+      tax_rates: p.clearable(p.arr(p.str)),
+      unit_amount: p.int,
+      unit_amount_decimal: p.decimal,
+    }),
+  ),
+  issuer: p.any,
+  on_behalf_of: p.clearable(p.str),
+  preview_mode: p.oneOf(['next', 'recurring']),
+  schedule: p.str,
+  schedule_details: p.any,
+  subscription: p.str,
+  subscription_details: details,
+});
+type PreviewValues = Values<typeof previewParams>;
+
+/** `POST /v1/invoices/create_preview` */
+export function registerInvoicePreview(registry: Registry): void {
+  registry.post('/v1/invoices/create_preview', previewParams, (ctx, params) => {
+    const of = previewOf(ctx, params);
+    const customer = of.kind === 'create' ? of.params.customer : idOf(of.subscription.customer);
+    return preview(ctx, of, () => prepare(ctx, params, { of, customer }));
+  });
+}
+
+function previewOf(ctx: Context, params: PreviewValues): PreviewOf {
+  const changes = params.subscription_details;
+  const subscription = chosen(ctx, params);
+  if (subscription === null)
+    return { kind: 'create', params: newSubscription(ctx, creation(params)) };
+  if (changes === undefined) return { kind: 'renewal', subscription };
+  if (changes.cancel_now === true)
+    return {
+      kind: 'cancel',
+      subscription,
+      prorate: (changes.proration_behavior ?? 'create_prorations') !== 'none',
+    };
+  return {
+    kind: 'update',
+    subscription,
+    update: {
+      items: itemUpdates(ctx, subscription, { items: changes.items }),
+      prorationBehavior: changes.proration_behavior ?? 'create_prorations',
+      prorationDate: changes.proration_date ?? null,
+      resetAnchor: resetsAnchor(changes.billing_cycle_anchor),
+      trialEnd: changes.trial_end ?? null,
+      paymentBehavior: 'allow_incomplete',
+      offSession: true,
+      decorate(target) {
+        const { cancel_at, cancel_at_period_end } = changes;
+        applyPlannedEnd(ctx, target, { cancel_at, cancel_at_period_end });
+      },
+    },
+  };
+}
+
+/** The subscription named, or the customer's next one to renew; null previews a new one. */
+function chosen(ctx: Context, params: PreviewValues): Stripe.Subscription | null {
+  if (params.subscription !== undefined)
+    return ctx.store.need('subscription', params.subscription, 'subscription');
+  if (params.subscription_details?.items !== undefined) return null;
+  const customer = ctx.store.need('customer', params.customer ?? missingCustomer(), 'customer');
+  const [next] = ctx.store
+    .by('subscription', 'customer', customer.id)
+    .filter((subscription) => /active|trialing|past_due/.test(subscription.status))
+    .toSorted((a, b) => periodEnd(a) - periodEnd(b));
+  if (next !== undefined) return next;
+  throw invalidRequest(`No upcoming invoices for customer: '${customer.id}'`, {
+    code: 'invoice_upcoming_none',
+    status: 404,
+  });
+}
+
+function missingCustomer(): never {
+  throw invalidRequest('You must pass one of `customer`, `subscription` or `schedule`.', {
+    param: 'customer',
+    code: 'parameter_missing',
+  });
+}
+
+function creation(params: PreviewValues): Parameters<typeof newSubscription>[1] {
+  const given = params.subscription_details;
+  return {
+    customer: params.customer ?? missingCustomer(),
+    currency: params.currency,
+    items: given?.items?.map(
+      ({ id: _id, deleted: _deleted, clear_usage: _clear, ...item }) => item,
+    ),
+    trial_end: given?.trial_end,
+    billing_mode: given?.billing_mode,
+    proration_behavior: given?.proration_behavior,
+    default_tax_rates: given?.default_tax_rates,
+    discounts: params.discounts,
+  };
+}
+
+/** Extra items and discounts, as if they were there. */
+function prepare(
+  ctx: Context,
+  params: PreviewValues,
+  on: { of: PreviewOf; customer: string },
+): void {
+  const { of, customer } = on;
+  const subscription = of.kind === 'create' ? null : of.subscription;
+  for (const item of params.invoice_items ?? []) {
+    const { invoiceitem: _invoiceitem, discounts: _discounts, ...rest } = item;
+    newInvoiceItem(ctx, { ...rest, customer, subscription: subscription?.id });
+  }
+  if (params.discounts === undefined || subscription === null) return;
+  subscription.discounts = ctx.services.discounts.create(ctx, params.discounts ?? [], {
+    customer,
+    subscription: subscription.id,
+    subscriptionItem: null,
+    invoice: null,
+    at: ctx.nowFor(customer),
+  });
+}

@@ -1,0 +1,279 @@
+import type Stripe from 'stripe';
+import { draftInvoice } from '../billing/invoice-draft.ts';
+import { stopCollection } from '../billing/invoice-state.ts';
+import { pendingItems, releaseItems, takePending } from '../billing/pending-items.ts';
+import { taxRates } from '../billing/subscription-object.ts';
+import { recompute } from '../billing/totals.ts';
+import type { Context } from '../kernel/context.ts';
+import { invalidRequest } from '../kernel/errors.ts';
+import { idOf } from '../kernel/ids.ts';
+import { listStored } from '../kernel/lists.ts';
+import { mergeMetadata } from '../kernel/metadata.ts';
+import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
+import type { Registry } from '../kernel/registry.ts';
+import { discountsParam } from './subscription-params.ts';
+
+const shared = {
+  account_tax_ids: p.any,
+  application_fee_amount: p.int,
+  auto_advance: p.bool,
+  automatic_tax: p.any,
+  automatically_finalizes_at: p.timestamp,
+  collection_method: p.oneOf(['charge_automatically', 'send_invoice']),
+  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  days_until_due: p.int,
+  default_payment_method: p.clearable(p.str),
+  default_source: p.clearable(p.str),
+  default_tax_rates: p.clearable(p.arr(p.str)),
+  description: p.clearable(p.str),
+  discounts: discountsParam,
+  due_date: p.timestamp,
+  effective_at: p.clearable(p.timestamp),
+  footer: p.clearable(p.str),
+  issuer: p.any,
+  metadata: p.metadata,
+  number: p.clearable(p.str),
+  on_behalf_of: p.clearable(p.str),
+  payment_settings: p.obj({
+    default_mandate: p.clearable(p.str),
+    payment_method_options: p.any,
+    payment_method_types: p.clearable(p.arr(p.str)),
+  }),
+  rendering: p.any,
+  shipping_cost: p.any,
+  shipping_details: p.any,
+  statement_descriptor: p.str,
+  transfer_data: p.any,
+};
+const createParams = paramsOf<Stripe.InvoiceCreateParams>()({
+  ...shared,
+  currency: p.currency,
+  customer: p.required(p.str),
+  customer_account: p.str,
+  from_invoice: p.any,
+  pending_invoice_items_behavior: p.oneOf(['exclude', 'include']),
+  subscription: p.str,
+});
+const updateParams = paramsOf<Stripe.InvoiceUpdateParams>()(shared);
+const listParams = {
+  ...PAGE,
+  collection_method: shared.collection_method,
+  created: p.timeRange,
+  customer: p.str,
+  customer_account: p.str,
+  due_date: p.timeRange,
+  status: p.oneOf(['draft', 'open', 'paid', 'uncollectible', 'void']),
+  subscription: p.str,
+};
+type Shared = Partial<Values<typeof shared>>;
+
+/** `/v1/invoices`: create, read, change, delete. What moves an invoice on is in `invoice-actions.ts`. */
+export function registerInvoices(registry: Registry): void {
+  registry.post('/v1/invoices', createParams, create);
+  registry.get('/v1/invoices', listParams, list);
+  registry.get('/v1/invoices/:id', {}, (ctx, _params, path) => ctx.store.need('invoice', path.id));
+  registry.post('/v1/invoices/:id', updateParams, (ctx, params, path) =>
+    update(ctx, params, ctx.store.need('invoice', path.id)),
+  );
+  registry.delete('/v1/invoices/:id', {}, remove);
+}
+
+function create(ctx: Context, params: Values<typeof createParams>): Stripe.Invoice {
+  const customer = ctx.store.need('customer', params.customer, 'customer');
+  const sends = params.collection_method === 'send_invoice';
+  if (sends && params.days_until_due === undefined && params.due_date === undefined) {
+    throw invalidRequest(
+      'If `collection_method` is `send_invoice`, you must specify either `due_date` or `days_until_due`.',
+      {
+        param: 'due_date',
+        code: 'parameter_missing',
+      },
+    );
+  }
+  const subscription =
+    params.subscription === undefined
+      ? null
+      : ctx.store.need('subscription', params.subscription, 'subscription');
+  const currency =
+    params.currency ?? subscription?.currency ?? customer.currency ?? ctx.settings.currency;
+  const includes = params.pending_invoice_items_behavior === 'include' || subscription !== null;
+  const scope = subscription === null ? { currency } : { currency, subscription: subscription.id };
+  const pending = includes ? pendingItems(ctx, customer.id, scope) : [];
+  const now = ctx.nowFor(customer);
+  const inherited = idOf(customer.discount);
+  const invoice = draftInvoice(ctx, {
+    customer,
+    subscription,
+    reason: 'manual',
+    currency,
+    lines: [],
+    discounts: params.discounts === undefined && inherited !== null ? [inherited] : [],
+    collectionMethod: params.collection_method ?? 'charge_automatically',
+    daysUntilDue: params.days_until_due ?? null,
+    period: { start: now, end: now },
+    autoAdvance: params.auto_advance ?? false,
+    description: params.description ?? null,
+    metadata: mergeMetadata({}, params.metadata),
+  });
+  const { metadata: _metadata, ...rest } = params;
+  apply(ctx, invoice, rest);
+  if (pending.length > 0) takePending(ctx, invoice, pending);
+  recompute(ctx, invoice);
+  if (subscription !== null) subscription.latest_invoice = invoice.id;
+  planAdvance(ctx, invoice);
+  ctx.emit('invoice.created', invoice);
+  return invoice;
+}
+
+/** Drafts that advance by themselves are finalized after the usual hour, or when they say. */
+function planAdvance(ctx: Context, invoice: Stripe.Invoice): void {
+  if (invoice.status !== 'draft') return;
+  if (invoice.auto_advance !== true) {
+    invoice.automatically_finalizes_at = null;
+    invoice.next_payment_attempt = null;
+    stopCollection(ctx, invoice);
+    return;
+  }
+  const at = invoice.automatically_finalizes_at ?? invoice.created + ctx.settings.draftSeconds;
+  invoice.automatically_finalizes_at = at;
+  if (invoice.collection_method === 'charge_automatically') invoice.next_payment_attempt = at;
+  ctx.schedule(at, ctx.clockOf(idOf(invoice.customer)), {
+    job: 'invoice.advance',
+    ref: invoice.id,
+  });
+}
+
+function apply(ctx: Context, invoice: Stripe.Invoice, given: Shared): void {
+  invoice.metadata = mergeMetadata(invoice.metadata ?? {}, given.metadata);
+  invoice.auto_advance = given.auto_advance ?? invoice.auto_advance;
+  invoice.collection_method = given.collection_method ?? invoice.collection_method;
+  invoice.due_date = given.due_date ?? invoice.due_date;
+  if (given.days_until_due !== undefined)
+    invoice.due_date = invoice.created + given.days_until_due * 86_400;
+  if (given.automatically_finalizes_at !== undefined) {
+    invoice.automatically_finalizes_at = given.automatically_finalizes_at;
+    invoice.auto_advance = true;
+  }
+  if (given.custom_fields !== undefined) invoice.custom_fields = given.custom_fields;
+  if (given.default_payment_method !== undefined)
+    invoice.default_payment_method = methodOf(ctx, given.default_payment_method);
+  if (given.default_source !== undefined) invoice.default_source = given.default_source;
+  if (given.default_tax_rates !== undefined)
+    invoice.default_tax_rates = taxRates(ctx, given.default_tax_rates ?? []);
+  if (given.description !== undefined) invoice.description = given.description;
+  if (given.effective_at !== undefined) invoice.effective_at = given.effective_at;
+  if (given.footer !== undefined) invoice.footer = given.footer;
+  if (given.number !== undefined) invoice.number = given.number;
+  if (given.statement_descriptor !== undefined)
+    invoice.statement_descriptor = given.statement_descriptor;
+  if (given.payment_settings?.payment_method_types !== undefined)
+    invoice.payment_settings.payment_method_types = given.payment_settings.payment_method_types;
+  if (given.discounts !== undefined) {
+    invoice.discounts = ctx.services.discounts.create(ctx, given.discounts ?? [], {
+      customer: idOf(invoice.customer),
+      subscription: null,
+      subscriptionItem: null,
+      invoice: invoice.id,
+      at: ctx.nowFor(idOf(invoice.customer)),
+    });
+  }
+}
+
+function methodOf(ctx: Context, id: string | null): string | null {
+  return id === null ? null : ctx.store.need('payment_method', id, 'default_payment_method').id;
+}
+
+const AFTER_FINALIZING = new Set([
+  'auto_advance',
+  'default_payment_method',
+  'default_source',
+  'expand',
+  'metadata',
+  'payment_settings',
+  'rendering',
+  'transfer_data',
+  'application_fee_amount',
+  'on_behalf_of',
+  'statement_descriptor',
+  'days_until_due',
+  'due_date',
+  'account_tax_ids',
+]);
+
+function update(
+  ctx: Context,
+  params: Values<typeof updateParams>,
+  invoice: Stripe.Invoice,
+): Stripe.Invoice {
+  if (invoice.status !== 'draft') {
+    const refused = Object.keys(params).find((key) => !AFTER_FINALIZING.has(key));
+    if (refused !== undefined) {
+      throw invalidRequest(
+        `Finalized invoices can't be updated in this way: \`${refused}\` can only be changed while the invoice is a draft.`,
+        {
+          param: refused,
+          code: 'invoice_not_editable',
+        },
+      );
+    }
+  }
+  const change = () => {
+    apply(ctx, invoice, params);
+    if (invoice.status === 'draft') recompute(ctx, invoice);
+    planAdvance(ctx, invoice);
+  };
+  return ctx.update('invoice', invoice, { event: 'invoice.updated', apply: change });
+}
+
+/** Only one-off drafts can be deleted; their items wait for another invoice. */
+function remove(ctx: Context, _params: object, path: { id: string }): object {
+  const invoice = ctx.store.need('invoice', path.id);
+  if (invoice.status !== 'draft')
+    throw invalidRequest(
+      `You can only delete draft invoices: this one is ${invoice.status ?? 'final'}.`,
+      { code: 'invoice_not_editable' },
+    );
+  if (invoice.parent?.subscription_details)
+    throw invalidRequest(
+      'You cannot delete an invoice of a subscription. Void it instead, once it is finalized.',
+      { code: 'invoice_not_editable' },
+    );
+  releaseItems(ctx, invoice);
+  stopCollection(ctx, invoice);
+  ctx.emit('invoice.deleted', invoice);
+  return ctx.store.remove('invoice', invoice.id);
+}
+
+function list(ctx: Context, params: Values<typeof listParams>): Stripe.ApiList<Stripe.Invoice> {
+  const { customer, subscription } = params;
+  const by: ['subscription' | 'customer', string] | undefined =
+    subscription !== undefined
+      ? ['subscription', subscription]
+      : customer === undefined
+        ? undefined
+        : ['customer', customer];
+  return listStored(ctx, 'invoice', {
+    url: '/v1/invoices',
+    page: params,
+    by,
+    where: (invoice) =>
+      (customer === undefined || idOf(invoice.customer) === customer) &&
+      (params.status === undefined || invoice.status === params.status) &&
+      (params.collection_method === undefined ||
+        invoice.collection_method === params.collection_method) &&
+      (params.due_date === undefined || dueWithin(params.due_date, invoice.due_date)),
+  });
+}
+
+function dueWithin(
+  range: NonNullable<Values<typeof listParams>['due_date']>,
+  due: number | null,
+): boolean {
+  if (due === null) return false;
+  return (
+    due > (range.gt ?? -1) &&
+    due >= (range.gte ?? 0) &&
+    due < (range.lt ?? Infinity) &&
+    due <= (range.lte ?? Infinity)
+  );
+}
