@@ -75,7 +75,6 @@ export function effectsOfLoose(
 ): (Effect & { causeId: string | null })[] {
   const effects = effectsOf({
     event: event.facts,
-    before: null,
     after: null,
     transitions: [],
     settings: settingsOf(context.core),
