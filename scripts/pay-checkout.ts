@@ -26,6 +26,6 @@ export async function payCheckout(
   const location = response.headers.get('location');
   if (response.status >= 300 && response.status < 400 && location) return location;
   const page = await response.text();
-  const words = /role="alert"[^>]*>([\s\S]*?)<\//.exec(page)?.[1]?.trim();
-  throw new Error(`Checkout answered ${response.status}: ${words ?? page.slice(0, 300)}`);
+  const words = /role="alert"[^>]*>([\s\S]*?)<\//.exec(page) ?? /<title>([^<]*)/.exec(page);
+  throw new Error(`Checkout answered ${response.status}: ${words?.[1]?.trim() ?? page}`);
 }

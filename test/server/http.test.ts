@@ -82,7 +82,7 @@ describe('The route table', () => {
     const described = Object.entries<object>(body.paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    const served = ROUTES.map(
+    const served = ROUTES.filter(({ page }) => !page).map(
       ({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`,
     );
     expect(described.sort()).toEqual(served.sort());
