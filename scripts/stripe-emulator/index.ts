@@ -1,5 +1,6 @@
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { addExtras } from './extras.ts';
+import { addExtras, type Extras } from './extras.ts';
 import { DataFile } from './kernel/persistence.ts';
 import { Emulator } from './kernel/emulator.ts';
 import { Registry } from './kernel/registry.ts';
@@ -16,6 +17,8 @@ export interface EmulatorOptions {
   dataFile?: string;
   /** Milliseconds before each retry of a failed webhook delivery. */
   webhookRetrySchedule?: readonly number[];
+  /** Also listens on this Unix socket, which is what the Stripe CLI's STRIPE_CLI_UNIX_SOCKET points to. */
+  unixSocket?: string;
 }
 export interface RunningEmulator {
   /** `http://127.0.0.1:PORT`, without a slash at the end. */
@@ -46,6 +49,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
   });
   const port = portOf(server.address());
   emulator.shared.baseUrl = `http://${host}:${port}`;
+  const local = options.unixSocket === undefined ? null : createHttpServer(emulator);
+  if (local !== null) await listenLocally(local, extras, options.unixSocket ?? '');
   const file = options.dataFile === undefined ? null : new DataFile(emulator, options.dataFile);
   return {
     url: emulator.shared.baseUrl,
@@ -54,12 +59,24 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
       extras.close();
       emulator.close();
       file?.close();
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      await Promise.all([server, ...(local === null ? [] : [local])].map(closed));
     },
   };
+}
+
+async function listenLocally(server: Server, extras: Extras, path: string): Promise<void> {
+  extras.attach(server);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+}
+
+async function closed(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }
 
 function portOf(address: string | AddressInfo | null): number {
