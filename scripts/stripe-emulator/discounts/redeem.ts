@@ -85,9 +85,10 @@ function redeem(ctx: Context, { coupon: id, code, target, param }: Redemption): 
     subscription: target.subscription,
     subscription_item: target.subscriptionItem,
   });
-  coupon.times_redeemed += 1;
+  ctx.update('coupon', coupon, { event: null, apply: () => (coupon.times_redeemed += 1) });
   withValidity(ctx, coupon);
-  if (code !== null) code.times_redeemed += 1;
+  if (code !== null)
+    ctx.update('promotion_code', code, { event: null, apply: () => (code.times_redeemed += 1) });
   announce(ctx, discount);
   return discount;
 }
