@@ -83,6 +83,8 @@ export interface CreateSubscriptionParams {
   prorationBehavior: 'create_prorations' | 'none';
   /** Set by Checkout: the customer has just paid this intent for the first invoice, which is paid with it. */
   paidBy: { paymentIntent: string; charge: string | null } | null;
+  /** For schedules: the first invoice waits as a draft for an hour, and the subscription is active meanwhile. */
+  draftFirst?: boolean;
 }
 
 /** Provided by `billing/`. */

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { idOf, newId } from '../kernel/ids.ts';
 import { nestedList } from '../kernel/lists.ts';
-import { recordDebits } from './ledger.ts';
+import { lowerDebit, recordDebits } from './ledger.ts';
 import type { LineDraft } from './line-drafts.ts';
 import { decimalOf } from './prices.ts';
 import { recompute } from './totals.ts';
@@ -116,7 +116,17 @@ export function draftInvoice(ctx: Context, draft: InvoiceDraft): Stripe.Invoice 
   for (const line of draft.lines) addLine(ctx, invoice, line);
   customer.currency ??= draft.currency;
   recompute(ctx, invoice);
+  chargeDiscounted(ctx, invoice);
   return invoice;
+}
+
+/** What was really debited is the amount after discounts: later credits take their share of that. */
+function chargeDiscounted(ctx: Context, invoice: Stripe.Invoice): void {
+  for (const line of invoice.lines.data) {
+    const off = (line.discount_amounts ?? []).reduce((total, share) => total + share.amount, 0);
+    const item = line.parent?.subscription_item_details?.subscription_item;
+    if (off !== 0 && item !== undefined) lowerDebit(ctx, item, { line: line.id, off });
+  }
 }
 
 /** Puts a line on a draft; totals are up to `recompute`. */

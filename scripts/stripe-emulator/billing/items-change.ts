@@ -52,7 +52,7 @@ export function changeItems(
       touched.add(insert(ctx, subscription, { update, at: change.at, index }));
     } else if (update.deleted === true) {
       if (prorate) credits.push(...creditUnused(ctx, subscription, { item, at: change.at }));
-      if (isMetered(item.price)) usage.push(...usageOf(ctx, subscription, item, change.at));
+      if (isMetered(item.price)) usage.push(...usageOf(ctx, subscription, { item, at: change.at }));
       removeItem(ctx, subscription, item);
     } else if (differs(item, update)) {
       if (prorate) credits.push(...creditUnused(ctx, subscription, { item, at: change.at }));
@@ -205,12 +205,14 @@ function annotate(ctx: Context, item: Stripe.SubscriptionItem, update: ItemUpdat
   if (update.taxRates !== undefined) item.tax_rates = taxRates(ctx, update.taxRates);
 }
 
+/** Usage of an item that goes away; flexible mode bills it. */
 function usageOf(
   ctx: Context,
   subscription: Stripe.Subscription,
-  ...[item, at]: [Stripe.SubscriptionItem, number]
+  gone: { item: Stripe.SubscriptionItem; at: number },
 ): LineDraft[] {
   if (!isFlexible(subscription)) return [];
+  const { item, at } = gone;
   const lines = itemLines(ctx, subscription, { item, start: item.current_period_start, end: at });
   return lines.filter((line) => line.quantity > 0);
 }

@@ -81,3 +81,16 @@ export function linkDebits(
   };
   ctx.update('_ledger', ledger, { event: null, apply });
 }
+
+/** A discount on a line lowers what its debit can give back. */
+export function lowerDebit(ctx: Context, item: string, by: { line: string; off: number }): void {
+  const ledger = ctx.store.find('_ledger', item);
+  if (ledger === undefined) return;
+  const apply = () => {
+    ledger.debits = ledger.debits.map((debit) => {
+      if (debit.line !== by.line) return debit;
+      return { ...debit, basis: { ...debit.basis, amount: debit.basis.amount - by.off } };
+    });
+  };
+  ctx.update('_ledger', ledger, { event: null, apply });
+}

@@ -33,26 +33,24 @@ export function preview(ctx: Context, of: PreviewOf, prepare: () => void): Strip
 }
 
 function made(ctx: Context, of: PreviewOf): Stripe.Invoice | null {
-  switch (of.kind) {
-    case 'create': {
-      const subscription = createSubscription(ctx, of.params);
-      return ctx.store.find('invoice', idOf(subscription.latest_invoice)) ?? null;
-    }
-    case 'update':
-      return updateSubscription(ctx, of.subscription, of.update) ?? renewal(ctx, of.subscription);
-    case 'renewal':
-      return renewal(ctx, of.subscription);
-    case 'cancel': {
-      const before = idOf(of.subscription.latest_invoice);
-      const how = {
-        invoiceNow: true,
-        prorate: of.prorate,
-        reason: 'cancellation_requested',
-      } as const;
-      const latest = idOf(cancelSubscription(ctx, of.subscription, how).latest_invoice);
-      return latest === before ? null : (ctx.store.find('invoice', latest) ?? null);
-    }
+  if (of.kind === 'create') {
+    const subscription = createSubscription(ctx, of.params);
+    return ctx.store.find('invoice', idOf(subscription.latest_invoice)) ?? null;
   }
+  if (of.kind === 'update')
+    return updateSubscription(ctx, of.subscription, of.update) ?? renewal(ctx, of.subscription);
+  return of.kind === 'renewal' ? renewal(ctx, of.subscription) : finalInvoice(ctx, of);
+}
+
+/** What canceling with a final invoice would bill. */
+function finalInvoice(
+  ctx: Context,
+  of: { subscription: Stripe.Subscription; prorate: boolean },
+): Stripe.Invoice | null {
+  const before = idOf(of.subscription.latest_invoice);
+  const how = { invoiceNow: true, prorate: of.prorate, reason: 'cancellation_requested' } as const;
+  const latest = idOf(cancelSubscription(ctx, of.subscription, how).latest_invoice);
+  return latest === before ? null : (ctx.store.find('invoice', latest) ?? null);
 }
 
 /** The next invoice of the subscription as it is. */

@@ -30,7 +30,7 @@ export function onInvoicePaid(ctx: Context, invoice: Stripe.Invoice): void {
     ctx.services.billing.applyPendingUpdate(ctx, subscription);
   if (status === 'paused' && note['resumeInvoice'] === invoice.id)
     ctx.services.billing.finishResume(ctx, subscription);
-  if (status === 'incomplete') {
+  if (status === 'incomplete' && note['creating'] !== true) {
     setStatus(ctx, subscription, trialEndAhead(ctx, subscription) ? 'trialing' : 'active');
     ctx.services.billing.reschedule(ctx, subscription);
   }

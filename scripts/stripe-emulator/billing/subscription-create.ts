@@ -15,7 +15,7 @@ import {
   productName,
   wrongCurrency,
 } from './prices.ts';
-import { draftFor, finalizeNow } from './subscription-invoice.ts';
+import { draftFor, finalizeNow, sendSoon } from './subscription-invoice.ts';
 import { addItem, isFlexible, newSubscription, taxRates } from './subscription-object.ts';
 
 export type PaymentBehavior =
@@ -50,6 +50,8 @@ export interface NewSubscription {
   discounts: { coupon?: string; promotion_code?: string; discount?: string }[];
   metadata: Record<string, string>;
   paidBy: { paymentIntent: string; charge: string | null } | null;
+  /** The first invoice waits as a draft like a renewal's, and the subscription is active meanwhile. */
+  draftFirst?: boolean;
   /** Sets the remaining fields of the fresh object, before anything is invoiced. */
   decorate: (subscription: Stripe.Subscription) => void;
   /** Sets what depends on the items and their periods. */
@@ -224,6 +226,11 @@ function bill(ctx: Context, subscription: Stripe.Subscription, given: NewSubscri
     period: { start: now, end: now },
   });
   ctx.emit('invoice.created', invoice);
+  if (given.draftFirst === true && invoice.amount_due > 0) {
+    subscription.status = active;
+    sendSoon(ctx, invoice);
+    return;
+  }
   const free = invoice.amount_due === 0 || given.collectionMethod === 'send_invoice';
   const confirm = given.paymentBehavior !== 'default_incomplete';
   if (
@@ -235,11 +242,14 @@ function bill(ctx: Context, subscription: Stripe.Subscription, given: NewSubscri
   )
     throw noMethod();
   if (free || given.paidBy !== null) subscription.status = active;
+  const note = ctx.note('subscription', subscription.id);
+  note['creating'] = true;
   const done = finalizeNow(ctx, invoice, {
     confirm,
     offSession: given.offSession,
     paidBy: given.paidBy,
   });
+  note['creating'] = null;
   if (done.error !== null && given.paymentBehavior === 'error_if_incomplete') throw done.error;
   if (done.paid) subscription.status = active;
   if (free && !confirm && given.collectionMethod === 'charge_automatically')

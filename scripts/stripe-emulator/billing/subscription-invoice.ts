@@ -19,7 +19,6 @@ export function draftFor(
   },
 ): Stripe.Invoice {
   const customer = ctx.store.need('customer', idOf(subscription.customer));
-  const now = ctx.nowFor(customer);
   const pending = dueWith(ctx, subscription);
   const invoice = draftInvoice(ctx, {
     customer,
@@ -27,7 +26,7 @@ export function draftFor(
     reason: draft.reason,
     currency: subscription.currency,
     lines: draft.lines,
-    discounts: discountsOf(ctx, subscription, customer, now),
+    discounts: discountsOf(ctx, subscription, customer),
     collectionMethod: subscription.collection_method,
     daysUntilDue: subscription.days_until_due,
     period: draft.period,
@@ -45,12 +44,12 @@ export function draftFor(
 function discountsOf(
   ctx: Context,
   subscription: Stripe.Subscription,
-  ...[customer, at]: [Stripe.Customer, number]
+  customer: Stripe.Customer,
 ): string[] {
   const own = subscription.discounts.map((discount) => idOf(discount));
   const inherited = idOf(customer.discount);
   const all = own.length > 0 || inherited === null ? own : [inherited];
-  return all.length === 0 ? all : ctx.services.discounts.active(ctx, all, at);
+  return all.length === 0 ? all : ctx.services.discounts.active(ctx, all, ctx.nowFor(customer));
 }
 
 /** How an immediate invoice is to be paid. */
@@ -94,7 +93,7 @@ export function finalizeNow(
 }
 
 /** The first invoice of `send_invoice` is finalized and sent after the usual hour. */
-function sendSoon(ctx: Context, invoice: Stripe.Invoice): void {
+export function sendSoon(ctx: Context, invoice: Stripe.Invoice): void {
   const at = invoice.created + ctx.settings.draftSeconds;
   invoice.automatically_finalizes_at = at;
   const clock = ctx.clockOf(idOf(invoice.customer));

@@ -130,7 +130,7 @@ function attachGiven(
   customer: Stripe.Customer,
   params: Values<typeof createParams>,
 ): void {
-  const { payments, discounts } = ctx.services;
+  const { payments } = ctx.services;
   const asked = params.invoice_settings?.default_payment_method ?? null;
   const attached =
     params.payment_method === undefined
@@ -142,24 +142,21 @@ function attachGiven(
   }
   if (params.source !== undefined)
     customer.default_source = payments.attach(ctx, customer.id, params.source);
-  setDiscount(ctx, customer, params, discounts.create);
+  setDiscount(ctx, customer, params);
 }
 
-function setDiscount(
-  ctx: Context,
-  customer: Stripe.Customer,
-  params: Shared,
-  createDiscounts: Context['services']['discounts']['create'],
-): void {
+/** Legacy `coupon` and `promotion_code`: the customer's own discount. */
+function setDiscount(ctx: Context, customer: Stripe.Customer, params: Shared): void {
+  const { discounts } = ctx.services;
   const given = params.coupon ?? params.promotion_code;
   if (given === undefined || given === null) {
     if (params.coupon === null || params.promotion_code === null)
-      ctx.services.discounts.removeFromCustomer(ctx, customer);
+      discounts.removeFromCustomer(ctx, customer);
     return;
   }
   const discount =
     typeof params.coupon === 'string' ? { coupon: given } : { promotion_code: given };
-  createDiscounts(ctx, [discount], {
+  discounts.create(ctx, [discount], {
     customer: customer.id,
     subscription: null,
     subscriptionItem: null,
@@ -254,7 +251,7 @@ function update(
     applyInvoiceSettings(customer, params.invoice_settings);
   };
   ctx.update('customer', customer, { event: 'customer.updated', apply });
-  setDiscount(ctx, customer, params, ctx.services.discounts.create);
+  setDiscount(ctx, customer, params);
   return customer;
 }
 

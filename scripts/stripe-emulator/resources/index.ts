@@ -2,10 +2,12 @@ import { registerBillingJobs } from '../billing/jobs.ts';
 import type { Context } from '../kernel/context.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import type { Registry } from '../kernel/registry.ts';
+import { registerAccount } from './account.ts';
 import { registerCustomers } from './customers.ts';
 import { registerEvents } from './events.ts';
 import { registerInvoiceActions } from './invoice-actions.ts';
 import { registerInvoiceItems } from './invoice-items.ts';
+import { registerInvoicePages } from './invoice-pages.ts';
 import { registerInvoicePreview } from './invoice-preview.ts';
 import { registerInvoices } from './invoices.ts';
 import { registerPayments } from './payments.ts';
@@ -18,6 +20,7 @@ import { registerWebhookEndpoints } from './webhook-endpoints.ts';
 
 /** Adds every resource to the registry. Resources that need pages or other accounts get the emulator too. */
 export function registerAll(registry: Registry, emulator: Emulator): void {
+  registerAccount(registry);
   registerCustomers(registry);
   registerEvents(registry);
   registerPayments(registry, emulator);
@@ -27,6 +30,7 @@ export function registerAll(registry: Registry, emulator: Emulator): void {
   registerInvoices(registry);
   registerInvoiceActions(registry);
   registerInvoiceItems(registry);
+  registerInvoicePages(registry, emulator);
   registerInvoicePreview(registry);
   registerSubscriptions(registry);
   registerSubscriptionItems(registry);
