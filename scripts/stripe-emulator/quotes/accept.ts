@@ -13,7 +13,7 @@ export function acceptQuote(ctx: Context, quote: Stripe.Quote): Stripe.Quote {
   if (quote.expires_at <= now)
     throw invalidRequest('This quote has expired.', { code: 'quote_expired' });
   const lines = keptLines(ctx, quote.id);
-  const recurring = lines.filter((line) => ctx.store.find('price', line.price)?.recurring != null);
+  const recurring = lines.filter((line) => ctx.store.need('price', line.price).recurring !== null);
   const once = lines.filter((line) => !recurring.includes(line));
   if (recurring.length > 0) {
     const subscription = ctx.services.billing.createSubscription(

@@ -98,6 +98,7 @@ function subscriptionParams(schedule: Schedule, phase: Phase): CreateSubscriptio
     trialSettings: null,
     billingMode: null,
     billingCycleAnchor: null,
+    draftFirst: true,
     prorationBehavior: phase.proration_behavior === 'none' ? 'none' : 'create_prorations',
     paidBy: null,
   };
