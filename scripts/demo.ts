@@ -53,7 +53,7 @@ async function main(): Promise<number> {
 /** One step and its line; false when it ended elsewhere than expected. */
 async function run(demo: Demo, step: Step, number: number): Promise<boolean> {
   const before = await demo.stateNow();
-  const seen = await demo.eventsSeen();
+  const seen = new Set((await demo.history()).map((line) => JSON.stringify(line)));
   let problem: string | null = null;
   try {
     await step.act(demo);
@@ -63,10 +63,14 @@ async function run(demo: Demo, step: Step, number: number): Promise<boolean> {
     problem = error instanceof Error ? error.message : String(error);
   }
   const after = await demo.stateNow();
-  const events = (await demo.eventsSeen()).slice(seen.length);
+  const fresh = (await demo.history()).filter((line) => !seen.has(JSON.stringify(line)));
+  const events = fresh.map(({ event }) => event);
   if (problem === null && after !== step.to) problem = `expected ${step.to}`;
   if (problem === null && !step.by.every((event) => events.includes(event))) {
     problem = `expected ${step.by.join(', ')}`;
+  }
+  if (problem === null && fresh.some(({ unexpected }) => unexpected)) {
+    problem = 'the machine did not expect this';
   }
   print({ number, step: step.title, before, after, events, problem });
   return problem === null;

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
 import { Stripe } from 'stripe';
-import { timelineOf } from '../../db/transitions.ts';
 import type { LocalStack } from '../local-stack.ts';
 import { payCheckout } from '../pay-checkout.ts';
 
@@ -13,14 +12,20 @@ export interface SubscriptionAnswer {
   access: { level: string };
 }
 
+export interface HistoryLine {
+  event: string;
+  unexpected: boolean;
+  at: string;
+}
+
 /** What a person does in the shop, what happens at Stripe, and what the server says then. */
 export interface Demo {
   subscribe: (plan: string) => Promise<void>;
   command: (name: string, body?: object) => Promise<void>;
   subscription: () => Promise<SubscriptionAnswer | null>;
   stateNow: () => Promise<string>;
-  /** Lifecycle events of the history so far, oldest first, over all subscriptions of the person. */
-  eventsSeen: () => Promise<string[]>;
+  /** The history so far as the dashboard's API tells it, over all subscriptions of the person. */
+  history: () => Promise<HistoryLine[]>;
   /** Moves the test clock, and waits for Stripe and its webhooks. */
   advanceDays: (days: number) => Promise<void>;
   /** To shortly after the present period has ended and its invoice was charged. */
@@ -69,6 +74,13 @@ export async function createDemo({ server, stripe: local, env }: LocalStack): Pr
     return answer.subscription;
   }
 
+  async function historyOf(id: string): Promise<HistoryLine[]> {
+    const response = await fetch(`${server.url}/admin/api/subscriptions/${id}`, {
+      headers: { authorization: `Bearer ${env['ADMIN_TOKEN']}` },
+    });
+    return ((await response.json()) as { steps: HistoryLine[] }).steps;
+  }
+
   async function stateNow(): Promise<string> {
     return (await subscription())?.state ?? 'none';
   }
@@ -108,11 +120,9 @@ export async function createDemo({ server, stripe: local, env }: LocalStack): Pr
       await call('POST', `subscription/${name}`, body);
       await delivered();
     },
-    eventsSeen: async () => {
-      const lines = await Promise.all(
-        [...subscriptionIds].map((id) => timelineOf(server.services.database.knex, id)),
-      );
-      return lines.flat().map(({ event }) => event);
+    history: async () => {
+      const histories = await Promise.all([...subscriptionIds].map((id) => historyOf(id)));
+      return histories.flat();
     },
     advanceDays: async (days) => {
       const clock = await stripe.testHelpers.testClocks.retrieve(clockId);
