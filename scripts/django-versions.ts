@@ -33,7 +33,9 @@ export const WANTED: readonly Wanted[] = [
 ];
 
 const NEEDED = ['python3-django', 'python3-asgiref', 'python3-sqlparse', 'python3-tz'];
-const EXTRAS = ['djangorestframework', 'gunicorn', 'uvicorn'];
+/** What widens the tests, by the name of its module; `rest_framework` is installed under another. */
+const EXTRAS = ['rest_framework', 'gunicorn', 'uvicorn'];
+const DISTRIBUTIONS: Record<string, string> = { rest_framework: 'djangorestframework' };
 const EXTRA_PACKAGES = [
   'python3-djangorestframework',
   'python3-gunicorn',
@@ -55,15 +57,16 @@ export function namedDjango(env: Record<string, string | undefined>): Django | A
   return { ...found, path, source: 'DJANGO_PATH' };
 }
 
-/** One supported version: by pip in a virtual environment, else from Debian's packages. */
+/**
+ * One supported version: by pip in a virtual environment, else from Debian's packages. An index that
+ * lacks one of the extras is asked last, because their tests would be skipped.
+ */
 export function obtainDjango(wanted: Wanted, cacheDir: string): Django | Absent {
-  const reasons: string[] = [];
-  for (const way of [byPip, byDebian]) {
-    const got = way(wanted, cacheDir);
-    if (typeof got !== 'string') return got;
-    reasons.push(got);
-  }
-  return { version: wanted.version, reasons };
+  const pip = byPip(wanted, cacheDir);
+  if (typeof pip !== 'string' && EXTRAS.every((extra) => hasModule(pip.python, extra))) return pip;
+  const debian = byDebian(wanted, cacheDir);
+  if (typeof debian !== 'string') return debian;
+  return typeof pip === 'string' ? { version: wanted.version, reasons: [pip, debian] } : pip;
 }
 
 /** Whatever Django a Python of this machine imports by itself. */
@@ -83,8 +86,7 @@ function byPip(wanted: Wanted, cacheDir: string): Django | string {
     const install = ['-m', 'pip', 'install', '--quiet', '--retries', '0', '--timeout', '15'];
     const answer = run(inside, [...install, `django~=${wanted.version}.0`]);
     if (!answer.ok) return `pip: ${lastLine(answer.errors)}`;
-    // These widen the tests; without one of them its tests are skipped, and say so.
-    for (const extra of EXTRAS) run(inside, [...install, extra]);
+    for (const extra of EXTRAS) run(inside, [...install, DISTRIBUTIONS[extra] ?? extra]);
   }
   const version = importsDjango(inside, '', wanted.version);
   return version ? { version, python: inside, path: '', source: 'pip' } : 'pip: it does not import';
@@ -179,6 +181,11 @@ function importsDjango(python: string, path: string, version: string): string | 
   const code = 'import django, django.core.handlers.wsgi; print(django.get_version())';
   const { ok, output } = run(python, ['-c', code], { path });
   return ok && output.trim().startsWith(version) ? output.trim() : null;
+}
+
+function hasModule(python: string, name: string): boolean {
+  const code = `import importlib.util as u, sys; sys.exit(u.find_spec("${name}") is None)`;
+  return run(python, ['-c', code]).ok;
 }
 
 interface Ran {

@@ -22,8 +22,6 @@ from .conf import get_config
 from .errors import BillingError, BillingUnavailable
 from .models import Event, Subscription
 
-PAGE_SIZE = 50
-
 
 class ServerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A model whose rows come from ``/admin/api/<resource>``."""
@@ -59,7 +57,7 @@ class ServerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """A page of rows, with the server's own cursor."""
         given = {name: request.GET[name] for name in self.filters if request.GET.get(name)}
         cursor = {"cursor": request.GET["cursor"]} if request.GET.get("cursor") else {}
-        answer, problem = self._ask(request, "", {"limit": str(PAGE_SIZE), **given, **cursor})
+        answer, problem = self._ask(request, "", {**given, **cursor})
         rows = answer.get(self.resource) or []
         following = answer.get("nextCursor")
         context = {
@@ -72,10 +70,15 @@ class ServerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self._page(request, "list", str(self.opts.verbose_name_plural), context)
 
     def detail_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Everything that the server tells about one object, nested lists as tables."""
+        """Everything that the server tells about one object."""
         answer, problem = self._ask(request, "/" + quote(object_id, safe=""), {})
-        parts = [(name, _readable(value)) for name, value in answer.items()]
-        return self._page(request, "detail", object_id, {"parts": parts, "problem": problem})
+        nested = {name: value for name, value in answer.items() if isinstance(value, (dict, list))}
+        context = {
+            "facts": [(name, _readable(answer[name])) for name in answer if name not in nested],
+            "parts": [(name, _readable(value)) for name, value in nested.items()],
+            "problem": problem,
+        }
+        return self._page(request, "detail", object_id, context)
 
     def _ask(
         self, request: HttpRequest, below: str, query: dict[str, str]
@@ -112,8 +115,8 @@ class SubscriptionAdmin(ServerAdmin):
     """Subscriptions, newest first."""
 
     resource = "subscriptions"
-    filters = ("state", "q")
-    columns = ("id", "userId", "email", "state", "status", "plan", "interval", "updatedAt")
+    filters = ("q", "state")
+    columns = ("id", "email", "customerId", "state", "plan", "price", "since", "periodEnd")
 
 
 @admin.register(Event)
@@ -121,7 +124,7 @@ class EventAdmin(ServerAdmin):
     """The webhook inbox, newest first."""
 
     resource = "events"
-    filters = ("status", "type")
+    filters = ("q", "type", "status")
     columns = ("id", "type", "status", "attempts", "error", "receivedAt")
 
 

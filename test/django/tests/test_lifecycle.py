@@ -86,7 +86,7 @@ class Lifecycle(unittest.TestCase):
 
         # The trial ends and the card fails: grace.
         view = json.loads(self.ada.get("/api/billing/subscription").body)["subscription"]
-        customer = STACK.stripe("GET", "/v1/customers", email=USER)["data"][0]["id"]
+        customer = STACK.stripe("GET", f"/v1/subscriptions/{view['id']}")["customer"]
         self.use_card(customer, view["id"], "pm_card_chargeCustomerFail")
         STACK.advance(14 * DAY + 2 * HOUR)
         self.wait_for(state="past_due", level="grace")
