@@ -125,49 +125,59 @@ function enter(ctx: Context, schedule: Schedule, phase: Phase): void {
   applyPhase(ctx, schedule, { phase, prorationBehavior: phase.proration_behavior });
 }
 
+/** A phase to apply, and what to do about the rest of the period. */
+interface PhaseChange {
+  readonly phase: Phase;
+  readonly prorationBehavior: Phase['proration_behavior'];
+}
+
 /** Applies items, metadata and settings of a phase to the schedule's subscription, if they differ. */
-export function applyPhase(
-  ctx: Context,
-  schedule: Schedule,
-  change: { phase: Phase; prorationBehavior: Phase['proration_behavior'] },
-): void {
+export function applyPhase(ctx: Context, schedule: Schedule, change: PhaseChange): void {
   const subscription = ctx.store.find('subscription', idOf(schedule.subscription));
   if (subscription === undefined || subscription.status === 'canceled') return;
   const { phase } = change;
   if (itemsKey(subscription.items.data) !== itemsKey(phase.items)) {
-    ctx.services.billing.updateItems(
-      ctx,
-      subscription,
-      itemsChange(subscription, phase, change.prorationBehavior),
-    );
+    ctx.services.billing.updateItems(ctx, subscription, itemsChange(ctx, subscription, change));
   }
   applySettings(ctx, subscription, phase);
 }
 
 function itemsChange(
+  ctx: Context,
   subscription: Stripe.Subscription,
-  phase: Phase,
-  behavior: Phase['proration_behavior'],
+  change: PhaseChange,
 ): ItemsChange {
+  const { phase } = change;
   const free = [...subscription.items.data];
   const items = phase.items.map((item) => {
     const price = idOf(item.price);
     const exact = free.findIndex((candidate) => candidate.price.id === price);
     const [reused] = free.length === 0 ? [] : free.splice(Math.max(exact, 0), 1);
-    return {
-      ...(reused === undefined ? {} : { id: reused.id }),
-      price,
-      quantity: item.quantity,
-      metadata: item.metadata ?? {},
-    };
+    const kept = reused === undefined ? {} : { id: reused.id };
+    return { ...kept, price, quantity: item.quantity, metadata: item.metadata ?? {} };
   });
+  const now = ctx.nowFor(idOf(subscription.customer));
+  const atPeriodEnd = subscription.items.data.every((item) => item.current_period_end <= now);
+  const resets =
+    phase.billing_cycle_anchor === 'phase_start' || intervalChanges(ctx, subscription, phase);
   return {
     items,
     replace: true,
-    prorationBehavior: known(behavior),
+    prorationBehavior: atPeriodEnd ? 'none' : known(change.prorationBehavior),
     prorationDate: null,
-    billingCycleAnchor: phase.billing_cycle_anchor === 'phase_start' ? 'now' : 'unchanged',
+    billingCycleAnchor: resets ? 'now' : 'unchanged',
   };
+}
+
+/** An automatic anchor moves when the interval does. */
+function intervalChanges(ctx: Context, subscription: Stripe.Subscription, phase: Phase): boolean {
+  const intervals = (prices: (Stripe.Price | undefined)[]) =>
+    new Set(
+      prices.map((price) => `${price?.recurring?.interval_count} ${price?.recurring?.interval}`),
+    );
+  const now = intervals(subscription.items.data.map((item) => item.price));
+  const next = intervals(phase.items.map((item) => ctx.store.find('price', idOf(item.price))));
+  return [...next].some((interval) => !now.has(interval));
 }
 
 function known(behavior: Phase['proration_behavior']): ItemsChange['prorationBehavior'] {
