@@ -13,8 +13,6 @@ import { sendTeamWebhook, stableId, WebhookRefused } from './team-webhooks.ts';
 
 /** Effects carried out at the same time. */
 const AT_ONCE = 10;
-/** Longer than any delivery may take. */
-const LEASE = 60_000;
 
 /** Carries out what the outbox holds: mail, the team's webhooks, the end of dunning. */
 export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner): Loop {
@@ -22,7 +20,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
   const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
 
   async function round(): Promise<number> {
-    const terms = { now: Date.now(), lease: LEASE };
+    const terms = { now: Date.now(), lease: ctx.options.effectLease };
     const effects = await claimEffects(ctx.core.database.knex, AT_ONCE, terms);
     await Promise.all(effects.map((effect) => settle(effect)));
     return effects.length;

@@ -2,6 +2,8 @@
 export interface EngineOptions {
   /** How long a process may work on a subject before others take it over. */
   lease: number;
+  /** How long the delivery of an effect may take before another process tries it. */
+  effectLease: number;
   /** First delay of the exponential backoff of failed events and effects. */
   retryBase: number;
   /** Longest delay between two attempts. */
@@ -28,6 +30,7 @@ export interface EngineOptions {
 
 const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   lease: 30_000,
+  effectLease: 60_000,
   retryBase: 2_000,
   retryMax: 6 * 3_600_000,
   maxAttempts: 15,
