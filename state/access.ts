@@ -3,6 +3,7 @@
  * what has an end stops at its end, whether or not Stripe's word about it arrived.
  */
 import { endOf, isKnownStatus } from './lifecycle.ts';
+import { unreachable } from './unreachable.ts';
 import type { Access, StoredSubscription } from './types.ts';
 
 /** `period_end`: until the end of the period whose payment failed. `days`: that long after the first failure. */
@@ -46,6 +47,7 @@ export function accessOf(
     case 'paused':
       return none(state);
   }
+  return unreachable(state);
 }
 
 /** Whether access is given at all, in full or by grace. */

@@ -47,11 +47,6 @@ export function allowedActions(
   });
 }
 
-/** The events by which an action may be seen in the history. */
-export function commandEvents(action: Action): readonly LifecycleEventType[] {
-  return EVENTS_OF[action];
-}
-
 /** The event that an action causes in a state; null when the state does not allow it. */
 export function commandEvent(
   action: Action,

@@ -46,7 +46,7 @@ export function readEvent(event: unknown): EventFacts {
     throw new TypeError('Not a Stripe event: no id or no type');
   if (kind === 'v2.core.event') return readThin(raw, { id, type });
   if (kind !== undefined && kind !== 'event') {
-    throw new TypeError(`Not a Stripe event: object is "${String(kind)}"`);
+    throw new TypeError(`Not a Stripe event: object is ${JSON.stringify(kind)}`);
   }
   return readSnapshot(raw, { id, type });
 }

@@ -1,6 +1,7 @@
 /** Which lifecycle events explain that a subscription went from one state to another. */
 import { nextState, type LifecycleEvent } from './machine.ts';
 import { endOf, endsByItself } from './lifecycle.ts';
+import { unreachable } from './unreachable.ts';
 import type { LifecycleEventType, LifecycleState, SubscriptionFacts } from './types.ts';
 
 export interface Step {
@@ -75,6 +76,7 @@ function stateBetween(
     case 'active':
       return null;
   }
+  return unreachable(to);
 }
 
 function beforeTheEnd(from: LifecycleState, after: SubscriptionFacts): LifecycleState | null {
@@ -121,6 +123,7 @@ function candidatesFor(
     case 'canceled':
       return towardsCanceled(from, evidence);
   }
+  return unreachable(to);
 }
 
 function towardsPastDue(from: LifecycleState, evidence: Evidence): LifecycleEvent {

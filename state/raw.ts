@@ -62,9 +62,12 @@ export function at(value: unknown, ...keys: string[]): unknown {
 
 function decimalText(value: unknown): string | null {
   if (typeof value === 'number' || typeof value === 'string') return String(value);
-  // `Stripe.Decimal` of API answers: an object with its own `toString`.
-  if (typeof value === 'object' && value !== null && 'toFixed' in value) return String(value);
-  return null;
+  return isDecimal(value) ? value.toString() : null;
+}
+
+/** `Stripe.Decimal`, as in API answers; payloads have plain text instead. */
+function isDecimal(value: unknown): value is { toString(): string } {
+  return typeof value === 'object' && value !== null && 'toFixed' in value;
 }
 
 function isObject(value: unknown): value is Json {

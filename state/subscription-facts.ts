@@ -20,7 +20,7 @@ export function readSubscription(object: unknown): SubscriptionFacts {
   const raw = asObject(object);
   if (!raw) throw new TypeError('Not a Stripe subscription: no object');
   if (raw['object'] !== undefined && raw['object'] !== 'subscription') {
-    throw new TypeError(`Not a Stripe subscription: object is "${String(raw['object'])}"`);
+    throw new TypeError(`Not a Stripe subscription: object is ${JSON.stringify(raw['object'])}`);
   }
   const id = need(raw, 'id', asText(raw['id']));
   const items = readItems(raw);

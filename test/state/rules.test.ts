@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accessOf, isActive, NEWS_TOLERANCE_MS } from '../../state/access.ts';
 import { allowedActions, commandEvent, mayCancel } from '../../state/actions.ts';
@@ -142,7 +142,7 @@ describe('a change of plan', () => {
     ['more seats', at('pro', 'monthly', 2), at('pro', 'monthly', 3), 'upgrade', 'now'],
     ['fewer seats', at('pro', 'monthly', 3), at('pro', 'monthly', 2), 'downgrade', 'period_end'],
     ['the same', at('pro', 'monthly'), at('pro', 'monthly'), 'switch', 'now'],
-  ] as const)('to %s', (_name, current, target, kind, effective) => {
+  ] as const)('to %s', (...[, current, target, kind, effective]) => {
     const change = planChange({ current: { ...current, state: 'active' }, target });
     expect(change).toEqual({ kind, effective, prorate: effective === 'now' });
     const trial = planChange({ current: { ...current, state: 'trialing' }, target });
