@@ -1,7 +1,7 @@
 import type { LifecycleState } from '../../state/types.ts';
 import type { Arrow } from './chart-graph.ts';
 import { SIZES, type ChartLayout, type PlacedEdge, type PlacedNode } from './chart-layout.ts';
-import { count, shortCount, toneOf } from './format.ts';
+import { shortCount, toneOf } from './format.ts';
 import { html, query, type Html } from './html.ts';
 
 /** What the chart shows on top of its layout. */
@@ -37,6 +37,7 @@ export function stateChart(layout: ChartLayout, data: ChartData): Html {
     ${layout.groups.map((group) => groupBox(group, data))}
     ${layout.edges.map((edge) => edgeLine(edge, steps))}
     ${layout.edges.map((edge) => edgeLabel(edge, data, steps))}
+    ${steps.map((step, index) => strayStep(layout, step, index + 1))}
     ${layout.nodes.map((node) => (node.state === 'none' ? startDot(node) : stateBox(node, data)))}
   </svg>`;
 }
@@ -97,9 +98,10 @@ function stateBox(node: PlacedNode, data: ChartData): Html {
   const total = data.counts[state] ?? 0;
   const { entered, left } = moves(state, data);
   const text = shortCount(total);
-  const label = data.path
-    ? `${state}${here ? ', the state of this subscription' : ''}`
-    : `${state}: ${count(total)} subscriptions, ${entered} entered and ${left} left in ${data.window}`;
+  // The name of a link is its text, which the client keeps fresh; this only explains it.
+  const words = data.path
+    ? here && 'The state of this subscription'
+    : `Subscriptions in it; how many entered and left in ${data.window}`;
   const numbers = html`<rect
       class="pill p-${tone}"
       x="${x + 18}"
@@ -117,10 +119,9 @@ function stateBox(node: PlacedNode, data: ChartData): Html {
   return html`<a
     class="node${here ? ' here' : ''}"
     href="/admin/subscriptions${query({ state })}"
-    aria-label="${label}"
     data-state="${state}"
   >
-    <title>${label}</title>
+    ${words && html`<desc>${words}</desc>`}
     <rect class="box" x="${x}" y="${y}" width="${width}" height="${height}" rx="${RADIUS}" />
     <rect class="t-${tone}" x="${x + 7}" y="${y + 8}" width="3" height="${height - 16}" rx="1.5" />
     <text class="name" x="${x + 18}" y="${data.path ? y + height / 2 + 5 : y + 20}">${state}</text>
@@ -128,8 +129,10 @@ function stateBox(node: PlacedNode, data: ChartData): Html {
   </a>`;
 }
 
-const isTaken = (arrow: Arrow, steps: Arrow[]): boolean =>
-  steps.some((step) => arrowKey(step) === arrowKey(arrow));
+const isTaken = (arrow: Arrow, steps: Arrow[]): boolean => isTakenBy(steps, arrow);
+
+const isTakenBy = (arrows: readonly Arrow[], step: Arrow): boolean =>
+  arrows.some((arrow) => arrowKey(arrow) === arrowKey(step));
 
 function edgeLine(edge: PlacedEdge, steps: Arrow[]): Html {
   const taken = edge.arrows.some((arrow) => isTaken(arrow, steps));
@@ -189,13 +192,8 @@ function labelLine(
     event,
     window: data.windowKey,
   })}`;
-  const words = `${event}: ${from.join(', ')} to ${edge.target}`;
-  return html`<a
-    class="arrow${taken ? ' taken' : ''}"
-    href="${href}"
-    aria-label="${data.path ? words : `${words}, ${times} in ${data.window}`}"
-  >
-    <title>${words}</title>
+  return html`<a class="arrow${taken ? ' taken' : ''}" href="${href}">
+    <desc>${from.join(', ')} to ${edge.target}</desc>
     <text class="label-text" x="${label.x + SIZES.labelPadding}" y="${y}">${event}</text>
     ${
       !data.path &&
@@ -209,6 +207,20 @@ function labelLine(
       >`
     }
   </a>`;
+}
+
+/** A step that the machine does not have: a dashed line straight from state to state. */
+function strayStep(layout: ChartLayout, step: Arrow, number: number): Html | null {
+  const drawn = layout.edges.some(({ arrows }) => isTakenBy(arrows, step));
+  const from = layout.nodes.find((node) => node.state === step.from);
+  const to = layout.nodes.find((node) => node.state === step.to);
+  if (drawn || !from || !to) return null;
+  const [x1, y1] = [from.x + from.width / 2, from.y + from.height / 2];
+  const [x2, y2] = [to.x + to.width / 2, to.y + to.height / 2];
+  return html`<g class="edge taken">
+    <path class="wire stray" d="M${x1} ${y1}L${x2} ${y2}" />
+    ${stepMark(number, (x1 + x2) / 2, (y1 + y2) / 2)}
+  </g>`;
 }
 
 function stepMark(number: number, x: number, y: number): Html {

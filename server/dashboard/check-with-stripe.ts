@@ -42,5 +42,5 @@ function canonical(value: unknown): string {
     const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
     return `{${entries.map(([key, each]) => `${key}: ${canonical(each)}`).join(', ')}}`;
   }
-  return String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -59,9 +59,9 @@ function mrrCard(input: {
   const before = series[0] ?? 0;
   const growth = before > 0 ? (value - before) / before : null;
   return {
-    label: 'MRR',
+    label: 'MRR, 30 d',
     value: currency === null ? '–' : formatMoney(value, currency),
-    change: growth === null ? null : changeOf(growth, `${percent(growth)} in 30 d`, false),
+    change: growth === null ? null : changeOf(growth, percent(growth), false),
     series,
     kind: 'line',
     href: '/admin/metrics',
@@ -93,7 +93,7 @@ function churnCard(figures: DailyFigure[], now: number): Card {
     label: 'Churn, 30 d',
     value: paying > 0 ? percent(churned / paying) : count(churned),
     change: {
-      words: `${count(recovered)} payments recovered`,
+      words: `${count(recovered)} recovered`,
       tone: recovered > 0 ? 'good' : 'muted',
     },
     series: seriesOf(figures, { figure: 'churned', currency: '', now, days: 30 }),

@@ -39,11 +39,10 @@ export function rowTable<Row>(
 
 /** Names and values, one under the other; empty values are left out. */
 export function facts(pairs: readonly (readonly [name: string, value: Value])[]): Html {
+  const full = pairs.filter(([, value]) => value !== null && value !== '' && value !== false);
   return html`<dl class="facts">
-    ${pairs.map(
+    ${full.map(
       ([name, value]) =>
-        value !== null &&
-        value !== '' &&
         html`<dt>${name}</dt>
           <dd>${value}</dd>`,
     )}

@@ -1,0 +1,101 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser, type TestBrowser } from '../support/browser.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { accessibilityProblems, overflow, picture, signIn } from './pages.ts';
+import { populate } from './population.ts';
+
+let server: TestServer;
+let subscriptionId = '';
+let eventId = '';
+
+beforeAll(async () => {
+  server = await startTestServer({ database: 'sqlite' });
+  const ids = await populate(server.database, { subscriptions: 160, now: Date.now() });
+  subscriptionId = ids[12] ?? '';
+  const row = await server.database.knex('webhook_events').where({ status: 'dead' }).first('id');
+  eventId = row.id;
+}, 60_000);
+afterAll(() => server.close());
+
+const views = (): [name: string, path: string][] => [
+  ['lifecycle', '/admin'],
+  ['subscriptions', '/admin/subscriptions'],
+  ['subscriptions-by-email', '/admin/subscriptions?q=dana'],
+  ['subscription', `/admin/subscriptions/${subscriptionId}?check=1`],
+  ['events', '/admin/events'],
+  ['event', `/admin/events/${eventId}`],
+  ['replay', '/admin/events/replay?status=dead'],
+  ['transitions', '/admin/transitions?from=active&to=past_due&event=payment_failed'],
+  ['metrics', '/admin/metrics?span=90d'],
+  ['time', '/admin/time'],
+  ['audit', '/admin/audit'],
+  ['login', '/admin/login'],
+  ['not-found', '/admin/subscriptions/sub_nobody'],
+];
+
+describe('Every view of the dashboard', () => {
+  let browser: TestBrowser;
+  let page: Page;
+  const problems: string[] = [];
+
+  beforeAll(async () => {
+    browser = await openBrowser();
+    page = await signIn(browser.context, server);
+    page.on('console', (message) => {
+      if (message.type() !== 'error' || message.text().includes('404')) return;
+      problems.push(`${page.url()}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => problems.push(error.message));
+  }, 60_000);
+  afterAll(() => browser.close());
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`has nothing that axe-core objects to in ${colorScheme}, and is kept as a picture`, async () => {
+      await page.emulateMedia({ colorScheme });
+      for (const [name, path] of views()) {
+        await page.goto(server.url + path);
+        await picture(page, `${name}-${colorScheme}`);
+        expect(await accessibilityProblems(page), name).toEqual([]);
+      }
+    }, 120_000);
+  }
+
+  it('keeps to the strict policy, logs no error, and fits a window of 360 pixels', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    for (const [name, path] of views()) {
+      const response = await page.goto(server.url + path);
+      const policy = response?.headers()['content-security-policy'] ?? '';
+      expect(policy, name).toContain("default-src 'none'");
+      expect(policy, name).not.toContain('unsafe');
+      expect(await overflow(page), name).toBe(0);
+      await picture(page, `${name}-360`);
+    }
+    await page.setViewportSize({ width: 1440, height: 900 });
+    expect(problems).toEqual([]);
+  }, 60_000);
+
+  it('sends less than 150 KB for the first view', async () => {
+    await page.goto(`${server.url}/admin`);
+    const bytes = await page.evaluate(
+      `performance.getEntries().filter((e) => 'encodedBodySize' in e).reduce((sum, e) => sum + e.encodedBodySize, 0)`,
+    );
+    expect(bytes).toBeGreaterThan(10_000);
+    expect(bytes).toBeLessThan(150_000);
+  }, 30_000);
+});
+
+describe('The dashboard without JavaScript', () => {
+  it('is whole', async () => {
+    const browser = await openBrowser({ javaScript: false });
+    try {
+      const page = await signIn(browser.context, server);
+      expect(await page.locator('svg [data-state]').count()).toBe(9);
+      await page.locator('svg a[data-state="active"]').click();
+      expect(await page.locator('h1').textContent()).toContain('active');
+      expect(await page.locator('table.rows tbody tr').count()).toBeGreaterThan(5);
+    } finally {
+      await browser.close();
+    }
+  }, 60_000);
+});
