@@ -21,6 +21,10 @@ import { registerPlans } from './resources/plans.ts';
 import { registerCreditNotes } from './resources/credit-notes.ts';
 import { registerQuotes } from './resources/quotes.ts';
 import { registerPaymentLinks } from './resources/payment-links.ts';
+import { registerMoneyMovement } from './resources/money-movement.ts';
+import { registerConnectedAccounts } from './resources/connected-accounts.ts';
+import { registerReportRuns } from './resources/report-runs.ts';
+import { registerCashBalance } from './resources/cash-balance.ts';
 import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
@@ -55,6 +59,10 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerCreditNotes(registry);
   registerQuotes(registry);
   registerPaymentLinks(registry, emulator);
+  registerMoneyMovement(registry);
+  registerConnectedAccounts(registry);
+  registerReportRuns(registry);
+  registerCashBalance(registry);
   registerSwitches(registry, emulator);
   emulator.hooks.fault = callFault;
   emulator.hooks.onAccount.push((account) => {

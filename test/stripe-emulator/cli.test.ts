@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import { startEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
 import { StripeCli } from './stripe-cli.ts';

@@ -17,6 +17,7 @@ export interface Stored {
   credit_note: Stripe.CreditNote;
   customer: Stripe.Customer;
   customer_balance_transaction: Stripe.CustomerBalanceTransaction;
+  customer_cash_balance_transaction: Stripe.CustomerCashBalanceTransaction;
   discount: Stripe.Discount;
   dispute: Stripe.Dispute;
   'entitlements.active_entitlement': Stripe.Entitlements.ActiveEntitlement;
@@ -28,6 +29,7 @@ export interface Stored {
   payment_intent: Stripe.PaymentIntent;
   payment_link: Stripe.PaymentLink;
   payment_method: Stripe.PaymentMethod;
+  payout: Stripe.Payout;
   plan: Stripe.Plan;
   price: Stripe.Price;
   product: Stripe.Product;
@@ -35,6 +37,7 @@ export interface Stored {
   promotion_code: Stripe.PromotionCode;
   quote: Stripe.Quote;
   refund: Stripe.Refund;
+  'reporting.report_run': Stripe.Reporting.ReportRun;
   setup_attempt: Stripe.SetupAttempt;
   setup_intent: Stripe.SetupIntent;
   subscription: Stripe.Subscription;
@@ -44,6 +47,8 @@ export interface Stored {
   tax_rate: Stripe.TaxRate;
   'test_helpers.test_clock': Stripe.TestHelpers.TestClock;
   token: Stripe.Token;
+  topup: Stripe.Topup;
+  transfer: Stripe.Transfer;
   webhook_endpoint: Stripe.WebhookEndpoint;
   _note: Note;
   _ledger: Ledger;
@@ -100,6 +105,7 @@ export const PREFIXES: Record<ObjectName, string> = {
   credit_note: 'cn',
   customer: 'cus',
   customer_balance_transaction: 'cbtxn',
+  customer_cash_balance_transaction: 'ccsbtxn',
   discount: 'di',
   dispute: 'du',
   'entitlements.active_entitlement': 'ent',
@@ -111,6 +117,7 @@ export const PREFIXES: Record<ObjectName, string> = {
   payment_intent: 'pi',
   payment_link: 'plink',
   payment_method: 'pm',
+  payout: 'po',
   plan: 'price',
   price: 'price',
   product: 'prod',
@@ -118,6 +125,7 @@ export const PREFIXES: Record<ObjectName, string> = {
   promotion_code: 'promo',
   quote: 'qt',
   refund: 're',
+  'reporting.report_run': 'frr',
   setup_attempt: 'setatt',
   setup_intent: 'seti',
   subscription: 'sub',
@@ -127,6 +135,8 @@ export const PREFIXES: Record<ObjectName, string> = {
   tax_rate: 'txr',
   'test_helpers.test_clock': 'clock',
   token: 'tok',
+  topup: 'tu',
+  transfer: 'tr',
   webhook_endpoint: 'we',
   _note: 'note',
   _ledger: 'ledger',
@@ -158,6 +168,7 @@ export const INDEXES: Partial<Record<ObjectName, IndexName[]>> = {
   credit_note: ['customer', 'invoice'],
   customer: ['test_clock'],
   customer_balance_transaction: ['customer'],
+  customer_cash_balance_transaction: ['customer'],
   discount: ['customer', 'subscription'],
   dispute: ['charge', 'payment_intent'],
   invoice: ['customer', 'subscription'],
