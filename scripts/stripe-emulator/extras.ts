@@ -25,6 +25,7 @@ import { registerMoneyMovement } from './resources/money-movement.ts';
 import { registerConnectedAccounts } from './resources/connected-accounts.ts';
 import { registerReportRuns } from './resources/report-runs.ts';
 import { registerCashBalance } from './resources/cash-balance.ts';
+import { registerCardSources } from './resources/card-sources.ts';
 import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
@@ -63,6 +64,7 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerConnectedAccounts(registry);
   registerReportRuns(registry);
   registerCashBalance(registry);
+  registerCardSources(registry);
   registerSwitches(registry, emulator);
   emulator.hooks.fault = callFault;
   emulator.hooks.onAccount.push((account) => {

@@ -2,6 +2,7 @@ import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { debitOutcome } from './bank-debits.ts';
+import { awaitTransfer } from './bank-transfer.ts';
 import { chargeTransaction, newCharge } from './charge-objects.ts';
 import { askBank, offSessionDecline } from './decide.ts';
 import type { Decline } from './declines.ts';
@@ -56,6 +57,7 @@ export function confirmPayment(
   const answer = answerFor(ctx, how);
   if (answer.kind === 'authenticate') return waitForHolder(ctx, intent, how);
   if (answer.decline !== null) return refuse(ctx, intent, { ...how, decline: answer.decline });
+  if (how.method.type === 'customer_balance') return awaitTransfer(ctx, intent, how);
   if (how.method.type !== 'card') return startDebit(ctx, intent, how);
   return take(ctx, intent, how);
 }

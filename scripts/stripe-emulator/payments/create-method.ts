@@ -192,6 +192,8 @@ function detailsOf(ctx: Context, data: MethodData): Parameters<typeof addMethod>
       });
       return { type: 'us_bank_account', us_bank_account: details };
     }
+    case 'customer_balance':
+      return { type: 'customer_balance', customer_balance: {} };
     case undefined:
       throw missing('type');
     default:

@@ -15,7 +15,10 @@ import {
   type CardEntry,
 } from './method-objects.ts';
 
-type MethodDetails = Pick<Stripe.PaymentMethod, 'type' | 'card' | 'sepa_debit' | 'us_bank_account'>;
+type MethodDetails = Pick<
+  Stripe.PaymentMethod,
+  'type' | 'card' | 'customer_balance' | 'sepa_debit' | 'us_bank_account'
+>;
 
 export interface MethodExtras {
   id?: string;
