@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { FetchHandler } from '../adapters/fetch.ts';
 import type { User } from './auth.ts';
 import { AppError, type ErrorCode } from './errors.ts';
 import type { Services } from './services.ts';
@@ -17,6 +18,8 @@ export interface RouteContext {
   bytes: () => Promise<Uint8Array>;
   /** The body as JSON; `{}` when there is none. */
   json: () => Promise<unknown>;
+  /** The whole server once more: for pages that use its public routes as any client does. */
+  dispatch: FetchHandler;
   /** A key for Stripe: stable over retries of this request when the client sent `Idempotency-Key`. */
   commandKey: (step: string) => string;
 }

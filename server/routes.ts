@@ -19,6 +19,7 @@ import { bodyOf } from './request-body.ts';
 import { defineRoute, json, type Route, type RouteContext } from './route.ts';
 import { matchRoute } from './route-match.ts';
 import type { Services } from './services.ts';
+import { STOREFRONT_ROUTES } from './storefront/routes.ts';
 
 const openApiRoute = defineRoute({
   method: 'GET',
@@ -43,6 +44,7 @@ export const ROUTES: readonly Route[] = [
   readyRoute,
   openApiRoute,
   ...ADMIN_ROUTES,
+  ...STOREFRONT_ROUTES,
 ];
 
 export interface HandlerOptions {
@@ -56,14 +58,15 @@ export interface HandlerOptions {
  */
 export function createHandler(services: Services, options: HandlerOptions = {}): FetchHandler {
   const match = matchRoute(options.routes ?? ROUTES);
-  return async (request, info = {}) => {
+  const handler: FetchHandler = async (request, info = {}) => {
     const started = performance.now();
     const requestId = requestIdOf(request);
     let response: Response;
     try {
       const found = match(request.method, new URL(request.url).pathname);
-      const call = { services, request, info, requestId, params: found.params };
-      response = await answer(found.route, call);
+      const { params, route } = found;
+      const call = { services, request, info, requestId, params, dispatch: handler };
+      response = await answer(route, call);
       if (request.method === 'HEAD') response = await withoutBody(response);
     } catch (error) {
       response = errorResponse(services, error, requestId);
@@ -73,6 +76,7 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
     logRequest(services, request, { response, requestId, started });
     return response;
   };
+  return handler;
 }
 
 interface Call {
@@ -81,6 +85,7 @@ interface Call {
   info: RequestInfo;
   requestId: string;
   params: Record<string, string>;
+  dispatch: FetchHandler;
 }
 
 async function answer(route: Route, call: Call): Promise<Response> {
@@ -95,6 +100,7 @@ async function answer(route: Route, call: Call): Promise<Response> {
     user,
     params: call.params,
     requestId,
+    dispatch: call.dispatch,
     // Unlike the request id, the client's key is the same when the request comes again.
     commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashed(owner, key)}`,
   };

@@ -68,7 +68,13 @@ export function eventPage(frame: Frame, view: EventView): string {
             <button class="plain" type="button" data-copy="payload" hidden>Copy</button>
           </div>
           <div class="panel-body stack">
-            <pre class="payload" id="payload" tabindex="0" role="region" aria-label="Payload">
+            <pre
+              class="payload"
+              id="payload"
+              tabindex="0"
+              role="region"
+              aria-label="The payload as JSON"
+            >
 ${view.payload}</pre>
             ${
               Object.keys(view.headers).length > 0 &&

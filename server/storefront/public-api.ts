@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { FetchHandler } from '../../adapters/fetch.ts';
+import { demoToken } from './demo-user.ts';
+
+const price = z
+  .object({ priceId: z.string(), amount: z.number().nullable(), currency: z.string() })
+  .nullable();
+
+const plan = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().optional(),
+  features: z.array(z.string()),
+  prices: z.object({ monthly: price, yearly: price }),
+});
+export type ShopPlan = z.infer<typeof plan>;
+
+const subscription = z.object({
+  id: z.string(),
+  state: z.string(),
+  plan: z.string().nullable(),
+  interval: z.string().nullable(),
+  currentPeriodEnd: z.string().nullable(),
+  trialEnd: z.string().nullable(),
+  cancelAt: z.string().nullable(),
+  pendingChange: z.object({ plan: z.string().nullable(), at: z.string().nullable() }).nullable(),
+  access: z.object({ level: z.string(), until: z.string().nullable(), reason: z.string() }),
+  actions: z.array(z.string()),
+});
+export type ShopSubscription = z.infer<typeof subscription>;
+
+const preview = z.object({
+  kind: z.string(),
+  effective: z.string(),
+  amountDue: z.number(),
+  currency: z.string(),
+  credit: z.number(),
+  debit: z.number(),
+  prorationDate: z.union([z.number(), z.string()]).nullable(),
+  nextAmount: z.number().nullable(),
+});
+export type ShopPreview = z.infer<typeof preview>;
+
+const invoice = z.object({
+  id: z.string(),
+  number: z.string().nullable().optional(),
+  status: z.string().nullable().optional(),
+  total: z.number().optional(),
+  amountDue: z.number().optional(),
+  currency: z.string(),
+  createdAt: z.string().optional(),
+});
+export type ShopInvoice = z.infer<typeof invoice>;
+
+const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+/** An answer of the API that was not what the shop asked for. */
+export class ShopError extends Error {
+  override name = 'ShopError';
+  readonly code: string;
+  readonly status: number;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** The public API as a customer's own app would call it: over the same routes, with the customer's token. */
+export class PublicApi {
+  readonly #handle: FetchHandler;
+  readonly #request: Request;
+
+  constructor(handle: FetchHandler, request: Request) {
+    this.#handle = handle;
+    this.#request = request;
+  }
+
+  async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+    const token = demoToken(this.#request);
+    const headers = new Headers();
+    if (token !== null) headers.set('authorization', `Bearer ${token}`);
+    if (method === 'POST') {
+      headers.set('content-type', 'application/json');
+      headers.set('idempotency-key', randomUUID());
+    }
+    const url = new URL(`/api/billing/${path}`, this.#request.url);
+    const response = await this.#handle(
+      new Request(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) }),
+    );
+    const answer: unknown = await response.json();
+    if (response.ok) return answer;
+    const known = failure.safeParse(answer);
+    const { code, message } = known.success
+      ? known.data.error
+      : { code: 'unknown', message: 'The API answered with an error.' };
+    throw new ShopError(response.status, code, message);
+  }
+
+  async plans(): Promise<ShopPlan[]> {
+    return z.object({ plans: z.array(plan) }).parse(await this.#call('GET', 'plans')).plans;
+  }
+
+  async subscription(): Promise<ShopSubscription | null> {
+    const answer = await this.#call('GET', 'subscription');
+    return z.object({ subscription: subscription.nullable() }).parse(answer).subscription;
+  }
+
+  async invoices(): Promise<ShopInvoice[]> {
+    const answer = await this.#call('GET', 'invoices');
+    return z.object({ invoices: z.array(invoice) }).parse(answer).invoices;
+  }
+
+  async preview(choice: { plan: string; interval: string }): Promise<ShopPreview> {
+    return preview.parse(await this.#call('POST', 'subscription/preview', choice));
+  }
+
+  /** Where the PDF of one of the customer's invoices is. */
+  async invoicePdf(id: string): Promise<string | null> {
+    const token = demoToken(this.#request) ?? '';
+    const url = new URL(`/api/billing/invoices/${encodeURIComponent(id)}/pdf`, this.#request.url);
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await this.#handle(new Request(url, { headers }));
+    return response.headers.get('location');
+  }
+
+  /** A command that answers with an address to go to, if it has one. */
+  async command(path: string, body: Record<string, unknown>): Promise<string | null> {
+    const answer = await this.#call('POST', path, body);
+    const found = z.object({ url: z.string() }).safeParse(answer);
+    return found.success ? found.data.url : null;
+  }
+}

@@ -1,0 +1,305 @@
+import { loadAssets } from '../dashboard/assets.ts';
+import { html, query, safeUrl, type Html } from '../dashboard/html.ts';
+import { AppError } from '../errors.ts';
+import { formOf, page, redirect } from '../handlers/admin/admin-page.ts';
+import { defineRoute, type Method, type Route } from '../route.ts';
+import type { Services } from '../services.ts';
+import { DEMO_EMAIL, demoCookie, demoToken, endedDemoCookie, isOpen } from './demo-user.ts';
+import { PublicApi, ShopError } from './public-api.ts';
+import {
+  accountContent,
+  loginContent,
+  previewContent,
+  pricingContent,
+  shopPage,
+  type ShopFrame,
+} from './views.ts';
+
+interface ShopContext {
+  services: Services;
+  request: Request;
+  api: PublicApi;
+  params: Record<string, string>;
+  query: URLSearchParams;
+  /** The fields of a POST; empty otherwise. */
+  form: URLSearchParams;
+}
+
+interface ShopSpec {
+  method: Method;
+  path: string;
+  summary: string;
+  /** Pages for anybody; the others ask who one is. */
+  open?: boolean;
+  handler: (context: ShopContext) => Promise<Response>;
+}
+
+/** A page or form of the shop. It exists with the emulator or a test key only. */
+function shopRoute(spec: ShopSpec): Route {
+  return defineRoute({
+    method: spec.method,
+    path: spec.path,
+    auth: 'public',
+    page: true,
+    summary: spec.summary,
+    response: null,
+    handler: async (request, context) => {
+      const { services, params, dispatch } = context;
+      if (!isOpen(services.config)) {
+        throw new AppError('not_found', 'There is no storefront here.');
+      }
+      if (spec.method === 'POST') requireSameSite(request);
+      if (!spec.open && demoToken(request) === null) return redirect('/shop/login');
+      return answer(spec, {
+        services,
+        request,
+        params,
+        api: new PublicApi(dispatch, request),
+        query: new URL(request.url).searchParams,
+        form: spec.method === 'POST' ? await formOf(request, context) : new URLSearchParams(),
+      });
+    },
+  });
+}
+
+/** A refusal of the API is told in words on the account page; everything else goes its usual way. */
+async function answer(spec: ShopSpec, context: ShopContext): Promise<Response> {
+  try {
+    return await spec.handler(context);
+  } catch (error) {
+    if (!(error instanceof ShopError)) throw error;
+    if (error.status === 401)
+      return redirect('/shop/login', [endedDemoCookie(context.services.config)]);
+    const content = html`<p><a href="/billing">Back to the account</a></p>`;
+    const notice = { words: error.message, bad: true };
+    return show(context, { title: 'Not done', content, notice, status: error.status });
+  }
+}
+
+function requireSameSite(request: Request): void {
+  const origin = request.headers.get('origin');
+  const host = request.headers.get('host') ?? new URL(request.url).host;
+  if (origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host)) {
+    throw new AppError('forbidden', 'This form was sent from another site.');
+  }
+}
+
+interface Shown {
+  title: string;
+  content: Html;
+  notice?: ShopFrame['notice'];
+  status?: number;
+  head?: Html;
+}
+
+async function show(context: ShopContext, shown: Shown): Promise<Response> {
+  const { services, request } = context;
+  const assets = await loadAssets();
+  const frame: ShopFrame = {
+    assets: { css: assets.css.path, js: assets.js.path },
+    signedIn: demoToken(request) !== null,
+    emulator: services.config.stripe.apiBase !== null,
+    notice: shown.notice ?? null,
+  };
+  const document = shopPage(frame, shown.title, shown.content, shown.head);
+  return page(document, shown.status ?? 200, policyOf(services));
+}
+
+/** The same policy as elsewhere, but forms may lead on to the pages that Stripe hosts. */
+function policyOf({ config }: Services): string {
+  const { apiBase } = config.stripe;
+  const hosts =
+    apiBase === null
+      ? 'https://checkout.stripe.com https://billing.stripe.com'
+      : new URL(apiBase).origin;
+  return `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self' ${hosts}; base-uri 'none'; frame-ancestors 'none'`;
+}
+
+/** On to Stripe's page if the API named one, else back to the account. */
+function onward(url: string | null, did: string): Response {
+  return redirect(safeUrl(url) ?? `/billing${query({ did })}`);
+}
+
+const DONE: Record<string, string> = {
+  changed: 'Your plan was changed.',
+  canceled: 'Your cancellation is noted.',
+  resumed: 'Your subscription goes on.',
+  paused: 'Your subscription is paused.',
+  back: 'Welcome back.',
+};
+
+const pricing = shopRoute({
+  method: 'GET',
+  path: '/',
+  open: true,
+  summary: 'The plans of the demo shop',
+  handler: async (context) => {
+    const subscription =
+      demoToken(context.request) === null ? null : await context.api.subscription();
+    const subscribed = subscription !== null && !subscription.actions.includes('reactivate');
+    const content = pricingContent(await context.api.plans(), subscribed);
+    return show(context, { title: 'Plans', content });
+  },
+});
+
+const login = shopRoute({
+  method: 'GET',
+  path: '/shop/login',
+  open: true,
+  summary: 'The login of the demo shop',
+  handler: (context) =>
+    show(context, {
+      title: 'Who are you?',
+      content: loginContent(DEMO_EMAIL, context.query.get('back') === '/' ? '/' : '/billing'),
+    }),
+});
+
+const signIn = shopRoute({
+  method: 'POST',
+  path: '/shop/login',
+  open: true,
+  summary: 'Makes a demo customer of an address',
+  handler: async ({ form, services }) =>
+    redirect(form.get('back') === '/' ? '/' : '/billing', [
+      await demoCookie(services.config, form.get('email') ?? ''),
+    ]),
+});
+
+const signOut = shopRoute({
+  method: 'POST',
+  path: '/shop/logout',
+  summary: 'Forgets the demo customer',
+  handler: async ({ services }) => redirect('/', [endedDemoCookie(services.config)]),
+});
+
+const checkout = shopRoute({
+  method: 'POST',
+  path: '/shop/checkout',
+  open: true,
+  summary: 'Goes to Checkout for a plan',
+  handler: async ({ api, form, request }) => {
+    if (demoToken(request) === null) return redirect('/shop/login?back=/');
+    return onward(await api.command('checkout', choiceOf(form)), '');
+  },
+});
+
+const account = shopRoute({
+  method: 'GET',
+  path: '/billing',
+  summary: 'The account of the demo customer',
+  handler: async (context) => {
+    const { api, query } = context;
+    const [subscription, plans, invoices] = await Promise.all([
+      api.subscription(),
+      api.plans(),
+      api.invoices().catch(withoutRoute),
+    ]);
+    const words = DONE[query.get('did') ?? ''];
+    return show(context, {
+      title: 'Account',
+      content: accountContent({ subscription, plans, invoices }),
+      notice: words === undefined ? null : { words, bad: false },
+    });
+  },
+});
+
+/** A server that does not list invoices has no such panel. */
+function withoutRoute(error: unknown): null {
+  if (error instanceof ShopError && error.status === 404) return null;
+  throw error;
+}
+
+/** Checkout comes back here, now and then before Stripe's word about it has. */
+const success = shopRoute({
+  method: 'GET',
+  path: '/billing/success',
+  summary: 'Back from Checkout',
+  handler: async (context) => {
+    const subscription = await context.api.subscription();
+    if (subscription && subscription.state !== 'canceled') return redirect('/billing');
+    return show(context, {
+      title: 'One moment',
+      content: html`<h1>One moment …</h1>
+        <p>Stripe has your payment; your subscription is on its way.</p>`,
+      head: html`<meta http-equiv="refresh" content="1" />`,
+    });
+  },
+});
+
+function choiceOf(form: URLSearchParams): { plan: string; interval: string } {
+  return { plan: form.get('plan') ?? '', interval: form.get('interval') ?? '' };
+}
+
+const preview = shopRoute({
+  method: 'POST',
+  path: '/shop/preview',
+  summary: 'What a change of plan costs',
+  handler: async (context) => {
+    const [plan = '', interval = ''] = (context.form.get('choice') ?? '').split('/');
+    const [quote, plans] = await Promise.all([
+      context.api.preview({ plan, interval }),
+      context.api.plans(),
+    ]);
+    const name = plans.find(({ id }) => id === plan)?.name ?? plan;
+    return show(context, {
+      title: 'Change the plan',
+      content: previewContent(quote, { plan, interval, name }),
+    });
+  },
+});
+
+const change = shopRoute({
+  method: 'POST',
+  path: '/shop/change',
+  summary: 'Changes the plan at the amount shown',
+  handler: async ({ api, form }) => {
+    const date = form.get('prorationDate') ?? '';
+    const prorationDate = /^\d+$/.test(date) ? Number(date) : date || undefined;
+    const body = { ...choiceOf(form), ...(prorationDate !== undefined && { prorationDate }) };
+    return onward(await api.command('subscription/change', body), 'changed');
+  },
+});
+
+/** A button of the account page that is one call of the API. */
+function command(
+  path: string,
+  did: string,
+  bodyOf: (form: URLSearchParams) => Record<string, unknown>,
+): Route {
+  return shopRoute({
+    method: 'POST',
+    path: `/shop/${path}`,
+    summary: `The account page's button for ${path}`,
+    handler: async ({ api, form }) =>
+      onward(
+        await api.command(path === 'portal' ? path : `subscription/${path}`, bodyOf(form)),
+        did,
+      ),
+  });
+}
+
+const invoicePdf = shopRoute({
+  method: 'GET',
+  path: '/shop/invoices/:id/pdf',
+  summary: 'An invoice of the demo customer as a PDF',
+  handler: async ({ api, params }) => onward(await api.invoicePdf(params['id'] ?? ''), ''),
+});
+
+/** The demo shop. It knows nothing but the public routes, which it calls as a customer's app would. */
+export const STOREFRONT_ROUTES: readonly Route[] = [
+  pricing,
+  login,
+  signIn,
+  signOut,
+  checkout,
+  account,
+  success,
+  preview,
+  change,
+  command('cancel', 'canceled', (form) => ({ when: form.get('when') ?? 'period_end' })),
+  command('resume', 'resumed', () => ({})),
+  command('pause', 'paused', () => ({})),
+  command('portal', '', () => ({})),
+  command('reactivate', 'back', choiceOf),
+  invoicePdf,
+];
