@@ -116,7 +116,7 @@ function announce(ctx: Context, discount: Stripe.Discount): void {
     return;
   }
   const replaced = customer.discount ?? null;
-  customer.discount = discount;
+  ctx.update('customer', customer, { event: null, apply: () => (customer.discount = discount) });
   ctx.emit(replaced === null ? 'customer.discount.created' : 'customer.discount.updated', discount);
 }
 
@@ -127,7 +127,7 @@ export function removeFromCustomer(
 ): Stripe.DeletedDiscount | null {
   const discount = customer.discount ?? null;
   if (discount === null) return null;
-  customer.discount = null;
+  ctx.update('customer', customer, { event: null, apply: () => (customer.discount = null) });
   return endDiscount(ctx, discount);
 }
 

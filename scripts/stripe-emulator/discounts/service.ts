@@ -30,14 +30,25 @@ export const discountService: DiscountService = {
 /** Takes a used `once` discount off what carried it; the discount itself stays readable on the invoice. */
 function detach(ctx: Context, discount: Stripe.Discount): void {
   const customer = ctx.store.find('customer', idOf(discount.customer));
-  if (customer?.discount?.id === discount.id) customer.discount = null;
-  const subscription = ctx.store.find('subscription', discount.subscription);
-  if (subscription !== undefined) {
-    subscription.discounts = without(subscription.discounts, discount.id);
-    for (const item of subscription.items.data)
-      item.discounts = without(item.discounts, discount.id);
+  if (customer?.discount?.id === discount.id) {
+    ctx.update('customer', customer, { event: null, apply: () => (customer.discount = null) });
   }
-  ctx.account.revision += 1;
+  const subscription = ctx.store.find('subscription', discount.subscription);
+  if (subscription === undefined) return;
+  ctx.update('subscription', subscription, {
+    event: null,
+    apply() {
+      subscription.discounts = without(subscription.discounts, discount.id);
+    },
+  });
+  for (const item of subscription.items.data) {
+    ctx.update('subscription_item', item, {
+      event: null,
+      apply() {
+        item.discounts = without(item.discounts, discount.id);
+      },
+    });
+  }
 }
 
 function without<T extends string | Stripe.Discount>(discounts: T[], id: string): T[] {

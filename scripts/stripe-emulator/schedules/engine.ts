@@ -217,12 +217,12 @@ function finish(ctx: Context, schedule: Schedule, at: number): void {
   const subscription = ctx.store.find('subscription', idOf(schedule.subscription));
   schedule.completed_at = at;
   schedule.current_phase = null;
+  schedule.status = 'completed';
+  ctx.emit('subscription_schedule.completed', schedule);
   if (!cancels) {
     release(ctx, schedule, at);
     return;
   }
-  schedule.status = 'completed';
-  ctx.emit('subscription_schedule.completed', schedule);
   if (subscription === undefined || subscription.status === 'canceled') return;
   ctx.services.billing.cancelSubscription(ctx, subscription, {
     invoiceNow: false,
