@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type Stripe from 'stripe';
+import { idOf } from '../../scripts/stripe-emulator/kernel/ids.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
 
 let account: EmulatedAccount;
@@ -343,7 +344,7 @@ describe('plans', () => {
       unit_amount: 700,
       recurring: { interval: 'month' },
     });
-    expect((await stripe.plans.list({ product: String(plan.product) })).data).toMatchObject([
+    expect((await stripe.plans.list({ product: idOf(plan.product) ?? '' })).data).toMatchObject([
       { id: plan.id, amount: 700 },
     ]);
     expect(await stripe.plans.del(plan.id)).toMatchObject({ deleted: true });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stripe } from 'stripe';
-import fc from 'fast-check';
+import { assert, integer, property } from 'fast-check';
 import { pricedParts } from '../../scripts/stripe-emulator/usage/tiers.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
 import { verified, webhookSink } from './webhook-sink.ts';
@@ -205,8 +205,8 @@ describe('metered prices', () => {
     expect(total('volume', 10)).toBe(1000);
     expect(total('volume', 11)).toBe(1050);
     expect(total('volume', 21)).toBe(210);
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 100 }), (quantity) => {
+    assert(
+      property(integer({ min: 0, max: 100 }), (quantity) => {
         let expected = 0;
         for (let unit = 1; unit <= quantity; unit += 1)
           expected += unit <= 10 ? 100 : unit <= 20 ? 50 : 10;
