@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './app.ts';
@@ -24,7 +24,10 @@ export async function startServer(services: Services): Promise<RunningServer> {
   const { host, port } = services.config.http;
   const app = createApp(createHandler(services));
   let closing = false;
+  const inFlight = new Set<ServerResponse>();
   const server = createServer((request, response) => {
+    inFlight.add(response);
+    response.once('close', () => inFlight.delete(response));
     // A kept-alive connection would outlive the stop.
     if (closing) response.setHeader('connection', 'close');
     app(request, response);
@@ -40,9 +43,10 @@ export async function startServer(services: Services): Promise<RunningServer> {
     port: bound,
     close: () => {
       closing = true;
-      // Streams of open dashboards would keep the server from draining.
-      liveHub(services).close();
-      return (closed ??= drain(server).then(() => services.close()));
+      // The live view must be done with the database before it is closed.
+      return (closed ??= Promise.all([drain(server, inFlight), liveHub(services).close()]).then(
+        () => services.close(),
+      ));
     },
   };
 }
@@ -57,14 +61,22 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-async function drain(server: Server): Promise<void> {
+async function drain(server: Server, inFlight: Set<ServerResponse>): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // Again and again: a kept-alive connection may become idle only now.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  for (const response of inFlight) if (isStream(response)) response.destroy();
   const giveUp = new AbortController();
   const patience = sleep(DRAIN_MS, undefined, { signal: giveUp.signal, ref: false }).then(
     () => server.closeAllConnections(),
     () => undefined,
   );
   await Promise.race([ended, patience]);
+  clearInterval(sweep);
   giveUp.abort();
+}
+
+// A stream of events has no end to wait for; its readers connect again elsewhere.
+function isStream(response: ServerResponse): boolean {
+  return String(response.getHeader('content-type')).startsWith('text/event-stream');
 }

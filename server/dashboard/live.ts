@@ -60,10 +60,11 @@ class LiveHub {
     });
   }
 
-  /** Ends all streams, so that a server can stop. */
-  close(): void {
+  /** Ends all streams, so that a server can stop; afterwards the database is left alone. */
+  async close(): Promise<void> {
     this.#closed = true;
     for (const reader of this.#readers) reader.end();
+    await this.#running;
   }
 
   readonly #behind = new Map<Reader, number>();

@@ -16,6 +16,8 @@ export interface Frame {
   theme: 'light' | 'dark' | null;
   /** Real time of rendering. */
   now: number;
+  /** The newest line of the history that the page can know: its live view begins behind it. */
+  seen: number;
   mode: 'emulator' | 'test' | 'live';
   inbox: { waiting: number; failing: number; dead: number; oldestDueAt: number | null };
   /** Customers with more than one live subscription. */
@@ -83,7 +85,7 @@ export function adminPage(
     theme: frame.theme,
     assets: frame.assets,
     body: html`${header(frame, page)}${clockBar(frame)}${alarms(frame)}
-      <main id="content" tabindex="-1" data-now="${frame.now}">
+      <main id="content" tabindex="-1" data-now="${frame.now}" data-seen="${frame.seen}">
         ${frame.notice && html`<p class="notice" role="status">${frame.notice}</p>`} ${page.content}
       </main>
       ${footer(frame)}`,

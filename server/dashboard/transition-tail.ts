@@ -16,7 +16,8 @@ const PAGE = 500;
 export class TransitionTail {
   readonly #db: Db;
   #position: number | null = null;
-  #gap: { from: number; next: bigint | null } | null = null;
+  /** Ids up to here were missing when they were looked for; those that ran then are older than `next`. */
+  #gaps: { upTo: number; next: bigint | null } | null = null;
   #start: { id: number; next: bigint } | null = null;
 
   constructor(db: Db) {
@@ -30,7 +31,7 @@ export class TransitionTail {
 
   /** True while a missing id is waited for: it is worth asking again soon. */
   get isWaiting(): boolean {
-    return this.#position === null || this.#gap !== null;
+    return this.#position === null || this.#gaps !== null;
   }
 
   /** The lines that became certain since the last call; at the first calls it only finds the start. */
@@ -43,14 +44,16 @@ export class TransitionTail {
     const horizon = await transactionHorizon(this.#db);
     let position: number = this.#position;
     const rows = await transitionsAfter(this.#db, position, PAGE);
+    const upTo = rows.at(-1)?.id ?? position;
+    const missingIsOver = this.#areOver(upTo, horizon);
     const certain: TransitionRow[] = [];
     for (const row of rows) {
-      if (row.id !== position + 1 && !this.#isOver(position + 1, horizon)) break;
-      this.#gap = null;
+      if (row.id !== position + 1 && !missingIsOver(position + 1)) break;
       position = row.id;
       certain.push(row);
     }
     this.#position = position;
+    if (this.#gaps && position >= this.#gaps.upTo) this.#gaps = null;
     return certain;
   }
 
@@ -67,17 +70,20 @@ export class TransitionTail {
     }
   }
 
-  /** Whether the missing ids will never come: all transactions that ran when they were missed are over. */
-  #isOver(missing: number, horizon: { oldest: bigint; next: bigint } | null): boolean {
-    if (horizon === null) return true;
-    if (this.#gap?.from !== missing) {
-      this.#gap = { from: missing, next: null };
+  /** Says whether missing ids will never come: all transactions that ran when they were missed are over. */
+  #areOver(
+    upTo: number,
+    horizon: { oldest: bigint; next: bigint } | null,
+  ): (missing: number) => boolean {
+    if (horizon === null) return () => true;
+    const known = this.#gaps;
+    // The horizon of the read that missed them first may be older than their transactions: the next one is not.
+    if (known && known.next === null) known.next = horizon.next;
+    const waited = known !== null && known.next !== null && horizon.oldest >= known.next;
+    return (missing) => {
+      if (known && missing <= known.upTo) return waited;
+      this.#gaps = { upTo, next: null };
       return false;
-    }
-    if (this.#gap.next === null) {
-      this.#gap.next = horizon.next;
-      return horizon.oldest >= horizon.next;
-    }
-    return horizon.oldest >= this.#gap.next;
+    };
   }
 }

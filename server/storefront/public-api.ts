@@ -78,18 +78,18 @@ export class PublicApi {
     this.#request = request;
   }
 
-  async #call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
+  async #call(method: 'GET' | 'POST', path: string, body: unknown = {}): Promise<unknown> {
     const token = demoToken(this.#request);
     const headers = new Headers();
     if (token !== null) headers.set('authorization', `Bearer ${token}`);
+    const init: RequestInit = { method, headers };
     if (method === 'POST') {
       headers.set('content-type', 'application/json');
       headers.set('idempotency-key', randomUUID());
+      init.body = JSON.stringify(body);
     }
     const url = new URL(`/api/billing/${path}`, this.#request.url);
-    const response = await this.#handle(
-      new Request(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) }),
-    );
+    const response = await this.#handle(new Request(url, init));
     const answer: unknown = await response.json();
     if (response.ok) return answer;
     const known = failure.safeParse(answer);

@@ -101,7 +101,7 @@ async function show(context: ShopContext, shown: Shown): Promise<Response> {
     emulator: services.config.stripe.apiBase !== null,
     notice: shown.notice ?? null,
   };
-  const document = shopPage(frame, shown.title, shown.content, shown.head);
+  const document = shopPage(frame, shown);
   return page(document, shown.status ?? 200, policyOf(services));
 }
 

@@ -14,7 +14,11 @@ export interface ShopFrame {
   notice: { words: string; bad: boolean } | null;
 }
 
-export function shopPage(frame: ShopFrame, title: string, content: Html, head?: Html): string {
+export function shopPage(
+  frame: ShopFrame,
+  shown: { title: string; content: Html; head?: Html },
+): string {
+  const { content, head, title } = shown;
   return htmlDocument({
     title,
     theme: null,

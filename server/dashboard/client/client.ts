@@ -152,7 +152,8 @@ function startStream(): void {
   const light = document.querySelector<HTMLElement>('[data-live]');
   if (!light) return;
   let source: EventSource | null = null;
-  let lastId = '';
+  // From where the page was made: what happened since then is told as well.
+  let lastId = document.querySelector<HTMLElement>('main')?.dataset['seen'] ?? '';
   const say = (state: string, text: string): void => {
     light.dataset['state'] = state;
     const label = light.querySelector('span');

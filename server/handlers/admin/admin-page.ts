@@ -1,3 +1,4 @@
+import { newestTransitionId } from '../../../db/dashboard-transitions.ts';
 import { inboxHealth } from '../../../db/webhook-events.ts';
 import { loadAssets } from '../../dashboard/assets.ts';
 import type { Frame } from '../../dashboard/page.ts';
@@ -25,6 +26,11 @@ export interface AdminContext {
   requestId: string;
 }
 
+/** What a page gets beside: the newest line of the history, as of before anything else was read. */
+export interface PageContext extends AdminContext {
+  seen: number;
+}
+
 /** What a form of the dashboard gets: the same, and its fields. */
 export interface FormContext extends AdminContext {
   form: URLSearchParams;
@@ -35,7 +41,7 @@ export interface FormContext extends AdminContext {
 interface PageSpec {
   path: string;
   summary: string;
-  handler: (context: AdminContext) => Promise<Response>;
+  handler: (context: PageContext) => Promise<Response>;
 }
 
 /** A page for those who signed in; the others are sent to the sign-in form. */
@@ -50,7 +56,8 @@ export function adminPage({ path, summary, handler }: PageSpec): Route {
     handler: async (request, context) => {
       const session = sessionOf(context.services, request);
       if (!session) return toLogin(request);
-      return handler(adminContext(request, context, session));
+      const seen = await newestTransitionId(context.services.database.knex);
+      return handler({ ...adminContext(request, context, session), seen });
     },
   });
 }
@@ -158,10 +165,12 @@ const NOTICES: Record<string, (count: string) => string> = {
 };
 
 /** The frame of a page: who looks at it, what needs attention, the clock. */
-export async function frameOf(context: AdminContext): Promise<Frame> {
-  const { services, session, request, query } = context;
+export async function frameOf(context: PageContext): Promise<Frame> {
+  const { services, session, request, query, seen } = context;
+  const db = services.database.knex;
   const [inbox, duplicates, assets] = await Promise.all([
-    inboxHealth(services.database.knex, Date.now()),
+    inboxHealth(db, Date.now()),
+
     duplicatesOf(services),
     loadAssets(),
   ]);
@@ -174,6 +183,7 @@ export async function frameOf(context: AdminContext): Promise<Frame> {
     csrf: csrfToken(services, session),
     theme: themeOf(request),
     now: Date.now(),
+    seen,
     mode: stripe.live ? 'live' : stripe.apiBase === null ? 'test' : 'emulator',
     inbox,
     duplicates,

@@ -22,7 +22,7 @@ import { metricsView } from '../../dashboard/queries/metrics.ts';
 import { stepOf, subscriptionView } from '../../dashboard/queries/subscription.ts';
 import { subscriptionsView } from '../../dashboard/queries/subscriptions.ts';
 import { comingUp } from '../../dashboard/test-clock.ts';
-import { adminPage, frameOf, page, redirect, type AdminContext } from './admin-page.ts';
+import { adminPage, frameOf, page, redirect, type PageContext } from './admin-page.ts';
 
 const PAGE = 50;
 
@@ -211,7 +211,7 @@ function nextId(rows: readonly { id: number }[]): string | null {
   return rows.length > PAGE && last ? String(last.id) : null;
 }
 
-async function missing(context: AdminContext, words: string): Promise<Response> {
+async function missing(context: PageContext, words: string): Promise<Response> {
   return page(messagePage(await frameOf(context), { title: 'Not found', words }), 404);
 }
 

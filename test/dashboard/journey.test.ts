@@ -1,0 +1,165 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser, type TestBrowser } from '../support/browser.ts';
+import { startTestServer, until, type TestServer } from '../support/server.ts';
+import { accessibilityProblems, picture, signIn } from './pages.ts';
+
+let server: TestServer;
+let browser: TestBrowser;
+let admin: Page;
+let shop: Page;
+
+beforeAll(async () => {
+  server = await startTestServer({ database: 'sqlite' });
+  browser = await openBrowser();
+  admin = await signIn(browser.context, server);
+  shop = await browser.context.newPage();
+  for (const page of [admin, shop]) page.setDefaultTimeout(20_000);
+}, 90_000);
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+const countOf = (state: string) => admin.locator(`svg [data-count="${state}"]`);
+
+async function has(page: Page, selector: string, text: string): Promise<void> {
+  await until(async () =>
+    ((await page.locator(selector).first().textContent()) ?? '').includes(text),
+  );
+}
+
+async function subscriptionId(): Promise<string> {
+  const row = await server.database.knex('subscriptions').first('id');
+  return row.id;
+}
+
+describe('A customer of the storefront, watched from the dashboard', () => {
+  it('starts a trial at Checkout, and the open chart counts it without being loaded again', async () => {
+    await admin.goto(`${server.url}/admin`);
+    await has(admin, '[data-live]', 'Live');
+    expect(await countOf('trialing').textContent()).toBe('0');
+
+    await shop.goto(server.url);
+    await picture(shop, 'shop-pricing');
+    expect(await accessibilityProblems(shop)).toEqual([]);
+    await shop.getByRole('button', { name: 'Choose Starter, monthly' }).click();
+    await shop.getByLabel('E-mail').fill('dana@northwind.example');
+    await shop.getByRole('button', { name: 'Continue' }).click();
+    await shop.getByRole('button', { name: 'Choose Starter, monthly' }).click();
+    await shop.locator('#number').fill('4242424242424242');
+    await shop.locator('#expiry').fill('12/34');
+    await shop.locator('#cvc').fill('123');
+    await shop.locator('form button.primary').first().click();
+    await shop.waitForURL(`${server.url}/billing`);
+
+    await has(shop, 'main', 'trialing');
+    await admin.bringToFront();
+    await has(admin, 'svg [data-count="trialing"]', '1');
+    await has(admin, 'svg [data-traffic~="none>trialing>trial_started"]', '1');
+  }, 90_000);
+
+  it('is found by e-mail with the keyboard alone', async () => {
+    await admin.goto(`${server.url}/admin`);
+    await admin.keyboard.press('/');
+    await admin.keyboard.type('dana');
+    await admin.keyboard.press('Enter');
+    await admin.waitForURL(/q=dana/);
+    await admin.locator('table.rows a').first().focus();
+    await admin.keyboard.press('Enter');
+    await admin.waitForURL(`${server.url}/admin/subscriptions/${await subscriptionId()}`);
+    await has(admin, '.timeline', 'trial_started');
+    expect(await admin.locator('svg .node.here').getAttribute('data-state')).toBe('trialing');
+  }, 60_000);
+
+  it('becomes active when the clock is moved to the period’s end, and the page follows', async () => {
+    await shop.bringToFront();
+    await shop.goto(`${server.url}/admin/time`);
+    await shop.getByRole('button', { name: /To the period’s end/ }).focus();
+    await shop.keyboard.press('Enter');
+    await shop.waitForURL(/since=/);
+    await has(shop, '[data-meanwhile]', 'active');
+    await picture(shop, 'time-after');
+
+    // This page has been open all the while.
+    await admin.bringToFront();
+    await has(admin, '.timeline', 'active');
+    await has(admin, 'svg .node.here .name', 'active');
+    const [log] = await server.database.knex('audit_log').where({ action: 'clock.advance' });
+    expect(log.actor).toBe('admin');
+  }, 90_000);
+
+  it('is equal to Stripe when checked, shows what differs when not, and is repaired', async () => {
+    const id = await subscriptionId();
+    await admin.goto(`${server.url}/admin/subscriptions/${id}`);
+    await admin.getByRole('button', { name: 'Check now' }).click();
+    await has(admin, '#check', 'Equal in every field');
+
+    await server.stripe.subscriptions.update(id, { metadata: { seen: 'no' } });
+    await server.settled();
+    const row = await server.database.knex('subscriptions').where({ id }).first('facts');
+    const facts = JSON.parse(row.facts);
+    await server.database
+      .knex('subscriptions')
+      .where({ id })
+      .update({ facts: JSON.stringify({ ...facts, metadata: { seen: 'tampered' } }) });
+    await admin.goto(`${server.url}/admin/subscriptions/${id}?check=1`);
+    await has(admin, '#check', 'tampered');
+    await picture(admin, 'check-differs');
+    await admin.getByRole('button', { name: 'Take over what Stripe says' }).click();
+    await has(admin, '#check', 'Equal in every field');
+    expect(
+      await server.database.knex('audit_log').where({ action: 'subscription.repair' }),
+    ).toHaveLength(1);
+  }, 60_000);
+
+  it('sees a dead event replayed by keyboard, and processed', async () => {
+    const event = await server.database
+      .knex('webhook_events')
+      .where({ type: 'customer.subscription.created' })
+      .first('id');
+    await server.database
+      .knex('webhook_events')
+      .where({ id: event.id })
+      .update({ status: 'dead', last_error: 'boom', attempts: 9 });
+    await admin.goto(`${server.url}/admin/events?status=dead`);
+    await admin.getByRole('checkbox', { name: `Select ${event.id}` }).focus();
+    await admin.keyboard.press('Space');
+    await admin.getByRole('button', { name: 'Replay selected' }).focus();
+    await admin.keyboard.press('Enter');
+    await has(admin, '[role="status"].notice', '1 event waits');
+    await until(async () => {
+      const row = await server.database
+        .knex('webhook_events')
+        .where({ id: event.id })
+        .first('status');
+      return row.status === 'done';
+    });
+    expect(await server.database.knex('audit_log').where({ action: 'events.replay' })).toHaveLength(
+      1,
+    );
+  }, 60_000);
+
+  it('is canceled in the shop, and kept', async () => {
+    await shop.goto(`${server.url}/billing`);
+    await picture(shop, 'shop-account');
+    expect(await accessibilityProblems(shop)).toEqual([]);
+    await shop.getByRole('button', { name: 'Cancel at the period’s end' }).click();
+    await has(shop, 'main', 'cancel_pending');
+    await shop.getByRole('button', { name: 'Keep it' }).click();
+    await has(shop, 'main .panel-head', 'active');
+  }, 60_000);
+
+  it('leaves counts that match the table', async () => {
+    await server.settled();
+    const rows: { state: string; count: number }[] = await server.database
+      .knex('subscriptions')
+      .groupBy('state')
+      .select('state')
+      .count({ count: '*' });
+    await admin.goto(`${server.url}/admin`);
+    for (const { state, count } of rows) {
+      expect(await countOf(state).textContent()).toBe(String(count));
+    }
+  }, 30_000);
+});
