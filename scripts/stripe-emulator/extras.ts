@@ -26,6 +26,7 @@ import { registerConnectedAccounts } from './resources/connected-accounts.ts';
 import { registerReportRuns } from './resources/report-runs.ts';
 import { registerCashBalance } from './resources/cash-balance.ts';
 import { registerCardSources } from './resources/card-sources.ts';
+import { registerConsole } from './console/routes.ts';
 import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
@@ -73,6 +74,7 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   });
   const hub = new CliHub(emulator);
   registerCliSessions(registry, hub);
+  registerConsole(registry, emulator, hub);
   emulator.hooks.onEvent.push(forwardSnapshot);
   const closers: (() => void)[] = [];
   return {

@@ -264,7 +264,10 @@ function shapeOf({ type, scope }: Typed): Shape | null {
 
 /** Whether one part of a union takes a primitive; names from other files take any. */
 function allows(type: string, value: unknown): boolean {
-  if (value === null) return type === 'null';
-  if (type === typeof value || type === String(value) || type === `'${String(value)}'`) return true;
-  return typeof value === 'string' && /^(OtherString|Decimal|Stripe\.Decimal)$/.test(type);
+  if (typeof value !== 'string') return type === typeof value || type === JSON.stringify(value);
+  return (
+    type === 'string' ||
+    type === `'${value}'` ||
+    /^(OtherString|Decimal|Stripe\.Decimal)$/.test(type)
+  );
 }

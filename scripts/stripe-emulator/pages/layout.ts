@@ -6,6 +6,8 @@ export interface PageParts {
   formTargets?: readonly string[];
   body: Markup;
   status?: number;
+  /** Paths of further stylesheets. */
+  stylesheets?: readonly string[];
 }
 
 export interface PageResponse {
@@ -44,7 +46,9 @@ export function page(parts: PageParts): PageResponse {
         <meta name="robots" content="noindex" />
         <title>${parts.title} · Local Stripe emulator</title>
         <link rel="icon" href="/_pages/icon.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/_pages/style.css" />
+        <link rel="stylesheet" href="/_pages/base.css" />
+        <link rel="stylesheet" href="/_pages/forms.css" />
+        ${(parts.stylesheets ?? []).map((path) => html`<link rel="stylesheet" href="${path}" />`)}
         <script src="/_pages/pages.js" defer></script>
       </head>
       <body>
