@@ -90,7 +90,7 @@ async function testWith(django: Django): Promise<Result> {
       PORT: String(await claimPort(0, '127.0.0.1')),
       EMULATOR_PORT: String(await claimPort(0, '127.0.0.1')),
       AUTH_JWT_AUDIENCE: audience,
-      DUNNING_FINAL_ACTION: 'unpaid',
+      DUNNING_FINAL_ACTION: 'none',
       OUTGOING_WEBHOOK_URL: `http://127.0.0.1:${djangoPort}/api/webhooks/tenure`,
       OUTGOING_WEBHOOK_SECRET: outgoingSecret,
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'silent',

@@ -53,6 +53,13 @@ class Stack:
         assert status == 200, (method, path, status, answer)
         return answer
 
+    def when_retries_end(self, action: str) -> None:
+        """What Stripe does after the last failed try: a setting of its dashboard, not of its API."""
+        headers = {"Authorization": f"Bearer {STRIPE_KEY}", "Content-Type": "application/json"}
+        body = json.dumps({"finalAction": action})
+        status, answer = call(f"{self.stripe_url}/_emulator/settings", "POST", body, headers)
+        assert status == 200, answer
+
     def advance(self, seconds: int) -> None:
         """Move the test clock, and wait for what that sets off."""
         path = f"/v1/test_helpers/test_clocks/{self.test_clock}"

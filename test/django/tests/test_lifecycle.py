@@ -32,6 +32,7 @@ class Lifecycle(unittest.TestCase):
         endpoint = STACK.stripe("GET", "/v1/webhook_endpoints")["data"][0]
         url = f"http://127.0.0.1:{STACK.django_port}/api/webhooks/stripe"
         STACK.stripe("POST", f"/v1/webhook_endpoints/{endpoint['id']}", url=url)
+        STACK.when_retries_end("unpaid")
         cls.ada = Browser(STACK.django_port)
         cls.ada.log_in()
         cls.ada.get("/")
