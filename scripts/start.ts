@@ -42,7 +42,10 @@ async function start(): Promise<void> {
     const { runServer } = await import('../server/run.ts');
     const server = await runServer();
     stopOnSignal(server.close);
-    console.log(`Tenure is ready on ${server.url}  (dashboard: ${server.url}/admin)`);
+    const { createLoginLink } = await import('../server/dashboard/session.ts');
+    const link = createLoginLink(server.services);
+    console.log(`Tenure is ready on ${server.url}`);
+    console.log(link === null ? 'The dashboard is closed: set ADMIN_TOKEN.' : signInWords(link));
     return;
   }
   const stack = await startLocalStack({
@@ -60,6 +63,8 @@ async function start(): Promise<void> {
 interface Login {
   url: string;
   dashboard: string;
+  /** Signs in to the dashboard, once. */
+  signIn: string | null;
   storefront: string;
   stripe: string;
   adminToken: string;
@@ -67,7 +72,9 @@ interface Login {
 }
 
 async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
+  // Loaded only now: while the local Stripe started, the server's modules had the time.
   const { SignJWT } = await import('jose');
+  const { createLoginLink } = await import('../server/dashboard/session.ts');
   const secret = new TextEncoder().encode(env['AUTH_JWT_SECRET']);
   const token = await new SignJWT({ email: DEMO_USER.email, name: DEMO_USER.name })
     .setProtectedHeader({ alg: 'HS256' })
@@ -78,6 +85,7 @@ async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
   return {
     url: server.url,
     dashboard: `${server.url}/admin`,
+    signIn: createLoginLink(server.services),
     storefront: `${server.url}/`,
     stripe: stripe.url,
     adminToken: env['ADMIN_TOKEN'] ?? '',
@@ -90,7 +98,8 @@ function greeting(login: Login): string {
   Tenure is ready. Nothing here is real money: Stripe is the emulator on ${login.stripe}
 
     Storefront   ${login.storefront}
-    Dashboard    ${login.dashboard}   (admin token: ${login.adminToken})
+    Dashboard    ${login.signIn ?? login.dashboard}
+                 (signs in once, within 15 minutes; later: ${login.dashboard}, admin token ${login.adminToken})
     API          ${login.url}/openapi.json
 
   A test login (${DEMO_USER.email}, good for 30 days):
@@ -108,4 +117,8 @@ function greeting(login: Login): string {
 
   Ctrl-C stops everything.
 `;
+}
+
+function signInWords(link: string): string {
+  return `Dashboard: ${link}\n(signs in once, within 15 minutes; later with the admin token)`;
 }

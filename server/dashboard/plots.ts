@@ -25,19 +25,24 @@ const ROWS = 4;
 
 const round = (value: number): number => Math.round(value * 10) / 10;
 
-/** A round number not below `value` that divides into four rows. */
-function niceTop(value: number): number {
-  if (value <= 0) return ROWS;
+const STEPS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+/** A round number not below `value` that divides into four rows; into whole ones if `whole`. */
+function niceTop(value: number, whole: boolean): number {
+  if (value <= 0) return whole ? ROWS : 1;
   const size = 10 ** Math.floor(Math.log10(value / ROWS));
-  const step = [1, 2, 2.5, 5, 10].find((factor) => factor * size * ROWS >= value) ?? 10;
-  return Math.max(step * size * ROWS, value <= ROWS && Number.isInteger(value) ? ROWS : 0);
+  const steps = STEPS.map((step) => step * size).filter((step) => !whole || Number.isInteger(step));
+  return (steps.find((step) => step * ROWS >= value) ?? 1) * ROWS;
 }
 
 /** A chart as SVG with the same numbers as a table below it. */
 export function plot(chart: Plot): Html {
   const known = chart.points.flatMap(({ value }) => (value === null ? [] : [value]));
   if (known.length === 0) return html`<p class="empty">Nothing to show for this time yet.</p>`;
-  const top = niceTop(Math.max(...known));
+  const top = niceTop(
+    Math.max(...known),
+    known.every((value) => Number.isInteger(value)),
+  );
   const y = (value: number): number => round(TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM));
   const slot = (WIDTH - LEFT - 8) / chart.points.length;
   const x = (index: number): number => round(LEFT + slot * (index + 0.5));

@@ -100,7 +100,7 @@ async function live(database: Database, life: Life): Promise<string> {
       mrr: earns ? price : 0,
       failedAttempts: arrow.to === 'past_due' ? 1 : 0,
       facts: {
-        stripeStatus: statusOf(arrow.to),
+        stripeStatus: arrow.to === 'cancel_pending' ? 'active' : statusOf(arrow.to),
         createdAt: began,
         currentPeriodStart: at,
         currentPeriodEnd: at + 30 * DAY,
