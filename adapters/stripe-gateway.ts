@@ -4,9 +4,12 @@ import { createStripeClient, type GatewayOptions } from './stripe-gateway/client
 import { customerCalls, type CustomerCalls } from './stripe-gateway/customers.ts';
 import { eventCalls, type EventCalls } from './stripe-gateway/events.ts';
 import { invoiceCalls, type InvoiceCalls } from './stripe-gateway/invoices.ts';
+import { paymentCalls, type PaymentCalls } from './stripe-gateway/payments.ts';
+import { planChangeCalls, type PlanChangeCalls } from './stripe-gateway/plan-changes.ts';
 import { subscriptionCalls, type SubscriptionCalls } from './stripe-gateway/subscriptions.ts';
 
 export { API_VERSION, type GatewayOptions } from './stripe-gateway/client.ts';
+export type { ItemChange, NextPhase, PhaseItem } from './stripe-gateway/plan-changes.ts';
 export { GatewayError, isGatewayError, type GatewayErrorKind } from './stripe-gateway/errors.ts';
 
 export interface StripeGateway
@@ -16,6 +19,8 @@ export interface StripeGateway
     CustomerCalls,
     EventCalls,
     InvoiceCalls,
+    PaymentCalls,
+    PlanChangeCalls,
     SubscriptionCalls {}
 
 /**
@@ -30,6 +35,8 @@ export function createStripeGateway(options: GatewayOptions): StripeGateway {
     ...customerCalls(stripe),
     ...eventCalls(stripe),
     ...invoiceCalls(stripe),
+    ...paymentCalls(stripe),
+    ...planChangeCalls(stripe),
     ...subscriptionCalls(stripe),
   };
 }

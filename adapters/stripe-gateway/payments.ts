@@ -1,0 +1,168 @@
+import type Stripe from 'stripe';
+import { call } from './errors.ts';
+
+export interface PageRequest {
+  customerId: string;
+  limit: number;
+  /** Id of the last one of the page before. */
+  startingAfter: string | null;
+}
+
+export interface OneOffInvoice {
+  customerId: string;
+  currency: string;
+  collection: 'charge' | 'send';
+}
+
+export interface OneOffItem {
+  description: string;
+  /** Minor units for one. */
+  amount: number;
+  quantity: number;
+}
+
+export interface PaymentCheckout {
+  customerId: string;
+  userId: string;
+  priceId: string;
+  quantity: number;
+  /** Kept in the session's metadata, to know the same checkout again. */
+  wish: string;
+  successUrl: string;
+  cancelUrl: string;
+}
+
+/** Invoices as people see and pay them, one-time payments, and the customer's credit. */
+export function paymentCalls(stripe: Stripe) {
+  return {
+    /** With its payments and their intents: how the last attempt went. */
+    retrievePayableInvoice: (id: string): Promise<Stripe.Invoice> =>
+      call(() =>
+        stripe.invoices.retrieve(id, { expand: ['payments.data.payment.payment_intent'] }),
+      ),
+
+    /** A customer's invoices, newest first. */
+    listInvoices: (page: PageRequest): Promise<Stripe.ApiList<Stripe.Invoice>> =>
+      call(() =>
+        stripe.invoices.list({
+          customer: page.customerId,
+          limit: page.limit,
+          starting_after: page.startingAfter ?? undefined,
+        }),
+      ),
+
+    /** The next renewal's invoice as it stands; `not_found` when none will come. */
+    previewRenewal: (subscriptionId: string): Promise<Stripe.Invoice> =>
+      call(() => stripe.invoices.createPreview({ subscription: subscriptionId })),
+
+    /** Tries to collect now. `card_declined` leaves it open. */
+    payInvoice: (
+      id: string,
+      paymentMethodId: string | null,
+      idempotencyKey: string,
+    ): Promise<Stripe.Invoice> =>
+      call(() =>
+        stripe.invoices.pay(
+          id,
+          { payment_method: paymentMethodId ?? undefined },
+          { idempotencyKey },
+        ),
+      ),
+
+    voidInvoice: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
+      call(() => stripe.invoices.voidInvoice(id, {}, { idempotencyKey })),
+
+    createOneOffInvoice: (input: OneOffInvoice, idempotencyKey: string): Promise<Stripe.Invoice> =>
+      call(() =>
+        stripe.invoices.create(
+          {
+            customer: input.customerId,
+            currency: input.currency,
+            // What waits for the next renewal has no place on it.
+            pending_invoice_items_behavior: 'exclude',
+            auto_advance: false,
+            ...(input.collection === 'send'
+              ? { collection_method: 'send_invoice', days_until_due: 30 }
+              : { collection_method: 'charge_automatically' }),
+          },
+          { idempotencyKey },
+        ),
+      ),
+
+    addInvoiceItem: (
+      invoice: { id: string; customerId: string; currency: string },
+      item: OneOffItem,
+      idempotencyKey: string,
+    ): Promise<Stripe.InvoiceItem> =>
+      call(() =>
+        stripe.invoiceItems.create(
+          {
+            customer: invoice.customerId,
+            invoice: invoice.id,
+            currency: invoice.currency,
+            description: item.description,
+            amount: item.amount * item.quantity,
+          },
+          { idempotencyKey },
+        ),
+      ),
+
+    finalizeInvoice: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
+      call(() => stripe.invoices.finalizeInvoice(id, { auto_advance: true }, { idempotencyKey })),
+
+    sendInvoice: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
+      call(() => stripe.invoices.sendInvoice(id, {}, { idempotencyKey })),
+
+    /** Only drafts that belong to no subscription can be deleted. */
+    deleteDraftInvoice: (id: string): Promise<Stripe.DeletedInvoice> =>
+      call(() => stripe.invoices.del(id)),
+
+    createPaymentCheckout: (
+      input: PaymentCheckout,
+      idempotencyKey: string,
+    ): Promise<Stripe.Checkout.Session> =>
+      call(() => stripe.checkout.sessions.create(paymentParams(input), { idempotencyKey })),
+
+    /** Changes of the customer's balance, newest first; negative amounts are in their favour. */
+    listBalanceEntries: (
+      page: PageRequest,
+    ): Promise<Stripe.ApiList<Stripe.CustomerBalanceTransaction>> =>
+      call(() =>
+        stripe.customers.listBalanceTransactions(page.customerId, {
+          limit: page.limit,
+          starting_after: page.startingAfter ?? undefined,
+        }),
+      ),
+
+    /** What the next charges of a subscription use. */
+    setSubscriptionMethod: (
+      id: string,
+      paymentMethodId: string,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          id,
+          { default_payment_method: paymentMethodId },
+          { idempotencyKey },
+        ),
+      ),
+  };
+}
+
+function paymentParams(input: PaymentCheckout): Stripe.Checkout.SessionCreateParams {
+  const metadata = { user_id: input.userId, wish: input.wish };
+  return {
+    mode: 'payment',
+    customer: input.customerId,
+    client_reference_id: input.userId,
+    line_items: [{ price: input.priceId, quantity: input.quantity }],
+    payment_intent_data: { metadata: { user_id: input.userId } },
+    invoice_creation: { enabled: true },
+    metadata,
+    success_url: input.successUrl,
+    cancel_url: input.cancelUrl,
+  };
+}
+
+export type PaymentCalls = ReturnType<typeof paymentCalls>;

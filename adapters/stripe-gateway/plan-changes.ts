@@ -1,0 +1,220 @@
+import type Stripe from 'stripe';
+import { call } from './errors.ts';
+
+/** One item of a change: an existing one by `id`, a new one by `price`. */
+export interface ItemChange {
+  id?: string;
+  price?: string;
+  quantity?: number;
+  deleted?: boolean;
+}
+
+export interface ChangeRequest {
+  subscriptionId: string;
+  items: ItemChange[];
+  /** Seconds. Null changes without proration. */
+  prorationDate: number | null;
+  /** A new period begins now; flexible billing keeps the old one unless asked. */
+  restartPeriod: boolean;
+}
+
+export interface PhaseItem {
+  price: string;
+  /** Undefined for metered prices. */
+  quantity?: number;
+}
+
+/** What a subscription becomes at the end of its present period. */
+export interface NextPhase {
+  items: PhaseItem[];
+  interval: 'month' | 'year';
+}
+
+export interface NewSubscription {
+  customerId: string;
+  userId: string;
+  items: PhaseItem[];
+  trialDays: number | null;
+  trialEnd: 'cancel' | 'pause';
+  paymentMethodId: string;
+  promotionCodeId: string | null;
+}
+
+/** Changes of a subscription: what they would cost, and carrying them out. */
+export function planChangeCalls(stripe: Stripe) {
+  return {
+    /** The invoice that a change makes at once; without proration, the next renewal's. */
+    previewChange: (request: ChangeRequest): Promise<Stripe.Invoice> =>
+      call(() =>
+        stripe.invoices.createPreview({
+          subscription: request.subscriptionId,
+          subscription_details: changeParams(request),
+        }),
+      ),
+
+    /** Changes now. A prorated change that is not paid waits in `pending_update` and gives nothing away. */
+    changeSubscription: (
+      request: ChangeRequest,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          request.subscriptionId,
+          {
+            ...changeParams(request),
+            payment_behavior: request.prorationDate === null ? undefined : 'pending_if_incomplete',
+          },
+          { idempotencyKey },
+        ),
+      ),
+
+    /** A schedule that continues the subscription as it is; it changes nothing by itself. */
+    createSchedule: (
+      subscriptionId: string,
+      idempotencyKey: string,
+    ): Promise<Stripe.SubscriptionSchedule> =>
+      call(() =>
+        stripe.subscriptionSchedules.create(
+          { from_subscription: subscriptionId },
+          { idempotencyKey },
+        ),
+      ),
+
+    retrieveSchedule: (id: string): Promise<Stripe.SubscriptionSchedule> =>
+      call(() => stripe.subscriptionSchedules.retrieve(id)),
+
+    /** Keeps the schedule's present phase and puts `next` after it, in place of what was there. */
+    scheduleNextPhase: (
+      schedule: Stripe.SubscriptionSchedule,
+      next: NextPhase,
+      idempotencyKey: string,
+    ): Promise<Stripe.SubscriptionSchedule> =>
+      call(() =>
+        stripe.subscriptionSchedules.update(schedule.id, phasesThen(schedule, next), {
+          idempotencyKey,
+        }),
+      ),
+
+    /** Stops invoices and the period; what was paid and not used becomes credit of the customer. */
+    pauseSubscription: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.pause(
+          id,
+          { invoicing_behavior: 'invoice', bill_for: { unused_time_from: { type: 'now' } } },
+          { idempotencyKey },
+        ),
+      ),
+
+    /** Voids what would be charged until `resumesAt` (seconds; null: until resumed). */
+    voidCollection: (
+      id: string,
+      resumesAt: number | null,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          id,
+          { pause_collection: { behavior: 'void', resumes_at: resumesAt ?? undefined } },
+          { idempotencyKey },
+        ),
+      ),
+
+    /** A new subscription charged to a saved card; `card_declined` makes none. */
+    createSubscription: (
+      input: NewSubscription,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() => stripe.subscriptions.create(creationParams(input), { idempotencyKey })),
+
+    /** Applies a promotion code to a subscription's next invoices; null takes every discount off. */
+    setDiscount: (
+      id: string,
+      promotionCodeId: string | null,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          id,
+          { discounts: promotionCodeId === null ? '' : [{ promotion_code: promotionCodeId }] },
+          { idempotencyKey },
+        ),
+      ),
+  };
+}
+
+function changeParams(request: ChangeRequest) {
+  const { items, prorationDate, restartPeriod } = request;
+  return {
+    items,
+    proration_behavior: prorationDate === null ? ('none' as const) : ('always_invoice' as const),
+    proration_date: prorationDate ?? undefined,
+    billing_cycle_anchor: restartPeriod ? { type: 'now' as const } : undefined,
+  };
+}
+
+function phasesThen(
+  schedule: Stripe.SubscriptionSchedule,
+  next: NextPhase,
+): Stripe.SubscriptionScheduleUpdateParams {
+  const start = schedule.current_phase?.start_date;
+  const current = schedule.phases.find((phase) => phase.start_date === start) ?? schedule.phases[0];
+  if (!current) throw new Error(`Schedule ${schedule.id} has no phase`);
+  return {
+    end_behavior: 'release',
+    proration_behavior: 'none',
+    phases: [
+      {
+        start_date: current.start_date,
+        end_date: current.end_date,
+        trial_end: current.trial_end ?? undefined,
+        items: current.items.map(phaseItem),
+        discounts: current.discounts.map(discountOf),
+      },
+      {
+        items: next.items,
+        duration: { interval: next.interval, interval_count: 1 },
+        proration_behavior: 'none',
+        discounts: current.discounts.map(discountOf),
+      },
+    ],
+  };
+}
+
+function phaseItem(item: Stripe.SubscriptionSchedule.Phase.Item): PhaseItem {
+  const price = typeof item.price === 'string' ? item.price : item.price.id;
+  return { price, quantity: item.quantity };
+}
+
+// A phase that names no discounts would take them off the subscription.
+function discountOf(stacked: Stripe.SubscriptionSchedule.Phase.Discount): {
+  coupon?: string;
+  discount?: string;
+  promotion_code?: string;
+} {
+  const id = (value: string | { id: string } | null) =>
+    value === null ? undefined : typeof value === 'string' ? value : value.id;
+  if (stacked.discount !== null) return { discount: id(stacked.discount) };
+  if (stacked.promotion_code !== null) return { promotion_code: id(stacked.promotion_code) };
+  return { coupon: id(stacked.coupon) };
+}
+
+function creationParams(input: NewSubscription): Stripe.SubscriptionCreateParams {
+  const { trialDays, trialEnd } = input;
+  return {
+    customer: input.customerId,
+    items: input.items,
+    default_payment_method: input.paymentMethodId,
+    off_session: true,
+    payment_behavior: 'error_if_incomplete',
+    discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
+    metadata: { user_id: input.userId },
+    ...(trialDays === null
+      ? {}
+      : {
+          trial_period_days: trialDays,
+          trial_settings: { end_behavior: { missing_payment_method: trialEnd } },
+        }),
+  };
+}
+
+export type PlanChangeCalls = ReturnType<typeof planChangeCalls>;
