@@ -17,6 +17,7 @@ const COLUMNS = [
   'created_at',
   'received_at',
   'status',
+  'headers',
 ] as const;
 
 const POSTGRES_TYPES: Partial<Record<(typeof COLUMNS)[number], string>> = {
@@ -59,6 +60,7 @@ const valuesOf = (event: NewEvent): (string | number | boolean | null)[] => [
   event.createdAt,
   event.receivedAt,
   event.status,
+  event.headers ?? '',
 ];
 
 async function insertPrepared(db: Db, events: NewEvent[]): Promise<{ id: string }[]> {

@@ -31,6 +31,8 @@ export interface NewEvent {
   createdAt: number;
   receivedAt: number;
   status: 'waiting' | 'ignored';
+  /** The delivery's headers that are worth keeping, as JSON; nothing for events that were not delivered. */
+  headers?: string;
 }
 
 export interface EventRow extends Omit<NewEvent, 'status'> {
@@ -56,6 +58,7 @@ interface Row {
   created_at: number;
   received_at: number;
   status: EventStatus;
+  headers: string;
   attempts: number;
   next_attempt_at: number;
   last_error: string | null;
@@ -77,6 +80,7 @@ const fromRow = (row: Row): EventRow => ({
   createdAt: row.created_at,
   receivedAt: row.received_at,
   status: row.status,
+  headers: row.headers || undefined,
   attempts: row.attempts,
   nextAttemptAt: row.next_attempt_at,
   lastError: row.last_error,

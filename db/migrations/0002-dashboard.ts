@@ -2,6 +2,8 @@ import type { Knex } from 'knex';
 import type { Migration } from './migration.ts';
 
 const STATEMENTS = [
+  // What a delivery's headers said, for its page.
+  `ALTER TABLE webhook_events ADD COLUMN headers text NOT NULL DEFAULT ''`,
   // Who took an arrow of the chart, newest first.
   'CREATE INDEX transitions_arrow ON transitions (to_state, event, id)',
   // What is due next, for the test clock.
@@ -23,7 +25,7 @@ const STATEMENTS = [
   )`,
 ];
 
-/** What the dashboard adds: two indexes, figures by day, and the memory of used sign-in links. */
+/** What the dashboard adds: headers of events, two indexes, figures by day, and the memory of used sign-in links. */
 export const dashboard: Migration = {
   name: '0002-dashboard',
   async up(trx: Knex.Transaction) {

@@ -26,11 +26,23 @@ export const webhookRoute = defineRoute({
       header: request.headers.get('stripe-signature'),
     });
     const event = readBody(body, { live: services.config.stripe.live, receivedAt });
-    const { isNew, problem } = await services.engine.receive(event);
+    const headers = keptHeaders(request.headers);
+    const { isNew, problem } = await services.engine.receive({ ...event, headers });
     if (problem !== null) throw unprocessed(event, problem);
     return json(isNew ? { received: true } : { received: true, skipped: true });
   },
 });
+
+/** What a delivery said beside its body, for whoever looks at it later; nothing that could hold a secret. */
+const KEPT = ['content-type', 'user-agent', 'stripe-signature'];
+
+function keptHeaders(headers: Headers): string {
+  const kept = KEPT.flatMap((name) => {
+    const value = headers.get(name);
+    return value === null ? [] : [[name, value.slice(0, 500)]];
+  });
+  return JSON.stringify(Object.fromEntries(kept));
+}
 
 function requireSignature(
   services: Services,

@@ -215,9 +215,8 @@ function enhance(): void {
     label.hidden = false;
     label.querySelector('input')?.addEventListener('change', (event) => {
       const { checked } = event.target as HTMLInputElement;
-      for (const box of all<HTMLInputElement>('input[name="id"][type="checkbox"]')) {
-        box.checked = checked;
-      }
+      const boxes = label.closest('form')?.querySelectorAll<HTMLInputElement>('input[name="id"]');
+      for (const box of boxes ?? []) box.checked = checked;
     });
   }
 }

@@ -9,12 +9,15 @@ import {
 import { movesOfEvents } from '../../../db/dashboard-transitions.ts';
 import { listEffects } from '../../../db/outbox.ts';
 import { listSubscriptions } from '../../../db/subscriptions.ts';
+import type { TransitionRow } from '../../../db/transitions.ts';
 import { findEvent, inboxHealth, requeueEvents } from '../../../db/webhook-events.ts';
 import type { Services } from '../../services.ts';
 import type { EventView } from '../views/event.ts';
-import type { EventFilter, EventsView, ShownStatus } from '../views/events.ts';
+import type { EventFilter, EventListItem, EventsView, ShownStatus } from '../views/events.ts';
 
 const PAGE = 50;
+/** Of dead and of failed events, so many are shown above the list. */
+const ATTENTION = 5;
 
 /** Types worth offering while somebody types; any other may be typed as well. */
 const TYPES = [
@@ -43,25 +46,18 @@ export async function eventsView(
   after: string | null,
 ): Promise<EventsView> {
   const db = services.database.knex;
-  const [page, health] = await Promise.all([
+  const unfiltered = after === null && Object.values(filter).every((value) => value === '');
+  const [page, health, dead, failed] = await Promise.all([
     search(services, filter, after),
     inboxHealth(db, Date.now()),
+    unfiltered ? worst(services, 'dead') : [],
+    unfiltered ? worst(services, 'failed') : [],
   ]);
   const moved = await movesOfEvents(db, page.rows);
   return {
     filter,
-    rows: page.rows.map((row) => ({
-      id: row.id,
-      type: row.type,
-      status: shownStatus(row),
-      subscriptionId: row.subscriptionId,
-      moved: moved
-        .filter((line) => line.cause.id === row.id)
-        .map(({ from, to }) => `${from} → ${to}`),
-      attempts: row.attempts,
-      flags: row.flags,
-      receivedAt: row.receivedAt,
-    })),
+    rows: page.rows.map((row) => listItem(row, moved)),
+    attention: [...dead, ...failed].map((row) => listItem(row, [])),
     next: page.next && `${page.next.receivedAt}~${page.next.id}`,
     firstPage: after === null,
     searchedBackTo: page.searchedBackTo,
@@ -71,6 +67,36 @@ export async function eventsView(
       dead: health.dead,
     },
     types: TYPES,
+  };
+}
+
+/** The newest few events in a state that asks for a person. */
+async function worst(services: Services, status: 'dead' | 'failed'): Promise<EventSummary[]> {
+  const page = await searchEvents(services.database.knex, {
+    status,
+    type: null,
+    subscriptionIds: null,
+    since: null,
+    until: null,
+    after: null,
+    limit: ATTENTION,
+  });
+  return page.rows;
+}
+
+function listItem(row: EventSummary, moved: readonly TransitionRow[]): EventListItem {
+  return {
+    id: row.id,
+    type: row.type,
+    status: shownStatus(row),
+    subscriptionId: row.subscriptionId,
+    moved: moved
+      .filter((line) => line.cause.id === row.id)
+      .map(({ from, to }) => `${from} → ${to}`),
+    attempts: row.attempts,
+    lastError: row.lastError,
+    flags: row.flags,
+    receivedAt: row.receivedAt,
   };
 }
 
@@ -145,9 +171,13 @@ export async function eventView(services: Services, id: string): Promise<EventVi
     failures,
     moved,
     effects,
-    headers: {},
+    headers: headersOf(event.headers),
     payload: indented(event.payload),
   };
+}
+
+function headersOf(text: string | undefined): Record<string, string> {
+  return text ? (JSON.parse(text) as Record<string, string>) : {};
 }
 
 function indented(payload: string): string {

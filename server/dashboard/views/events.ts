@@ -1,7 +1,7 @@
 import { ago, dateTime, shortCount } from '../format.ts';
 import { html, query, type Html } from '../html.ts';
 import { adminPage, hidden, type Frame } from '../page.ts';
-import { eventLink, pager, rowTable, subscriptionLink, tabs } from './parts.ts';
+import { eventLink, pager, rowTable, subscriptionLink, tabs, type Column } from './parts.ts';
 
 /** The word shown for an event: `failed` is waiting for another try after an error. */
 export type ShownStatus = 'waiting' | 'failed' | 'dead' | 'done' | 'ignored';
@@ -14,6 +14,7 @@ export interface EventListItem {
   /** What it moved: `active → past_due`, one entry per line of the history. */
   moved: string[];
   attempts: number;
+  lastError: string | null;
   flags: string[];
   receivedAt: number;
 }
@@ -29,6 +30,8 @@ export interface EventFilter {
 export interface EventsView {
   filter: EventFilter;
   rows: EventListItem[];
+  /** Dead and failed ones, shown first while nothing is filtered. */
+  attention: EventListItem[];
   next: string | null;
   firstPage: boolean;
   /** Set when the search stopped early: everything newer than this was searched. */
@@ -46,32 +49,33 @@ export function eventsPage(frame: Frame, view: EventsView): string {
   return adminPage(frame, {
     title: 'Webhook events',
     section: 'events',
-    content: html`<section class="panel" aria-labelledby="list-title" data-events>
-      <div class="panel-head">
-        <h1 id="list-title">Webhook events</h1>
-        ${tabs('Status', statusTabs(view, href))}
-        <span class="push inline">
-          <a class="button small" href="${href({})}" data-fresh hidden>New events</a>
-          ${
-            view.counts.dead + view.counts.failed > 0 &&
-            html`<a
-              class="button"
-              href="/admin/events/replay${query({ status: view.counts.dead > 0 ? 'dead' : 'failed' })}"
-              >Replay all failed…</a
-            >`
-          }
-        </span>
-      </div>
-      ${filterForm(view)}
-      ${view.rows.length === 0 ? html`<p class="empty">No event fits.</p>` : list(frame, view)}
-      ${pager(
-        view.searchedBackTo === null
-          ? 'Newest first'
-          : `Searched back to ${dateTime(view.searchedBackTo)}; older ones follow`,
-        view.next === null ? null : href({ after: view.next }),
-        view.firstPage ? null : href({}),
-      )}
-    </section>`,
+    content: html`${view.attention.length > 0 && attentionPanel(frame, view)}
+      <section class="panel" aria-labelledby="list-title" data-events>
+        <div class="panel-head">
+          <h1 id="list-title">Webhook events</h1>
+          ${tabs('Status', statusTabs(view, href))}
+          <span class="push inline">
+            <a class="button small" href="${href({})}" data-fresh hidden>New events</a>
+            ${
+              view.counts.dead + view.counts.failed > 0 &&
+              html`<a
+                class="button"
+                href="/admin/events/replay${query({ status: view.counts.dead > 0 ? 'dead' : 'failed' })}"
+                >Replay all failed…</a
+              >`
+            }
+          </span>
+        </div>
+        ${filterForm(view)}
+        ${view.rows.length === 0 ? html`<p class="empty">No event fits.</p>` : list(frame, view)}
+        ${pager(
+          view.searchedBackTo === null
+            ? 'Newest first'
+            : `Searched back to ${dateTime(view.searchedBackTo)}; older ones follow`,
+          view.next === null ? null : href({ after: view.next }),
+          view.firstPage ? null : href({}),
+        )}
+      </section>`,
   });
 }
 
@@ -118,53 +122,73 @@ function filterForm(view: EventsView): Html {
   </form>`;
 }
 
-function list(frame: Frame, view: EventsView): Html {
+const select: Column<EventListItem> = {
+  title: 'Select',
+  cell: (row) =>
+    html`<input type="checkbox" name="id" value="${row.id}" aria-label="Select ${row.id}" />`,
+};
+
+const what: Column<EventListItem>[] = [
+  {
+    title: 'Status',
+    cell: (row) =>
+      html`<span class="status ${row.status}">${row.status}</span
+        >${row.flags.map((flag) => html` <span class="flag soft">${flag.replaceAll('_', ' ')}</span>`)}`,
+  },
+  { title: 'Event', cell: (row) => html`<span class="mono">${row.type}</span>` },
+  { title: 'Id', cell: (row) => eventLink(row.id) },
+];
+
+const when = (now: number): Column<EventListItem>[] => [
+  { title: 'Tries', cell: (row) => row.attempts, right: true },
+  { title: 'Received', cell: (row) => ago(row.receivedAt, now), right: true },
+];
+
+/** A form around a table of events, by which those that are ticked are replayed. */
+function replayForm(frame: Frame, back: string, table: Html): Html {
   return html`<form method="post" action="/admin/events/replay">
-    ${hidden(frame, `/admin/events${query({ ...view.filter })}`)}
-    ${rowTable(
-      'Webhook events',
-      [
-        {
-          title: 'Select',
-          cell: (row) =>
-            html`<input
-              type="checkbox"
-              name="id"
-              value="${row.id}"
-              aria-label="Select ${row.id}"
-            />`,
-        },
-        {
-          title: 'Status',
-          cell: (row) =>
-            html`<span class="status ${row.status}">${row.status}</span
-              >${row.flags.map((flag) => html` <span class="flag soft">${flag.replaceAll('_', ' ')}</span>`)}`,
-        },
-        { title: 'Event', cell: (row) => html`<span class="mono">${row.type}</span>` },
-        { title: 'Id', cell: (row) => eventLink(row.id) },
-        {
-          title: 'Subscription',
-          cell: (row) => row.subscriptionId && subscriptionLink(row.subscriptionId),
-        },
-        {
-          title: 'Moved',
-          cell: (row) =>
-            row.moved.length === 0
-              ? '–'
-              : row.moved.map((words) => html`<div class="nowrap">${words}</div>`),
-        },
-        { title: 'Tries', cell: (row) => row.attempts, right: true },
-        { title: 'Received', cell: (row) => ago(row.receivedAt, frame.now), right: true },
-      ],
-      view.rows,
-    )}
+    ${hidden(frame, back)} ${table}
     <div class="panel-foot">
       <label class="inline" data-select-all hidden
-        ><input type="checkbox" name="" value="" /> Select all on this page</label
+        ><input type="checkbox" name="" value="" /> Select all of these</label
       >
       <button type="submit">Replay selected</button>
     </div>
   </form>`;
+}
+
+/** Dead letters and failures come before everything else. */
+function attentionPanel(frame: Frame, view: EventsView): Html {
+  const error: Column<EventListItem> = {
+    title: 'Error',
+    cell: (row) => html`<span class="danger">${row.lastError}</span>`,
+  };
+  const columns = [select, ...what, error, ...when(frame.now)];
+  return html`<section class="panel" aria-labelledby="attention-title">
+    <div class="panel-head"><h2 id="attention-title">Needs attention</h2></div>
+    ${replayForm(frame, '/admin/events', rowTable('Events that need attention', columns, view.attention))}
+  </section>`;
+}
+
+function list(frame: Frame, view: EventsView): Html {
+  const columns: Column<EventListItem>[] = [
+    select,
+    ...what,
+    {
+      title: 'Subscription',
+      cell: (row) => row.subscriptionId && subscriptionLink(row.subscriptionId),
+    },
+    {
+      title: 'Moved',
+      cell: (row) =>
+        row.moved.length === 0
+          ? '–'
+          : row.moved.map((words) => html`<div class="nowrap">${words}</div>`),
+    },
+    ...when(frame.now),
+  ];
+  const back = `/admin/events${query({ ...view.filter })}`;
+  return replayForm(frame, back, rowTable('Webhook events', columns, view.rows));
 }
 
 /** Asks before many events are replayed. */
