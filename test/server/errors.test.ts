@@ -1,0 +1,151 @@
+import { Writable } from 'node:stream';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { GatewayError, type GatewayErrorKind } from '../../adapters/stripe-gateway.ts';
+import { loadCatalogue } from '../../server/catalogue.ts';
+import { loadConfig } from '../../server/config.ts';
+import { AppError, toAppError } from '../../server/errors.ts';
+import { createLogger } from '../../server/log.ts';
+
+describe('What Stripe says', () => {
+  const gatewayError = (kind: GatewayErrorKind, more: { retryAfter?: number } = {}) =>
+    new GatewayError(kind, 'Your card was declined.', {
+      code: 'card_declined',
+      declineCode: 'insufficient_funds',
+      retryAfter: more.retryAfter ?? null,
+      param: null,
+      status: null,
+      cause: undefined,
+    });
+
+  it.each<[GatewayErrorKind, number, string]>([
+    ['card_declined', 402, 'card_declined'],
+    ['conflict', 409, 'stripe_conflict'],
+    ['rate_limited', 429, 'rate_limited'],
+    ['unavailable', 502, 'stripe_unavailable'],
+    ['invalid', 502, 'stripe_rejected'],
+    ['not_found', 502, 'stripe_rejected'],
+  ])('as %s arrives as %i %s', (kind, status, code) => {
+    expect(toAppError(gatewayError(kind))).toMatchObject({ status, code });
+  });
+
+  it('keeps the decline code and the time to wait', () => {
+    expect(toAppError(gatewayError('card_declined')).fields).toEqual({
+      declineCode: 'insufficient_funds',
+    });
+    expect(toAppError(gatewayError('rate_limited', { retryAfter: 7 })).headers).toEqual({
+      'retry-after': '7',
+    });
+  });
+});
+
+describe('An error that nobody foresaw', () => {
+  it('tells nothing of itself', () => {
+    const error = toAppError(new Error('password=hunter2'));
+    expect([error.code, error.status, error.message]).toEqual([
+      'internal_error',
+      500,
+      'Something went wrong on our side.',
+    ]);
+  });
+
+  it('of the database is a 503 that may be retried', () => {
+    const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+    expect(toAppError(refused)).toMatchObject({
+      code: 'database_unavailable',
+      headers: { 'retry-after': '5' },
+    });
+    const unique = Object.assign(new Error('duplicate key'), { code: '23505' });
+    expect(toAppError(unique).code).toBe('internal_error');
+  });
+
+  it('that is ours stays as it is', () => {
+    const error = new AppError('not_found', 'x');
+    expect(toAppError(error)).toBe(error);
+  });
+});
+
+describe('The log', () => {
+  it('blots secrets out, at the root and one level below', () => {
+    let written = '';
+    const destination = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        written += chunk.toString();
+        done();
+      },
+    });
+    const log = createLogger({ level: 'info', destination });
+    log.info(
+      {
+        secretKey: 'hunter2',
+        config: { jwtSecret: 'hunter2', adminToken: 'hunter2' },
+        headers: { authorization: 'Bearer hunter2', 'stripe-signature': 'hunter2' },
+        plan: 'pro',
+      },
+      'x',
+    );
+    expect(written).not.toContain('hunter2');
+    expect(written).toContain('"plan":"pro"');
+  });
+});
+
+describe('PLANS_FILE', () => {
+  const env = { STRIPE_SECRET_KEY: 'sk_test_123456789', STRIPE_WEBHOOK_SECRET: 'whsec_123456789' };
+  const load = (content: string, more: Record<string, string> = {}) => {
+    const directory = mkdtempSync(join(tmpdir(), 'tenure-plans-'));
+    const file = join(directory, 'plans.json');
+    writeFileSync(file, content);
+    try {
+      const given = { ...env, PLANS_FILE: file, ...more };
+      return loadCatalogue(loadConfig(given), given);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  };
+
+  it('gives plans in the order of their rank, with prices by id or by variable', () => {
+    const catalogue = load(
+      JSON.stringify({
+        plans: [
+          {
+            id: 'team',
+            name: 'Team',
+            rank: 2,
+            prices: { monthly: '$TEAM_PRICE' },
+            seats: { min: 2 },
+          },
+          {
+            id: 'solo',
+            name: 'Solo',
+            rank: 1,
+            prices: { monthly: 'price_solo', yearly: '$NOT_SET' },
+          },
+        ],
+      }),
+      { TEAM_PRICE: 'price_team' },
+    );
+    expect(catalogue.plans).toMatchObject([
+      { id: 'solo', prices: { monthly: { priceId: 'price_solo' } }, features: [] },
+      { id: 'team', prices: { monthly: { priceId: 'price_team' } }, seats: { min: 2 } },
+    ]);
+    expect(catalogue.plans[0]?.prices.yearly).toBeUndefined();
+  });
+
+  it('lists its mistakes with their place', () => {
+    expect(() => load('{')).toThrow(/PLANS_FILE .* is not readable JSON/);
+    const wrong = {
+      plans: [{ id: 'Solo!', name: '', rank: 1.5, prices: { monthly: 5 }, colour: 'red' }],
+    };
+    for (const place of [
+      'plans.0.id',
+      'plans.0.name',
+      'plans.0.rank',
+      'plans.0.prices.monthly',
+      'colour',
+    ]) {
+      expect(() => load(JSON.stringify(wrong))).toThrow(place);
+    }
+  });
+});
