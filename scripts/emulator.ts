@@ -3,11 +3,12 @@ import { startEmulator } from './stripe-emulator/index.ts';
 
 const HELP = `The local Stripe emulator.
 
-  npm run emulator -- [--port 12111] [--host 127.0.0.1] [--data FILE]
+  npm run emulator -- [--port 12111] [--host 127.0.0.1] [--data FILE] [--socket PATH]
 
   --port N     port to listen on (EMULATOR_PORT, default 12111; 0 = any free one)
   --host H     address to listen on (default 127.0.0.1)
   --data FILE  keep everything in this file and start from it (default: memory only)
+  --socket P   also listen on this Unix socket (what STRIPE_CLI_UNIX_SOCKET of the Stripe CLI points to)
   --json       print {"url": …} instead of text
   --help       this text
 `;
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     port: { type: 'string', default: process.env['EMULATOR_PORT'] ?? '12111' },
     host: { type: 'string', default: '127.0.0.1' },
     data: { type: 'string' },
+    socket: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -29,6 +31,7 @@ if (values.help) {
     port: Number(values.port),
     host: values.host,
     dataFile: values.data,
+    unixSocket: values.socket,
   });
   console.log(
     values.json

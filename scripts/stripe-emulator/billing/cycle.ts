@@ -3,7 +3,7 @@ import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { plain } from '../kernel/context.ts';
 import { attempt, fill, reserve } from '../kernel/journal.ts';
-import { collect, finalizeInvoice, methodOf, retry } from './collect.ts';
+import { collect, finalizeInvoice, methodOf } from './collect.ts';
 import { reschedule } from './due-dates.ts';
 import { markUncollectible, markVoid } from './invoice-state.ts';
 import { itemLines, type LineDraft } from './line-drafts.ts';
@@ -34,7 +34,7 @@ export function runCycle(ctx: Context, subscription: Stripe.Subscription): void 
   } else if (subscription.status === 'trialing' && trialEndsWithoutMethod(ctx, subscription)) {
     endWithoutMethod(ctx, subscription);
   } else {
-    attempt(ctx, idOf(subscription.customer), () => renew(ctx, subscription));
+    attempt(ctx, null, () => renew(ctx, subscription));
   }
 }
 
@@ -127,24 +127,17 @@ function cycleInvoice(
 /** The hour after a draft was made: finalize it, then take the money, or do what paused collection says. */
 export function advanceInvoice(ctx: Context, invoice: Stripe.Invoice): void {
   if (invoice.status !== 'draft' || invoice.auto_advance === false) return;
-  attempt(ctx, idOf(invoice.customer), () => {
-    const behavior = pausedBehavior(ctx, invoice);
-    finalizeInvoice(ctx, invoice);
-    if (invoice.amount_due === 0) return;
-    if (behavior === 'void') markVoid(ctx, invoice);
-    else if (behavior === 'mark_uncollectible')
-      markUncollectible(ctx, invoice, 'subscription_paused');
-    else if (invoice.collection_method === 'send_invoice') ctx.emit('invoice.sent', invoice);
-    else collect(ctx, invoice, { method: null, offSession: true, kind: 'first' });
-  });
+  const behavior = pausedBehavior(ctx, invoice);
+  finalizeInvoice(ctx, invoice);
+  if (invoice.amount_due === 0) return;
+  if (behavior === 'void') markVoid(ctx, invoice);
+  else if (behavior === 'mark_uncollectible')
+    markUncollectible(ctx, invoice, 'subscription_paused');
+  else if (invoice.collection_method === 'send_invoice') ctx.emit('invoice.sent', invoice);
+  else collect(ctx, invoice, { method: null, offSession: true, kind: 'first' });
 }
 
 function pausedBehavior(ctx: Context, invoice: Stripe.Invoice): string | null {
   const id = idOf(invoice.parent?.subscription_details?.subscription);
   return ctx.store.find('subscription', id)?.pause_collection?.behavior ?? null;
-}
-
-/** An automatic retry, all or nothing. */
-export function retryInvoice(ctx: Context, invoice: Stripe.Invoice): void {
-  attempt(ctx, idOf(invoice.customer), () => retry(ctx, invoice));
 }

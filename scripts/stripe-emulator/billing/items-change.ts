@@ -21,8 +21,10 @@ export interface ItemUpdate {
 export interface ItemsUpdate {
   items: ItemUpdate[];
   prorate: boolean;
+  /** Prorations are counted from here. */
   at: number;
-  /** The period starts anew for all items. */
+  now: number;
+  /** The period starts anew, now, for all items. */
   resetAnchor: boolean;
 }
 /** What a change of items leaves to be billed. */
@@ -73,7 +75,7 @@ export function changeItems(
       for (const item of subscription.items.data)
         if (!touched.has(item))
           credits.push(...creditUnused(ctx, subscription, { item, at: change.at }));
-    return { prorations: credits, lines: [...usage, ...restart(ctx, subscription, change.at)] };
+    return { prorations: credits, lines: [...usage, ...restart(ctx, subscription, change.now)] };
   }
   const debits = prorate
     ? [...touched].flatMap((item) => debitRemaining(ctx, subscription, { item, at: change.at }))

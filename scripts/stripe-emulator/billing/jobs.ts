@@ -3,7 +3,8 @@ import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { expire } from './cancel.ts';
-import { advanceInvoice, retryInvoice, runCycle } from './cycle.ts';
+import { retry } from './collect.ts';
+import { advanceInvoice, runCycle } from './cycle.ts';
 import { reschedule } from './due-dates.ts';
 import { markVoid } from './invoice-state.ts';
 import { onOverdue } from './payment-news.ts';
@@ -30,7 +31,7 @@ const SUBSCRIPTION_JOBS: Record<string, SubscriptionJob> = {
 
 const INVOICE_JOBS: Record<string, InvoiceJob> = {
   advance: advanceInvoice,
-  retry: retryInvoice,
+  retry,
   overdue: onOverdue,
   void_unpaid_resume(ctx, invoice) {
     if (invoice.status === 'open') markVoid(ctx, invoice);

@@ -40,13 +40,25 @@ export function minimumCharge(currency: string): number {
 export function shownAmount(amount: number, currency: string): string {
   const digits = ZERO_DECIMAL.has(currency) ? 0 : THREE_DECIMAL.has(currency) ? 3 : 2;
   const value = amount / 10 ** digits;
-  const most = Math.max(digits, (String(value).split('.')[1] ?? '').length);
-  return new Intl.NumberFormat('en-US', {
+  const most = Math.max(digits, Math.min((String(value).split('.')[1] ?? '').length, 12));
+  return formatFor(currency, digits, most).format(value);
+}
+
+const formats = new Map<string, Intl.NumberFormat>();
+
+/** Formats are kept: making one costs more than all else that a line needs. */
+function formatFor(currency: string, least: number, most: number): Intl.NumberFormat {
+  const key = `${currency} ${least} ${most}`;
+  const known = formats.get(key);
+  if (known !== undefined) return known;
+  const made = new Intl.NumberFormat('en-US', {
     style: 'currency',
     currency: currency.toUpperCase(),
-    minimumFractionDigits: digits,
-    maximumFractionDigits: Math.min(most, 12),
-  }).format(value);
+    minimumFractionDigits: least,
+    maximumFractionDigits: most,
+  });
+  formats.set(key, made);
+  return made;
 }
 
 /** Half away from zero, once the dust of binary fractions is off. */

@@ -161,8 +161,14 @@ function creditedItems(credited: {
   };
 }
 
+const DAY_FORMAT = new Intl.DateTimeFormat('en-GB', {
+  day: '2-digit',
+  month: 'short',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
+
 /** `11 Nov 2025` */
 function shownDate(at: number): string {
-  const options = { day: '2-digit', month: 'short', year: 'numeric', timeZone: 'UTC' } as const;
-  return new Intl.DateTimeFormat('en-GB', options).format(new Date(at * 1000));
+  return DAY_FORMAT.format(new Date(at * 1000));
 }

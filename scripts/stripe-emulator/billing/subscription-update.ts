@@ -90,7 +90,8 @@ function applyChange(
   const billed = changeItems(ctx, subscription, {
     items: update.items,
     prorate: update.prorationBehavior !== 'none',
-    at: update.resetAnchor ? now : at,
+    at,
+    now,
     resetAnchor: update.resetAnchor && !endsTrial,
   });
   if (endsTrial) {

@@ -90,6 +90,7 @@ export class Context {
 
   add<K extends ObjectName>(name: K, object: Stored[K]): Stored[K] {
     this.account.revision += 1;
+    this.account.journal?.made(object);
     return this.store.add(name, object);
   }
 
@@ -104,13 +105,15 @@ export class Context {
     object: Stored[K],
     change: { event: EventType | null; apply: () => void },
   ): Stored[K] {
-    const before = change.event === null ? null : plain(object);
+    const before = change.event === null ? '' : JSON.stringify(object);
     this.account.journal?.protect(object);
     change.apply();
     this.account.revision += 1;
     this.store.of(name).reindex(object);
     if (change.event === null) return object;
-    const previous = previousAttributes(before, plain(object));
+    const after = JSON.stringify(object);
+    if (before === after) return object;
+    const previous = previousAttributes(JSON.parse(before), JSON.parse(after));
     if (previous !== null) this.record(change.event, object, previous);
     return object;
   }

@@ -10,6 +10,7 @@ export interface Slot {
 export class Journal {
   /** True for a rehearsal: it will be taken back whatever happens, so no money need move. */
   readonly rehearsal: boolean;
+  private readonly added = new Set<object>();
   private readonly before = new Map<object, Record<string, unknown>>();
   private readonly undos: (() => void)[] = [];
   private readonly slots: Slot[] = [];
@@ -28,9 +29,15 @@ export class Journal {
     return slot;
   }
 
+  /** An object that this attempt made: taking it back removes it, so its changes need no memory. */
+  made(object: object): void {
+    this.added.add(object);
+  }
+
   /** Remembers an object that is about to change; the first memory counts. */
   protect(object: object): void {
-    if (!this.before.has(object)) this.before.set(object, shallowTree(object));
+    if (!this.added.has(object) && !this.before.has(object))
+      this.before.set(object, shallowTree(object));
   }
 
   remember(undo: () => void): void {
@@ -119,6 +126,7 @@ function protectCustomer(ctx: Context, journal: Journal, id: string): void {
   if (customer !== undefined) journal.protect(customer);
   for (const discount of ctx.store.by('discount', 'customer', id)) journal.protect(discount);
   for (const subscription of ctx.store.by('subscription', 'customer', id)) {
+    if (subscription.ended_at !== null) continue;
     journal.protect(subscription);
     for (const item of subscription.items.data) journal.protect(item);
   }

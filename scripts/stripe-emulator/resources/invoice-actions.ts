@@ -3,6 +3,7 @@ import { collect, finalizeInvoice, methodFor } from '../billing/collect.ts';
 import { intentOf, markUncollectible, markVoid, paymentOf } from '../billing/invoice-state.ts';
 import { payInvoice } from '../billing/one-off.ts';
 import { setStatus } from '../billing/status.ts';
+import { expirePendingUpdate } from '../billing/subscription-update.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
@@ -168,6 +169,9 @@ function afterVoid(ctx: Context, invoice: Stripe.Invoice): void {
     idOf(invoice.parent?.subscription_details?.subscription),
   );
   if (subscription === undefined) return;
+  // The change that waited for this invoice is given up with it.
+  if (ctx.note('subscription', subscription.id)['pendingInvoice'] === invoice.id)
+    expirePendingUpdate(ctx, subscription);
   if (subscription.status === 'incomplete' && invoice.billing_reason === 'subscription_create') {
     ctx.services.billing.cancelSubscription(ctx, subscription, {
       invoiceNow: false,
