@@ -27,6 +27,7 @@ import { registerReportRuns } from './resources/report-runs.ts';
 import { registerCashBalance } from './resources/cash-balance.ts';
 import { registerCardSources } from './resources/card-sources.ts';
 import { registerConsole } from './console/routes.ts';
+import { registerPdfs } from './quotes/pdf.ts';
 import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
@@ -66,6 +67,7 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerReportRuns(registry);
   registerCashBalance(registry);
   registerCardSources(registry);
+  registerPdfs(registry, emulator);
   registerSwitches(registry, emulator);
   emulator.hooks.fault = callFault;
   emulator.hooks.onAccount.push((account) => {

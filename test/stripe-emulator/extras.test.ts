@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PDFDocument } from 'pdf-lib';
 import type Stripe from 'stripe';
 import { idOf } from '../../scripts/stripe-emulator/kernel/ids.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
@@ -222,6 +223,10 @@ describe('credit notes', () => {
       pre_payment_credit_notes_amount: 400,
       status: 'open',
     });
+    const pdf = await fetch(note.pdf);
+    expect((await PDFDocument.load(await pdf.arrayBuffer())).getTitle()).toBe(
+      `Credit note ${note.number}`,
+    );
     await stripe.creditNotes.voidCreditNote(note.id);
     expect(await stripe.invoices.retrieve(open.id)).toMatchObject({
       amount_remaining: 1000,
@@ -312,6 +317,10 @@ describe('quotes and payment links', () => {
     await stripe.quotes.finalizeQuote(draft.id);
     const accepted = await stripe.quotes.accept(draft.id, { expand: ['subscription'] });
     expect(accepted).toMatchObject({ status: 'accepted', subscription: { status: 'active' } });
+    const pdf = await fetch(`${account.emulator.url}/v1/quotes/${draft.id}/pdf`, {
+      headers: { Authorization: `Bearer ${account.key}` },
+    });
+    expect((await PDFDocument.load(await pdf.arrayBuffer())).getPageCount()).toBe(1);
     expect((await stripe.quotes.listLineItems(draft.id)).data).toMatchObject([
       { quantity: 2, amount_total: 4000 },
     ]);

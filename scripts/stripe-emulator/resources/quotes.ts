@@ -5,7 +5,7 @@ import { idOf, randomText } from '../kernel/ids.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
-import { RawAnswer, type Registry } from '../kernel/registry.ts';
+import type { Registry } from '../kernel/registry.ts';
 import { totalsOf, type PricedLine } from '../payments/checkout/amounts.ts';
 import { acceptQuote } from '../quotes/accept.ts';
 import {
@@ -112,14 +112,6 @@ export function registerQuotes(registry: Registry): void {
   registry.get('/v1/quotes/:id/computed_upfront_line_items', PAGE, (ctx, page, { id }) =>
     pageOf(shown(ctx, id), { url: `/v1/quotes/${id}/computed_upfront_line_items`, page }),
   );
-  registry.get('/v1/quotes/:id/pdf', {}, (ctx, _params, { id }) => {
-    const quote = ctx.store.need('quote', id);
-    return new RawAnswer(
-      200,
-      { 'Content-Type': 'application/pdf' },
-      `%PDF-1.4\n% ${quote.number ?? quote.id}\n%%EOF\n`,
-    );
-  });
   registry.includable('quote', 'line_items', (ctx, id) =>
     nestedList(shown(ctx, id), `/v1/quotes/${id}/line_items`),
   );
