@@ -6,9 +6,12 @@ import { AppError, toAppError } from './errors.ts';
 import { accessRoute } from './handlers/access.ts';
 import { ADMIN_ROUTES } from './handlers/admin/index.ts';
 import { cancelRoute } from './handlers/cancel.ts';
+import { changeRoute, previewRoute, quantityRoute } from './handlers/change.ts';
 import { checkoutRoute } from './handlers/checkout.ts';
+import { pauseRoute } from './handlers/pause.ts';
 import { plansRoute } from './handlers/plans.ts';
 import { portalRoute } from './handlers/portal.ts';
+import { reactivateRoute } from './handlers/reactivate.ts';
 import { resumeRoute } from './handlers/resume.ts';
 import { subscriptionRoute } from './handlers/subscription.ts';
 import { healthRoute, readyRoute } from './handlers/system.ts';
@@ -36,8 +39,13 @@ export const ROUTES: readonly Route[] = [
   plansRoute,
   checkoutRoute,
   subscriptionRoute,
+  previewRoute,
+  changeRoute,
+  quantityRoute,
   cancelRoute,
   resumeRoute,
+  pauseRoute,
+  reactivateRoute,
   portalRoute,
   accessRoute,
   healthRoute,

@@ -16,7 +16,7 @@ const STATEMENTS = [
     currency text NOT NULL,
     shard integer NOT NULL,
     value bigint NOT NULL,
-    PRIMARY KEY (day_at, figure, currency, shard)
+    PRIMARY KEY (figure, day_at, currency, shard)
   )`,
   // A sign-in link works once, whichever process it is opened on.
   `CREATE TABLE used_login_links (

@@ -1,8 +1,9 @@
 import { initial } from './0001-initial.ts';
 import { dashboard } from './0002-dashboard.ts';
+import { quotes } from './0003-quotes.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
 
 /** In order. A list, not a directory scan: `.ts` and `.js` must not both run. Never edit a released one. */
-export const migrations: readonly Migration[] = [initial, dashboard];
+export const migrations: readonly Migration[] = [initial, dashboard, quotes];

@@ -55,14 +55,22 @@ function create(
   );
 }
 
+/** Closes every page on which this customer could still subscribe. Throws 409 when they did so just now. */
+export function expireOpenCheckouts(services: Services, customerId: string): Promise<void> {
+  return inTurn(customerId, async () => {
+    const open = await services.stripe.openCheckouts(customerId);
+    await expireOthers(services, open, null);
+  });
+}
+
 async function expireOthers(
   services: Services,
   sessions: Stripe.Checkout.Session[],
-  chosen: Stripe.Checkout.Session,
+  chosen: Stripe.Checkout.Session | null,
 ): Promise<void> {
   const others = sessions.filter(
     ({ id, mode, created }) =>
-      id !== chosen.id && mode === 'subscription' && created <= chosen.created,
+      mode === 'subscription' && (!chosen || (id !== chosen.id && created <= chosen.created)),
   );
   for (const { id } of others) {
     try {
@@ -72,7 +80,7 @@ async function expireOthers(
       // It is not open any more. Expired is what was wanted; paid means: they subscribed in the other tab.
       const session = await services.stripe.retrieveCheckout(id);
       if (session.status !== 'complete') continue;
-      await services.stripe.expireCheckout(chosen.id);
+      if (chosen) await services.stripe.expireCheckout(chosen.id);
       throw new AppError('already_subscribed', 'Another checkout was completed a moment ago.');
     }
   }

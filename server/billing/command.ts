@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
@@ -6,6 +7,7 @@ import type { User } from '../auth.ts';
 import { AppError } from '../errors.ts';
 import { json } from '../route.ts';
 import type { Services } from '../services.ts';
+import { exclusively } from './exclusively.ts';
 import { subscriptionView } from './subscription-view.ts';
 
 /** The part of a handler's context that a command needs. */
@@ -17,7 +19,7 @@ export interface CommandContext {
 }
 
 /**
- * A command of a person on their subscription: is it allowed in this state, what is asked of
+ * A command of a person on their subscription, one at a time: is it allowed in this state, what is asked of
  * Stripe, and then the state as the processor reads it back. Answers `{subscription}`.
  */
 export async function runCommand(
@@ -26,11 +28,44 @@ export async function runCommand(
   atStripe: (subscription: SubscriptionRow) => Promise<unknown>,
 ): Promise<Response> {
   const { services, user } = context;
-  const current = await currentSubscriptionOfUser(services.database.knex, user.id);
-  const subscription = requireAction(services, current, action);
-  await atStripe(subscription);
-  const next = await syncAfter(context, subscription);
-  return json({ subscription: next && subscriptionView(services, next) });
+  return exclusively(services, user.id, async () => {
+    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+    const subscription = requireAction(services, current, action);
+    await orTellTheTruth(context, subscription, () => atStripe(subscription));
+    const next = await syncAfter(context, subscription);
+    return json({ subscription: next && subscriptionView(services, next) });
+  });
+}
+
+/**
+ * Runs what asks something of Stripe. When it fails, nobody knows how far it came: the subscription is read back
+ * first, so that what is stored, and a second attempt, start from what is true.
+ */
+export async function orTellTheTruth<T>(
+  context: CommandContext,
+  subscription: { id: string; customerId: string },
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    try {
+      await syncAfter(context, subscription);
+    } catch (second) {
+      // Stripe is away altogether, most likely; its webhook or the catch-up will tell.
+      const { requestId } = context;
+      context.services.log.warn({ err: second, requestId }, 'could not read back after a failure');
+    }
+    throw error;
+  }
+}
+
+/**
+ * A key for one call to Stripe. The SDK's own retries share it; a person's retry gets another, because Stripe
+ * repeats an error for as long as it remembers the key.
+ */
+export function freshKey(step: string): string {
+  return `tenure-${step}-${randomUUID()}`;
 }
 
 /** Reads the subscription back through the processor, with this request as the cause. */

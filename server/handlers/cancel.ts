@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { mayCancel } from '../../state/actions.ts';
-import { notAllowed, runCommand } from '../billing/command.ts';
+import { withoutSchedule } from '../billing/change-plan.ts';
+import { freshKey, notAllowed, runCommand } from '../billing/command.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
 import { defineRoute } from '../route.ts';
 
@@ -31,16 +32,17 @@ export const cancelRoute = defineRoute({
   errors: ['not_allowed'],
   handler: (_request, context) =>
     runCommand(context, 'cancel', async (subscription) => {
-      const { services, body, commandKey } = context;
+      const { services, body } = context;
       if (!mayCancel(subscription, body.when)) {
         throw notAllowed(services, subscription, `cancel ${body.when}`);
       }
-      const { scheduleId } = subscription.facts;
-      // Stripe refuses to cancel what a schedule manages.
-      if (scheduleId) await services.stripe.releaseSchedule(scheduleId, commandKey('release'));
+      const { id } = subscription;
       const details = { feedback: body.feedback, comment: body.comment };
-      await (body.when === 'now'
-        ? services.stripe.cancelNow(subscription.id, details, commandKey('cancel'))
-        : services.stripe.cancelAtPeriodEnd(subscription.id, details, commandKey('cancel')));
+      // Stripe refuses to cancel what a schedule manages.
+      await withoutSchedule(context, subscription, () =>
+        body.when === 'now'
+          ? services.stripe.cancelNow(id, details, freshKey('cancel'))
+          : services.stripe.cancelAtPeriodEnd(id, details, freshKey('cancel')),
+      );
     }),
 });

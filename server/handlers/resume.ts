@@ -1,8 +1,17 @@
 import { z } from 'zod';
-import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import { notAllowed, runCommand, type CommandContext } from '../billing/command.ts';
-import { subscriptionAnswer } from '../billing/subscription-view.ts';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
+import {
+  freshKey,
+  notAllowed,
+  orTellTheTruth,
+  requireAction,
+  type CommandContext,
+} from '../billing/command.ts';
+import { exclusively } from '../billing/exclusively.ts';
+import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
 import { defineRoute } from '../route.ts';
+import type { Services } from '../services.ts';
 
 /** Takes back what waits: a scheduled end, a coming downgrade, or a pause. */
 export const resumeRoute = defineRoute({
@@ -10,26 +19,59 @@ export const resumeRoute = defineRoute({
   path: '/api/billing/subscription/resume',
   auth: 'user',
   summary: 'Undo a scheduled cancel or downgrade, or end a pause',
+  description:
+    'The end of a pause is paid for with a new period; while that payment waits, `payment` says how to make it.',
   body: z.strictObject({}),
-  response: subscriptionAnswer,
+  response: paymentAnswer,
   errors: ['not_allowed'],
-  handler: (_request, context) =>
-    runCommand(context, 'resume', (subscription) => resume(context, subscription)),
+  handler: (_request, context) => {
+    const { services, user } = context;
+    return exclusively(services, user.id, async () => {
+      const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+      const subscription = requireAction(services, current, 'resume');
+      await orTellTheTruth(context, subscription, () => resume(context, subscription));
+      return answerWithPayment(context, subscription, 200);
+    });
+  },
 });
 
-function resume(context: CommandContext, subscription: SubscriptionRow): Promise<unknown> {
+async function resume(context: CommandContext, subscription: SubscriptionRow): Promise<void> {
   const { stripe } = context.services;
   const { id, state, facts } = subscription;
-  const key = context.commandKey('resume');
+  const key = freshKey('resume');
   if (state === 'cancel_pending') {
     // The portal of a flexible subscription sets `cancel_at` and leaves the flag alone.
     const field = facts.cancelAtPeriodEnd ? 'cancel_at_period_end' : 'cancel_at';
-    return stripe.undoCancel(id, field, key);
+    await stripe.undoCancel(id, field, key);
+  } else if (state === 'downgrading' && facts.scheduleId) {
+    await stripe.releaseSchedule(facts.scheduleId, key);
+  } else if (state === 'paused') {
+    await endPause(context.services, subscription);
+  } else if (facts.pauseCollection) {
+    await stripe.resumeCollection(id, key);
+  } else {
+    throw notAllowed(context.services, subscription, 'resume');
   }
-  if (state === 'downgrading' && facts.scheduleId) {
-    return stripe.releaseSchedule(facts.scheduleId, key);
+}
+
+/** Active again once the new period is paid. An earlier attempt left its invoice: that one is paid, not a second. */
+async function endPause({ stripe }: Services, { id, facts }: SubscriptionRow): Promise<void> {
+  const begun = facts.latestInvoiceId && (await stripe.retrieveInvoice(facts.latestInvoiceId));
+  const waits = begun && begun.status === 'open' && begun.billing_reason === 'subscription_update';
+  const latest = waits
+    ? begun.id
+    : idOf((await stripe.resumePaused(id, freshKey('resume'))).latest_invoice);
+  if (latest === null) return;
+  const invoice = await stripe.retrieveInvoice(latest);
+  if (invoice.status !== 'open' || (!waits && invoice.attempt_count > 0)) return;
+  try {
+    await stripe.payInvoice(latest, null, freshKey('resume-pay'));
+  } catch (error) {
+    // The answer says what the payment waits for, and where to make it.
+    if (!isGatewayError(error, 'card_declined')) throw error;
   }
-  if (state === 'paused') return stripe.resumePaused(id, key);
-  if (facts.pauseCollection) return stripe.resumeCollection(id, key);
-  throw notAllowed(context.services, subscription, 'resume');
+}
+
+function idOf(value: string | { id: string } | null): string | null {
+  return typeof value === 'string' ? value : (value?.id ?? null);
 }

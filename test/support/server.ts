@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Stripe } from 'stripe';
+import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
 import { prepareLocalAccount } from '../../scripts/local-account.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import type { Dialect } from '../../db/database.ts';
@@ -24,6 +25,8 @@ export interface TestServerOptions {
   services?: Pick<ServiceOptions, 'authenticate' | 'probe'>;
   /** False leaves customers off a test clock. Default true. */
   testClock?: boolean;
+  /** Seconds at which the test clock begins. Default now. */
+  startAt?: number;
 }
 
 /** The real server on a real database and an account of the emulator, with webhooks over HTTP. */
@@ -73,7 +76,10 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     secretKey,
     secretsFile: null,
     webhookUrl: `http://127.0.0.1:${port}/api/webhooks/stripe`,
-    testClock: null,
+    testClock:
+      options.startAt === undefined
+        ? null
+        : await clockAt(emulator.url, secretKey, options.startAt),
   });
   const env = {
     ...account,
@@ -121,6 +127,10 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
       await database.drop();
     },
   };
+}
+
+async function clockAt(apiBase: string, secretKey: string, seconds: number): Promise<string> {
+  return (await createStripeGateway({ secretKey, apiBase }).createTestClock(seconds, 'test')).id;
 }
 
 async function callApi(url: string, method: string, call: CallOptions): Promise<Answer> {

@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { claimSubject, releaseSubject } from '../../db/subjects.ts';
+import { AppError } from '../errors.ts';
+import { sleep } from '../limit.ts';
+import type { Services } from '../services.ts';
+
+/** A process that dies in the middle of a command gives the user free after this long. */
+const LEASE_MS = 120_000;
+/** How long a second click waits for the first one to end before it is answered 409. */
+const WAIT_MS = 15_000;
+
+/**
+ * Runs one command of a user at a time, whichever process it reached: the second click, or the other tab, finds
+ * the state that the first one left. Throws 409 `stripe_conflict` when the first one takes too long.
+ */
+export async function exclusively<T>(
+  services: Services,
+  userId: string,
+  task: () => Promise<T>,
+): Promise<T> {
+  const db = services.database.knex;
+  const owner = randomUUID();
+  const key = `command of ${userId}`;
+  const deadline = Date.now() + WAIT_MS;
+  for (;;) {
+    const now = Date.now();
+    const claim = await claimSubject(db, key, { owner, now, duration: LEASE_MS });
+    if (claim) {
+      try {
+        return await task();
+      } finally {
+        await releaseSubject(db, claim, owner);
+      }
+    }
+    if (now >= deadline) {
+      throw new AppError('stripe_conflict', 'Another change of yours is still under way.', {
+        headers: { 'retry-after': '2' },
+      });
+    }
+    await sleep(20 + Math.random() * 30);
+  }
+}

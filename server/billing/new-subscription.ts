@@ -1,0 +1,56 @@
+import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
+import { hadTrial } from '../../db/trials.ts';
+import { AppError } from '../errors.ts';
+import { actionsNow, syncAfter, type CommandContext } from './command.ts';
+
+/** Stripe statuses of a subscription that has ended. */
+const ENDED = ['canceled', 'incomplete_expired'];
+
+/** Throws 409 `already_subscribed` unless a new subscription may begin. */
+export async function refuseSecond({ services, user }: CommandContext): Promise<void> {
+  const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+  const actions = actionsNow(services, current);
+  if (actions.includes('checkout')) return;
+  throw new AppError('already_subscribed', 'There is a subscription already; change that one.', {
+    fields: { state: current?.state ?? 'none', actions },
+  });
+}
+
+/** Stripe may know of a subscription whose webhook has not come yet, e.g. from another tab. */
+export async function refuseUnseenSecond(
+  context: CommandContext,
+  customerId: string,
+): Promise<void> {
+  const known = await context.services.stripe.subscriptionsOf(customerId);
+  const live = known.find(({ status }) => !ENDED.includes(status));
+  if (!live) return;
+  await syncAfter(context, { id: live.id, customerId });
+  await refuseSecond(context);
+}
+
+/** The trial that this person gets; null when they, or this card, had one. */
+export async function trialDaysFor(
+  { services, user }: CommandContext,
+  who: { customerId: string; fingerprint?: string | null },
+): Promise<number | null> {
+  const { days } = services.config.trial;
+  if (days === 0) return null;
+  const had = await hadTrial(services.database.knex, { userId: user.id, ...who });
+  return had ? null : days;
+}
+
+/** Stripe's id of a code that a person typed; throws 400 `unknown_promotion_code`. */
+export async function promotionCodeId(
+  { services }: CommandContext,
+  code: string | undefined,
+): Promise<string | null> {
+  if (code === undefined) return null;
+  const found = await services.stripe.findPromotionCode(code);
+  if (!found) {
+    throw new AppError(
+      'unknown_promotion_code',
+      'This promotion code does not exist or has ended.',
+    );
+  }
+  return found.id;
+}

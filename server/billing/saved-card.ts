@@ -1,0 +1,37 @@
+import type Stripe from 'stripe';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import type { Services } from '../services.ts';
+
+export interface SavedCard {
+  id: string;
+  fingerprint: string | null;
+}
+
+/**
+ * What a customer can be charged on without asking them: their default method, else the one that their last
+ * subscription used, if it is still theirs. Null when there is none.
+ */
+export async function savedCard(
+  services: Services,
+  who: { customerId: string; lastMethodId: string | null },
+): Promise<SavedCard | null> {
+  const customer = await services.stripe.retrieveCustomer(who.customerId);
+  if (customer.deleted) return null;
+  const preferred = customer.invoice_settings.default_payment_method;
+  if (preferred !== null && typeof preferred !== 'string') return cardOf(preferred);
+  const id = preferred ?? who.lastMethodId;
+  if (id === null) return null;
+  try {
+    const method = await services.stripe.retrievePaymentMethod(id);
+    const owner = typeof method.customer === 'string' ? method.customer : method.customer?.id;
+    return owner === who.customerId ? cardOf(method) : null;
+  } catch (error) {
+    // Removed in the meantime.
+    if (isGatewayError(error, 'not_found')) return null;
+    throw error;
+  }
+}
+
+function cardOf(method: Stripe.PaymentMethod): SavedCard {
+  return { id: method.id, fingerprint: method.card?.fingerprint ?? null };
+}

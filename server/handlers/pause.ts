@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { SubscriptionRow } from '../../db/subscriptions.ts';
+import { withoutSchedule } from '../billing/change-plan.ts';
+import { freshKey, runCommand } from '../billing/command.ts';
+import { subscriptionAnswer } from '../billing/subscription-view.ts';
+import { AppError } from '../errors.ts';
+import { defineRoute } from '../route.ts';
+import type { Services } from '../services.ts';
+
+/** Puts the subscription on hold: until resumed, or until a day on which Stripe ends the pause by itself. */
+export const pauseRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/subscription/pause',
+  auth: 'user',
+  summary: 'Pause the subscription',
+  description:
+    'Without `resumesAt` the period stops, the unused rest becomes credit, and resuming starts a new period. ' +
+    'With it, the invoices until then are void and collection starts again by itself.',
+  body: z.strictObject({ resumesAt: z.iso.datetime().optional() }),
+  response: subscriptionAnswer,
+  errors: ['not_allowed'],
+  handler: (_request, context) => {
+    const { services, body } = context;
+    const resumesAt = resumeTime(services, body.resumesAt);
+    return runCommand(context, 'pause', (subscription) =>
+      withoutSchedule(context, subscription, () => pause(services, subscription, resumesAt)),
+    );
+  },
+});
+
+function pause(
+  { stripe }: Services,
+  { id, facts }: SubscriptionRow,
+  resumesAt: number | null,
+): Promise<unknown> {
+  const stoppable =
+    facts.billingMode === 'flexible' && facts.collectionMethod === 'charge_automatically';
+  if (resumesAt === null && stoppable) return stripe.pauseSubscription(id, freshKey('pause'));
+  // Only a pause of collection has an end of its own, or exists for classic billing and sent invoices.
+  return stripe.voidCollection(id, resumesAt, freshKey('pause'));
+}
+
+/** Seconds, or null; throws 400 for a day that has passed. */
+function resumeTime(services: Services, given: string | undefined): number | null {
+  if (given === undefined) return null;
+  const at = Date.parse(given);
+  if (at > services.clock.now()) return Math.floor(at / 1000);
+  throw new AppError('invalid_request', 'resumesAt must be in the future.', {
+    fields: { issues: [{ path: 'resumesAt', message: 'has passed' }] },
+  });
+}

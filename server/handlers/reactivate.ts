@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
+import { expireOpenCheckouts, openCheckout } from '../billing/checkout-session.ts';
+import { freshKey, requireAction, syncAfter, type CommandContext } from '../billing/command.ts';
+import { ensureStripeCustomer } from '../billing/customer.ts';
+import { exclusively } from '../billing/exclusively.ts';
+import { promotionCodeId, refuseUnseenSecond, trialDaysFor } from '../billing/new-subscription.ts';
+import { chosenPrice, planChoice } from '../billing/plan-choice.ts';
+import { savedCard, type SavedCard } from '../billing/saved-card.ts';
+import { subscriptionSchema, subscriptionView } from '../billing/subscription-view.ts';
+import { defineRoute, json } from '../route.ts';
+
+/** After the end: a new subscription on the saved card, or a Checkout page where there is none. */
+export const reactivateRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/subscription/reactivate',
+  auth: 'user',
+  summary: 'Come back after the end',
+  description:
+    'Charges the saved payment method and answers `subscription`. Without one, or when the bank wants to see the ' +
+    'customer, it answers `url` of a Checkout page. A declined card leaves nothing behind.',
+  body: planChoice.extend({ promotionCode: z.string().min(1).max(100).optional() }),
+  response: z.union([
+    z.object({ subscription: subscriptionSchema.nullable() }),
+    z.object({ url: z.url(), sessionId: z.string() }),
+  ]),
+  errors: [
+    'unknown_plan',
+    'unknown_price',
+    'unknown_promotion_code',
+    'not_allowed',
+    'already_subscribed',
+    'card_declined',
+  ],
+  handler: async (_request, context) => {
+    const { services, user, body } = context;
+    const choice = chosenPrice(services.catalogue, body);
+    return exclusively(services, user.id, async () => {
+      const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+      const former = requireAction(services, current, 'reactivate');
+      const customerId = await ensureStripeCustomer(services, user);
+      await refuseUnseenSecond(context, customerId);
+      const lastMethodId = former.facts.defaultPaymentMethodId;
+      const card = await savedCard(services, { customerId, lastMethodId });
+      const fingerprint = card?.fingerprint ?? null;
+      const wish = {
+        customerId,
+        userId: user.id,
+        priceId: choice.priceId,
+        quantity: choice.quantity,
+        trialDays: await trialDaysFor(context, { customerId, fingerprint }),
+        promotionCodeId: await promotionCodeId(context, body.promotionCode),
+      };
+      return (card && (await onSavedCard(context, wish, card))) ?? viaCheckout(context, wish);
+    });
+  },
+});
+
+type Wish = Parameters<typeof openCheckout>[1];
+
+/** Null when only the customer themselves can authorise the payment. */
+async function onSavedCard(
+  context: CommandContext,
+  wish: Wish,
+  card: SavedCard,
+): Promise<Response | null> {
+  const { services } = context;
+  // Whoever still has a Checkout page open in another tab could subscribe twice.
+  await expireOpenCheckouts(services, wish.customerId);
+  try {
+    const created = await services.stripe.createSubscription(
+      {
+        ...wish,
+        items: [{ price: wish.priceId, quantity: wish.quantity ?? undefined }],
+        paymentMethodId: card.id,
+        trialEnd: services.config.trial.endWithoutMethod,
+      },
+      freshKey('reactivate'),
+    );
+    const { customerId } = wish;
+    const stored = await syncAfter(context, { id: created.id, customerId });
+    return json({ subscription: stored && subscriptionView(services, stored) });
+  } catch (error) {
+    if (isGatewayError(error, 'card_declined') && needsTheCustomer(error)) return null;
+    throw error;
+  }
+}
+
+function needsTheCustomer(error: { code: string | null; declineCode: string | null }): boolean {
+  return [error.code, error.declineCode].some(
+    (code) =>
+      code === 'authentication_required' || code === 'subscription_payment_intent_requires_action',
+  );
+}
+
+async function viaCheckout(context: CommandContext, wish: Wish): Promise<Response> {
+  const { id, url } = await openCheckout(context.services, wish, freshKey('checkout'));
+  return json({ url, sessionId: id });
+}
