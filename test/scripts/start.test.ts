@@ -33,7 +33,7 @@ describe('npm start on a fresh machine', { timeout: 120_000 }, () => {
   it('brings everything along; a paid checkout shows a trial; the next start knows it', async () => {
     const port = await freePort();
     const first = await start({ PORT: String(port) });
-    const opened = await call(first.ready, 'POST', 'checkout', CHECKOUT);
+    const opened = await call(first.ready, 'checkout', CHECKOUT);
     await payCheckout((opened as { url: string }).url);
     await until(async () => (await stateOf(first.ready)) === 'trialing');
     expect(await stop(first.child)).toBe(0);
@@ -44,7 +44,6 @@ describe('npm start on a fresh machine', { timeout: 120_000 }, () => {
     // The token of the first start is still good, and so is its webhook endpoint.
     const canceled = await call(
       { ...second.ready, token: first.ready.token },
-      'POST',
       'subscription/cancel',
       {},
     );
@@ -57,8 +56,8 @@ describe('npm start on a fresh machine', { timeout: 120_000 }, () => {
   });
 
   it('finishes the requests in flight at Ctrl-C, and exits 0', async () => {
-    const { ready, child } = await start();
-    const asked = Array.from({ length: 20 }, () => call(ready, 'POST', 'checkout', CHECKOUT));
+    const { ready, child } = await start({}, ['--data', join(dataDir, 'another')]);
+    const asked = Array.from({ length: 20 }, () => call(ready, 'checkout', CHECKOUT));
     await Promise.race(asked);
     const exit = stop(child);
     const answers = await Promise.allSettled(asked);
@@ -132,8 +131,9 @@ function spawnStart(env: Record<string, string>, args: string[]): ChildProcess {
 
 async function start(
   env: Record<string, string> = {},
+  args: string[] = [],
 ): Promise<{ child: ChildProcess; ready: Ready }> {
-  const child = spawnStart(env, []);
+  const child = spawnStart(env, args);
   const stderr = collected(child.stderr);
   if (!child.stdout) throw new Error('no output');
   for await (const line of createInterface({ input: child.stdout })) {
@@ -165,9 +165,10 @@ async function collected(stream: NodeJS.ReadableStream | null): Promise<string> 
   return text;
 }
 
-async function call(ready: Ready, method: string, path: string, body?: object): Promise<unknown> {
+/** Reads `path`, or posts a body to it. */
+async function call(ready: Ready, path: string, body?: object): Promise<unknown> {
   const response = await fetch(`${ready.url}/api/billing/${path}`, {
-    method,
+    method: body ? 'POST' : 'GET',
     headers: { authorization: `Bearer ${ready.token}`, 'content-type': 'application/json' },
     body: body && JSON.stringify(body),
   });
@@ -175,7 +176,7 @@ async function call(ready: Ready, method: string, path: string, body?: object): 
 }
 
 async function stateOf(ready: Ready): Promise<string | undefined> {
-  const answer = (await call(ready, 'GET', 'subscription')) as {
+  const answer = (await call(ready, 'subscription')) as {
     subscription: { state: string } | null;
   };
   return answer.subscription?.state;
