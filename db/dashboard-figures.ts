@@ -1,6 +1,12 @@
-import { shardOf } from './counters.ts';
+import { machineArrows, type Arrow } from '../state/machine.ts';
+import { shardOf, type ArrowTraffic } from './counters.ts';
 import type { Db } from './database.ts';
-import type { StoredSubscription, Transition } from '../state/types.ts';
+import type {
+  LifecycleEventType,
+  LifecycleState,
+  StoredSubscription,
+  Transition,
+} from '../state/types.ts';
 
 /**
  * What is added up by day. `mrr` and `paying` are changes, so their sum over all days is the present value;
@@ -16,10 +22,16 @@ export type Figure =
   | 'trial_converted'
   | 'trial_lost';
 
+/** Beside the figures, the traffic of each arrow by day of recording: weeks of hourly counts are too many to sum. */
+type ArrowFigure = `arrow:${LifecycleState}>${LifecycleState}>${LifecycleEventType}`;
+
+const arrowFigure = ({ from, to, event }: Pick<Arrow, 'from' | 'to' | 'event'>): ArrowFigure =>
+  `arrow:${from}>${to}>${event}`;
+
 export interface FigureChange {
   /** Business time; the UTC day counts. */
   at: number;
-  figure: Figure;
+  figure: Figure | ArrowFigure;
   /** Lower case; empty for figures that are not money. */
   currency: string;
   /** Spreads concurrent commits over rows. */
@@ -48,7 +60,11 @@ export function figuresOf(
     next: StoredSubscription;
     lines: readonly { cause: { at: number } }[];
   }[],
-  lines: readonly (Transition & { subscriptionId: string; occurredAt: number })[],
+  lines: readonly (Transition & {
+    subscriptionId: string;
+    occurredAt: number;
+    recordedAt: number;
+  })[],
 ): FigureChange[] {
   return [
     ...changes.flatMap(({ before, next, lines }) => {
@@ -65,10 +81,14 @@ export function figuresOf(
         },
       ];
     }),
-    ...lines.flatMap((line) => {
+    ...lines.flatMap((line): FigureChange[] => {
+      const { subscriptionId, occurredAt, recordedAt } = line;
+      const shared = { currency: '', subscriptionId, value: 1 };
       const figure = figureOfLine(line);
-      const { subscriptionId, occurredAt: at } = line;
-      return figure ? [{ at, figure, currency: '', subscriptionId, value: 1 }] : [];
+      return [
+        { ...shared, at: recordedAt, figure: arrowFigure(line) },
+        ...(figure ? [{ ...shared, at: occurredAt, figure }] : []),
+      ];
     }),
   ];
 }
@@ -110,17 +130,49 @@ export async function addFigures(db: Db, changes: readonly FigureChange[]): Prom
     .merge({ value: db.raw('daily_figures.value + excluded.value') });
 }
 
-/** The figures of each day since a moment, and under day 0 the sums of all days before it. */
+const FIGURES: readonly Figure[] = [
+  'mrr',
+  'paying',
+  'churned',
+  'payment_failed',
+  'recovered',
+  'trial_started',
+  'trial_converted',
+  'trial_lost',
+];
+
+/** Those that are changes: their level needs what was before. */
+const LEVELS: readonly Figure[] = ['mrr', 'paying'];
+
+/** The figures of each day since a moment, and under day 0 the sums of `mrr` and `paying` before it. */
 export async function figuresSince(db: Db, since: number): Promise<DailyFigure[]> {
   const from = dayOf(since);
-  const sums = () => db('daily_figures').sum({ value: 'value' });
-  const days: DailyFigure[] = await sums()
+  const sums = (figures: readonly Figure[]) =>
+    db('daily_figures').sum({ value: 'value' }).whereIn('figure', figures);
+  const days: DailyFigure[] = await sums(FIGURES)
     .select({ day: 'day_at', figure: 'figure', currency: 'currency' })
     .where('day_at', '>=', from)
     .groupBy('day_at', 'figure', 'currency');
-  const before: Omit<DailyFigure, 'day'>[] = await sums()
+  const before: Omit<DailyFigure, 'day'>[] = await sums(LEVELS)
     .select({ figure: 'figure', currency: 'currency' })
     .where('day_at', '<', from)
     .groupBy('figure', 'currency');
   return [...before.map((row) => ({ ...row, day: 0 })), ...days];
+}
+
+/** How many times each arrow of the machine was taken since a moment, in whole days of recording. */
+export async function arrowTrafficByDay(db: Db, since: number): Promise<ArrowTraffic[]> {
+  const arrows = machineArrows();
+  const rows: { figure: string; count: number }[] = await db('daily_figures')
+    .sum({ count: 'value' })
+    .select('figure')
+    .whereIn('figure', arrows.map(arrowFigure))
+    .where('day_at', '>=', dayOf(since))
+    .groupBy('figure');
+  const counts = new Map(rows.map((row) => [row.figure, row.count]));
+  return arrows.flatMap((arrow) => {
+    const count = counts.get(arrowFigure(arrow));
+    const { from, to, event } = arrow;
+    return count === undefined ? [] : [{ from, to, event, count }];
+  });
 }

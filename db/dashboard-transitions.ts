@@ -13,17 +13,21 @@ export interface ArrowQuery {
   limit: number;
 }
 
-/** Who took an arrow, newest first. */
+/**
+ * Who took an arrow, newest first. Ids grow with the time of recording, so the window cuts the list off at its
+ * end; as a condition of the query it would make the database read the whole past of an arrow nobody took lately.
+ */
 export async function transitionsOfArrow(db: Db, query: ArrowQuery): Promise<TransitionRow[]> {
   const select = db('transitions').orderBy('id', 'desc').limit(query.limit);
   if (query.from.length > 0) void select.whereIn('from_state', query.from);
   if (query.to !== null) void select.where({ to_state: query.to });
   if (query.event !== null) void select.where({ event: query.event });
   if (query.unexpected) void select.where('unexpected', true);
-  if (query.since !== null) void select.where('recorded_at', '>=', query.since);
   if (query.beforeId !== null) void select.where('id', '<', query.beforeId);
   const rows: StoredTransition[] = await select;
-  return rows.map(transitionFromRow);
+  const { since } = query;
+  const recent = rows.filter((row) => since === null || row.recorded_at >= since);
+  return recent.map(transitionFromRow);
 }
 
 /** Lines of the history after one of them, in the order of their ids. */

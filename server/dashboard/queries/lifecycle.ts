@@ -1,5 +1,14 @@
-import { arrowTraffic, mrrByCurrency, stateCounts } from '../../../db/counters.ts';
-import { figuresSince, type DailyFigure } from '../../../db/dashboard-figures.ts';
+import {
+  arrowTraffic,
+  mrrByCurrency,
+  stateCounts,
+  type ArrowTraffic,
+} from '../../../db/counters.ts';
+import {
+  arrowTrafficByDay,
+  figuresSince,
+  type DailyFigure,
+} from '../../../db/dashboard-figures.ts';
 import { movesPerHour } from '../../../db/dashboard-transitions.ts';
 import { formatMoney } from '../../../state/money.ts';
 import type { Services } from '../../services.ts';
@@ -14,13 +23,17 @@ export function windowOf(key: string | null): WindowKey {
   return key !== null && Object.hasOwn(WINDOWS, key) ? (key as WindowKey) : '24h';
 }
 
+/** The traffic of the arrows in a window: by the hour for a day, by the day for more. */
+export function trafficOf(services: Services, window: WindowKey): Promise<ArrowTraffic[]> {
+  const db = services.database.knex;
+  const since = Date.now() - WINDOWS[window].milliseconds;
+  return window === '24h' ? arrowTraffic(db, since) : arrowTrafficByDay(db, since + DAY);
+}
+
 /** What the first page shows. */
 export async function lifecycleView(services: Services, window: WindowKey): Promise<LifecycleView> {
   const db = services.database.knex;
-  const [counts, traffic] = await Promise.all([
-    stateCounts(db),
-    arrowTraffic(db, Date.now() - WINDOWS[window].milliseconds),
-  ]);
+  const [counts, traffic] = await Promise.all([stateCounts(db), trafficOf(services, window)]);
   return { window, counts, traffic, cards: await cards(services) };
 }
 

@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { recordAudit } from '../../../db/audit-log.ts';
-import { arrowTraffic, mrrByCurrency, stateCounts } from '../../../db/counters.ts';
+import { mrrByCurrency, stateCounts } from '../../../db/counters.ts';
 import { describeState, machineArrows } from '../../../state/machine.ts';
 import { LIFECYCLE_EVENTS, LIFECYCLE_STATES } from '../../../state/types.ts';
 import { liveHub } from '../../dashboard/live.ts';
 import { eventsView, eventView, replayEvents } from '../../dashboard/queries/events.ts';
-import { windowOf } from '../../dashboard/queries/lifecycle.ts';
+import { trafficOf, windowOf } from '../../dashboard/queries/lifecycle.ts';
 import { subscriptionView } from '../../dashboard/queries/subscription.ts';
 import { subscriptionsView } from '../../dashboard/queries/subscriptions.ts';
 import { liveStats } from '../../dashboard/stats.ts';
-import { WINDOWS } from '../../dashboard/views/lifecycle.ts';
 import { AppError } from '../../errors.ts';
 import { defineRoute, json } from '../../route.ts';
 
@@ -66,10 +65,7 @@ const lifecycle = defineRoute({
   handler: async (_request, { services, query }) => {
     const db = services.database.knex;
     const window = windowOf(query.window);
-    const [counts, traffic] = await Promise.all([
-      stateCounts(db),
-      arrowTraffic(db, Date.now() - WINDOWS[window].milliseconds),
-    ]);
+    const [counts, traffic] = await Promise.all([stateCounts(db), trafficOf(services, window)]);
     return json({
       window,
       states: LIFECYCLE_STATES.map((name) => ({
