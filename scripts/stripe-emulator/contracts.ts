@@ -258,11 +258,8 @@ export interface BalanceService {
       invoice: string | null;
     },
   ) => void;
-  /** Credit grants that pay for metered lines; returns the amount taken. */
-  applyCreditGrants: (
-    ctx: Context,
-    request: { customer: string; invoice: string; amount: number; currency: string },
-  ) => number;
+  /** Lets the customer's credit grants pay for the metered lines of an invoice that is being finalized: lowers its total. */
+  applyCreditGrants: (ctx: Context, invoice: Stripe.Invoice) => void;
 }
 
 /** Provided by the entitlements' files. */

@@ -179,6 +179,40 @@ describe('metered prices', () => {
     });
   });
 
+  it('are paid by credit grants first', async () => {
+    const clock = await stripe.testHelpers.testClocks.create({ frozen_time: START });
+    const customer = await stripe.customers.create({
+      test_clock: clock.id,
+      payment_method: 'pm_card_visa',
+      invoice_settings: { default_payment_method: 'pm_card_visa' },
+    });
+    const price = await stripe.prices.create({
+      product,
+      currency: 'usd',
+      unit_amount: 10,
+      recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
+    });
+    await stripe.billing.creditGrants.create({
+      customer: customer.id,
+      amount: { type: 'monetary', monetary: { currency: 'usd', value: 300 } },
+      applicability_config: { scope: { price_type: 'metered' } },
+    });
+    const subscription = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: price.id }],
+    });
+    await advance(clock.id, START + 86_400);
+    await report(customer.id, '50');
+    await advance(clock.id, FEBRUARY + 2 * HOUR);
+    const [invoice] = (await stripe.invoices.list({ subscription: subscription.id })).data;
+    expect(invoice).toMatchObject({ subtotal: 500, total: 200, amount_due: 200, status: 'paid' });
+    expect(invoice?.total_pretax_credit_amounts).toMatchObject([
+      { amount: 300, type: 'credit_balance_transaction' },
+    ]);
+    const ledger = await stripe.billing.creditBalanceTransactions.list({ customer: customer.id });
+    expect(ledger.data[0]).toMatchObject({ type: 'debit', debit: { type: 'credits_applied' } });
+  });
+
   it('price any quantity in parts that sum to the tiers', () => {
     const tier = (upTo: number | null, unit: number, flat: number | null): Stripe.Price.Tier => ({
       up_to: upTo,

@@ -70,24 +70,55 @@ export function usableGrants(ctx: Context, customer: string, currency: string): 
     );
 }
 
-/** Pays up to `amount` of an invoice's metered lines from the customer's grants; returns what was paid. */
-export function useCredits(
+/** Pays the metered lines of an invoice from the customer's grants, line by line; its total falls by what they paid. */
+export function useCredits(ctx: Context, invoice: Stripe.Invoice): void {
+  const customer = idOf(invoice.customer);
+  if (customer === null || ctx.store.by('billing.credit_grant', 'customer', customer).length === 0)
+    return;
+  for (const line of invoice.lines.data) {
+    const price = ctx.store.find('price', idOf(line.pricing?.price_details?.price));
+    if (price?.recurring?.usage_type !== 'metered') continue;
+    const off = (line.discount_amounts ?? []).reduce((sum, share) => sum + share.amount, 0);
+    payLine(ctx, invoice, { line, price, customer, open: line.amount - off });
+  }
+}
+
+interface OpenLine {
+  readonly line: Stripe.InvoiceLineItem;
+  readonly price: Stripe.Price;
+  readonly customer: string;
+  /** What discounts left of the line, in minor units. */
+  readonly open: number;
+}
+
+function payLine(
   ctx: Context,
-  request: { customer: string; invoice: string; amount: number; currency: string },
-): number {
-  let left = request.amount;
-  for (const grant of usableGrants(ctx, request.customer, request.currency)) {
-    const taken = Math.min(left, ledgerBalance(ctx, grant));
+  invoice: Stripe.Invoice,
+  { line, price, customer, open }: OpenLine,
+): void {
+  let left = open;
+  for (const grant of usableGrants(ctx, customer, invoice.currency)) {
+    const { prices } = grant.applicability_config.scope;
+    const covered = prices === undefined || prices.some(({ id }) => id === price.id);
+    const taken = covered ? Math.min(left, ledgerBalance(ctx, grant)) : 0;
     if (taken <= 0) continue;
-    recordEntry(ctx, grant, {
+    const entry = recordEntry(ctx, grant, {
       credit: null,
       debit: {
         amount: monetary(grant, taken),
-        credits_applied: { invoice: request.invoice, invoice_line_item: '' },
+        credits_applied: { invoice: invoice.id, invoice_line_item: line.id },
         type: 'credits_applied',
       },
     });
+    const credit = {
+      amount: taken,
+      credit_balance_transaction: entry.id,
+      type: 'credit_balance_transaction',
+    };
+    line.pretax_credit_amounts = [...(line.pretax_credit_amounts ?? []), credit];
+    invoice.total_pretax_credit_amounts = [...(invoice.total_pretax_credit_amounts ?? []), credit];
+    invoice.total -= taken;
+    if (invoice.total_excluding_tax !== null) invoice.total_excluding_tax -= taken;
     left -= taken;
   }
-  return request.amount - left;
 }

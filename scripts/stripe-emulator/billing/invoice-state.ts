@@ -25,6 +25,7 @@ export function finalize(ctx: Context, invoice: Stripe.Invoice): void {
     invoice.automatically_finalizes_at = null;
     invoice.hosted_invoice_url = `${ctx.baseUrl}/i/${secret}?s=ap&in=${invoice.id}`;
     invoice.invoice_pdf = `${ctx.baseUrl}/i/${secret}/pdf?s=ap&in=${invoice.id}`;
+    ctx.services.balance.applyCreditGrants(ctx, invoice);
     useBalance(ctx, invoice, customer);
   };
   ctx.update('invoice', invoice, { event: null, apply });
