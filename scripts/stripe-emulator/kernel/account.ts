@@ -59,7 +59,7 @@ export interface PriceDetails {
   currencyOptions: Record<string, Stripe.Price.CurrencyOptions>;
 }
 
-const KEPT_EVENTS = 200_000;
+const KEPT_EVENTS = 50_000;
 
 /** Everything that belongs to one API key. */
 export class Account {

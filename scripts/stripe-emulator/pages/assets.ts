@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { RawAnswer, type Registry } from '../kernel/registry.ts';
 
 const FILES: Readonly<Record<string, string>> = {
-  'style.css': 'text/css; charset=utf-8',
+  'base.css': 'text/css; charset=utf-8',
+  'forms.css': 'text/css; charset=utf-8',
   'pages.js': 'text/javascript; charset=utf-8',
   'icon.svg': 'image/svg+xml',
 };

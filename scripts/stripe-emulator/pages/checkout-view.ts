@@ -18,10 +18,10 @@ export interface SummaryLine {
 export interface CheckoutView {
   path: string;
   seller: string;
+  title: string;
   /** What the big figure is: `$19.00`, or `14 days free`. */
   headline: string;
   subline: string;
-  mode: 'payment' | 'setup' | 'subscription';
   lines: SummaryLine[];
   totals: { label: string; amount: string; strong: boolean }[];
   /** A code that is applied now, or an empty text; null where no codes are taken. */
@@ -50,13 +50,13 @@ const line = (each: SummaryLine): Markup =>
 function promotion(view: CheckoutView): Markup | false {
   if (view.promotionCode === null) return false;
   if (view.promotionCode !== '') {
-    return html`<form method="post" action="${view.path}/promotion" class="row">
+    return html`<form method="post" action="${view.path}/promotion" class="promotion row">
       <p><span class="tag good">${view.promotionCode}</span> applied</p>
-      <button type="submit" name="code" value="">Remove<span class="muted"> code</span></button>
+      <button type="submit" name="code" value="">Remove code</button>
     </form>`;
   }
   const wrong = view.promotionError !== null;
-  return html`<form method="post" action="${view.path}/promotion">
+  return html`<form method="post" action="${view.path}/promotion" class="promotion">
     <div class="inline">
       <div>
         <label for="code">Promotion code</label>
@@ -77,17 +77,12 @@ function promotion(view: CheckoutView): Markup | false {
 }
 
 function summary(view: CheckoutView): Markup {
-  const heading = {
-    payment: 'Pay',
-    setup: 'Save payment details for',
-    subscription: 'Subscribe to',
-  };
   return html`<section aria-labelledby="what">
     ${
       view.cancelUrl !== null &&
       html`<a class="back" href="${safeHref(view.cancelUrl)}">← Back to ${view.seller}</a>`
     }
-    <h1 id="what">${heading[view.mode]} ${view.seller}</h1>
+    <h1 id="what">${view.title}</h1>
     ${view.headline !== '' && html`<p class="amount">${view.headline}</p>`}
     ${view.subline !== '' && html`<p class="muted">${view.subline}</p>`}
     <ul class="lines">
@@ -127,7 +122,7 @@ function contact(view: CheckoutView): Markup {
 
 const methodPart = (view: CheckoutView): Markup =>
   html`${methodFields(view.methodTypes, view.entry, view.error)}
-  ${textField({ id: 'name', label: 'Name of the holder', value: view.entry.name, autocomplete: 'cc-name' }, view.error)}`;
+  ${textField({ id: 'name', label: 'Name on the card or account', value: view.entry.name, autocomplete: 'cc-name' }, view.error)}`;
 
 /** The hosted checkout page. */
 export function checkoutPage(view: CheckoutView): PageResponse {

@@ -321,7 +321,7 @@ export const newMethodPage = (view: {
       ${messages({ notice: null, error: view.error?.message ?? null })}
       <form method="post" action="${view.action}" data-pay data-busy="Saving…">
         ${cardFields(view.entry, view.error)}
-        ${textField({ id: 'name', label: 'Name of the holder', value: view.entry.name, autocomplete: 'cc-name' }, view.error)}
+        ${textField({ id: 'name', label: 'Name on the card', value: view.entry.name, autocomplete: 'cc-name' }, view.error)}
         <button class="primary" type="submit">Save card</button>
       </form>
       ${testCards(view.action)}

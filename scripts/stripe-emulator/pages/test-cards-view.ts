@@ -30,7 +30,7 @@ const entry = (card: TestCard, target: string): Markup =>
 
 /** The list of test cards; a click fills the form (without code, the page comes back filled). */
 export const testCards = (target: string): Markup =>
-  html`<details>
+  html`<details open>
     <summary>Test cards</summary>
     <p class="hint">
       Choose one to fill the form. Any future expiry and any security code will do.

@@ -84,7 +84,7 @@ function totalsRows(
   if (session.mode === 'setup') return [];
   const currency = session.currency ?? 'usd';
   const totals = totalsOf(lines);
-  const rows = [{ label: 'Subtotal', amount: money(totals.subtotal, currency), strong: false }];
+  const rows: CheckoutView['totals'] = [];
   if (totals.discount > 0)
     rows.push({ label: 'Discount', amount: money(-totals.discount, currency), strong: false });
   return [
@@ -106,7 +106,16 @@ function submitLabel(session: Stripe.Checkout.Session, days: number | null): str
   return session.mode === 'subscription' ? `Subscribe for ${amount}` : `Pay ${amount}`;
 }
 
-const MODES = ['payment', 'setup', 'subscription'] as const;
+function titleOf(
+  ctx: Context,
+  session: Stripe.Checkout.Session,
+  lines: readonly PricedLine[],
+): string {
+  const seller = ctx.settings.businessName;
+  if (session.mode === 'setup') return `Save your payment details for ${seller}`;
+  const plan = lines.find(({ price }) => price.type === 'recurring');
+  return plan === undefined ? `Pay ${seller}` : `Subscribe to ${lineOf(ctx, plan).label}`;
+}
 
 /** What the hosted page shows of a session. */
 export function viewOf(
@@ -121,7 +130,7 @@ export function viewOf(
     path: `/c/pay/${session.id}`,
     seller: ctx.settings.businessName,
     ...headline(session, lines, days),
-    mode: MODES.find((mode) => mode === session.mode) ?? 'payment',
+    title: titleOf(ctx, session, lines),
     lines: lines.map((each) => lineOf(ctx, each)),
     totals: totalsRows(session, lines),
     promotionCode: codeOf(ctx, session, plan),

@@ -69,7 +69,11 @@ function subscriptionView(
 }
 
 function methodViews(ctx: Context, customer: Stripe.Customer): MethodView[] {
-  const fallback = idOf(customer.invoice_settings.default_payment_method);
+  const subscribed = ctx.store
+    .by('subscription', 'customer', customer.id)
+    .map((each) => idOf(each.default_payment_method));
+  const fallback =
+    idOf(customer.invoice_settings.default_payment_method) ?? subscribed.find((id) => id !== null);
   return ctx.store.by('payment_method', 'customer', customer.id).map((method) => ({
     id: method.id,
     label:
