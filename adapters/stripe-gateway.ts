@@ -6,6 +6,7 @@ import { eventCalls, type EventCalls } from './stripe-gateway/events.ts';
 import { invoiceCalls, type InvoiceCalls } from './stripe-gateway/invoices.ts';
 import { paymentCalls, type PaymentCalls } from './stripe-gateway/payments.ts';
 import { planChangeCalls, type PlanChangeCalls } from './stripe-gateway/plan-changes.ts';
+import { promotionCalls, type PromotionCalls } from './stripe-gateway/promotions.ts';
 import { subscriptionCalls, type SubscriptionCalls } from './stripe-gateway/subscriptions.ts';
 
 export { API_VERSION, type GatewayOptions } from './stripe-gateway/client.ts';
@@ -21,6 +22,7 @@ export interface StripeGateway
     InvoiceCalls,
     PaymentCalls,
     PlanChangeCalls,
+    PromotionCalls,
     SubscriptionCalls {}
 
 /**
@@ -37,6 +39,7 @@ export function createStripeGateway(options: GatewayOptions): StripeGateway {
     ...invoiceCalls(stripe),
     ...paymentCalls(stripe),
     ...planChangeCalls(stripe),
+    ...promotionCalls(stripe),
     ...subscriptionCalls(stripe),
   };
 }

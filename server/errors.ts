@@ -7,6 +7,7 @@ export const ERROR_STATUS = {
   invalid_signature: 400,
   unknown_plan: 400,
   unknown_price: 400,
+  unknown_product: 400,
   unknown_promotion_code: 400,
   unauthenticated: 401,
   card_declined: 402,

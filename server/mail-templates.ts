@@ -14,6 +14,13 @@ export interface MailText {
   text: string;
 }
 
+const DATES = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
+
 type Template = (mail: Words) => { subject: string; lines: (string | null)[] };
 
 /** The values of a payload, as words. */
@@ -110,8 +117,7 @@ function wordsOf({ payload, planName, appUrl }: MailContext): Words {
     date(name) {
       const value = text(name);
       if (value === null) return null;
-      const format = { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' } as const;
-      return new Date(value).toLocaleDateString('en-GB', format);
+      return DATES.format(new Date(value));
     },
   };
 }

@@ -8,9 +8,19 @@ import { ADMIN_ROUTES } from './handlers/admin/index.ts';
 import { cancelRoute } from './handlers/cancel.ts';
 import { changeRoute, previewRoute, quantityRoute } from './handlers/change.ts';
 import { checkoutRoute } from './handlers/checkout.ts';
+import { creditRoute } from './handlers/credit.ts';
+import {
+  invoicePdfRoute,
+  invoicesRoute,
+  payInvoiceRoute,
+  upcomingRoute,
+} from './handlers/invoices.ts';
+import { oneOffInvoiceRoute } from './handlers/one-off-invoice.ts';
 import { pauseRoute } from './handlers/pause.ts';
+import { paymentsRoute } from './handlers/payments.ts';
 import { plansRoute } from './handlers/plans.ts';
 import { portalRoute } from './handlers/portal.ts';
+import { createPromotionRoute, discountRoute, promotionRoute } from './handlers/promotions.ts';
 import { reactivateRoute } from './handlers/reactivate.ts';
 import { resumeRoute } from './handlers/resume.ts';
 import { subscriptionRoute } from './handlers/subscription.ts';
@@ -46,6 +56,16 @@ export const ROUTES: readonly Route[] = [
   resumeRoute,
   pauseRoute,
   reactivateRoute,
+  discountRoute,
+  paymentsRoute,
+  invoicesRoute,
+  upcomingRoute,
+  invoicePdfRoute,
+  payInvoiceRoute,
+  oneOffInvoiceRoute,
+  creditRoute,
+  promotionRoute,
+  createPromotionRoute,
   portalRoute,
   accessRoute,
   healthRoute,

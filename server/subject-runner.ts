@@ -74,7 +74,6 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
       task.key,
       limit(() => claimAndAttempt(task)),
     );
-    if (result === null) await sleep(10 + Math.random() * 40);
     return { own: true, result };
   }
 
@@ -90,12 +89,15 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
 
     async processEvent({ id, subject }, seen) {
       const deadline = Date.now() + ctx.options.ackTimeout;
+      const patience = createPatience();
       let key = subject;
       while (Date.now() < deadline) {
-        const { result } = await turn({ key, also: [id], wanted: null });
+        const { own, result } = await turn({ key, also: [id], wanted: null });
         const outcome = result?.committed ? result.events.get(id) : undefined;
         if (outcome === null) return;
         if (outcome !== undefined) throw outcome;
+        // Work that began before the event was stored did not see it; the next turn will.
+        if (!own && result?.committed) continue;
         const status = await eventStatus(db, id);
         if (status === null || status.status === 'done' || status.status === 'ignored') return;
         // Another process tried in the meantime: one delivery is one attempt, however many wait for it.
@@ -103,15 +105,18 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
           throw new Error(status.lastError ?? 'The event could not be processed');
         }
         key = status.subject;
+        if (result === null) await patience();
       }
       throw new StillBusy('Others are still working on this customer');
     },
 
     async sync({ subscriptionId, customerId, cause }) {
       const deadline = Date.now() + ctx.options.ackTimeout;
+      const patience = createPatience();
       const wanted = { subscriptionId, cause };
       while (Date.now() < deadline) {
         const { own, result } = await turn({ key: customerId, also: [], wanted });
+        if (result === null) await patience();
         if (!own || !result?.committed) continue;
         const failure = result.failed.get(subscriptionId);
         if (failure !== undefined) throw failure;
@@ -123,6 +128,15 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
     async idle() {
       while (running.size > 0) await Promise.allSettled(running.values());
     },
+  };
+}
+
+/** Waits while another process has the subject, longer each time. */
+function createPatience(): () => Promise<void> {
+  let delay = 10;
+  return async () => {
+    await sleep(delay * (0.5 + Math.random()));
+    delay = Math.min(delay * 2, 200);
   };
 }
 

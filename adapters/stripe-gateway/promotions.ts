@@ -1,0 +1,70 @@
+import type Stripe from 'stripe';
+import { call } from './errors.ts';
+
+export interface NewPromotion {
+  code: string;
+  /** Percent, or minor units of a currency. */
+  off: { percent: number } | { amount: number; currency: string };
+  duration: 'once' | 'forever' | 'repeating';
+  months: number | null;
+  maxRedemptions: number | null;
+  /** Seconds. */
+  expiresAt: number | null;
+  firstPurchaseOnly: boolean;
+}
+
+/** Coupons, and the codes that people type to get them. */
+export function promotionCalls(stripe: Stripe) {
+  return {
+    /** The active code with its coupon, or null. */
+    promotionByCode: async (code: string): Promise<Stripe.PromotionCode | null> => {
+      const page = await call(() =>
+        stripe.promotionCodes.list({
+          code,
+          active: true,
+          limit: 1,
+          expand: ['data.promotion.coupon'],
+        }),
+      );
+      return page.data[0] ?? null;
+    },
+
+    createCoupon: (input: NewPromotion, idempotencyKey: string): Promise<Stripe.Coupon> =>
+      call(() =>
+        stripe.coupons.create(
+          {
+            name: input.code,
+            duration: input.duration,
+            duration_in_months: input.months ?? undefined,
+            ...('percent' in input.off
+              ? { percent_off: input.off.percent }
+              : { amount_off: input.off.amount, currency: input.off.currency }),
+          },
+          { idempotencyKey },
+        ),
+      ),
+
+    deleteCoupon: (id: string): Promise<Stripe.DeletedCoupon> => call(() => stripe.coupons.del(id)),
+
+    createPromotionCode: (
+      couponId: string,
+      input: NewPromotion,
+      idempotencyKey: string,
+    ): Promise<Stripe.PromotionCode> =>
+      call(() =>
+        stripe.promotionCodes.create(
+          {
+            promotion: { type: 'coupon', coupon: couponId },
+            code: input.code,
+            max_redemptions: input.maxRedemptions ?? undefined,
+            expires_at: input.expiresAt ?? undefined,
+            restrictions: input.firstPurchaseOnly ? { first_time_transaction: true } : undefined,
+            expand: ['promotion.coupon'],
+          },
+          { idempotencyKey },
+        ),
+      ),
+  };
+}
+
+export type PromotionCalls = ReturnType<typeof promotionCalls>;

@@ -1,0 +1,165 @@
+import type Stripe from 'stripe';
+import { z } from 'zod';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
+import { nextCursorOf, pageQuery, stripeCustomerOf } from '../billing/account.ts';
+import { freshKey, syncAfter, type CommandContext } from '../billing/command.ts';
+import { exclusively } from '../billing/exclusively.ts';
+import { invoiceSchema, invoiceView } from '../billing/invoice-view.ts';
+import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
+import { AppError } from '../errors.ts';
+import { defineRoute, json } from '../route.ts';
+import type { Services } from '../services.ts';
+
+/** The caller's invoices, newest first. */
+export const invoicesRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/invoices',
+  auth: 'user',
+  summary: "The caller's invoices, newest first",
+  query: pageQuery,
+  response: z.object({ invoices: z.array(invoiceSchema), nextCursor: z.string().nullable() }),
+  handler: async (_request, { services, user, query }) => {
+    const customerId = await stripeCustomerOf(services, user.id);
+    if (customerId === null) return json({ invoices: [], nextCursor: null });
+    if (query.cursor) await ownInvoice(services, user.id, query.cursor);
+    const startingAfter = query.cursor ?? null;
+    const { limit } = query;
+    const page = await services.stripe.listInvoices({ customerId, limit, startingAfter });
+    return json({ invoices: page.data.map(invoiceView), nextCursor: nextCursorOf(page) });
+  },
+});
+
+/** The invoice of the next renewal as it stands now. */
+export const upcomingRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/invoices/upcoming',
+  auth: 'user',
+  summary: 'The next invoice, or null when none will come',
+  response: z.object({ invoice: invoiceSchema.nullable() }),
+  handler: async (_request, { services, user }) => {
+    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+    if (!current || current.state === 'canceled') return json({ invoice: null });
+    try {
+      return json({ invoice: invoiceView(await services.stripe.previewRenewal(current.id)) });
+    } catch (error) {
+      // Stripe's word for "none will come"; any other failure is one.
+      if (isGatewayError(error) && error.code === 'invoice_upcoming_none') {
+        return json({ invoice: null });
+      }
+      throw error;
+    }
+  },
+});
+
+/** Leads to Stripe's PDF of an invoice. */
+export const invoicePdfRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/invoices/:id/pdf',
+  auth: 'user',
+  summary: 'The PDF of an invoice',
+  response: null,
+  status: 302,
+  errors: ['not_found'],
+  handler: async (_request, { services, user, params }) => {
+    const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
+    if (!invoice.invoice_pdf) throw new AppError('not_found', 'This invoice has no PDF yet.');
+    return new Response(null, { status: 302, headers: { location: invoice.invoice_pdf } });
+  },
+});
+
+/** Pays an open invoice now, if asked with another card. */
+export const payInvoiceRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/invoices/:id/pay',
+  auth: 'user',
+  summary: 'Pay an open invoice, with the usual or another saved payment method',
+  description:
+    'An invoice that is paid already is answered as it is. With `keep`, the method pays the renewals too. When the ' +
+    'bank wants to see the customer, `payment.url` leads there.',
+  body: z.strictObject({
+    paymentMethod: z
+      .string()
+      .regex(/^\w{1,100}$/)
+      .optional(),
+    keep: z.boolean().default(true),
+  }),
+  response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
+  errors: ['not_found', 'not_allowed', 'card_declined'],
+  handler: (_request, context) => {
+    const { services, user, params, body } = context;
+    return exclusively(services, user.id, async () => {
+      const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
+      if (invoice.status === 'paid') return json({ invoice: invoiceView(invoice), payment: null });
+      if (invoice.status !== 'open' && invoice.status !== 'uncollectible') {
+        throw new AppError('not_allowed', `The invoice is ${invoice.status}; it cannot be paid.`, {
+          fields: { state: invoice.status, actions: [] },
+        });
+      }
+      const method = body.paymentMethod ?? null;
+      if (method !== null) await requireOwnMethod(services, customerOf(invoice), method);
+      return pay(context, invoice, { method, keep: body.keep });
+    });
+  },
+});
+
+async function pay(
+  context: CommandContext,
+  invoice: Stripe.Invoice,
+  { method, keep }: { method: string | null; keep: boolean },
+): Promise<Response> {
+  const { stripe } = context.services;
+  const subscription = invoice.parent?.subscription_details?.subscription;
+  const subscriptionId = typeof subscription === 'string' ? subscription : subscription?.id;
+  try {
+    await stripe.payInvoice(invoice.id, method, freshKey('pay'));
+    if (method !== null && keep && subscriptionId) {
+      await stripe.setSubscriptionMethod(subscriptionId, method, freshKey('method'));
+    }
+  } catch (error) {
+    const after = await stripe.retrievePayableInvoice(invoice.id);
+    const payment = neededOn(after);
+    if (!isGatewayError(error, 'card_declined') || payment?.status !== 'requires_action') {
+      throw error;
+    }
+    return json({ invoice: invoiceView(after), payment });
+  } finally {
+    const customerId = customerOf(invoice);
+    if (subscriptionId) await syncAfter(context, { id: subscriptionId, customerId });
+  }
+  return json({ invoice: invoiceView(await stripe.retrieveInvoice(invoice.id)), payment: null });
+}
+
+/** Throws 404 for an invoice that is not this user's, as for one that does not exist. */
+async function ownInvoice(
+  services: Services,
+  userId: string,
+  invoiceId: string,
+): Promise<Stripe.Invoice> {
+  const customerId = await stripeCustomerOf(services, userId);
+  try {
+    const invoice = customerId === null ? null : await services.stripe.retrieveInvoice(invoiceId);
+    if (invoice && customerOf(invoice) === customerId) return invoice;
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+  }
+  throw new AppError('not_found', 'There is no such invoice.');
+}
+
+async function requireOwnMethod(
+  services: Services,
+  customerId: string,
+  methodId: string,
+): Promise<void> {
+  try {
+    const { customer } = await services.stripe.retrievePaymentMethod(methodId);
+    if ((typeof customer === 'string' ? customer : customer?.id) === customerId) return;
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+  }
+  throw new AppError('not_found', 'There is no such payment method.');
+}
+
+function customerOf({ customer }: Stripe.Invoice): string {
+  return typeof customer === 'string' ? customer : (customer?.id ?? '');
+}
