@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Stripe } from 'stripe';
 import { invoiceOf, itemOf, recurringPrice, traveller, utc } from './clock.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';

@@ -168,7 +168,7 @@ class ChaosRun {
   /** Delivers until it is acknowledged, as Stripe does, but less patiently: then it is as good as dropped. */
   private async deliver(event: Stripe.Event): Promise<void> {
     await pause(this.random.below(8));
-    for (let attempt = 0; attempt < 6; attempt += 1) {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
       const engine = await this.anyEngine();
       this.deliveries += 1;
       const { status } = await engine.deliver(event);

@@ -54,7 +54,7 @@ async function expectCounts(database: Database): Promise<void> {
     .select('state')
     .count({ count: '*' });
   expect(await stateCounts(database.knex)).toEqual(
-    Object.fromEntries(rows.map((row) => [row.state, Number(row.count)])),
+    Object.fromEntries(rows.map((row) => [row.state, row.count])),
   );
 }
 

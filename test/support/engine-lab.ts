@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import type { FetchHandler } from '../../adapters/fetch.ts';

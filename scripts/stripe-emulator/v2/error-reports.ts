@@ -57,12 +57,10 @@ function report(ctx: Context, meter: string | null, problems: readonly Problem[]
           return {
             code,
             error_count: same.length,
-            sample_errors: same
-              .slice(0, 5)
-              .map(({ record }) => ({
-                error_message: TEXTS[code],
-                request: { identifier: record.identifier },
-              })),
+            sample_errors: same.slice(0, 5).map(({ record }) => ({
+              error_message: TEXTS[code],
+              request: { identifier: record.identifier },
+            })),
           };
         }),
       },

@@ -1,3 +1,3 @@
 import { chaosSuite } from './chaos-suite.ts';
 
-chaosSuite('sqlite', 20);
+chaosSuite('sqlite', 100);

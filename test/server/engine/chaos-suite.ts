@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database, Dialect } from '../../../db/database.ts';
 import { runChaos, type ChaosPlan, type ChaosResult } from '../../support/chaos.ts';
@@ -75,7 +75,9 @@ export function chaosSuite(dialect: Dialect, runs: number): void {
         });
         expect(totals.crashes).toBeGreaterThan(0);
         expect(totals.faults).toBeGreaterThan(totals.crashes);
-        console.info(`${dialect}: ${runs * FACTOR} runs, seed ${SEED}`, totals);
+        process.stdout.write(
+          `${dialect}: ${runs * FACTOR} runs, seed ${SEED}, ${JSON.stringify(totals)}\n`,
+        );
       },
       120_000 * FACTOR,
     );
