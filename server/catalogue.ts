@@ -5,14 +5,7 @@ import type { Catalogue, PlanPrice } from '../state/catalogue.ts';
 import { ConfigError, type Config } from './config.ts';
 import { DEFAULT_PLANS } from './default-plans.ts';
 import type { Logger } from './log.ts';
-
-/** A Stripe price id, or `$NAME` of the environment variable that holds it. */
-const priceReference = z
-  .string()
-  .regex(
-    /^(\$[A-Z][A-Z0-9_]*|(price|plan)_\w+)$/,
-    'must be a price id (price_…) or $NAME of a variable that holds one',
-  );
+import { priceEntry, referenceOf, type PriceEntry } from './price-entry.ts';
 
 const planFile = z.strictObject({
   plans: z
@@ -25,10 +18,10 @@ const planFile = z.strictObject({
         features: z.array(z.string()).default([]),
         limits: z.record(z.string(), z.int().min(0).nullable()).default({}),
         prices: z.strictObject({
-          monthly: priceReference.optional(),
-          yearly: priceReference.optional(),
+          monthly: priceEntry.optional(),
+          yearly: priceEntry.optional(),
         }),
-        meters: z.array(z.strictObject({ meter: z.string(), priceId: priceReference })).optional(),
+        meters: z.array(z.strictObject({ meter: z.string(), priceId: priceEntry })).optional(),
         seats: z
           .strictObject({ min: z.int().min(1).optional(), max: z.int().min(1).optional() })
           .optional(),
@@ -41,7 +34,7 @@ const planFile = z.strictObject({
         id: z.string().regex(/^[a-z0-9_-]{1,64}$/),
         name: z.string().min(1),
         description: z.string().optional(),
-        priceId: priceReference,
+        priceId: priceEntry,
       }),
     )
     .default([]),
@@ -58,9 +51,10 @@ export function loadCatalogue(
   config: Config,
   env: Record<string, string | undefined> = process.env,
 ): Catalogue {
-  const file = config.plans.file === null ? DEFAULT_PLANS : readPlanFile(config.plans.file);
+  const file = planFileOf(config);
   const variables = { ...env, ...withoutNulls(config.plans.prices) };
-  const price = (reference: string | undefined): PlanPrice | undefined => {
+  const price = (entry: PriceEntry | undefined): PlanPrice | undefined => {
+    const reference = entry === undefined ? undefined : referenceOf(entry);
     const priceId = reference?.startsWith('$') ? variables[reference.slice(1)] : reference;
     return priceId ? { priceId, amount: null, currency: '' } : undefined;
   };
@@ -105,6 +99,11 @@ export async function fillAmounts(
       }
     }),
   );
+}
+
+/** What `PLANS_FILE` says, or the default plans. Throws a ConfigError that lists every mistake. */
+export function planFileOf(config: Pick<Config, 'plans'>): PlanFile {
+  return config.plans.file === null ? DEFAULT_PLANS : readPlanFile(config.plans.file);
 }
 
 function readPlanFile(path: string): PlanFile {

@@ -1,4 +1,5 @@
 import type { PlanFile } from './catalogue.ts';
+import type { PriceEntry } from './price-entry.ts';
 
 /** What is sold when `PLANS_FILE` names nothing else; the price ids come from the environment. */
 export const DEFAULT_PLANS: PlanFile = {
@@ -11,8 +12,8 @@ export const DEFAULT_PLANS: PlanFile = {
       features: ['projects', 'email_support'],
       limits: { projects: 3, members: 1 },
       prices: {
-        monthly: '$STRIPE_STARTER_MONTHLY_PRICE_ID',
-        yearly: '$STRIPE_STARTER_YEARLY_PRICE_ID',
+        monthly: usd('$STRIPE_STARTER_MONTHLY_PRICE_ID', 2000),
+        yearly: usd('$STRIPE_STARTER_YEARLY_PRICE_ID', 20_000),
       },
     },
     {
@@ -23,8 +24,16 @@ export const DEFAULT_PLANS: PlanFile = {
       features: ['projects', 'email_support', 'priority_support', 'api_access', 'exports'],
       limits: { projects: null, members: 25 },
       seats: { min: 1, max: 25 },
-      prices: { monthly: '$STRIPE_PRO_MONTHLY_PRICE_ID', yearly: '$STRIPE_PRO_YEARLY_PRICE_ID' },
+      prices: {
+        monthly: usd('$STRIPE_PRO_MONTHLY_PRICE_ID', 5000),
+        yearly: usd('$STRIPE_PRO_YEARLY_PRICE_ID', 50_000),
+      },
     },
   ],
   products: [],
 };
+
+// The amounts are what `npm run setup:stripe` makes the prices with; an id that is set already wins.
+function usd(price: string, amount: number): PriceEntry {
+  return { price, currency: 'usd', amount };
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+
+/** A Stripe price id, or `$NAME` of the environment variable that holds it. */
+export const priceReference = z
+  .string()
+  .regex(
+    /^(\$[A-Z][A-Z0-9_]*|(price|plan)_\w+)$/,
+    'must be a price id (price_…) or $NAME of a variable that holds one',
+  );
+
+const minorUnits = z.int().min(0);
+/** Minor units with a fraction, such as `0.25`: usage is often cheaper than a cent. */
+const fractionOfMinorUnits = z
+  .string()
+  .regex(/^\d+(\.\d{1,12})?$/, 'must be a number such as 0.25');
+
+const tier = z.strictObject({
+  /** Null for the last tier. */
+  upTo: z.int().min(1).nullable(),
+  unit: z.union([minorUnits, fractionOfMinorUnits]).optional(),
+  flat: minorUnits.optional(),
+});
+
+/** What a price costs: only `npm run setup:stripe`, which makes the prices, needs it. */
+const priceSpec = z
+  .strictObject({
+    price: priceReference,
+    currency: z.string().regex(/^[a-z]{3}$/, 'must be a currency in lower case, such as usd'),
+    /** Minor units for one; a text for a fraction of one. */
+    amount: z.union([minorUnits, fractionOfMinorUnits]).optional(),
+    tiers: z.array(tier).min(1).optional(),
+    tiersMode: z.enum(['graduated', 'volume']).optional(),
+    /** What finds the price again in Stripe; default `<plan>_<interval>`. */
+    lookupKey: z.string().min(1).max(200).optional(),
+  })
+  .refine(
+    ({ amount, tiers }) => (amount === undefined) !== (tiers === undefined),
+    'must have either amount or tiers',
+  );
+
+/** A reference alone, or with what the price costs. */
+export const priceEntry = z.union([priceReference, priceSpec]);
+export type PriceEntry = z.infer<typeof priceEntry>;
+export type PriceSpec = z.infer<typeof priceSpec>;
+
+/** The reference of an entry, in either form. */
+export function referenceOf(entry: PriceEntry): string {
+  return typeof entry === 'string' ? entry : entry.price;
+}
