@@ -1,5 +1,9 @@
+import type { Config } from './config.ts';
+
 /** How the engine paces itself. Durations in ms; the defaults are those of production. */
 export interface EngineOptions {
+  /** Subjects that one process works on at a time, besides those whose delivery waits for an answer. */
+  concurrency: number;
   /** How long a process may work on a subject before others take it over. */
   lease: number;
   /** How long the delivery of an effect may take before another process tries it. */
@@ -29,6 +33,7 @@ export interface EngineOptions {
 }
 
 const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
+  concurrency: 4,
   lease: 30_000,
   effectLease: 60_000,
   retryBase: 2_000,
@@ -45,11 +50,11 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
 
 /** The defaults, with what is given in their place. */
 export function engineOptions(
-  stripe: { live: boolean; apiBase: string | null },
+  { stripe, workers }: Pick<Config, 'stripe' | 'workers'>,
   given: Partial<EngineOptions> = {},
 ): EngineOptions {
-  // The limits are Stripe's; a local Stripe has none.
-  const readsPerSecond = stripe.apiBase ? 1_000 : stripe.live ? 80 : 20;
+  // The limits are Stripe's, for all processes together; a local Stripe has none.
+  const readsPerSecond = stripe.apiBase ? 1_000 : (stripe.live ? 80 : 20) / workers;
   return { ...DEFAULTS, readsPerSecond, ...given };
 }
 

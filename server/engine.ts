@@ -15,7 +15,7 @@ import { createWorker } from './worker.ts';
 
 /** Puts the engine together; `start()` sets it going. */
 export function createEngine(core: CoreServices, given: Partial<EngineOptions> = {}): Engine {
-  const options = engineOptions(core.config.stripe, given);
+  const options = engineOptions(core.config, given);
   const reader = createStripeReader(core.stripe, options);
   const changes = createChangeFeed(core.database, core.log);
   const ctx: EngineContext = {
@@ -47,7 +47,6 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   const catchUp = createCatchUp(ctx, store);
 
   changes.subscribe((changed) => {
-    if (changed.length === 0) core.access.invalidateAll();
     if (changed.length === 0) core.access.invalidateAll();
     for (const { userId } of changed) if (userId) core.access.invalidate(userId);
   });

@@ -14,7 +14,7 @@ const LEASED_ELSEWHERE = 100;
 export function createWorker(ctx: EngineContext, runner: SubjectRunner): Loop {
   const { options, core } = ctx;
   const db = core.database.knex;
-  const slots = core.config.workers;
+  const slots = options.concurrency;
   const under = new Set<Promise<unknown>>();
 
   async function round(): Promise<boolean> {

@@ -117,6 +117,27 @@ describe('The configuration', () => {
     ]);
   });
 
+  it('runs several processes on Postgres only', () => {
+    expect(problemsOf({ ...TEST_ENV, WORKERS: '2' })).toEqual([
+      expect.stringContaining('WORKERS above 1 asks for Postgres'),
+    ]);
+    const DATABASE_URL = 'postgres://localhost/tenure';
+    expect(loadConfig({ ...TEST_ENV, WORKERS: '2', DATABASE_URL }).workers).toBe(2);
+    expect(loadConfig(TEST_ENV).workers).toBe(1);
+  });
+
+  it('believes proxies that it is told of, and never all of them', () => {
+    const trust = (value: string) =>
+      loadConfig({ ...TEST_ENV, TRUST_PROXY: value }).http.trustProxy;
+    expect(loadConfig(TEST_ENV).http.trustProxy).toBeNull();
+    expect(trust('0')).toBeNull();
+    expect(trust('1')).toBe(1);
+    expect(trust('loopback, 10.0.0.0/8,fd00::/8')).toEqual(['loopback', '10.0.0.0/8', 'fd00::/8']);
+    for (const value of ['true', '0.0.0.0/0', '::/0', '11', '10.0.0.0/33', 'proxy.example']) {
+      expect(problemsOf({ ...TEST_ENV, TRUST_PROXY: value }), value).toHaveLength(1);
+    }
+  });
+
   it('wants something to sell, and one way to authenticate', () => {
     expect(problemsOf({ ...TEST_ENV, STRIPE_PRO_MONTHLY_PRICE_ID: undefined })).toEqual([
       expect.stringContaining('PLANS_FILE'),
