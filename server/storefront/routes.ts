@@ -12,6 +12,7 @@ import {
   previewContent,
   pricingContent,
   shopPage,
+  type Choice,
   type ShopFrame,
 } from './views.ts';
 
@@ -120,6 +121,10 @@ function onward(url: string | null, did: string): Response {
   return redirect(safeUrl(url) ?? `/billing${query({ did })}`);
 }
 
+function choiceOf(fields: URLSearchParams): Choice {
+  return { plan: fields.get('plan') ?? '', interval: fields.get('interval') ?? '' };
+}
+
 const DONE: Record<string, string> = {
   changed: 'Your plan was changed.',
   canceled: 'Your cancellation is noted.',
@@ -150,7 +155,7 @@ const login = shopRoute({
   handler: (context) =>
     show(context, {
       title: 'Who are you?',
-      content: loginContent(DEMO_EMAIL, context.query.get('back') === '/' ? '/' : '/billing'),
+      content: loginContent(DEMO_EMAIL, choiceOf(context.query)),
     }),
 });
 
@@ -159,10 +164,11 @@ const signIn = shopRoute({
   path: '/shop/login',
   open: true,
   summary: 'Makes a demo customer of an address',
-  handler: async ({ form, services }) =>
-    redirect(form.get('back') === '/' ? '/' : '/billing', [
-      await demoCookie(services.config, form.get('email') ?? ''),
-    ]),
+  handler: async ({ form, services }) => {
+    const choice = choiceOf(form);
+    const next = choice.plan === '' ? '/billing' : `/shop/checkout${query({ ...choice })}`;
+    return redirect(next, [await demoCookie(services.config, form.get('email') ?? '')]);
+  },
 });
 
 const signOut = shopRoute({
@@ -178,9 +184,18 @@ const checkout = shopRoute({
   open: true,
   summary: 'Goes to Checkout for a plan',
   handler: async ({ api, form, request }) => {
-    if (demoToken(request) === null) return redirect('/shop/login?back=/');
-    return onward(await api.command('checkout', choiceOf(form)), '');
+    const choice = choiceOf(form);
+    if (demoToken(request) === null) return redirect(`/shop/login${query({ ...choice })}`);
+    return onward(await api.command('checkout', choice), '');
   },
+});
+
+const checkoutAfterLogin = shopRoute({
+  method: 'GET',
+  path: '/shop/checkout',
+  summary: 'Goes on to Checkout for the plan chosen before the login',
+  handler: async (context) =>
+    onward(await context.api.command('checkout', choiceOf(context.query)), ''),
 });
 
 const account = shopRoute({
@@ -225,10 +240,6 @@ const success = shopRoute({
     });
   },
 });
-
-function choiceOf(form: URLSearchParams): { plan: string; interval: string } {
-  return { plan: form.get('plan') ?? '', interval: form.get('interval') ?? '' };
-}
 
 const preview = shopRoute({
   method: 'POST',
@@ -292,6 +303,7 @@ export const STOREFRONT_ROUTES: readonly Route[] = [
   signIn,
   signOut,
   checkout,
+  checkoutAfterLogin,
   account,
   success,
   preview,

@@ -110,8 +110,17 @@ export function pricingContent(plans: ShopPlan[], subscribed: boolean): Html {
     </div>`;
 }
 
+const KINDS: Record<string, string> = {
+  upgrade: 'Upgrade',
+  downgrade: 'Downgrade',
+  switch: 'Switch',
+};
+
+/** A plan as chosen on the pricing page; empty when nothing was chosen. */
+export type Choice = { plan: string; interval: string };
+
 /** The demo's login: any address will do. */
-export function loginContent(email: string, back: string): Html {
+export function loginContent(email: string, choice: Choice): Html {
   return html`<section class="panel narrow" aria-labelledby="login-title">
     <div class="panel-head"><h1 id="login-title">Who are you?</h1></div>
     <form class="panel-body stack" method="post" action="/shop/login">
@@ -122,7 +131,8 @@ export function loginContent(email: string, back: string): Html {
         ><span>E-mail</span
         ><input name="email" type="email" required autocomplete="email" value="${email}"
       /></label>
-      <input type="hidden" name="back" value="${back}" />
+      <input type="hidden" name="plan" value="${choice.plan}" />
+      <input type="hidden" name="interval" value="${choice.interval}" />
       <button class="primary" type="submit">Continue</button>
     </form>
   </section>`;
@@ -171,7 +181,7 @@ function statePanel(subscription: ShopSubscription, plans: ShopPlan[]): Html {
         <dt>Access</dt>
         <dd>${access.level} <span class="muted">${words(access.reason)}</span></dd>
         ${
-          subscription.trialEnd !== null &&
+          subscription.state === 'trialing' &&
           html`<dt>Trial ends</dt>
             <dd>${day(subscription.trialEnd)}</dd>`
         }
@@ -294,7 +304,9 @@ export function previewContent(
   const now = preview.effective === 'now';
   return html`<section class="panel narrow" aria-labelledby="preview-title">
     <div class="panel-head">
-      <h1 id="preview-title">${preview.kind} to ${choice.name}, ${choice.interval}</h1>
+      <h1 id="preview-title">
+        ${KINDS[preview.kind] ?? preview.kind} to ${choice.name}, ${choice.interval}
+      </h1>
     </div>
     <div class="panel-body stack">
       <p class="total" data-amount-due="${preview.amountDue}">

@@ -46,7 +46,6 @@ describe('A customer of the storefront, watched from the dashboard', () => {
     await shop.getByRole('button', { name: 'Choose Starter, monthly' }).click();
     await shop.getByLabel('E-mail').fill('dana@northwind.example');
     await shop.getByRole('button', { name: 'Continue' }).click();
-    await shop.getByRole('button', { name: 'Choose Starter, monthly' }).click();
     await shop.locator('#number').fill('4242424242424242');
     await shop.locator('#expiry').fill('12/34');
     await shop.locator('#cvc').fill('123');
@@ -140,10 +139,17 @@ describe('A customer of the storefront, watched from the dashboard', () => {
     );
   }, 60_000);
 
-  it('is canceled in the shop, and kept', async () => {
+  it('changes the plan at the amount shown, cancels, and keeps it', async () => {
     await shop.goto(`${server.url}/billing`);
     await picture(shop, 'shop-account');
     expect(await accessibilityProblems(shop)).toEqual([]);
+    await shop.getByLabel('New plan').selectOption({ label: 'Pro, $50.00 / month' });
+    await shop.getByRole('button', { name: 'See what it costs' }).click();
+    await has(shop, 'main h1', 'Upgrade to Pro');
+    await picture(shop, 'shop-preview');
+    expect(await accessibilityProblems(shop)).toEqual([]);
+    await shop.getByRole('button', { name: 'Change the plan' }).click();
+    await has(shop, 'main', 'Pro, monthly');
     await shop.getByRole('button', { name: 'Cancel at the period’s end' }).click();
     await has(shop, 'main', 'cancel_pending');
     await shop.getByRole('button', { name: 'Keep it' }).click();
