@@ -1,17 +1,28 @@
-import type { IncomingMessage } from 'node:http';
-import type { RequestHandler } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FetchHandler, RequestInfo } from './fetch.ts';
 import { createNodeListener } from './node.ts';
+
+/** A middleware in the terms that Express 4, Express 5 and Connect share. */
+export type Middleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
 
 export interface ExpressOptions {
   /** Path under which the handler knows its routes; it stands for wherever the router is mounted. */
   innerPath: string;
+  /** Which of the handler's paths are meant; others go to the next route of the host. Default: all. */
+  serves?: (innerPath: string) => boolean;
 }
 
 /** What Express and its body parsers leave on a request. */
 interface ParsedMessage extends IncomingMessage {
+  originalUrl?: string;
   body?: unknown;
   rawBody?: unknown;
+  /** What Express makes of the socket's address and its `trust proxy` setting. */
+  ip?: string;
 }
 
 /**
@@ -19,14 +30,18 @@ interface ParsedMessage extends IncomingMessage {
  * The bytes are passed on untouched. When a parser in front has consumed them, the handler is told
  * so instead of being given a body that was made anew.
  */
-export function createRouter(handler: FetchHandler, options: ExpressOptions): RequestHandler {
-  const listener = createNodeListener(handler, { info: consumption });
+export function createRouter(handler: FetchHandler, options: ExpressOptions): Middleware {
+  const listener = createNodeListener(handler, { info: infoOf });
   return (request, response, next) => {
     // Express has cut the mount path off `url`; the handler knows its routes under `innerPath`.
-    const mounted = request.url;
-    const path = mounted.startsWith('/?') ? mounted.slice(1) : mounted;
+    const mounted = request.url ?? '/';
+    const url = options.innerPath + (mounted.startsWith('/?') ? mounted.slice(1) : mounted);
+    if (options.serves && !options.serves(url.replace(/[?#].*$/, ''))) {
+      next();
+      return;
+    }
     keepRawBytes(request);
-    request.url = options.innerPath + path;
+    request.url = url;
     listener(request, response)
       .catch(next)
       .finally(() => {
@@ -36,25 +51,18 @@ export function createRouter(handler: FetchHandler, options: ExpressOptions): Re
 }
 
 /** Answers a request, or lets it through with null. It sees method, path and headers, no body. */
-export type Guard = (request: Request) => Promise<Response | null>;
+export type Guard = (request: Request, info: RequestInfo) => Promise<Response | null>;
 
 /** A middleware that stands before the routes of a host app. */
-export function createGuard(guard: Guard): RequestHandler {
+export function createGuard(guard: Guard): Middleware {
   return (request, response, next) => {
-    const view = new Request(
-      `http://${request.headers.host ?? 'localhost'}${request.originalUrl}`,
-      {
-        method: request.method,
-        headers: plainHeaders(request),
-      },
-    );
-    guard(view)
+    guard(viewOf(request), { native: request })
       .then(async (answer) => {
         if (answer === null) {
           next();
           return;
         }
-        response.status(answer.status);
+        response.statusCode = answer.status;
         answer.headers.forEach((value, name) => response.setHeader(name, value));
         response.end(Buffer.from(await answer.arrayBuffer()));
       })
@@ -62,18 +70,23 @@ export function createGuard(guard: Guard): RequestHandler {
   };
 }
 
-function plainHeaders(incoming: IncomingMessage): Headers {
+function viewOf(incoming: ParsedMessage): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(incoming.headers)) {
     for (const each of [value ?? []].flat()) headers.append(name, each);
   }
-  return headers;
+  const path = incoming.originalUrl ?? incoming.url ?? '/';
+  const url = `http://${incoming.headers.host ?? 'localhost'}${path}`;
+  // A gate decides by who asks; a Host header that is no host must not break it.
+  const known = URL.canParse(url) ? url : 'http://localhost/';
+  return new Request(known, { method: incoming.method, headers });
 }
 
-/** What consumed the body before us, if anything did and the bytes are gone. */
-function consumption(incoming: ParsedMessage): RequestInfo | undefined {
-  if (!incoming.readableDidRead || Buffer.isBuffer(incoming.rawBody)) return undefined;
-  return { consumed: { by: parserName(incoming.body), parsed: incoming.body } };
+/** Who asks, and what consumed the body before us, if anything did and the bytes are gone. */
+function infoOf(incoming: ParsedMessage): RequestInfo {
+  const address = incoming.ip ?? incoming.socket.remoteAddress;
+  if (!incoming.readableDidRead || Buffer.isBuffer(incoming.rawBody)) return { address };
+  return { address, consumed: { by: parserName(incoming.body), parsed: incoming.body } };
 }
 
 // `express.raw()` leaves the true bytes in `body`; the listener looks for them in `rawBody`.

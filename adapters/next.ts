@@ -29,18 +29,24 @@ export function createRouteHandlers(
 }
 
 /**
- * One value per process and name, made at the first call. Next loads modules anew on each hot
- * reload and once per bundle; a connection pool must outlive that.
+ * One value per process and name, made at the first call and again after one that failed. Next loads modules anew
+ * on each hot reload and once per bundle; a connection pool must outlive that.
  */
-export function oncePerProcess<T>(name: string, create: () => T): T {
-  const holder = globalThis as Record<symbol, unknown>;
+export function oncePerProcess<T>(name: string, create: () => Promise<T>): Promise<T> {
+  const holder = globalThis as unknown as Record<symbol, Promise<T> | undefined>;
   const key = Symbol.for(name);
-  holder[key] ??= create();
-  return holder[key] as T;
+  const known = holder[key];
+  if (known) return known;
+  const making = create();
+  holder[key] = making;
+  making.catch(() => {
+    holder[key] = undefined;
+  });
+  return making;
 }
 
 /** A Request that carries the headers of the page being rendered, for functions that read identity. */
 export function pageRequest(headers: Headers, path = '/'): Request {
-  const host = headers.get('host') ?? 'localhost';
-  return new Request(`http://${host}${path}`, { headers });
+  const url = `http://${headers.get('host') ?? 'localhost'}${path}`;
+  return new Request(URL.canParse(url) ? url : `http://localhost${path}`, { headers });
 }

@@ -6,8 +6,8 @@ import type { FetchHandler, RequestInfo } from './fetch.ts';
 export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
 export interface NodeOptions {
-  /** What is known of a request beside its bytes; asked once for each. */
-  info?: (incoming: IncomingMessage) => RequestInfo | undefined;
+  /** What is known of a request beside itself and its bytes; asked once for each. */
+  info?: (incoming: IncomingMessage) => RequestInfo;
 }
 
 /**
@@ -16,7 +16,10 @@ export interface NodeOptions {
  */
 export function createNodeListener(handler: FetchHandler, options: NodeOptions = {}): NodeListener {
   return getRequestListener(
-    (request, env) => handler(request, options.info?.(env.incoming as IncomingMessage)),
+    (request, env) => {
+      const incoming = env.incoming as IncomingMessage;
+      return handler(request, { native: incoming, ...options.info?.(incoming) });
+    },
     { overrideGlobalObjects: false },
   );
 }

@@ -16,8 +16,14 @@ export interface User {
   name: string | null;
 }
 
-/** Tells who sent a request; null when nobody that we know. An embedding app may bring its own. */
-export type Authenticate = (request: Request) => Promise<User | null> | User | null;
+/**
+ * Tells who sent a request; null when nobody that we know. An embedding app may bring its own;
+ * `native` is then the request as its framework has it, with session and user.
+ */
+export type Authenticate<Native = unknown> = (
+  request: Request,
+  native: Native,
+) => Promise<User | null> | User | null;
 
 const CLOCK_TOLERANCE_SECONDS = 5;
 const ASYMMETRIC = [
@@ -33,7 +39,9 @@ const ASYMMETRIC = [
 ];
 
 /** Bearer JWTs: HS256 with the shared secret, or asymmetric with the key set; no other algorithm. */
-export function createAuthenticate(auth: Config['auth']): Authenticate {
+export function createAuthenticate(
+  auth: Config['auth'],
+): (request: Request) => Promise<User | null> {
   const verify = verifierOf(auth);
   return async (request) => {
     const token = bearerToken(request);

@@ -1,42 +1,58 @@
 /** `tenure/express`: the billing API and its gates inside somebody's Express app. */
-import type { RequestHandler } from 'express';
-import { createGuard, createRouter } from '../adapters/express.ts';
+import type { IncomingMessage } from 'node:http';
+import { createGuard, createRouter, type Middleware } from '../adapters/express.ts';
 import type { Authenticate } from './auth.ts';
 import { createGate, type GateOptions } from './gate.ts';
+import { isBillingPath, withAuthentication } from './host.ts';
 import { createHandler } from './routes.ts';
 import type { Services } from './services.ts';
 
-export interface BillingRouterOptions {
+export type { Middleware };
+export type { Authenticate, User } from './auth.ts';
+export { loadConfig, ConfigError } from './config.ts';
+export { startBilling, type BillingOptions } from './host.ts';
+export { createServices, type Services } from './services.ts';
+
+export interface BillingRouterOptions<Native extends IncomingMessage = IncomingMessage> {
   services: Services;
-  /** How the host app knows its users; default: the bearer token of the configuration. */
-  authenticate?: Authenticate;
+  /** How the host app knows its users, from Express's own request as the second argument; default: the bearer token. */
+  authenticate?: Authenticate<Native>;
 }
+
+export type ExpressGateOptions<Native extends IncomingMessage = IncomingMessage> =
+  BillingRouterOptions<Native> & Omit<GateOptions, 'feature'>;
 
 /**
  * The billing routes and the webhook for an Express app, at any prefix:
- * `app.use('/api', createBillingRouter({services}))`, before any body parser.
+ * `app.use('/api', createBillingRouter({services}))`, before any body parser. Other paths pass through.
  */
-export function createBillingRouter(options: BillingRouterOptions): RequestHandler {
-  return createRouter(createHandler(withAuthentication(options)), { innerPath: '/api' });
+export function createBillingRouter<Native extends IncomingMessage = IncomingMessage>(
+  options: BillingRouterOptions<Native>,
+): Middleware {
+  const services = withAuthentication(options.services, options.authenticate);
+  return createRouter(createHandler(services), { innerPath: '/api', serves: isBillingPath });
 }
 
 /** Lets only users with an active subscription (or in grace) through; else 402, or a redirect for pages. */
-export function requireActiveSubscription(
-  options: BillingRouterOptions & Omit<GateOptions, 'feature'>,
-): RequestHandler {
-  const { redirectTo } = options;
-  return createGuard(createGate(withAuthentication(options), { redirectTo }));
+export function requireActiveSubscription<Native extends IncomingMessage = IncomingMessage>(
+  options: ExpressGateOptions<Native>,
+): Middleware {
+  return gate(options);
 }
 
 /** Lets only users through whose plan has the feature. */
-export function requireFeature(
+export function requireFeature<Native extends IncomingMessage = IncomingMessage>(
   feature: string,
-  options: BillingRouterOptions & Omit<GateOptions, 'feature'>,
-): RequestHandler {
-  const { redirectTo } = options;
-  return createGuard(createGate(withAuthentication(options), { feature, redirectTo }));
+  options: ExpressGateOptions<Native>,
+): Middleware {
+  return gate(options, feature);
 }
 
-function withAuthentication({ services, authenticate }: BillingRouterOptions): Services {
-  return authenticate ? { ...services, authenticate } : services;
+function gate<Native extends IncomingMessage>(
+  { services, authenticate, redirectTo }: ExpressGateOptions<Native>,
+  feature?: string,
+): Middleware {
+  return createGuard(
+    createGate(withAuthentication(services, authenticate), { feature, redirectTo }),
+  );
 }

@@ -1,4 +1,6 @@
+import type { RequestInfo } from '../adapters/fetch.ts';
 import { checkAccess } from './access.ts';
+import type { User } from './auth.ts';
 import { AppError } from './errors.ts';
 import { errorResponse } from './routes.ts';
 import type { Services } from './services.ts';
@@ -11,16 +13,17 @@ export interface GateOptions {
 }
 
 /** Lets a request through (null), or answers it: a redirect for pages, 401 or 402 for programs. */
-export type Gate = (request: Request) => Promise<Response | null>;
+export type Gate = (request: Request, info?: RequestInfo) => Promise<Response | null>;
 
 /**
  * A gate for the routes of a host app. It asks the database (or a fresh cache of it), never Stripe.
  * A database that is away answers 503: nobody gets in unchecked.
  */
 export function createGate(services: Services, options: GateOptions = {}): Gate {
-  return async (request) => {
+  return async (request, info) => {
     try {
-      const refusal = await refusalOf(services, request, options.feature);
+      const user = await services.authenticate(request, info?.native);
+      const refusal = await refusalOf(services, user, options.feature);
       if (refusal === null) return null;
       if (refusal.code === 'unauthenticated' || !wantsPage(request)) {
         return errorResponse(services, refusal);
@@ -40,10 +43,9 @@ export function createGate(services: Services, options: GateOptions = {}): Gate 
 
 async function refusalOf(
   services: Services,
-  request: Request,
+  user: User | null,
   feature: string | undefined,
 ): Promise<AppError | null> {
-  const user = await services.authenticate(request);
   if (!user) return new AppError('unauthenticated', 'A valid bearer token is needed.');
   const { allowed, level, reason } = await checkAccess(services, user.id, feature);
   if (allowed) return null;

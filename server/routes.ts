@@ -24,10 +24,12 @@ import { createPromotionRoute, discountRoute, promotionRoute } from './handlers/
 import { reactivateRoute } from './handlers/reactivate.ts';
 import { resumeRoute } from './handlers/resume.ts';
 import { subscriptionRoute } from './handlers/subscription.ts';
+import { metricsRoute } from './handlers/metrics.ts';
 import { healthRoute, readyRoute } from './handlers/system.ts';
 import { webhookRoute } from './handlers/webhook.ts';
 import { hashRequest, onceForKey, requireKeyForm } from './idempotency.ts';
 import { openApiDocument, takesIdempotencyKey } from './openapi.ts';
+import { createRateLimits, type RateLimits } from './rate-limit.ts';
 import { bodyOf } from './request-body.ts';
 import { defineRoute, json, type Route, type RouteContext } from './route.ts';
 import { matchRoute } from './route-match.ts';
@@ -70,6 +72,7 @@ export const ROUTES: readonly Route[] = [
   accessRoute,
   healthRoute,
   readyRoute,
+  metricsRoute,
   openApiRoute,
   ...ADMIN_ROUTES,
   ...STOREFRONT_ROUTES,
@@ -86,14 +89,16 @@ export interface HandlerOptions {
  */
 export function createHandler(services: Services, options: HandlerOptions = {}): FetchHandler {
   const match = matchRoute(options.routes ?? ROUTES);
+  const limits = createRateLimits(services.config.rateLimit, services.metrics);
   const handler: FetchHandler = async (request, info = {}) => {
     const started = performance.now();
     const requestId = requestIdOf(request);
     let response: Response;
+    let pattern = 'unmatched';
     try {
-      const found = match(request.method, new URL(request.url).pathname);
-      const { params, route } = found;
-      const call = { services, request, info, requestId, params, dispatch: handler };
+      const { params, route } = match(request.method, new URL(request.url).pathname);
+      pattern = route.path;
+      const call = { services, request, info, requestId, params, dispatch: handler, limits };
       response = await answer(route, call);
       if (request.method === 'HEAD') response = await withoutBody(response);
     } catch (error) {
@@ -101,7 +106,7 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
     }
     if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store');
     response.headers.set('x-request-id', requestId);
-    logRequest(services, request, { response, requestId, started });
+    report(services, request, { response, requestId, started, pattern });
     return response;
   };
   return handler;
@@ -114,11 +119,12 @@ interface Call {
   requestId: string;
   params: Record<string, string>;
   dispatch: FetchHandler;
+  limits: RateLimits;
 }
 
 async function answer(route: Route, call: Call): Promise<Response> {
   const { services, request, requestId } = call;
-  const user = await identify(route, call);
+  const user = await admit(route, call);
   const body = bodyOf(request, call.info);
   const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
   const owner = user?.id ?? 'admin';
@@ -128,6 +134,7 @@ async function answer(route: Route, call: Call): Promise<Response> {
     user,
     params: call.params,
     requestId,
+    address: call.info.address ?? null,
     dispatch: call.dispatch,
     // Unlike the request id, the client's key is the same when the request comes again.
     commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashed(owner, key)}`,
@@ -147,9 +154,27 @@ async function answer(route: Route, call: Call): Promise<Response> {
   });
 }
 
-async function identify(route: Route, { services, request }: Call): Promise<User | null> {
+/**
+ * Who it is, and not too often: whoever we know is counted as themselves, so a proxy in front is not taken for
+ * one caller; everybody else, a wrong token too, by address.
+ */
+async function admit(route: Route, call: Call): Promise<User | null> {
+  if (route.auth === 'signature' || route.limited === false) return identify(route, call);
+  const { limits, info } = call;
+  try {
+    const user = await identify(route, call);
+    if (user) limits.user(user.id);
+    else if (route.auth === 'public') limits.address(info.address);
+    return user;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unauthenticated') limits.address(info.address);
+    throw error;
+  }
+}
+
+async function identify(route: Route, { services, request, info }: Call): Promise<User | null> {
   if (route.auth === 'user') {
-    const user = await services.authenticate(request);
+    const user = await services.authenticate(request, info.native);
     if (user) return user;
     throw new AppError('unauthenticated', 'A valid bearer token is needed.', {
       headers: { 'www-authenticate': 'Bearer' },
@@ -184,20 +209,22 @@ async function withoutBody(response: Response): Promise<Response> {
   return new Response(null, { status: response.status, headers });
 }
 
-function logRequest(
+function report(
   services: Services,
   request: Request,
-  { response, requestId, started }: { response: Response; requestId: string; started: number },
+  done: { response: Response; requestId: string; started: number; pattern: string },
 ): void {
-  const level = response.status >= 500 ? 'warn' : 'debug';
+  const { response, requestId, started, pattern: route } = done;
+  const { status } = response;
+  // Anybody may invent methods and paths; none of them becomes a label.
+  const method = route === 'unmatched' ? 'any' : request.method;
+  const seconds = (performance.now() - started) / 1000;
+  services.metrics.requests.observe({ method, route, status }, seconds);
+  const level = status >= 500 ? 'warn' : 'debug';
+  if (!services.log.isLevelEnabled(level)) return;
+  const { pathname: path } = new URL(request.url);
   services.log[level](
-    {
-      requestId,
-      method: request.method,
-      path: new URL(request.url).pathname,
-      status: response.status,
-      ms: Math.round(performance.now() - started),
-    },
+    { requestId, method: request.method, path, status, ms: Math.round(seconds * 1000) },
     'request',
   );
 }

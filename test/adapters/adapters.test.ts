@@ -215,11 +215,14 @@ describe('A guard', () => {
 });
 
 describe('Helpers for Next', () => {
-  it('make a value once per process', () => {
+  it('make a value once per process, and again after a failure', async () => {
     let made = 0;
-    const make = () => oncePerProcess('test.once', () => ({ number: (made += 1) }));
-    expect(make()).toBe(make());
+    const make = () => oncePerProcess('test.once', async () => ({ number: (made += 1) }));
+    expect(await make()).toBe(await make());
     expect(made).toBe(1);
+    const fail = () => oncePerProcess('test.fails', () => Promise.reject(new Error(`${++made}`)));
+    await expect(fail()).rejects.toThrow('2');
+    await expect(fail()).rejects.toThrow('3');
   });
 
   it('carry the headers of a page', () => {

@@ -1,0 +1,51 @@
+import { migrate } from '../db/migrate.ts';
+import type { Authenticate } from './auth.ts';
+import { fillAmounts } from './catalogue.ts';
+import { loadConfig } from './config.ts';
+import type { Logger } from './log.ts';
+import { createServices, type Services } from './services.ts';
+
+export interface BillingOptions {
+  /** Default: the process's environment. */
+  env?: Record<string, string | undefined>;
+  /** How the host app knows its users; default: the bearer token of the configuration. */
+  authenticate?: Authenticate;
+  /** Default: pino to standard output, at `LOG_LEVEL`. */
+  log?: Logger;
+}
+
+/**
+ * Billing inside a host app, from the environment to work: checked, migrated, and with the engine
+ * running that processes events. Once per process; `close()` ends it. Throws a ConfigError that lists every mistake.
+ */
+export async function startBilling(options: BillingOptions = {}): Promise<Services> {
+  const { env = process.env, authenticate, log } = options;
+  const config = loadConfig(env, { ownAuthentication: authenticate !== undefined });
+  const services = createServices(config, { env, authenticate, log });
+  try {
+    await migrate(services.database);
+    await services.engine.start();
+    // Amounts are for showing; a Stripe that is away must not keep the host from starting.
+    await fillAmounts(services.catalogue, services);
+    return services;
+  } catch (error) {
+    await services.close();
+    throw error;
+  }
+}
+
+/** What a host app mounts: the billing API and the webhook. Its other paths stay its own. */
+export function isBillingPath(path: string): boolean {
+  return /^\/api\/(?:billing(?:\/|$)|webhooks\/stripe$)/.test(path);
+}
+
+/** The services with another way to know users, for one router or gate. */
+export function withAuthentication<Native>(
+  services: Services,
+  authenticate: Authenticate<Native> | undefined,
+): Services {
+  // The adapter that mounts the handler is the one that hands over `native`.
+  return authenticate
+    ? { ...services, authenticate: authenticate as Authenticate<unknown> }
+    : services;
+}
