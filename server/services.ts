@@ -1,4 +1,8 @@
-import { createStripeGateway, type StripeGateway } from '../adapters/stripe-gateway.ts';
+import {
+  createStripeGateway,
+  type GatewayOptions,
+  type StripeGateway,
+} from '../adapters/stripe-gateway.ts';
 import { openDatabase, type Database } from '../db/database.ts';
 import type { Catalogue } from '../state/catalogue.ts';
 import { createAccessCache, type AccessCache } from './access-cache.ts';
@@ -9,6 +13,7 @@ import type { BusinessClock, Engine } from './engine-contract.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { createEngine } from './engine.ts';
 import { createLogger, type Logger } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 
 export type { BusinessClock, Engine };
 
@@ -21,6 +26,7 @@ export interface CoreServices {
   catalogue: Catalogue;
   authenticate: Authenticate;
   access: AccessCache;
+  metrics: Metrics;
   /** In tests only: called between the steps of processing, to break them. */
   probe?: (step: string) => Promise<void> | void;
 }
@@ -40,6 +46,8 @@ export interface ServiceOptions {
   /** Where `$NAME` references of the catalogue are looked up; default the process's environment. */
   env?: Record<string, string | undefined>;
   engine?: Partial<EngineOptions>;
+  /** How calls to Stripe are retried and when they are given up. */
+  stripe?: Pick<GatewayOptions, 'maxNetworkRetries' | 'timeout'>;
   probe?: CoreServices['probe'];
 }
 
@@ -48,14 +56,16 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
   const catalogue = loadCatalogue(config, options.env);
   const log = options.log ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
   const database = openDatabase(config.databaseUrl);
+  const metrics = createMetrics();
   const core: CoreServices = {
     config,
     log,
     database,
     catalogue,
-    stripe: createStripeGateway({ ...config.stripe }),
+    stripe: createStripeGateway({ ...config.stripe, onCall: metrics.stripeCall }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),
     access: createAccessCache(database),
+    metrics,
     probe: options.probe,
   };
   const engine = createEngine(core, options.engine);

@@ -12,6 +12,8 @@ export interface OneOffInvoice {
   customerId: string;
   currency: string;
   collection: 'charge' | 'send';
+  /** Kept in the metadata, to find it again. */
+  request: string;
 }
 
 export interface OneOffItem {
@@ -81,6 +83,7 @@ export function paymentCalls(stripe: Stripe) {
             // What waits for the next renewal has no place on it.
             pending_invoice_items_behavior: 'exclude',
             auto_advance: false,
+            metadata: { request: input.request },
             ...(input.collection === 'send'
               ? { collection_method: 'send_invoice', days_until_due: 30 }
               : { collection_method: 'charge_automatically' }),
@@ -107,11 +110,21 @@ export function paymentCalls(stripe: Stripe) {
         ),
       ),
 
+    /** Collection is tried by Stripe too, from then on. */
     finalizeInvoice: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
       call(() => stripe.invoices.finalizeInvoice(id, { auto_advance: true }, { idempotencyKey })),
 
+    /** Finalizes it and mails it. */
     sendInvoice: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
       call(() => stripe.invoices.sendInvoice(id, {}, { idempotencyKey })),
+
+    itemsOfInvoice: (id: string): Promise<Stripe.InvoiceItem[]> =>
+      call(() =>
+        stripe.invoiceItems.list({ invoice: id, limit: 100 }).autoPagingToArray({ limit: 1000 }),
+      ),
+
+    deleteInvoiceItem: (id: string): Promise<Stripe.DeletedInvoiceItem> =>
+      call(() => stripe.invoiceItems.del(id)),
 
     /** Only drafts that belong to no subscription can be deleted. */
     deleteDraftInvoice: (id: string): Promise<Stripe.DeletedInvoice> =>

@@ -2,6 +2,8 @@ import type Stripe from 'stripe';
 import { call } from './errors.ts';
 
 export interface NewPromotion {
+  /** The coupon's own id, so that it is known even if Stripe's answer is lost. */
+  couponId: string;
   code: string;
   /** Percent, or minor units of a currency. */
   off: { percent: number } | { amount: number; currency: string };
@@ -33,6 +35,7 @@ export function promotionCalls(stripe: Stripe) {
       call(() =>
         stripe.coupons.create(
           {
+            id: input.couponId,
             name: input.code,
             duration: input.duration,
             duration_in_months: input.months ?? undefined,
@@ -47,14 +50,13 @@ export function promotionCalls(stripe: Stripe) {
     deleteCoupon: (id: string): Promise<Stripe.DeletedCoupon> => call(() => stripe.coupons.del(id)),
 
     createPromotionCode: (
-      couponId: string,
       input: NewPromotion,
       idempotencyKey: string,
     ): Promise<Stripe.PromotionCode> =>
       call(() =>
         stripe.promotionCodes.create(
           {
-            promotion: { type: 'coupon', coupon: couponId },
+            promotion: { type: 'coupon', coupon: input.couponId },
             code: input.code,
             max_redemptions: input.maxRedemptions ?? undefined,
             expires_at: input.expiresAt ?? undefined,

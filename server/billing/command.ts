@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
-import type { Action, Cause, StoredSubscription } from '../../state/types.ts';
+import { readSubscription } from '../../state/subscription-facts.ts';
+import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 import type { User } from '../auth.ts';
 import { AppError } from '../errors.ts';
 import { json } from '../route.ts';
@@ -58,6 +60,31 @@ export async function orTellTheTruth<T>(
     }
     throw error;
   }
+}
+
+/**
+ * Makes one call that changes something. When its answer is lost, Stripe is asked whether it happened: then the
+ * call counts as made, and what follows it goes on. Throws the call's own error otherwise.
+ */
+export async function certainly(
+  call: () => Promise<unknown>,
+  happened: () => Promise<boolean>,
+): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    if (!isAnswerLost(error) || !(await happened().catch(() => false))) throw error;
+  }
+}
+
+/** The subscription as Stripe has it now; throws a GatewayError. */
+export async function readNow(services: Services, id: string): Promise<SubscriptionFacts> {
+  return readSubscription(await services.stripe.retrieveSubscription(id));
+}
+
+/** A cut connection, a time-out, a 5xx or a key in use: the call may have been carried out all the same. */
+export function isAnswerLost(error: unknown): boolean {
+  return isGatewayError(error, 'unavailable', 'conflict');
 }
 
 /**

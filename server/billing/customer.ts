@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { attachStripeCustomer, ensureCustomer } from '../../db/customers.ts';
 import type { User } from '../auth.ts';
 import type { CoreServices } from '../services.ts';
@@ -8,7 +9,7 @@ import type { CoreServices } from '../services.ts';
  * customer: creation is the same request to Stripe, under one key for user and generation.
  */
 export async function ensureStripeCustomer(services: CoreServices, user: User): Promise<string> {
-  const { stripe, config, database } = services;
+  const { stripe, database } = services;
   const account = await ensureCustomer(database.knex, {
     userId: user.id,
     email: user.email,
@@ -17,16 +18,28 @@ export async function ensureStripeCustomer(services: CoreServices, user: User): 
   if (account.stripeCustomerId !== null && account.deletedAt === null) {
     return account.stripeCustomerId;
   }
-  // Only what never changes is in the request, or Stripe would refuse the second one under this key.
-  const created = await stripe.createCustomer(
-    { userId: user.id, testClock: config.stripe.testClock },
-    customerKey(user.id, account.deletedAt),
-  );
+  const created = await createCustomer(services, user.id, customerKey(user.id, account.deletedAt));
   if (account.email !== null || account.name !== null) {
     await stripe.updateCustomer(created.id, { email: account.email, name: account.name });
   }
   const attached = await attachStripeCustomer(database.knex, user.id, created.id);
   return attached.stripeCustomerId ?? created.id;
+}
+
+async function createCustomer(
+  { stripe, config }: CoreServices,
+  userId: string,
+  key: string,
+): Promise<{ id: string }> {
+  // Only what never changes is in the request, or Stripe would refuse the second one under this key.
+  const request = { userId, testClock: config.stripe.testClock };
+  try {
+    return await stripe.createCustomer(request, key);
+  } catch (error) {
+    // Stripe repeats a 500 for as long as it remembers the key; everybody who meets it goes on to the same next key.
+    if (!isGatewayError(error, 'unavailable') || error.status === null) throw error;
+    return stripe.createCustomer(request, `${key}-again`);
+  }
 }
 
 // A deleted customer is followed by a new one, whose creation must not replay the old answer.

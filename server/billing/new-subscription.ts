@@ -1,6 +1,7 @@
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../errors.ts';
+import type { Services } from '../services.ts';
 import { actionsNow, syncAfter, type CommandContext } from './command.ts';
 
 /** Stripe statuses of a subscription that has ended. */
@@ -16,13 +17,21 @@ export async function refuseSecond({ services, user }: CommandContext): Promise<
   });
 }
 
+/** The subscription of a customer that has not ended, as Stripe has it; null when there is none. */
+export async function liveSubscriptionOf(
+  { stripe }: Services,
+  customerId: string,
+): Promise<{ id: string } | null> {
+  const known = await stripe.subscriptionsOf(customerId);
+  return known.find(({ status }) => !ENDED.includes(status)) ?? null;
+}
+
 /** Stripe may know of a subscription whose webhook has not come yet, e.g. from another tab. */
 export async function refuseUnseenSecond(
   context: CommandContext,
   customerId: string,
 ): Promise<void> {
-  const known = await context.services.stripe.subscriptionsOf(customerId);
-  const live = known.find(({ status }) => !ENDED.includes(status));
+  const live = await liveSubscriptionOf(context.services, customerId);
   if (!live) return;
   await syncAfter(context, { id: live.id, customerId });
   await refuseSecond(context);

@@ -26,6 +26,8 @@ export interface PlanTarget extends PlanChange {
   priceId: string;
   /** Null for a metered price. */
   quantity: number | null;
+  /** The wish names no number of seats; those that are there stay. */
+  seatsKept: boolean;
   interval: 'month' | 'year';
   /** Nothing differs from what the subscription is now. */
   unchanged: boolean;
@@ -46,6 +48,7 @@ export function planTarget(
   const current = positionOfFacts(catalogue, facts);
   if (!item || !current) throw new Error(`Subscription ${subscription.id} has no items`);
   const wanted = wantedPlan(catalogue, item, choice);
+  requireCurrency(catalogue, wanted.priceId, facts.currency);
   const position = positionWanted(catalogue, current, wanted);
   const change = planChange({
     current: { ...current, state },
@@ -59,6 +62,7 @@ export function planTarget(
     item,
     priceId: wanted.priceId,
     quantity,
+    seatsKept: choice.quantity === undefined,
     interval,
     unchanged: wanted.priceId === item.priceId && (quantity ?? item.quantity) === item.quantity,
     restartPeriod:
@@ -109,6 +113,17 @@ export function nextPhaseItems(
     ...kept.map(({ priceId, quantity }) => ({ price: priceId, quantity: quantity ?? undefined })),
     ...target.meterPrices.map((price) => ({ price })),
   ];
+}
+
+/** Stripe bills a subscription in the currency that it began with. */
+function requireCurrency(catalogue: Catalogue, priceId: string, currency: string): void {
+  const wanted = planOfPrice(catalogue, priceId)?.price.currency;
+  if (!wanted || wanted === currency) return;
+  throw new AppError(
+    'invalid_request',
+    `The subscription is billed in ${currency.toUpperCase()}; this price is in ${wanted.toUpperCase()}.`,
+    { fields: { issues: [{ path: 'plan', message: 'sold in another currency' }] } },
+  );
 }
 
 interface Wanted {

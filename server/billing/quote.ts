@@ -103,32 +103,39 @@ export async function acceptQuote(
   }
   const key = keyOf(subscription, target, Date.parse(prorationDate));
   const quote = await findQuote(services.database.knex, key);
-  if (!quote) throw expired('There is no such quote for this change.');
-  if (quote.usedAt !== null) throw expired('The quote was used already.');
-  if (services.clock.now() - key.prorationAt > VALID_MS) throw expired('The quote is too old.');
+  if (!quote) throw quoteExpired('There is no such quote for this change.');
+  if (quote.usedAt !== null) throw quoteExpired('The quote was used already.');
+  if (services.clock.now() - key.prorationAt > VALID_MS)
+    throw quoteExpired('The quote is too old.');
   if (quote.basis !== basisOf(subscription)) {
-    throw expired('The subscription has changed since the quote.');
+    throw quoteExpired('The subscription has changed since the quote.');
   }
   const { prorationAt } = key;
   const invoice = await previewNow(services, subscription, { target, prorationAt });
-  if (invoice.amount_due !== quote.amountDue) throw expired('The amount has changed.');
+  if (invoice.amount_due !== quote.amountDue) throw quoteExpired('The amount has changed.');
   return key;
 }
 
-/** Whether this change was carried out under this quote before. */
-export async function wasCarriedOut(
+/** Whether this change was quoted for that moment. */
+export async function hasQuote(
   services: Services,
   subscription: SubscriptionRow,
   { target, prorationDate }: { target: PlanTarget; prorationDate: string | undefined },
 ): Promise<boolean> {
   if (prorationDate === undefined) return false;
   const key = keyOf(subscription, target, Date.parse(prorationDate));
-  return ((await findQuote(services.database.knex, key))?.usedAt ?? null) !== null;
+  return (await findQuote(services.database.knex, key)) !== null;
 }
 
 /** The quote has been charged; the same change again is the same click. */
-export function closeQuote(services: Services, key: QuoteKey): Promise<void> {
-  return markQuoteUsed(services.database.knex, key, services.clock.now());
+export async function closeQuote(
+  services: Services,
+  subscription: SubscriptionRow,
+  { target, prorationDate }: { target: PlanTarget; prorationDate: string | undefined },
+): Promise<void> {
+  if (prorationDate === undefined) return;
+  const key = keyOf(subscription, target, Date.parse(prorationDate));
+  await markQuoteUsed(services.database.knex, key, services.clock.now());
 }
 
 function previewNow(
@@ -175,7 +182,8 @@ function keyOf(subscription: SubscriptionRow, target: PlanTarget, prorationAt: n
   return {
     subscriptionId: subscription.id,
     prorationAt,
-    target: `${target.priceId} × ${target.quantity ?? 'metered'}`,
+    // Seats that were only kept are another wish: another tab may have changed their number since.
+    target: `${target.priceId} × ${target.quantity ?? 'metered'}${target.seatsKept ? ' kept' : ''}`,
   };
 }
 
@@ -184,11 +192,12 @@ function basisOf({ facts }: SubscriptionRow): string {
   const basis = [
     facts.stripeStatus,
     facts.items.map((item) => [item.id, item.priceId, item.quantity, item.periodEnd]),
-    [facts.pendingUpdate, facts.nextPhase, facts.cancelAt, facts.trialEnd, facts.pauseCollection],
+    [facts.nextPhase, facts.cancelAt, facts.trialEnd, facts.pauseCollection],
   ];
   return createHash('sha256').update(JSON.stringify(basis)).digest('hex').slice(0, 32);
 }
 
-function expired(why: string): AppError {
+/** The refusal of a change whose price is not known to hold. */
+export function quoteExpired(why: string): AppError {
   return new AppError('quote_expired', `${why} Ask for a new preview.`);
 }

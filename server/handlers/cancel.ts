@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { mayCancel } from '../../state/actions.ts';
-import { withoutSchedule } from '../billing/change-plan.ts';
-import { freshKey, notAllowed, runCommand } from '../billing/command.ts';
+import { endsByItself } from '../../state/lifecycle.ts';
+import { certainly, freshKey, notAllowed, readNow, runCommand } from '../billing/command.ts';
+import { withoutSchedule } from '../billing/schedule.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
 import { defineRoute } from '../route.ts';
 
@@ -38,11 +39,16 @@ export const cancelRoute = defineRoute({
       }
       const { id } = subscription;
       const details = { feedback: body.feedback, comment: body.comment };
-      // Stripe refuses to cancel what a schedule manages.
-      await withoutSchedule(context, subscription, () =>
+      const cancel = () =>
         body.when === 'now'
           ? services.stripe.cancelNow(id, details, freshKey('cancel'))
-          : services.stripe.cancelAtPeriodEnd(id, details, freshKey('cancel')),
+          : services.stripe.cancelAtPeriodEnd(id, details, freshKey('cancel'));
+      // Stripe refuses to cancel what a schedule manages.
+      await withoutSchedule(context, subscription, () =>
+        certainly(cancel, async () => {
+          const facts = await readNow(services, id);
+          return facts.stripeStatus === 'canceled' || endsByItself(facts);
+        }),
       );
     }),
 });

@@ -6,7 +6,7 @@ import { orTellTheTruth, requireAction, type CommandContext } from '../billing/c
 import { exclusively } from '../billing/exclusively.ts';
 import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
 import { changeChoice, planTarget, type ChangeChoice } from '../billing/plan-target.ts';
-import { makeQuote } from '../billing/quote.ts';
+import { closeQuote, makeQuote } from '../billing/quote.ts';
 import { defineRoute, json } from '../route.ts';
 
 const line = z.object({
@@ -94,6 +94,7 @@ function change(context: CommandContext, action: Action, body: ChangeBody): Prom
     const target = planTarget(services.catalogue, subscription, body);
     const wanted = { target, prorationDate: body.prorationDate ?? undefined };
     await orTellTheTruth(context, subscription, () => changePlan(context, subscription, wanted));
+    await closeQuote(services, subscription, wanted);
     return answerWithPayment(context, subscription, 202);
   });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { openCheckout } from '../billing/checkout-session.ts';
+import { freshKey } from '../billing/command.ts';
 import { ensureStripeCustomer } from '../billing/customer.ts';
 import { exclusively } from '../billing/exclusively.ts';
 import {
@@ -37,7 +38,7 @@ export const checkoutRoute = defineRoute({
           trialDays: await trialDaysFor(context, { customerId }),
           promotionCodeId: await promotionCodeId(context, body.promotionCode),
         },
-        context.commandKey('checkout'),
+        freshKey('checkout'),
       );
       return json({ url: session.url, sessionId: session.id });
     });

@@ -1,8 +1,7 @@
-import type Stripe from 'stripe';
 import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { requireStripeCustomer } from '../billing/account.ts';
-import { freshKey } from '../billing/command.ts';
+import { certainly, freshKey } from '../billing/command.ts';
 import { invoiceSchema, invoiceView } from '../billing/invoice-view.ts';
 import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
 import { AppError } from '../errors.ts';
@@ -35,13 +34,15 @@ export const oneOffInvoiceRoute = defineRoute({
   body,
   response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
   errors: ['no_billing_account'],
-  handler: async (_request, { services, body: wanted }) => {
+  handler: async (_request, { services, body: wanted, commandKey }) => {
     const { currency } = wanted.items[0] ?? { currency: '' };
     if (wanted.items.some((entry) => entry.currency !== currency)) {
       throw new AppError('invalid_request', 'All items of an invoice are in one currency.');
     }
     const customerId = await requireStripeCustomer(services, wanted.userId);
-    const id = await finalized(services, { ...wanted, customerId, currency });
+    // The same under the caller's Idempotency-Key: what an attempt before this one began is found again.
+    const request = commandKey('invoice');
+    const id = await finalized(services, { ...wanted, customerId, currency, request });
     if (wanted.collection === 'charge') await charge(services, id);
     const invoice = await services.stripe.retrievePayableInvoice(id);
     const payment = wanted.collection === 'charge' ? neededOn(invoice) : null;
@@ -49,41 +50,63 @@ export const oneOffInvoiceRoute = defineRoute({
   },
 });
 
-type Wanted = z.infer<typeof body> & { customerId: string; currency: string };
+type Wanted = z.infer<typeof body> & { customerId: string; currency: string; request: string };
 
 /** Draft, items, finalized: all of it, or no invoice. */
-async function finalized({ stripe, log }: Services, wanted: Wanted): Promise<string> {
-  const { id } = await stripe.createOneOffInvoice(wanted, freshKey('invoice'));
+async function finalized(services: Services, wanted: Wanted): Promise<string> {
+  const { stripe } = services;
+  const made = await madeBefore(services, wanted);
+  if (made) return made;
   try {
+    const { id } = await stripe.createOneOffInvoice(wanted, freshKey('invoice'));
     for (const entry of wanted.items) {
       await stripe.addInvoiceItem({ ...wanted, id }, entry, freshKey('invoice-item'));
     }
-    await stripe.finalizeInvoice(id, freshKey('finalize'));
+    await certainly(
+      () =>
+        wanted.collection === 'send'
+          ? stripe.sendInvoice(id, freshKey('send'))
+          : stripe.finalizeInvoice(id, freshKey('finalize')),
+      async () => (await stripe.retrieveInvoice(id)).status !== 'draft',
+    );
     return id;
   } catch (error) {
-    await discard({ stripe, log }, id);
+    // By its mark, because the answer with its id may have been lost.
+    await madeBefore(services, wanted).catch((second: unknown) => {
+      services.log.error({ err: second }, 'an unfinished one-off invoice could not be removed');
+    });
     throw error;
   }
 }
 
-async function discard({ stripe, log }: Pick<Services, 'stripe' | 'log'>, id: string) {
-  try {
-    const { status }: Stripe.Invoice = await stripe.retrieveInvoice(id);
-    if (status === 'draft') await stripe.deleteDraftInvoice(id);
-    // The answer to finalizing was lost, and the caller is told that it failed.
-    else if (status === 'open') await stripe.voidInvoice(id, freshKey('void'));
-  } catch (error) {
-    log.error({ err: error, invoice: id }, 'an unfinished one-off invoice could not be removed');
+/** The invoice that this request made before; a draft that it left behind is removed. */
+async function madeBefore(
+  { stripe }: Services,
+  { customerId, request }: Wanted,
+): Promise<string | null> {
+  const page = await stripe.listInvoices({ customerId, limit: 20, startingAfter: null });
+  let made: string | null = null;
+  for (const { id, status, metadata } of page.data) {
+    if (metadata?.['request'] !== request) continue;
+    if (status !== 'draft') {
+      made = id;
+      continue;
+    }
+    // Without its invoice an item would wait for the next renewal.
+    for (const item of await stripe.itemsOfInvoice(id)) await stripe.deleteInvoiceItem(item.id);
+    await stripe.deleteDraftInvoice(id);
   }
+  return made;
 }
 
+/** Tries to collect at once. Whatever keeps it from that: it stays open, and the answer says so. */
 async function charge({ stripe }: Services, id: string): Promise<void> {
   const { status } = await stripe.retrieveInvoice(id);
   if (status !== 'open') return;
   try {
     await stripe.payInvoice(id, null, freshKey('pay'));
   } catch (error) {
-    // It stays open, and the answer says so. Without any saved method Stripe calls it an invalid request.
-    if (!isGatewayError(error, 'card_declined', 'invalid')) throw error;
+    // Without any saved method Stripe calls it an invalid request.
+    if (!isGatewayError(error)) throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import { withoutSchedule } from '../billing/change-plan.ts';
-import { freshKey, runCommand } from '../billing/command.ts';
+import { certainly, freshKey, readNow, runCommand } from '../billing/command.ts';
+import { withoutSchedule } from '../billing/schedule.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
 import { AppError } from '../errors.ts';
 import { defineRoute } from '../route.ts';
@@ -23,7 +23,15 @@ export const pauseRoute = defineRoute({
     const { services, body } = context;
     const resumesAt = resumeTime(services, body.resumesAt);
     return runCommand(context, 'pause', (subscription) =>
-      withoutSchedule(context, subscription, () => pause(services, subscription, resumesAt)),
+      withoutSchedule(context, subscription, () =>
+        certainly(
+          () => pause(services, subscription, resumesAt),
+          async () => {
+            const facts = await readNow(services, subscription.id);
+            return facts.stripeStatus === 'paused' || facts.pauseCollection !== null;
+          },
+        ),
+      ),
     );
   },
 });

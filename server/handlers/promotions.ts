@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
@@ -109,18 +110,20 @@ async function createPromotion(
   const { percentOff, amountOff = 0, currency = '', expiresAt } = wanted;
   const input = {
     ...wanted,
+    couponId: `tenure_${randomUUID()}`,
     off: percentOff === undefined ? { amount: amountOff, currency } : { percent: percentOff },
     months: wanted.months ?? null,
     maxRedemptions: wanted.maxRedemptions ?? null,
     expiresAt: expiresAt === undefined ? null : Math.floor(Date.parse(expiresAt) / 1000),
   };
-  const coupon = await stripe.createCoupon(input, freshKey('coupon'));
   try {
-    return await stripe.createPromotionCode(coupon.id, input, freshKey('promotion'));
+    await stripe.createCoupon(input, freshKey('coupon'));
+    return await stripe.createPromotionCode(input, freshKey('promotion'));
   } catch (error) {
     // A coupon without a code is of no use to anybody.
-    await stripe.deleteCoupon(coupon.id).catch((second: unknown) => {
-      log.warn({ err: second, coupon: coupon.id }, 'a coupon without a code was left behind');
+    await stripe.deleteCoupon(input.couponId).catch((second: unknown) => {
+      if (isGatewayError(second, 'not_found')) return;
+      log.warn({ err: second, coupon: input.couponId }, 'a coupon without a code was left behind');
     });
     if (isGatewayError(error, 'invalid')) {
       throw new AppError('invalid_request', `Stripe refused the code: ${error.message}`);

@@ -2,10 +2,21 @@ import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { expireOpenCheckouts, openCheckout } from '../billing/checkout-session.ts';
-import { freshKey, requireAction, syncAfter, type CommandContext } from '../billing/command.ts';
+import {
+  freshKey,
+  isAnswerLost,
+  requireAction,
+  syncAfter,
+  type CommandContext,
+} from '../billing/command.ts';
 import { ensureStripeCustomer } from '../billing/customer.ts';
 import { exclusively } from '../billing/exclusively.ts';
-import { promotionCodeId, refuseUnseenSecond, trialDaysFor } from '../billing/new-subscription.ts';
+import {
+  liveSubscriptionOf,
+  promotionCodeId,
+  refuseUnseenSecond,
+  trialDaysFor,
+} from '../billing/new-subscription.ts';
 import { chosenPrice, planChoice } from '../billing/plan-choice.ts';
 import { savedCard, type SavedCard } from '../billing/saved-card.ts';
 import { subscriptionSchema, subscriptionView } from '../billing/subscription-view.ts';
@@ -78,13 +89,22 @@ async function onSavedCard(
       },
       freshKey('reactivate'),
     );
-    const { customerId } = wish;
-    const stored = await syncAfter(context, { id: created.id, customerId });
-    return json({ subscription: stored && subscriptionView(services, stored) });
+    return answer(context, { id: created.id, customerId: wish.customerId });
   } catch (error) {
     if (isGatewayError(error, 'card_declined') && needsTheCustomer(error)) return null;
-    throw error;
+    // The answer may be lost of a subscription that was made. There was none before, and there is one at a time.
+    const made = isAnswerLost(error) && (await liveSubscriptionOf(services, wish.customerId));
+    if (!made) throw error;
+    return answer(context, { id: made.id, customerId: wish.customerId });
   }
+}
+
+async function answer(
+  context: CommandContext,
+  made: { id: string; customerId: string },
+): Promise<Response> {
+  const stored = await syncAfter(context, made);
+  return json({ subscription: stored && subscriptionView(context.services, stored) });
 }
 
 function needsTheCustomer(error: { code: string | null; declineCode: string | null }): boolean {

@@ -1,15 +1,19 @@
 import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
+import { endsByItself } from '../../state/lifecycle.ts';
 import {
+  certainly,
   freshKey,
   notAllowed,
   orTellTheTruth,
+  readNow,
   requireAction,
   type CommandContext,
 } from '../billing/command.ts';
 import { exclusively } from '../billing/exclusively.ts';
 import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
+import { releaseSchedule } from '../billing/schedule.ts';
 import { defineRoute } from '../route.ts';
 import type { Services } from '../services.ts';
 
@@ -36,42 +40,57 @@ export const resumeRoute = defineRoute({
 });
 
 async function resume(context: CommandContext, subscription: SubscriptionRow): Promise<void> {
-  const { stripe } = context.services;
+  const { services } = context;
+  const { stripe } = services;
   const { id, state, facts } = subscription;
-  const key = freshKey('resume');
+  const now = () => readNow(services, id);
   if (state === 'cancel_pending') {
     // The portal of a flexible subscription sets `cancel_at` and leaves the flag alone.
     const field = facts.cancelAtPeriodEnd ? 'cancel_at_period_end' : 'cancel_at';
-    await stripe.undoCancel(id, field, key);
+    await certainly(
+      () => stripe.undoCancel(id, field, freshKey('resume')),
+      async () => !endsByItself(await now()),
+    );
   } else if (state === 'downgrading' && facts.scheduleId) {
-    await stripe.releaseSchedule(facts.scheduleId, key);
+    await releaseSchedule(context, facts.scheduleId);
   } else if (state === 'paused') {
-    await endPause(context.services, subscription);
+    await endPause(services, subscription);
   } else if (facts.pauseCollection) {
-    await stripe.resumeCollection(id, key);
+    await certainly(
+      () => stripe.resumeCollection(id, freshKey('resume')),
+      async () => (await now()).pauseCollection === null,
+    );
   } else {
-    throw notAllowed(context.services, subscription, 'resume');
+    throw notAllowed(services, subscription, 'resume');
   }
 }
 
 /** Active again once the new period is paid. An earlier attempt left its invoice: that one is paid, not a second. */
-async function endPause({ stripe }: Services, { id, facts }: SubscriptionRow): Promise<void> {
+async function endPause(services: Services, { id, facts }: SubscriptionRow): Promise<void> {
+  const { stripe } = services;
   const begun = facts.latestInvoiceId && (await stripe.retrieveInvoice(facts.latestInvoiceId));
   const waits = begun && begun.status === 'open' && begun.billing_reason === 'subscription_update';
-  const latest = waits
-    ? begun.id
-    : idOf((await stripe.resumePaused(id, freshKey('resume'))).latest_invoice);
+  let latest = facts.latestInvoiceId;
+  if (!waits) {
+    await certainly(
+      () => stripe.resumePaused(id, freshKey('resume')),
+      async () => {
+        const after = await readNow(services, id);
+        return after.stripeStatus === 'active' || after.latestInvoiceId !== facts.latestInvoiceId;
+      },
+    );
+    latest = (await readNow(services, id)).latestInvoiceId;
+  }
   if (latest === null) return;
   const invoice = await stripe.retrieveInvoice(latest);
   if (invoice.status !== 'open' || (!waits && invoice.attempt_count > 0)) return;
   try {
-    await stripe.payInvoice(latest, null, freshKey('resume-pay'));
+    await certainly(
+      () => stripe.payInvoice(invoice.id, null, freshKey('resume-pay')),
+      async () => (await stripe.retrieveInvoice(invoice.id)).status === 'paid',
+    );
   } catch (error) {
     // The answer says what the payment waits for, and where to make it.
     if (!isGatewayError(error, 'card_declined')) throw error;
   }
-}
-
-function idOf(value: string | { id: string } | null): string | null {
-  return typeof value === 'string' ? value : (value?.id ?? null);
 }

@@ -22,7 +22,7 @@ export interface TestServerOptions {
   /** Added to the environment that the server is configured with; `undefined` takes a variable away. */
   env?: Record<string, string | undefined>;
   engine?: Partial<EngineOptions>;
-  services?: Pick<ServiceOptions, 'authenticate' | 'probe'>;
+  services?: Pick<ServiceOptions, 'authenticate' | 'probe' | 'stripe'>;
   /** False leaves customers off a test clock. Default true. */
   testClock?: boolean;
   /** Seconds at which the test clock begins. Default now. */
