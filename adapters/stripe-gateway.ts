@@ -1,25 +1,34 @@
+import { accountSetupCalls, type AccountSetupCalls } from './stripe-gateway/account-setup.ts';
 import { catalogueCalls, type CatalogueCalls } from './stripe-gateway/catalogue.ts';
 import { checkoutCalls, type CheckoutCalls } from './stripe-gateway/checkout.ts';
 import { createStripeClient, type GatewayOptions } from './stripe-gateway/client.ts';
 import { customerCalls, type CustomerCalls } from './stripe-gateway/customers.ts';
 import { eventCalls, type EventCalls } from './stripe-gateway/events.ts';
 import { invoiceCalls, type InvoiceCalls } from './stripe-gateway/invoices.ts';
+import { meterCalls, type MeterCalls } from './stripe-gateway/meters.ts';
 import { paymentCalls, type PaymentCalls } from './stripe-gateway/payments.ts';
 import { planChangeCalls, type PlanChangeCalls } from './stripe-gateway/plan-changes.ts';
 import { promotionCalls, type PromotionCalls } from './stripe-gateway/promotions.ts';
 import { subscriptionCalls, type SubscriptionCalls } from './stripe-gateway/subscriptions.ts';
 
-export { API_VERSION, type GatewayOptions } from './stripe-gateway/client.ts';
+export {
+  API_VERSION,
+  stripeDecimal,
+  type GatewayOptions,
+  type StripeCall,
+} from './stripe-gateway/client.ts';
 export type { ItemChange, NextPhase, PhaseItem } from './stripe-gateway/plan-changes.ts';
 export { GatewayError, isGatewayError, type GatewayErrorKind } from './stripe-gateway/errors.ts';
 
 export interface StripeGateway
   extends
+    AccountSetupCalls,
     CatalogueCalls,
     CheckoutCalls,
     CustomerCalls,
     EventCalls,
     InvoiceCalls,
+    MeterCalls,
     PaymentCalls,
     PlanChangeCalls,
     PromotionCalls,
@@ -32,11 +41,13 @@ export interface StripeGateway
 export function createStripeGateway(options: GatewayOptions): StripeGateway {
   const stripe = createStripeClient(options);
   return {
+    ...accountSetupCalls(stripe),
     ...catalogueCalls(stripe),
     ...checkoutCalls(stripe),
     ...customerCalls(stripe),
     ...eventCalls(stripe),
     ...invoiceCalls(stripe),
+    ...meterCalls(stripe),
     ...paymentCalls(stripe),
     ...planChangeCalls(stripe),
     ...promotionCalls(stripe),

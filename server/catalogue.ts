@@ -51,7 +51,7 @@ export function loadCatalogue(
   config: Config,
   env: Record<string, string | undefined> = process.env,
 ): Catalogue {
-  const file = planFileOf(config);
+  const file = planFileOf(config.plans.file);
   const variables = { ...env, ...withoutNulls(config.plans.prices) };
   const price = (entry: PriceEntry | undefined): PlanPrice | undefined => {
     const reference = entry === undefined ? undefined : referenceOf(entry);
@@ -101,9 +101,9 @@ export async function fillAmounts(
   );
 }
 
-/** What `PLANS_FILE` says, or the default plans. Throws a ConfigError that lists every mistake. */
-export function planFileOf(config: Pick<Config, 'plans'>): PlanFile {
-  return config.plans.file === null ? DEFAULT_PLANS : readPlanFile(config.plans.file);
+/** What the file of `PLANS_FILE` says, or (for null) the default plans. Throws a ConfigError that lists every mistake. */
+export function planFileOf(path: string | null): PlanFile {
+  return path === null ? DEFAULT_PLANS : readPlanFile(path);
 }
 
 function readPlanFile(path: string): PlanFile {

@@ -25,6 +25,8 @@ export interface Config {
     webhookSecrets: string[];
     /** New customers are put on this clock, and "now" is its time. */
     testClock: string | null;
+    /** The billing portal's configuration; null is the one of the Dashboard. */
+    portalConfiguration: string | null;
   };
   databaseUrl: string;
   http: { port: number; host: string; appUrl: string; trustProxy: ProxyTrust };
@@ -126,6 +128,7 @@ function toConfig(env: Environment): Config {
       apiBase: env.STRIPE_API_BASE ?? null,
       webhookSecrets: env.STRIPE_WEBHOOK_SECRET,
       testClock: env.STRIPE_TEST_CLOCK ?? null,
+      portalConfiguration: env.STRIPE_PORTAL_CONFIGURATION ?? null,
     },
     databaseUrl: env.DATABASE_URL,
     http: {

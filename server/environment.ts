@@ -53,6 +53,10 @@ export const environment = z.object({
       'must be one signing secret (whsec_…), or several separated by commas while rotating',
     ),
   STRIPE_API_BASE: httpUrl('must be a URL such as http://127.0.0.1:12111').optional(),
+  STRIPE_PORTAL_CONFIGURATION: z
+    .string()
+    .regex(/^bpc_\w+$/, 'must be the id of a portal configuration (bpc_…)')
+    .optional(),
   STRIPE_TEST_CLOCK: z
     .string()
     .regex(/^clock_\w+$/, 'must be the id of a test clock (clock_…)')

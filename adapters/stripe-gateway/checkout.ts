@@ -20,6 +20,8 @@ export interface SubscriptionCheckout {
 export interface PortalRequest {
   customerId: string;
   returnUrl: string;
+  /** Null is the one that was saved in the Dashboard. */
+  configuration: string | null;
   flow: Stripe.BillingPortal.SessionCreateParams.FlowData | null;
 }
 
@@ -58,6 +60,7 @@ export function checkoutCalls(stripe: Stripe) {
         stripe.billingPortal.sessions.create({
           customer: input.customerId,
           return_url: input.returnUrl,
+          configuration: input.configuration ?? undefined,
           flow_data: input.flow ?? undefined,
         }),
       ),

@@ -8,6 +8,18 @@ export interface GatewayOptions {
   maxNetworkRetries?: number;
   /** Milliseconds before one attempt is given up. */
   timeout?: number;
+  /** Told of each attempt of a call, for counting. */
+  onCall?: (call: StripeCall) => void;
+}
+
+/** One attempt of a call to Stripe. */
+export interface StripeCall {
+  method: string;
+  /** The path with ids taken out, e.g. `/v1/subscriptions/:id`. */
+  resource: string;
+  /** HTTP status; null when no answer came. */
+  status: number | null;
+  seconds: number;
 }
 
 /** The API version that every call and every webhook endpoint is pinned to. */
@@ -20,6 +32,7 @@ export function createStripeClient(options: GatewayOptions): Stripe {
     maxNetworkRetries: options.maxNetworkRetries ?? 2,
     timeout: options.timeout ?? 20_000,
     telemetry: false,
+    ...(options.onCall ? { httpClient: observedClient(options.onCall) } : {}),
     ...(options.apiBase ? hostOf(options.apiBase) : {}),
   });
 }
@@ -28,4 +41,41 @@ function hostOf(apiBase: string): Pick<Stripe.StripeConfig, 'host' | 'port' | 'p
   const url = new URL(apiBase);
   const protocol = url.protocol === 'http:' ? 'http' : 'https';
   return { host: url.hostname, port: url.port || (protocol === 'http' ? 80 : 443), protocol };
+}
+
+/** The SDK's own HTTP client; its `response` events leave out the attempts that it retries. */
+function observedClient(onCall: (call: StripeCall) => void): Stripe.HttpClient {
+  const client = Stripe.createNodeHttpClient();
+  const send = client.makeRequest.bind(client);
+  client.makeRequest = async (...request: Parameters<typeof send>) => {
+    const [, , path, method] = request;
+    const started = performance.now();
+    const told = (status: number | null) =>
+      onCall({
+        method,
+        resource: resourceOf(path),
+        status,
+        seconds: (performance.now() - started) / 1000,
+      });
+    try {
+      const response = await send(...request);
+      told(response.getStatusCode());
+      return response;
+    } catch (error) {
+      told(null);
+      throw error;
+    }
+  };
+  return client;
+}
+
+/** Names of resources are small letters; everything else between slashes is somebody's id. */
+function resourceOf(path: string): string {
+  const [plain = ''] = path.split('?');
+  return plain.replaceAll(/[^/]+/g, (part) => (/^(v\d|[a-z_]+)$/.test(part) ? part : ':id'));
+}
+
+/** A decimal number as the SDK wants it, from its text. */
+export function stripeDecimal(text: string): Stripe.Decimal {
+  return Stripe.Decimal.from(text);
 }

@@ -28,6 +28,7 @@ export const portalRoute = defineRoute({
       const session = await services.stripe.createPortalSession({
         customerId: account.stripeCustomerId,
         returnUrl: `${services.config.http.appUrl}/billing`,
+        configuration: services.config.stripe.portalConfiguration,
         flow: body.flow ? await flowData(context, body.flow) : null,
       });
       return json({ url: session.url });
@@ -56,7 +57,7 @@ function isMissingConfiguration(error: unknown): boolean {
 function notConfigured(cause: unknown): AppError {
   return new AppError(
     'portal_not_configured',
-    'The billing portal has no configuration. Save one in the Stripe Dashboard under Settings → Billing → Customer portal.',
+    'The billing portal has no configuration. Run npm run setup:stripe, or save one in the Stripe Dashboard under Settings → Billing → Customer portal.',
     { cause },
   );
 }

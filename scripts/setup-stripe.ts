@@ -1,0 +1,90 @@
+import { parseArgs } from 'node:util';
+import { isGatewayError } from '../adapters/stripe-gateway.ts';
+import { ConfigError } from '../server/config.ts';
+import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { setUpAccount, type SetupAction, type SetupResult } from '../server/setup/setup-account.ts';
+import { setupOptions } from '../server/setup/setup-options.ts';
+import { setInEnvFile } from './env-file.ts';
+
+const HELP = `Makes a Stripe account ready: products, prices, meters, billing portal and webhook endpoint, from the plans file.
+
+  npm run setup:stripe -- --dry-run
+  npm run setup:stripe
+
+Reads STRIPE_SECRET_KEY, APP_URL and PLANS_FILE (without it: the default plans). Run again it changes nothing. What
+the server needs to know (price ids, portal, signing secret of a new endpoint) is written to the .env file.
+
+  --dry-run           say what would be made or changed, and change nothing
+  --webhook-url URL   where Stripe delivers events (default: APP_URL/api/webhooks/stripe; without both: no endpoint)
+  --env-file FILE     where the results are written (default: .env)
+  --print             print the results, the new signing secret too, instead of writing them
+  --json              print one JSON document
+  --help              this text
+
+Exit 1 when something was refused or Stripe could not be reached, 2 when a dry run found something to do.
+`;
+
+const { values } = parseArgs({
+  options: {
+    'dry-run': { type: 'boolean', default: false },
+    'webhook-url': { type: 'string' },
+    'env-file': { type: 'string', default: '.env' },
+    print: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) process.stdout.write(HELP);
+else process.exitCode = await main();
+
+async function main(): Promise<number> {
+  loadEnvironmentFile(values['env-file']);
+  const dryRun = values['dry-run'];
+  try {
+    const options = setupOptions(process.env, { webhookUrl: values['webhook-url'] });
+    const result = await setUpAccount(options, {
+      dryRun,
+      onAction: (action) => values.json || console.log(wordsOf(action, dryRun)),
+    });
+    const written = dryRun || values.print ? [] : setInEnvFile(values['env-file'], result.env);
+    if (values.json) console.log(JSON.stringify(asJson(result, written)));
+    else report(result, written);
+    if (options.webhookUrl === null && !values.json) {
+      console.log('No webhook endpoint: set APP_URL, or give --webhook-url.');
+    }
+    if (result.refused > 0) return 1;
+    return dryRun && result.changes > 0 ? 2 : 0;
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !isGatewayError(error)) throw error;
+    console.error(isGatewayError(error) ? `Stripe refused: ${error.message}` : error.message);
+    return 1;
+  }
+}
+
+function wordsOf({ kind, what, did, id, why }: SetupAction, dryRun: boolean): string {
+  const done = dryRun && did !== 'kept' && did !== 'refused' ? `would be ${did}` : did;
+  return `${done.padEnd(dryRun ? 17 : 9)} ${kind.padEnd(8)} ${what}${id ? ` (${id})` : ''}${why ? `: ${why}` : ''}`;
+}
+
+function report(result: SetupResult, written: string[]): void {
+  const { changes, refused } = result;
+  console.log(
+    changes === 0
+      ? '\nEverything is as it should be.'
+      : `\n${changes} changes${values['dry-run'] ? ' to make' : ''}.`,
+  );
+  if (refused > 0) console.log(`${refused} refused: see above.`);
+  if (values.print && !values['dry-run']) {
+    for (const [name, value] of Object.entries(result.env)) console.log(`${name}=${value}`);
+  }
+  if (written.length > 0) console.log(`Written to ${values['env-file']}: ${written.join(', ')}.`);
+}
+
+/** Secrets leave only by --print. */
+function asJson(result: SetupResult, written: string[]) {
+  const env = Object.fromEntries(
+    Object.entries(result.env).filter(([name]) => values.print || !name.endsWith('_SECRET')),
+  );
+  return { ...result, env, written };
+}
