@@ -144,6 +144,7 @@ function report(
 ): void {
   const { log, access } = ctx.core;
   const { changes, work, written } = done;
+  count(ctx, work);
   for (const { next } of changes) if (next.userId) access.invalidate(next.userId);
   ctx.changes.announce(
     changes.map(({ next }) => ({ subscriptionId: next.id, userId: next.userId })),
@@ -171,4 +172,17 @@ function report(
   for (const { events, error } of work.failures) {
     log.warn({ err: error, events: events.map(idOf) }, 'events could not be processed; they wait');
   }
+}
+
+function count(ctx: EngineContext, { verdicts, loose, failures }: DecidedWork): void {
+  const { events, eventAge } = ctx.core.metrics;
+  const now = Date.now();
+  const dealtWith = (rows: EventRow[], outcome: 'done' | 'ignored') => {
+    if (rows.length > 0) events.inc({ outcome }, rows.length);
+    for (const { receivedAt } of rows) eventAge.observe(Math.max(0, now - receivedAt) / 1000);
+  };
+  dealtWith(loose.events, 'done');
+  for (const verdict of verdicts) dealtWith(verdict.events, verdict.unknown ? 'ignored' : 'done');
+  const failed = failures.reduce((sum, failure) => sum + failure.events.length, 0);
+  if (failed > 0) events.inc({ outcome: 'failed' }, failed);
 }

@@ -30,10 +30,12 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     const db = ctx.core.database.knex;
     try {
       const note = await carryOut(ctx, { runner, mailer }, effect);
+      ctx.core.metrics.effects.inc({ kind: effect.kind, outcome: 'carried_out' });
       await ctx.probe('after_delivery');
       await markDelivered(db, effect.id, { at: Date.now(), note });
     } catch (error) {
       const { objectId, kind } = effect;
+      ctx.core.metrics.effects.inc({ kind, outcome: 'failed' });
       ctx.core.log.warn({ err: error, objectId, kind }, 'an effect could not be carried out');
       await ctx.probe('before_postpone_effect');
       await postponeEffect(db, effect.id, failureOf(ctx, effect, error));

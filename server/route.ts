@@ -14,6 +14,8 @@ export interface RouteContext {
   user: User | null;
   params: Record<string, string>;
   requestId: string;
+  /** Who is connected, as far as the adapter tells; null where it cannot. */
+  address: string | null;
   /** The body exactly as it arrived, at most 1 MiB. */
   bytes: () => Promise<Uint8Array>;
   /** The body as JSON; `{}` when there is none. */
@@ -54,6 +56,8 @@ interface RouteInfo<A extends Auth> {
   status?: number;
   /** A page for people: it is no part of the API's description. */
   page?: boolean;
+  /** False where no rate limit applies: probes. Signed webhooks never have one. */
+  limited?: false;
   /** Errors beyond those that every route of its kind can give. */
   errors?: ErrorCode[];
 }

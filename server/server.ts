@@ -22,7 +22,7 @@ export interface RunningServer {
 /** Serves the API on `config.http`; rejects when the port is taken. */
 export async function startServer(services: Services): Promise<RunningServer> {
   const { host, port } = services.config.http;
-  const app = createApp(createHandler(services));
+  const app = createApp(createHandler(services), services.config.http);
   let closing = false;
   const inFlight = new Set<ServerResponse>();
   const server = createServer((request, response) => {

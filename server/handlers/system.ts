@@ -12,6 +12,7 @@ export const healthRoute = defineRoute({
   method: 'GET',
   path: '/healthz',
   auth: 'public',
+  limited: false,
   summary: 'Whether the process is alive',
   response: z.object({ status: z.literal('ok') }),
   handler: async () => json({ status: 'ok' }),
@@ -24,6 +25,7 @@ export const readyRoute = defineRoute({
   method: 'GET',
   path: '/readyz',
   auth: 'public',
+  limited: false,
   summary: 'Whether the server can do its work (503 when not)',
   response: z.object({
     status: z.enum(['ready', 'not_ready']),

@@ -1,0 +1,69 @@
+import { isIPv6 } from 'node:net';
+import { LRUCache } from 'lru-cache';
+import type { Config } from './config.ts';
+import { AppError } from './errors.ts';
+import type { Metrics } from './metrics.ts';
+
+const MINUTE = 60_000;
+/** Callers remembered at a time: whoever invents addresses may cost no more memory than this. */
+const MAX_CALLERS = 50_000;
+
+export interface RateLimits {
+  /** Counts a request of somebody we know; throws 429 `rate_limited` with `Retry-After`. */
+  user: (id: string) => void;
+  /** The same for an address; where none is known (some runtimes tell none) nothing is counted. */
+  address: (address: string | undefined) => void;
+}
+
+/**
+ * Requests per minute, in windows that begin with a caller's first request. Each process counts for itself: no
+ * request waits for a database because of it, and n processes together let through up to n times as much.
+ */
+export function createRateLimits(
+  { perUser, perAddress }: Config['rateLimit'],
+  metrics: Metrics,
+): RateLimits {
+  const users = createWindows(perUser);
+  const addresses = createWindows(perAddress);
+  const count = (by: 'user' | 'address', wait: number) => {
+    if (wait === 0) return;
+    metrics.limited.inc({ by });
+    throw new AppError('rate_limited', 'Too many requests; wait a little.', {
+      headers: { 'retry-after': String(Math.ceil(wait / 1000)) },
+    });
+  };
+  return {
+    user: (id) => count('user', users(id)),
+    address: (address) => {
+      if (address !== undefined) count('address', addresses(networkOf(address)));
+    },
+  };
+}
+
+/** Counts one for a caller; answers how many ms to wait, 0 when it may go on. */
+function createWindows(limit: number): (caller: string) => number {
+  const windows = new LRUCache<string, { count: number; endsAt: number }>({ max: MAX_CALLERS });
+  if (limit === 0) return () => 0;
+  return (caller) => {
+    const now = performance.now();
+    const known = windows.get(caller);
+    if (!known || known.endsAt <= now) {
+      windows.set(caller, { count: 1, endsAt: now + MINUTE });
+      return 0;
+    }
+    known.count += 1;
+    return known.count > limit ? known.endsAt - now : 0;
+  };
+}
+
+/** One person has a whole /64 of IPv6 to choose addresses from. */
+function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head = '', tail = ''] = (address.split('%')[0] ?? '').split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const rest = tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - groups.length - rest.length) }, () => '0');
+  return [...groups, ...zeros, ...rest].slice(0, 4).join(':');
+}
