@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
 import { loadEnvironmentFile } from '../server/environment-file.ts';
-import { runServer } from '../server/run.ts';
+import { runServers } from '../server/cluster.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 
 const HELP = `Runs the server for production: configuration from the environment and .env, no emulator.
+With WORKERS=n, n processes share the port (Postgres only).
 
   npm run build && npm run serve
 
@@ -17,9 +18,11 @@ if (values.help) {
 } else {
   try {
     loadEnvironmentFile();
-    const server = await runServer();
-    stopOnSignal(server.close);
-    server.services.log.info({ url: server.url }, 'ready');
+    const servers = await runServers();
+    if (servers) {
+      stopOnSignal(servers.close);
+      servers.log.info({ url: servers.url }, 'ready');
+    }
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

@@ -39,12 +39,14 @@ if (values.help) {
 async function start(): Promise<void> {
   loadEnvironmentFile();
   if (process.env['STRIPE_SECRET_KEY']?.trim()) {
-    const { runServer } = await import('../server/run.ts');
-    const server = await runServer();
-    stopOnSignal(server.close);
+    const { runServers } = await import('../server/cluster.ts');
+    const servers = await runServers();
+    // One of several processes: the first one does the talking.
+    if (!servers) return;
+    stopOnSignal(servers.close);
     const { createLoginLink } = await import('../server/dashboard/session.ts');
-    const link = createLoginLink(server.services);
-    console.log(`Tenure is ready on ${server.url}`);
+    const link = createLoginLink(servers);
+    console.log(`Tenure is ready on ${servers.url}`);
     console.log(link === null ? 'The dashboard is closed: set ADMIN_TOKEN.' : signInWords(link));
     return;
   }
