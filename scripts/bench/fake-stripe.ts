@@ -1,0 +1,71 @@
+/** A Stripe that answers reads of subscriptions and nothing else, as slowly and as seldom as it is told. */
+import { createServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answerAsChild } from './child-main.ts';
+import { addressOf } from './listening.ts';
+import { subscriptionObject } from './payload.ts';
+
+export interface FakeStripeSettings {
+  /** How long each answer takes, in ms. */
+  latency: number;
+  /** Reads per second beyond which it answers 429; null for no limit. */
+  readsPerSecond: number | null;
+}
+
+export interface FakeStripeCounts {
+  /** Requests answered with an object. */
+  reads: number;
+  /** Requests answered 429. */
+  refused: number;
+}
+
+const counts: FakeStripeCounts = { reads: 0, refused: 0 };
+let server: Server | null = null;
+let settings: FakeStripeSettings = { latency: 0, readsPerSecond: null };
+let second = { at: 0, reads: 0 };
+
+answerAsChild({
+  async start(given: FakeStripeSettings) {
+    settings = given;
+    server = createServer((request, response) => {
+      const id = /^\/v1\/subscriptions\/([^?]+)/.exec(request.url ?? '')?.[1];
+      void answerAfter(id).then(({ status, body }) => {
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(body);
+      });
+    });
+    // The SDK keeps connections for longer than Node does by default.
+    server.keepAliveTimeout = 60_000;
+    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  },
+  address: () => Promise.resolve(addressOf(server)),
+  counts: () => Promise.resolve({ ...counts }),
+  async stop() {
+    server?.closeAllConnections();
+  },
+});
+
+async function answerAfter(id: string | undefined): Promise<{ status: number; body: string }> {
+  const allowed = takeTurn();
+  if (settings.latency > 0) await sleep(settings.latency);
+  if (!allowed) {
+    counts.refused += 1;
+    return { status: 429, body: error('rate_limit', 'Too many requests') };
+  }
+  if (id === undefined) return { status: 404, body: error('resource_missing', 'Not here') };
+  counts.reads += 1;
+  return { status: 200, body: JSON.stringify(subscriptionObject(id)) };
+}
+
+/** Stripe counts by the second. */
+function takeTurn(): boolean {
+  if (settings.readsPerSecond === null) return true;
+  const now = Math.floor(Date.now() / 1000);
+  if (second.at !== now) second = { at: now, reads: 0 };
+  second.reads += 1;
+  return second.reads <= settings.readsPerSecond;
+}
+
+function error(code: string, message: string): string {
+  return JSON.stringify({ error: { type: 'invalid_request_error', code, message } });
+}

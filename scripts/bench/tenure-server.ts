@@ -1,0 +1,36 @@
+/** The product as it runs, on a fresh database. */
+import { migrate } from '../../db/migrate.ts';
+import { loadConfig } from '../../server/config.ts';
+import type { EngineOptions } from '../../server/engine-options.ts';
+import { startServer, type RunningServer } from '../../server/server.ts';
+import { createServices, type Services } from '../../server/services.ts';
+import { answerAsChild } from './child-main.ts';
+import { countStatements } from './count-statements.ts';
+import { tenureEnvironment } from './environment.ts';
+
+export interface TenureSettings {
+  databaseUrl: string;
+  stripeUrl: string;
+  env?: Record<string, string>;
+  engine?: Partial<EngineOptions>;
+}
+
+let server: RunningServer | null = null;
+let services: Services | null = null;
+
+answerAsChild({
+  async start(settings: TenureSettings) {
+    countStatements();
+    const env = tenureEnvironment(settings);
+    services = createServices(loadConfig(env), {
+      env,
+      engine: { catchUpEvery: 0, ...settings.engine },
+    });
+    await migrate(services.database);
+    server = await startServer(services);
+  },
+  address: () => Promise.resolve(`${server?.url}/api/webhooks/stripe`),
+  async stop() {
+    await server?.close();
+  },
+});
