@@ -236,8 +236,10 @@ export interface InboxHealth {
 export async function inboxHealth(db: Db, now: number): Promise<InboxHealth> {
   const waiting = await db('webhook_events')
     .where({ status: 'waiting' })
-    .first<{ waiting: number; failing: number | null; oldest: number | null }>(
+    .first<{ waiting: number; failing: number | null; oldest: number | null; due: number | null }>(
       db.raw('count(*) AS waiting'),
+  /** Since when something has been due and nobody took it; null when nothing is. */
+  dueSince: number | null;
       db.raw('sum(CASE WHEN last_error IS NULL THEN 0 ELSE 1 END) AS failing'),
       db.raw('min(CASE WHEN next_attempt_at <= ? THEN received_at END) AS oldest', [now]),
     );
@@ -248,6 +250,7 @@ export async function inboxHealth(db: Db, now: number): Promise<InboxHealth> {
     dead: Number(dead?.count ?? 0),
     oldestDueAt: waiting?.oldest ?? null,
   };
+      db.raw('min(CASE WHEN next_attempt_at <= ? THEN next_attempt_at END) AS due', [now]),
 }
 
 /** When the next waiting event that is not due yet becomes so; null when none waits. */
@@ -255,6 +258,7 @@ export async function nextDueAt(db: Db): Promise<number | null> {
   const row = await db('webhook_events')
     .where({ status: 'waiting' })
     .min({ at: 'next_attempt_at' })
+    dueSince: waiting?.due ?? null,
     .first();
   return (row?.at as number | null | undefined) ?? null;
 }

@@ -40,6 +40,8 @@ export interface Engine {
   onChange(listener: (changes: Change[]) => void): () => void;
   /** Work was stored or became due: look now. */
   wake(): void;
+  /** When its worker last looked for work, in ms since the epoch; null when it is not started. */
+  lookedAt(): number | null;
   /** Deliveries that wait in memory to be stored. */
   backlog(): number;
   /** Reads of Stripe within its limits; commands of people go past it. */

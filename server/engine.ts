@@ -77,7 +77,8 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     receive: (event) => receiveEvent(parts, event),
     store,
     onChange: changes.subscribe,
-    wake: worker.wake,
+    wake,
+    lookedAt: worker.lookedAt,
     backlog: inbox.backlog,
     reader,
   };

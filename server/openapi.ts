@@ -20,9 +20,11 @@ const OF_BODY: ErrorCode[] = [
   'payload_too_large',
 ];
 const OF_COMMAND: ErrorCode[] = [
+  'invalid_request',
   'idempotency_conflict',
   'idempotency_in_progress',
   'rate_limited',
+  'stripe_conflict',
   'stripe_rejected',
   'stripe_unavailable',
 ];
@@ -70,8 +72,8 @@ function operation(route: Route): Json {
     ...(route.description ? { description: route.description } : {}),
     security: SECURITY[route.auth],
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(route.body ? { requestBody: requestBody(route.body) } : {}),
-    responses: { ...success(route), ...errorResponses(route) },
+    ...requestBody(route),
+    responses: { ...success(route), ...errorResponses(route), ...otherResponses(route) },
   };
 }
 
@@ -121,22 +123,60 @@ export function takesIdempotencyKey(route: Pick<Route, 'method' | 'auth'>): bool
   return route.method === 'POST' && (route.auth === 'user' || route.auth === 'admin');
 }
 
-function requestBody(schema: z.ZodType): Json {
-  const required = !schema.safeParse({}).success;
-  return { required, content: { 'application/json': { schema: toSchema(schema, 'input') } } };
+function requestBody({ body, auth }: Route): Json {
+  if (auth === 'signature') {
+    const schema = { type: 'object', description: 'An event as Stripe sends it, byte for byte.' };
+    return { requestBody: { required: true, content: { 'application/json': { schema } } } };
+  }
+  if (!body) return {};
+  const required = !body.safeParse({}).success;
+  const content = { 'application/json': { schema: toSchema(body, 'input') } };
+  return { requestBody: { required, content } };
 }
 
 function success(route: Route): Json {
-  const content = route.response
-    ? { content: { 'application/json': { schema: toSchema(route.response, 'output') } } }
-    : {};
-  return { [route.status ?? 200]: { description: 'Success', ...content } };
+  const status = route.status ?? 200;
+  const location =
+    status === 302 ? { Location: { description: 'Where it is.', schema: { type: 'string' } } } : {};
+  return {
+    [status]: {
+      description: 'Success',
+      headers: { ...REQUEST_ID, ...location },
+      ...(route.response ? jsonContent(route.response) : {}),
+      ...(route.produces ? { content: { [route.produces]: {} } } : {}),
+    },
+  };
 }
+
+function otherResponses({ others = {} }: Route): Json {
+  return Object.fromEntries(
+    Object.entries(others).map(([status, schema]) => [
+      status,
+      { description: 'As the schema says', headers: REQUEST_ID, ...jsonContent(schema) },
+    ]),
+  );
+}
+
+function jsonContent(schema: z.ZodType): Json {
+  return { content: { 'application/json': { schema: toSchema(schema, 'output') } } };
+}
+
+const REQUEST_ID = {
+  'X-Request-Id': {
+    description:
+      "The caller's own id, or a new one; it is in the log and in Stripe's idempotency keys.",
+    schema: { type: 'string' },
+  },
+};
+const RETRY_AFTER = {
+  'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer' } },
+};
 
 function errorResponses(route: Route): Json {
   const codes = new Set<ErrorCode>([
     ...COMMON,
     ...OF_AUTH[route.auth],
+    ...(route.auth === 'signature' || route.limited === false ? [] : (['rate_limited'] as const)),
     ...(route.body ? OF_BODY : []),
     ...(route.query ? (['invalid_request'] as const) : []),
     ...(takesIdempotencyKey(route) ? OF_COMMAND : []),
@@ -148,7 +188,8 @@ function errorResponses(route: Route): Json {
       const names = [...codes].filter((code) => ERROR_STATUS[code] === status);
       const schema = { $ref: '#/components/schemas/Error' };
       const description = names.map((code) => `\`${code}\``).join(', ');
-      return [status, { description, content: { 'application/json': { schema } } }];
+      const headers = { ...REQUEST_ID, ...(status === 429 || status === 503 ? RETRY_AFTER : {}) };
+      return [status, { description, headers, content: { 'application/json': { schema } } }];
     }),
   );
 }
@@ -165,11 +206,35 @@ function errorSchema(): Json {
           code: { type: 'string', enum: Object.keys(ERROR_STATUS) },
           message: { type: 'string' },
           requestId: { type: 'string' },
+          ...ERROR_FIELDS,
         },
       },
     },
   };
 }
+
+const text = (description: string) => ({ type: 'string', description });
+
+/** What some errors say beside code and words. */
+const ERROR_FIELDS: Json = {
+  state: text('Where the subscription is (`not_allowed`, `already_subscribed`).'),
+  actions: { type: 'array', items: { type: 'string' }, description: 'What is allowed there.' },
+  issues: {
+    type: 'array',
+    description: 'What is wrong with the body or the query (`invalid_request`).',
+    items: {
+      type: 'object',
+      required: ['path', 'message'],
+      properties: { path: { type: 'string' }, message: { type: 'string' } },
+    },
+  },
+  declineCode: text('Why the bank refused (`card_declined`).'),
+  stripeCode: { ...text("Stripe's own code (`stripe_rejected`)."), type: ['string', 'null'] },
+  param: text('The parameter that Stripe refused.'),
+  reason: text('Why access is refused (`subscription_required`, `feature_required`).'),
+  feature: text('The feature that is not in the plan.'),
+  eventId: text('The event that is stored and waits (webhook).'),
+};
 
 function toSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12' });

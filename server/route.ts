@@ -52,6 +52,10 @@ interface RouteInfo<A extends Auth> {
   description?: string;
   /** Schema of the JSON answer; null for answers that are not JSON. */
   response: z.ZodType | null;
+  /** Media type of an answer that is not described by a schema; nothing for one without a body. */
+  produces?: string;
+  /** Schemas of what other statuses say, where it is not an error. */
+  others?: Record<number, z.ZodType>;
   /** Status of success, 200 unless said. */
   status?: number;
   /** A page for people: it is no part of the API's description. */

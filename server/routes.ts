@@ -26,6 +26,12 @@ import { resumeRoute } from './handlers/resume.ts';
 import { subscriptionRoute } from './handlers/subscription.ts';
 import { metricsRoute } from './handlers/metrics.ts';
 import { healthRoute, readyRoute } from './handlers/system.ts';
+import {
+  correctUsageRoute,
+  reconcileUsageRoute,
+  recordUsageRoute,
+  usageRoute,
+} from './handlers/usage.ts';
 import { webhookRoute } from './handlers/webhook.ts';
 import { hashRequest, onceForKey, requireKeyForm } from './idempotency.ts';
 import { openApiDocument, takesIdempotencyKey } from './openapi.ts';
@@ -42,6 +48,7 @@ const openApiRoute = defineRoute({
   auth: 'public',
   summary: 'This document',
   response: null,
+  produces: 'application/json',
   handler: async () => json(openApiDocument(ROUTES)),
 });
 
@@ -69,6 +76,10 @@ export const ROUTES: readonly Route[] = [
   promotionRoute,
   createPromotionRoute,
   portalRoute,
+  recordUsageRoute,
+  usageRoute,
+  correctUsageRoute,
+  reconcileUsageRoute,
   accessRoute,
   healthRoute,
   readyRoute,

@@ -7,17 +7,25 @@ import type { SubjectRunner } from './subject-runner.ts';
 /** How soon to look again at work that is due but leased by somebody else, in ms. */
 const LEASED_ELSEWHERE = 100;
 
+export interface Worker extends Loop {
+  /** When it last looked for work, in ms since the epoch; null when it is not running. */
+  lookedAt: () => number | null;
+}
+
 /**
  * Works off what is due, a few subjects at a time, those that wait longest first. It looks when it is woken,
  * when the next retry is due, and now and then in case a wake-up was lost. Stopping waits for what is under way.
  */
-export function createWorker(ctx: EngineContext, runner: SubjectRunner): Loop {
+export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker {
   const { options, core } = ctx;
   const db = core.database.knex;
   const slots = options.concurrency;
   const under = new Set<Promise<unknown>>();
 
+  let lookedAt: number | null = null;
+
   async function round(): Promise<boolean> {
+    lookedAt = Date.now();
     const limit = slots - under.size;
     if (limit <= 0 || ctx.reader.pausedUntil() > 0) return false;
     const terms = { owner: ctx.owner, now: Date.now(), duration: options.lease };
@@ -49,8 +57,10 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Loop {
   return {
     start: loop.start,
     wake: loop.wake,
+    lookedAt: () => lookedAt,
     async stop() {
       await loop.stop();
+      lookedAt = null;
       await Promise.allSettled(under);
     },
   };

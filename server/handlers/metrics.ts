@@ -21,6 +21,7 @@ export const metricsRoute = defineRoute({
     'Takes METRICS_TOKEN or the admin token as bearer token. Without METRICS_TOKEN and with a test key, also ' +
     'whoever asks from the same machine directly.',
   response: null,
+  produces: 'text/plain',
   errors: ['unauthenticated'],
   handler: async (request, { services, address }) => {
     if (!mayRead(services.config, request, address)) {

@@ -6,6 +6,8 @@ import type { Services } from '../services.ts';
 
 /** Due events that wait longer than this mean that nobody works them off. */
 const STUCK_AFTER_MS = 5 * 60_000;
+/** A worker looks for work every second or so. */
+const DEAD_AFTER_MS = 60_000;
 
 /** The process is alive; touches nothing. */
 export const healthRoute = defineRoute({
@@ -20,6 +22,12 @@ export const healthRoute = defineRoute({
 
 const check = z.enum(['ok', 'failed']);
 
+const readiness = z.object({
+  status: z.enum(['ready', 'not_ready']),
+  checks: z.object({ database: check, migrations: check, inbox: check, worker: check }),
+});
+type Checks = z.infer<typeof readiness>['checks'];
+
 /** Ready to serve: the database answers and is migrated, and the inbox is being worked off. */
 export const readyRoute = defineRoute({
   method: 'GET',
@@ -27,34 +35,32 @@ export const readyRoute = defineRoute({
   auth: 'public',
   limited: false,
   summary: 'Whether the server can do its work (503 when not)',
-  response: z.object({
-    status: z.enum(['ready', 'not_ready']),
-    checks: z.object({ database: check, migrations: check, inbox: check }),
-  }),
+  response: readiness,
+  others: { 503: readiness },
   handler: async (_request, { services }) => {
-    const checks = await readiness(services);
+    const checks = await checksOf(services);
     const ready = Object.values(checks).every((result) => result === 'ok');
     return json({ status: ready ? 'ready' : 'not_ready', checks }, ready ? 200 : 503);
   },
 });
 
-type Result = z.infer<typeof check>;
-
-async function readiness({
-  database,
-  log,
-}: Services): Promise<{ database: Result; migrations: Result; inbox: Result }> {
+async function checksOf({ database, engine, log }: Services): Promise<Checks> {
+  const now = Date.now();
+  const lookedAt = engine.lookedAt();
+  // An engine that was never started is somebody's choice: its events wait for another process.
+  const worker = lookedAt !== null && now - lookedAt > DEAD_AFTER_MS ? 'failed' : 'ok';
   try {
     const { pending, unknown } = await migrationStatus(database);
     if (pending.length + unknown.length > 0) {
-      return { database: 'ok', migrations: 'failed', inbox: 'failed' };
+      return { database: 'ok', migrations: 'failed', inbox: 'failed', worker };
     }
-    const now = Date.now();
-    const { oldestDueAt } = await inboxHealth(database.knex, now);
-    const stuck = oldestDueAt !== null && now - oldestDueAt > STUCK_AFTER_MS;
-    return { database: 'ok', migrations: 'ok', inbox: stuck ? 'failed' : 'ok' };
+    const { dueSince } = await inboxHealth(database.knex, now);
+    // While Stripe is away everything waits, and taking the servers away as well would help nobody.
+    const waits = engine.reader.pausedUntil() > 0;
+    const stuck = dueSince !== null && now - dueSince > STUCK_AFTER_MS && !waits;
+    return { database: 'ok', migrations: 'ok', inbox: stuck ? 'failed' : 'ok', worker };
   } catch (error) {
     log.warn({ err: error }, 'not ready: the database does not answer');
-    return { database: 'failed', migrations: 'failed', inbox: 'failed' };
+    return { database: 'failed', migrations: 'failed', inbox: 'failed', worker };
   }
 }

@@ -195,6 +195,7 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
       failing: 0,
       dead: 0,
       oldestDueAt: null,
+      dueSince: null,
     });
     await insert({ id: 'evt_1', receivedAt: NOW - 50 }, { id: 'evt_2', receivedAt: NOW + 50 });
     const failure = { error: 'x', attempts: 1, nextAttemptAt: NOW + 60, dead: false };
@@ -204,6 +205,7 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
       failing: 1,
       dead: 0,
       oldestDueAt: NOW - 50,
+      dueSince: NOW - 50,
     });
   });
 

@@ -1,6 +1,6 @@
 import express from 'express';
 import request from 'supertest';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import { createBillingRouter } from '../../server/express.ts';
@@ -302,7 +302,44 @@ describe('Health and readiness', () => {
     await request(server.url).get('/healthz').expect(200, { status: 'ok' });
     await request(server.url)
       .get('/readyz')
-      .expect(200, { status: 'ready', checks: { database: 'ok', migrations: 'ok', inbox: 'ok' } });
+      .expect(200, {
+        status: 'ready',
+        checks: { database: 'ok', migrations: 'ok', inbox: 'ok', worker: 'ok' },
+      });
+  });
+
+  it('say no when something has been due for long and nobody takes it, or the worker hangs', async () => {
+    const at = Date.now() - 6 * 60_000;
+    const row = {
+      id: 'evt_stuck',
+      type: 'x',
+      subject: 'cus_stuck',
+      payload: '{}',
+      livemode: false,
+    };
+    const waits = {
+      status: 'waiting',
+      flags: '',
+      attempts: 0,
+      source: 'webhook',
+      received_at: at,
+      created_at: at,
+    };
+    await server.services.engine.stop();
+    const events = server.database.knex('webhook_events');
+    await events.clone().insert({ ...row, ...waits, next_attempt_at: at });
+    const stuck = await request(server.url).get('/readyz').expect(503);
+    expect(stuck.body.checks).toMatchObject({ database: 'ok', inbox: 'failed' });
+    // An old event that becomes due only now is what retries look like, not trouble.
+    await events.clone().where({ id: 'evt_stuck' }).update({ next_attempt_at: Date.now() });
+    await request(server.url).get('/readyz').expect(200);
+    await events.clone().where({ id: 'evt_stuck' }).delete();
+    const { engine } = server.services;
+    const looked = vi.spyOn(engine, 'lookedAt').mockReturnValue(at);
+    const hanging = await request(server.url).get('/readyz').expect(503);
+    expect(hanging.body.checks).toMatchObject({ inbox: 'ok', worker: 'failed' });
+    looked.mockRestore();
+    await engine.start();
   });
 
   it('say no while the database is away, requests get a clear 503, and all is well when it is back', async () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { recordAudit } from '../../../db/audit-log.ts';
 import { mrrByCurrency, stateCounts } from '../../../db/counters.ts';
 import { describeState, machineArrows } from '../../../state/machine.ts';
-import { LIFECYCLE_EVENTS, LIFECYCLE_STATES } from '../../../state/types.ts';
+import { LIFECYCLE_STATES } from '../../../state/types.ts';
 import { liveHub } from '../../dashboard/live.ts';
 import { eventsView, eventView, replayEvents } from '../../dashboard/queries/events.ts';
 import { trafficOf, windowOf } from '../../dashboard/queries/lifecycle.ts';
@@ -11,9 +11,15 @@ import { subscriptionsView } from '../../dashboard/queries/subscriptions.ts';
 import { liveStats } from '../../dashboard/stats.ts';
 import { AppError } from '../../errors.ts';
 import { defineRoute, json } from '../../route.ts';
-
-const state = z.enum(LIFECYCLE_STATES);
-const time = z.iso.datetime();
+import {
+  eventDetails,
+  eventListItem,
+  lifecycleEvent,
+  state,
+  subscriptionDetails,
+  subscriptionListItem,
+  time,
+} from './schemas.ts';
 
 /** ms since the epoch, wherever a view holds them, as ISO 8601. */
 function withIsoTimes(value: unknown): unknown {
@@ -55,7 +61,7 @@ const lifecycle = defineRoute({
       z.object({
         from: state,
         to: state,
-        event: z.enum(LIFECYCLE_EVENTS),
+        event: lifecycleEvent,
         description: z.string(),
         count: z.int(),
       }),
@@ -105,8 +111,6 @@ const stats = defineRoute({
   },
 });
 
-const access = z.object({ level: z.string(), until: time.nullable(), reason: z.string() });
-
 const subscriptions = defineRoute({
   method: 'GET',
   path: '/admin/api/subscriptions',
@@ -118,20 +122,7 @@ const subscriptions = defineRoute({
     cursor: z.string().max(400).optional(),
   }),
   response: z.object({
-    subscriptions: z.array(
-      z.object({
-        id: z.string(),
-        customerId: z.string(),
-        email: z.string().nullable(),
-        state,
-        plan: z.string().nullable(),
-        price: z.string(),
-        access,
-        since: time,
-        periodEnd: time.nullable(),
-        duplicate: z.boolean(),
-      }),
-    ),
+    subscriptions: z.array(subscriptionListItem),
     nextCursor: z.string().nullable(),
   }),
   handler: async (_request, { services, query }) => {
@@ -150,7 +141,7 @@ const subscription = defineRoute({
   path: '/admin/api/subscriptions/:id',
   auth: 'admin',
   summary: 'One subscription with its timeline',
-  response: z.looseObject({ id: z.string(), state, access, steps: z.array(z.unknown()) }),
+  response: subscriptionDetails,
   errors: ['not_found'],
   handler: async (_request, { services, params }) => {
     const wish = { check: false, invoices: false };
@@ -175,7 +166,7 @@ const events = defineRoute({
     cursor: z.string().max(400).optional(),
   }),
   response: z.object({
-    events: z.array(z.looseObject({ id: z.string(), type: z.string(), status: z.string() })),
+    events: z.array(eventListItem),
     nextCursor: z.string().nullable(),
     searchedBackTo: time.nullable(),
   }),
@@ -196,7 +187,7 @@ const event = defineRoute({
   path: '/admin/api/events/:id',
   auth: 'admin',
   summary: 'One webhook event: payload, attempts, what it moved',
-  response: z.looseObject({ id: z.string(), type: z.string(), status: z.string() }),
+  response: eventDetails,
   errors: ['not_found'],
   handler: async (_request, { services, params }) => {
     const view = await eventView(services, params['id'] ?? '');
@@ -236,6 +227,7 @@ const stream = defineRoute({
   summary: 'Server-sent events: `transition` for each line of the history, `stats` with the counts',
   description: 'Resumes behind `Last-Event-ID` (or `?after`), in order, without a hole.',
   response: null,
+  produces: 'text/event-stream',
   handler: async (request, { services }) => {
     const query = new URL(request.url).searchParams;
     const last = request.headers.get('last-event-id') ?? query.get('after') ?? '';
