@@ -6,6 +6,7 @@ import { customerCalls, type CustomerCalls } from './stripe-gateway/customers.ts
 import { eventCalls, type EventCalls } from './stripe-gateway/events.ts';
 import { invoiceCalls, type InvoiceCalls } from './stripe-gateway/invoices.ts';
 import { meterCalls, type MeterCalls } from './stripe-gateway/meters.ts';
+import { migrationCalls, type MigrationCalls } from './stripe-gateway/migrations.ts';
 import { paymentCalls, type PaymentCalls } from './stripe-gateway/payments.ts';
 import { planChangeCalls, type PlanChangeCalls } from './stripe-gateway/plan-changes.ts';
 import { promotionCalls, type PromotionCalls } from './stripe-gateway/promotions.ts';

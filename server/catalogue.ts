@@ -21,7 +21,15 @@ const planFile = z.strictObject({
           monthly: priceEntry.optional(),
           yearly: priceEntry.optional(),
         }),
-        meters: z.array(z.strictObject({ meter: z.string(), priceId: priceEntry })).optional(),
+        meters: z
+          .array(
+            z.strictObject({
+              meter: z.string().min(1).max(100),
+              priceId: priceEntry,
+              interval: z.enum(['monthly', 'yearly']).optional(),
+            }),
+          )
+          .optional(),
         seats: z
           .strictObject({ min: z.int().min(1).optional(), max: z.int().min(1).optional() })
           .optional(),
@@ -63,9 +71,9 @@ export function loadCatalogue(
       .map((plan) => ({
         ...plan,
         prices: { monthly: price(plan.prices.monthly), yearly: price(plan.prices.yearly) },
-        meters: plan.meters?.flatMap(({ meter, priceId }) => {
+        meters: plan.meters?.flatMap(({ meter, priceId, interval }) => {
           const found = price(priceId);
-          return found ? [{ meter, priceId: found.priceId }] : [];
+          return found ? [{ meter, priceId: found.priceId, interval }] : [];
         }),
       }))
       .sort((a, b) => a.rank - b.rank),
@@ -94,6 +102,7 @@ export async function fillAmounts(
         const found = await parts.stripe.retrievePrice(price.priceId);
         price.amount = found.billing_scheme === 'tiered' ? null : found.unit_amount;
         price.currency = found.currency;
+        if (found.recurring?.usage_type === 'metered') Object.assign(price, { metered: true });
       } catch (error) {
         parts.log.warn({ err: error, priceId: price.priceId }, 'price could not be read');
       }

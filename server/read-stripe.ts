@@ -116,7 +116,7 @@ async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
 }
 
 /** Turns at `perSecond`, with a tenth of a second's worth at once after a rest. */
-function createTurns(perSecond: number): () => Promise<void> {
+export function createTurns(perSecond: number): () => Promise<void> {
   const interval = 1000 / perSecond;
   let next = 0;
   return async () => {

@@ -13,6 +13,8 @@ import type { BusinessClock, Engine } from './engine-contract.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { createEngine } from './engine.ts';
 import { createLogger, type Logger } from './log.ts';
+import type { UsageOptions } from './usage/usage-options.ts';
+import { createUsage, type Usage } from './usage/usage.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 
 export type { BusinessClock, Engine };
@@ -35,6 +37,8 @@ export interface CoreServices {
 export interface Services extends CoreServices {
   clock: BusinessClock;
   engine: Engine;
+  /** Recording of usage; it starts and stops with the engine. */
+  usage: Usage;
   /** Stops the engine, then closes the database. */
   close(): Promise<void>;
 }
@@ -46,6 +50,7 @@ export interface ServiceOptions {
   /** Where `$NAME` references of the catalogue are looked up; default the process's environment. */
   env?: Record<string, string | undefined>;
   engine?: Partial<EngineOptions>;
+  usage?: Partial<UsageOptions>;
   /** How calls to Stripe are retried and when they are given up. */
   stripe?: Pick<GatewayOptions, 'maxNetworkRetries' | 'timeout'>;
   probe?: CoreServices['probe'];
@@ -69,13 +74,31 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     probe: options.probe,
   };
   const engine = createEngine(core, options.engine);
+  const usage = createUsage(core, engine, options.usage);
   return {
     ...core,
-    engine,
+    engine: withUsage(engine, usage),
+    usage,
     clock: engine.clock,
     close: async () => {
+      await usage.stop();
       await engine.stop();
       await database.close();
+    },
+  };
+}
+
+/** Whoever starts and stops the engine, a host app too, starts and stops the sending of usage with it. */
+function withUsage(engine: Engine, usage: Usage): Engine {
+  return {
+    ...engine,
+    async start() {
+      await engine.start();
+      usage.start();
+    },
+    async stop() {
+      await usage.stop();
+      await engine.stop();
     },
   };
 }

@@ -8,6 +8,17 @@ export interface PlanPrice {
   /** Minor units for one seat and one interval; null for tiered and metered prices. */
   amount: number | null;
   currency: string;
+  /** Billed by usage alone: it is bought without a quantity. Known once Stripe was asked. */
+  metered?: boolean;
+}
+
+/** A metered price that comes with a plan. */
+export interface PlanMeter {
+  /** Name of the meter: Stripe's event name. */
+  meter: string;
+  priceId: string;
+  /** The interval of the plan that it goes with; both when it is not given. */
+  interval?: PlanInterval | undefined;
 }
 
 export interface Plan {
@@ -20,7 +31,7 @@ export interface Plan {
   /** null means unlimited. */
   limits: Record<string, number | null>;
   prices: { monthly?: PlanPrice; yearly?: PlanPrice };
-  meters?: { meter: string; priceId: string }[];
+  meters?: PlanMeter[];
   seats?: { min?: number; max?: number };
 }
 
@@ -90,4 +101,16 @@ export function limitOf(catalogue: Catalogue, planId: string | null, limit: stri
   const limits = planId === null ? undefined : findPlan(catalogue, planId)?.limits;
   const value = limits?.[limit];
   return value === undefined ? 0 : value;
+}
+
+/** The metered prices that a plan brings along when it is bought for an interval. */
+export function meterPricesOf(plan: Plan, interval: PlanInterval): string[] {
+  return (plan.meters ?? [])
+    .filter((meter) => (meter.interval ?? interval) === interval)
+    .map(({ priceId }) => priceId);
+}
+
+/** Every meter that some plan bills. */
+export function meterNames(catalogue: Catalogue): ReadonlySet<string> {
+  return new Set(catalogue.plans.flatMap((plan) => (plan.meters ?? []).map(({ meter }) => meter)));
 }

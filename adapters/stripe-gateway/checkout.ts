@@ -7,6 +7,8 @@ export interface SubscriptionCheckout {
   priceId: string;
   /** Null for metered prices, which take no quantity. */
   quantity: number | null;
+  /** Metered prices that come with it. */
+  meterPrices: string[];
   /** Null when this customer gets no trial. */
   trialDays: number | null;
   trialEnd: 'cancel' | 'pause';
@@ -74,7 +76,10 @@ function subscriptionParams(input: SubscriptionCheckout): Stripe.Checkout.Sessio
     mode: 'subscription',
     customer: input.customerId,
     client_reference_id: input.userId,
-    line_items: [{ price: input.priceId, quantity: input.quantity ?? undefined }],
+    line_items: [
+      { price: input.priceId, quantity: input.quantity ?? undefined },
+      ...input.meterPrices.map((price) => ({ price })),
+    ],
     discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
     subscription_data: { metadata: { user_id: input.userId }, ...trial },
     metadata,

@@ -8,7 +8,10 @@ export interface CheckoutWish {
   customerId: string;
   userId: string;
   priceId: string;
+  /** Null for a price that is billed by usage alone. */
   quantity: number | null;
+  /** Metered prices that come with the plan. */
+  meterPrices: string[];
   trialDays: number | null;
   promotionCodeId: string | null;
 }
@@ -91,7 +94,8 @@ function isSame(session: Stripe.Checkout.Session, wish: CheckoutWish): boolean {
 }
 
 function fingerprint(wish: CheckoutWish): string {
-  return [wish.priceId, wish.quantity, wish.trialDays, wish.promotionCodeId].join('|');
+  const { priceId, quantity, trialDays, promotionCodeId, meterPrices } = wish;
+  return [priceId, quantity, trialDays, promotionCodeId, ...meterPrices].join('|');
 }
 
 async function inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {

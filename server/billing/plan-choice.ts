@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   findPlan,
+  meterPricesOf,
   planOfPrice,
   priceOf,
   type Catalogue,
@@ -22,6 +23,10 @@ export interface ChosenPrice {
   interval: 'monthly' | 'yearly';
   priceId: string;
   quantity: number;
+  /** The quantity that Stripe is told: null for a price that is billed by usage alone. */
+  boughtQuantity: number | null;
+  /** Metered prices that come with the plan. */
+  meterPrices: string[];
 }
 
 /** The catalogue's price for a choice; throws 400 `unknown_plan`, `unknown_price` or `invalid_request`. */
@@ -30,10 +35,18 @@ export function chosenPrice(catalogue: Catalogue, choice: PlanChoice): ChosenPri
     choice.priceId === undefined ? byPlan(catalogue, choice) : byPrice(catalogue, choice);
   const quantity = choice.quantity ?? found.plan.seats?.min ?? 1;
   requireSeats(found.plan, quantity);
-  return { ...found, quantity };
+  const metered = found.plan.prices[found.interval]?.metered === true;
+  return {
+    ...found,
+    quantity,
+    boughtQuantity: metered ? null : quantity,
+    meterPrices: meterPricesOf(found.plan, found.interval),
+  };
 }
 
-function byPrice(catalogue: Catalogue, choice: PlanChoice): Omit<ChosenPrice, 'quantity'> {
+type FoundPrice = Pick<ChosenPrice, 'plan' | 'interval' | 'priceId'>;
+
+function byPrice(catalogue: Catalogue, choice: PlanChoice): FoundPrice {
   if (choice.plan !== undefined || choice.interval !== undefined) {
     throw new AppError('invalid_request', 'Give either priceId, or plan and interval.');
   }
@@ -42,7 +55,7 @@ function byPrice(catalogue: Catalogue, choice: PlanChoice): Omit<ChosenPrice, 'q
   return { plan: found.plan, interval: found.interval, priceId: found.price.priceId };
 }
 
-function byPlan(catalogue: Catalogue, choice: PlanChoice): Omit<ChosenPrice, 'quantity'> {
+function byPlan(catalogue: Catalogue, choice: PlanChoice): FoundPrice {
   const { plan: planId, interval } = choice;
   if (planId === undefined || interval === undefined) {
     throw new AppError('invalid_request', 'Give plan and interval, or priceId.');

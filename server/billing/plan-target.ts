@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ItemChange, PhaseItem } from '../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import { planOfPrice, type Catalogue, type Plan } from '../../state/catalogue.ts';
+import { meterPricesOf, planOfPrice, type Catalogue, type Plan } from '../../state/catalogue.ts';
 import {
   planChange,
   planItem,
@@ -56,7 +56,10 @@ export function planTarget(
     when: choice.when,
   });
   const interval = position.interval === 'year' ? 'year' : 'month';
-  const quantity = item.metered && wanted.priceId === item.priceId ? null : wanted.quantity;
+  const metered =
+    planOfPrice(catalogue, wanted.priceId)?.price.metered ??
+    (item.metered && wanted.priceId === item.priceId);
+  const quantity = metered ? null : wanted.quantity;
   return {
     ...change,
     item,
@@ -67,7 +70,9 @@ export function planTarget(
     unchanged: wanted.priceId === item.priceId && (quantity ?? item.quantity) === item.quantity,
     restartPeriod:
       change.effective === 'now' && change.prorate && position.interval !== current.interval,
-    meterPrices: (wanted.plan?.meters ?? []).map(({ priceId }) => priceId),
+    meterPrices: wanted.plan
+      ? meterPricesOf(wanted.plan, interval === 'year' ? 'yearly' : 'monthly')
+      : [],
   };
 }
 

@@ -59,7 +59,8 @@ export const reactivateRoute = defineRoute({
         customerId,
         userId: user.id,
         priceId: choice.priceId,
-        quantity: choice.quantity,
+        quantity: choice.boughtQuantity,
+        meterPrices: choice.meterPrices,
         trialDays: await trialDaysFor(context, { customerId, fingerprint }),
         promotionCodeId: await promotionCodeId(context, body.promotionCode),
       };
@@ -83,7 +84,10 @@ async function onSavedCard(
     const created = await services.stripe.createSubscription(
       {
         ...wish,
-        items: [{ price: wish.priceId, quantity: wish.quantity ?? undefined }],
+        items: [
+          { price: wish.priceId, quantity: wish.quantity ?? undefined },
+          ...wish.meterPrices.map((price) => ({ price })),
+        ],
         paymentMethodId: card.id,
         trialEnd: services.config.trial.endWithoutMethod,
       },

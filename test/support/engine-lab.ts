@@ -14,6 +14,7 @@ import { createLogger, type Logger } from '../../server/log.ts';
 import { createHandler } from '../../server/routes.ts';
 import type { CoreServices, Services } from '../../server/services.ts';
 
+import { createUsage } from '../../server/usage/usage.ts';
 const WEBHOOK_SECRET = 'whsec_of_the_engine_lab';
 
 /** Prices of the lab's catalogue. */
@@ -162,7 +163,13 @@ function createLabEngine(
     poll: 50,
     ...options.engine,
   });
-  const services: Services = { ...core, engine, clock: engine.clock, close: () => engine.stop() };
+  const services: Services = {
+    ...core,
+    engine,
+    usage: createUsage(core, engine),
+    clock: engine.clock,
+    close: () => engine.stop(),
+  };
   const handler = createHandler(services);
   return { services, handler, deliver: (event) => deliver(handler, event) };
 }

@@ -22,7 +22,9 @@ export interface TestServerOptions {
   /** Added to the environment that the server is configured with; `undefined` takes a variable away. */
   env?: Record<string, string | undefined>;
   engine?: Partial<EngineOptions>;
-  services?: Pick<ServiceOptions, 'authenticate' | 'probe' | 'stripe'>;
+  services?: Pick<ServiceOptions, 'authenticate' | 'probe' | 'stripe' | 'usage'>;
+  /** Makes what the server needs in its Stripe account before it starts; returns variables to add. */
+  prepare?: (stripe: Stripe) => Promise<Record<string, string>>;
   /** False leaves customers off a test clock. Default true. */
   testClock?: boolean;
   /** Seconds at which the test clock begins. Default now. */
@@ -81,6 +83,13 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
         ? null
         : await clockAt(emulator.url, secretKey, options.startAt),
   });
+  const api = new URL(emulator.url);
+  const stripe = new Stripe(secretKey, {
+    host: api.hostname,
+    port: api.port,
+    protocol: 'http',
+    telemetry: false,
+  });
   const env = {
     ...account,
     AUTH_JWT_SECRET: TEST_JWT_SECRET,
@@ -89,6 +98,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     PORT: String(port),
     LOG_LEVEL: 'silent',
     ...(options.testClock === false ? { STRIPE_TEST_CLOCK: undefined } : {}),
+    ...(await options.prepare?.(stripe)),
     ...options.env,
   };
   const config = loadConfig(env);
@@ -100,13 +110,6 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
   });
   const server = await startServer(services);
   await fillAmounts(services.catalogue, services);
-  const api = new URL(emulator.url);
-  const stripe = new Stripe(secretKey, {
-    host: api.hostname,
-    port: api.port,
-    protocol: 'http',
-    telemetry: false,
-  });
   const settled = () => settle(services, stripe);
   return {
     url: server.url,

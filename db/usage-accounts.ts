@@ -1,0 +1,62 @@
+import type { SubscriptionFacts } from '../state/types.ts';
+import type { BillingPeriods } from '../state/usage.ts';
+import type { Db } from './database.ts';
+
+/** Whom usage belongs to at Stripe. */
+export interface BillingAccount extends BillingPeriods {
+  userId: string;
+  customerId: string;
+}
+
+/** SQLite takes 32,766 values in a statement. */
+const AT_ONCE = 10_000;
+
+/** The accounts of those users who have a Stripe customer. */
+export async function billingAccounts(
+  db: Db,
+  userIds: readonly string[],
+): Promise<BillingAccount[]> {
+  const accounts: BillingAccount[] = [];
+  for (let i = 0; i < userIds.length; i += AT_ONCE) {
+    accounts.push(...(await someAccounts(db, userIds.slice(i, i + AT_ONCE))));
+  }
+  return accounts;
+}
+
+async function someAccounts(db: Db, userIds: readonly string[]): Promise<BillingAccount[]> {
+  const customers: { user_id: string; stripe_customer_id: string }[] = await db('customers')
+    .whereIn('user_id', userIds)
+    .whereNotNull('stripe_customer_id')
+    .whereNull('deleted_at')
+    .select('user_id', 'stripe_customer_id');
+  const subscriptions: { customer_id: string; facts: string }[] = await db('subscriptions')
+    .whereIn(
+      'customer_id',
+      customers.map((row) => row.stripe_customer_id),
+    )
+    .whereNotIn('state', ['canceled', 'none', 'incomplete'])
+    .select('customer_id', 'facts');
+  const periods = new Map<string, { boundaries: Set<number>; since: number }>();
+  for (const { customer_id, facts: text } of subscriptions) {
+    const facts = JSON.parse(text) as SubscriptionFacts;
+    const known = periods.get(customer_id) ?? { boundaries: new Set(), since: Infinity };
+    for (const at of boundariesOf(facts)) known.boundaries.add(at);
+    known.since = Math.min(known.since, facts.createdAt, ...known.boundaries);
+    periods.set(customer_id, known);
+  }
+  return customers.map(({ user_id, stripe_customer_id }) => ({
+    userId: user_id,
+    customerId: stripe_customer_id,
+    boundaries: [...(periods.get(stripe_customer_id)?.boundaries ?? [])].sort((a, b) => a - b),
+    since: periods.get(stripe_customer_id)?.since ?? null,
+  }));
+}
+
+/** Periods of the metered items; of all where none is metered. */
+function boundariesOf(facts: SubscriptionFacts): number[] {
+  const metered = facts.items.filter((item) => item.metered);
+  const items = metered.length > 0 ? metered : facts.items;
+  return items.flatMap(({ periodStart, periodEnd }) =>
+    [periodStart, periodEnd].filter((at) => at !== null),
+  );
+}

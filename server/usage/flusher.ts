@@ -1,0 +1,137 @@
+import { leadJob, resignJob } from '../../db/cursors.ts';
+import { forgetUsage } from '../../db/usage-records.ts';
+import {
+  dueWindows,
+  forgetWindows,
+  haveUnsentUsage,
+  nextWindowDueAt,
+  sealWindows,
+} from '../../db/usage-windows.ts';
+import { createLoop, type Loop } from '../loop.ts';
+import { sendWindows, type SendContext } from './send-windows.ts';
+
+const JOB = 'usage-flush';
+/** Windows sent between two looks at the lease. */
+const CHUNK = 200;
+const FORGET_EVERY = 3_600_000;
+
+/** What a round did. */
+export interface FlushReport {
+  /** False when another process is sending: nothing was done. */
+  led: boolean;
+  delivered: number;
+  /** Calls to Stripe: one for each customer, meter and window. */
+  calls: number;
+}
+
+export interface UsageFlusher extends Loop {
+  /** Seals and sends what was recorded until now, of everybody or of some users; waits for a round under way. */
+  flush(userIds?: readonly string[]): Promise<FlushReport>;
+  /** Sends what these users have left, soon: something happened to their subscription. */
+  flushSoon(userIds: readonly string[]): void;
+}
+
+/**
+ * Sends usage to Stripe, one process at a time. Two that believe they lead do no harm: both send the same
+ * identifiers, and Stripe takes each once.
+ */
+export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlusher {
+  const { options } = ctx;
+  const db = ctx.database.knex;
+  const soon = new Set<string>();
+  let pauseUntil = 0;
+  let nextFullAt = 0;
+  let forgetAt = 0;
+  let following = false;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const lead = () => leadJob(db, JOB, { owner, now: Date.now(), duration: options.lease });
+
+  async function round(userIds?: readonly string[]): Promise<FlushReport> {
+    const report = { led: true, delivered: 0, calls: 0 };
+    if (!(await haveUnsentUsage(db, userIds))) return report;
+    if (!(await lead())) return { ...report, led: false };
+    await sealWindows(db, { now: Date.now(), userIds });
+    await sendDue(report, userIds);
+    return report;
+  }
+
+  async function sendDue(report: FlushReport, userIds?: readonly string[]): Promise<void> {
+    while (pauseUntil <= Date.now()) {
+      const due = await dueWindows(db, { now: Date.now(), limit: CHUNK, userIds });
+      if (due.length === 0) return;
+      report.led = await lead();
+      if (!report.led) return;
+      const sent = await sendWindows(ctx, due);
+      report.delivered += sent.delivered;
+      report.calls += sent.calls;
+      pauseUntil = Math.max(pauseUntil, sent.pauseUntil);
+    }
+  }
+
+  async function forgetOld(): Promise<void> {
+    const now = Date.now();
+    if (now < forgetAt) return;
+    forgetAt = now + FORGET_EVERY;
+    while ((await forgetUsage(db, now - options.keepKeys)) > 0);
+    while ((await forgetWindows(db, now - options.keepWindows)) > 0);
+  }
+
+  /** One round at a time in this process; across processes the lease sees to it. */
+  function inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const mine = turn.then(task, task);
+    turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async function step(): Promise<boolean> {
+    const everybody = Date.now() >= nextFullAt;
+    if (everybody) nextFullAt = Date.now() + options.flushEvery;
+    const userIds = everybody ? undefined : [...soon];
+    soon.clear();
+    const report: FlushReport = { led: true, delivered: 0, calls: 0 };
+    if (everybody || (userIds && userIds.length > 0)) {
+      Object.assign(report, await inTurn(() => round(userIds)));
+    } else if (((await nextWindowDueAt(db)) ?? Infinity) <= Date.now()) {
+      // Windows that failed are tried again when they are due, not with the next round.
+      await inTurn(() => sendDue(report));
+    }
+    following = !report.led;
+    if (everybody && report.led) await forgetOld();
+    return soon.size > 0;
+  }
+
+  async function rest(): Promise<number> {
+    const now = Date.now();
+    // The leader may be gone before the next round: its lease is what tells.
+    if (following) return Math.max(0, Math.min(nextFullAt, now + options.lease / 6) - now);
+    const due = Math.max((await nextWindowDueAt(db)) ?? Infinity, pauseUntil, now + 100);
+    return Math.max(0, Math.min(nextFullAt, due) - now);
+  }
+
+  const loop = createLoop({
+    round: step,
+    rest,
+    failed: (error) => ctx.log.warn({ err: error }, 'usage could not be sent; it is tried again'),
+    afterError: Math.min(Math.max(options.flushEvery, 100), 5_000),
+  });
+
+  return {
+    start() {
+      if (options.flushEvery <= 0) return;
+      nextFullAt = Date.now() + options.flushEvery;
+      loop.start();
+    },
+    wake: loop.wake,
+    async stop() {
+      await loop.stop();
+      await turn;
+      await resignJob(db, JOB, owner).catch(() => undefined);
+    },
+    flush: (userIds) => inTurn(() => round(userIds)),
+    flushSoon(userIds) {
+      for (const userId of userIds) soon.add(userId);
+      loop.wake();
+    },
+  };
+}

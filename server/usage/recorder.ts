@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../../db/database.ts';
+import { insertUsage, type UsageRecord } from '../../db/usage-records.ts';
+import { AppError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { UsageOptions } from './usage-options.ts';
+
+/** A record before it has a key of its own. */
+export type NewUsage = Omit<UsageRecord, 'key'> & { key: string | null };
+
+/** Resolves, after the commit, to whether the record was new. */
+export type Recorded = Promise<boolean>;
+
+export interface UsageRecorder {
+  /** Takes a record in. Throws `overloaded` when too much waits in memory; nothing is taken in then. */
+  record(usage: NewUsage): Recorded;
+  /** Records that wait in memory. */
+  backlog(): number;
+  /** Resolves when everything taken in was stored or refused. */
+  settled(): Promise<void>;
+}
+
+interface Batch {
+  rows: UsageRecord[];
+  /** Rows without a caller's key by user, meter and second: they add up before they are stored. */
+  merged: Map<string, UsageRecord>;
+  /** Positions of keyed rows; a key that comes twice in one batch is stored once. */
+  keys: Map<string, UsageRecord>;
+  /** Resolves to the rows that were new. */
+  done: Promise<Set<UsageRecord>>;
+  /** What every merged record resolves to: there is nothing that it could be a duplicate of. */
+  accepted: Recorded;
+  settle: (added: Set<UsageRecord>) => void;
+  fail: (error: unknown) => void;
+}
+
+const FIRST_PAUSE = 50;
+
+/**
+ * Group commit: one transaction stores whatever gathered while the one before it was under way. Each caller is
+ * answered after its own commit. A commit that fails is tried again with the same keys, so that it is safe even
+ * when nobody knows whether it came through.
+ */
+export function createUsageRecorder(
+  database: Database,
+  options: Pick<UsageOptions, 'maxBuffered' | 'commitPatience'>,
+  log: Logger,
+): UsageRecorder {
+  let open: Batch | null = null;
+  let running: Promise<void> | null = null;
+  let storing = 0;
+
+  async function storeAll(): Promise<void> {
+    while (open) {
+      const batch = open;
+      open = null;
+      storing = batch.rows.length;
+      await storeBatch(batch);
+      storing = 0;
+    }
+    running = null;
+  }
+
+  async function storeBatch(batch: Batch): Promise<void> {
+    const giveUp = Date.now() + options.commitPatience;
+    for (let pause = FIRST_PAUSE; ; pause *= 2) {
+      try {
+        batch.settle(await storeRows(database, batch.rows));
+        return;
+      } catch (error) {
+        if (Date.now() + pause > giveUp) {
+          batch.fail(error);
+          return;
+        }
+        log.warn({ err: error, records: batch.rows.length }, 'usage could not be stored yet');
+        await sleep(pause);
+      }
+    }
+  }
+
+  const full = () => (open?.rows.length ?? 0) + storing >= options.maxBuffered;
+
+  function record(usage: NewUsage): Recorded {
+    const batch = (open ??= newBatch());
+    running ??= Promise.resolve().then(storeAll);
+    if (usage.key === null) {
+      const second = Math.floor(usage.at / 1000);
+      const name = `${second} ${usage.windowAt} ${usage.meter} ${usage.userId}`;
+      const known = batch.merged.get(name);
+      if (known) {
+        known.quantity += usage.quantity;
+        return batch.accepted;
+      }
+      refuseWhenFull();
+      const row = { ...usage, key: `auto:${randomUUID()}` };
+      batch.merged.set(name, row);
+      batch.rows.push(row);
+      return batch.accepted;
+    }
+    const name = `${usage.userId}\n${usage.key}`;
+    const twin = batch.keys.get(name);
+    if (twin) return batch.done.then(() => false);
+    refuseWhenFull();
+    const row = { ...usage, key: usage.key };
+    batch.keys.set(name, row);
+    batch.rows.push(row);
+    return batch.done.then((added) => added.has(row));
+  }
+
+  function refuseWhenFull(): void {
+    if (!full()) return;
+    throw new AppError('overloaded', 'Too much usage is waiting to be stored; try again.', {
+      headers: { 'retry-after': '2' },
+    });
+  }
+
+  return {
+    record,
+    backlog: () => (open?.rows.length ?? 0) + storing,
+    settled: async () => {
+      await running;
+    },
+  };
+}
+
+function newBatch(): Batch {
+  let settle: Batch['settle'] = () => undefined;
+  let fail: Batch['fail'] = () => undefined;
+  const done = new Promise<Set<UsageRecord>>((resolve, reject) => {
+    settle = resolve;
+    fail = reject;
+  });
+  const accepted = done.then(() => true);
+  // Whoever waits gets the error; that nobody waits must not end the process.
+  accepted.catch(() => undefined);
+  return { rows: [], merged: new Map(), keys: new Map(), done, accepted, settle, fail };
+}
+
+async function storeRows(database: Database, rows: UsageRecord[]): Promise<Set<UsageRecord>> {
+  return new Set(await database.knex.transaction((trx) => insertUsage(trx, rows)));
+}

@@ -1,0 +1,216 @@
+import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
+import type { Database } from '../../db/database.ts';
+import {
+  markAttempts,
+  markDelivered,
+  postponeWindows,
+  type UsageWindow,
+} from '../../db/usage-windows.ts';
+import type { BillingAccount } from '../../db/usage-accounts.ts';
+import { meterTimestamp, windowOf } from '../../state/usage.ts';
+import { backoff } from '../engine-options.ts';
+import type { BusinessClock } from '../engine-contract.ts';
+import type { Logger } from '../log.ts';
+import type { UsageAccounts } from './accounts.ts';
+import { alreadyCounted } from './confirm.ts';
+import type { KnownMeter, MeterDirectory } from './meter-directory.ts';
+import type { UsageOptions } from './usage-options.ts';
+
+export interface SendContext {
+  database: Database;
+  stripe: StripeGateway;
+  clock: BusinessClock;
+  log: Logger;
+  accounts: UsageAccounts;
+  meters: MeterDirectory;
+  options: UsageOptions;
+  /** Waits until the next call to Stripe may be made. */
+  turn: () => Promise<void>;
+}
+
+/** What became of some windows. */
+export interface SendResult {
+  delivered: number;
+  /** Calls to Stripe. */
+  calls: number;
+  /** Until when Stripe wants to be left alone, in ms; 0 when it does not. */
+  pauseUntil: number;
+}
+
+/** One window ready to go: the same identifier and quantity at every attempt, only the timestamp may move. */
+interface Parcel {
+  window: UsageWindow;
+  account: BillingAccount;
+  meter: KnownMeter;
+  seconds: number;
+  carriedOver: boolean;
+}
+
+/** How long to wait where something must be mended by people. */
+const LOOK_AGAIN = 10 * 60_000;
+/** Stripe knows an identifier for a day; after that a repetition could count twice. */
+const IDENTIFIER_LIFE = 23 * 3_600_000;
+
+/** Sends sealed windows, each as one meter event; events of one customer and meter go one after another. */
+export async function sendWindows(ctx: SendContext, windows: UsageWindow[]): Promise<SendResult> {
+  const result: SendResult = { delivered: 0, calls: 0, pauseUntil: 0 };
+  const parcels = await prepare(ctx, windows, result);
+  await markAttempts(
+    ctx.database.knex,
+    parcels.map(({ window, seconds }) => ({ id: window.id, toldAt: seconds })),
+    Date.now(),
+  );
+  const lanes = new Map<string, Parcel[]>();
+  for (const parcel of parcels) {
+    const lane = `${parcel.window.meter}\n${parcel.account.customerId}`;
+    lanes.set(lane, [...(lanes.get(lane) ?? []), parcel]);
+  }
+  const delivered: Parcel[] = [];
+  const waiting = [...lanes.values()];
+  const send = async (): Promise<void> => {
+    for (let lane = waiting.pop(); lane; lane = waiting.pop()) {
+      for (const parcel of lane) {
+        if (result.pauseUntil > 0)
+          await giveUp(ctx, parcel, 'Stripe asked for a pause', result.pauseUntil);
+        else if (await sendOne(ctx, parcel, result)) delivered.push(parcel);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: ctx.options.atOnce }, send));
+  await markDelivered(ctx.database.knex, delivered.map(counted), Date.now());
+  result.delivered += delivered.length;
+  return result;
+}
+
+const counted = ({ window, account, seconds }: Parcel) => ({
+  ...window,
+  countsIn: windowOf(seconds * 1000, account.boundaries),
+});
+
+/** Sorts out what cannot be sent now, and says why. */
+async function prepare(
+  ctx: SendContext,
+  windows: UsageWindow[],
+  result: SendResult,
+): Promise<Parcel[]> {
+  const accounts = await ctx.accounts.load(windows.map((window) => window.userId));
+  const parcels: Parcel[] = [];
+  const nothing: (UsageWindow & { countsIn: number })[] = [];
+  for (const window of windows) {
+    const account = accounts.get(window.userId);
+    const meter = await ctx.meters.find(window.meter);
+    if (window.quantity === 0) nothing.push({ ...window, countsIn: window.windowAt });
+    else if (!account) await rest(ctx, window, 'the user has no Stripe customer');
+    else if (!meter) await rest(ctx, window, `Stripe has no meter "${window.meter}": create it`);
+    else if (meter.problem !== null) await rest(ctx, window, meter.problem);
+    else {
+      const time = meterTimestamp(window, { now: ctx.clock.now(), boundaries: account.boundaries });
+      parcels.push({ window, account, meter, ...time });
+    }
+  }
+  await markDelivered(ctx.database.knex, nothing, Date.now());
+  result.delivered += nothing.length;
+  return parcels;
+}
+
+async function rest(ctx: SendContext, window: UsageWindow, error: string): Promise<void> {
+  const { userId, meter, quantity } = window;
+  ctx.log.error({ userId, meter, quantity, reason: error }, 'usage cannot be sent to Stripe');
+  await postponeWindows(ctx.database.knex, [window.id], {
+    error,
+    nextAttemptAt: Date.now() + LOOK_AGAIN,
+    refused: false,
+  });
+}
+
+/** True when Stripe has the event now. */
+async function sendOne(ctx: SendContext, parcel: Parcel, result: SendResult): Promise<boolean> {
+  const { window, account, seconds, carriedOver } = parcel;
+  try {
+    if (isOld(window) && (await isThere(ctx, parcel))) return true;
+    await ctx.turn();
+    result.calls += 1;
+    const answer = await ctx.stripe.sendMeterEvent(
+      {
+        meter: window.meter,
+        customerId: account.customerId,
+        quantity: window.quantity,
+        timestamp: seconds,
+        identifier: window.identifier,
+      },
+      // Stripe repeats an error for as long as it knows the request's key; the identifier is what guards the count.
+      `${window.identifier}-${window.attempts + 1}`,
+    );
+    // An earlier attempt came through, with the time that was told then.
+    if (answer === 'duplicate' && window.toldAt !== null) parcel.seconds = window.toldAt;
+    else if (carriedOver) logCarriedOver(ctx, window);
+    return true;
+  } catch (error) {
+    await failed(ctx, { parcel, result, error });
+    return false;
+  }
+}
+
+const isOld = (window: UsageWindow) =>
+  window.firstAttemptAt !== null && Date.now() - window.firstAttemptAt > IDENTIFIER_LIFE;
+
+async function isThere(ctx: SendContext, parcel: Parcel): Promise<boolean> {
+  const { window, account, meter } = parcel;
+  if (window.toldAt === null) return false;
+  const there = await alreadyCounted(ctx, {
+    window: { ...window, toldAt: window.toldAt },
+    account,
+    meterId: meter.id,
+  });
+  if (there) parcel.seconds = window.toldAt;
+  return there;
+}
+
+async function failed(
+  ctx: SendContext,
+  { parcel, result, error }: { parcel: Parcel; result: SendResult; error: unknown },
+): Promise<void> {
+  const { window } = parcel;
+  const words = error instanceof Error ? error.message : String(error);
+  const permanent =
+    isGatewayError(error, 'invalid', 'not_found') && error.status !== 401 && error.status !== 403;
+  const attempt = Math.min(window.attempts + 1, 20);
+  const nextAttemptAt = Date.now() + backoff(attempt, ctx.options);
+  if (permanent) {
+    const { userId, meter, quantity, identifier } = window;
+    ctx.log.error({ userId, meter, quantity, identifier, err: error }, 'Stripe refused usage');
+    await postponeWindows(ctx.database.knex, [window.id], {
+      error: words.slice(0, 500),
+      nextAttemptAt,
+      refused: true,
+    });
+    return;
+  }
+  if (isGatewayError(error, 'rate_limited')) {
+    const seconds = error.retryAfter ?? ctx.options.retryBase / 1000;
+    result.pauseUntil = Math.max(result.pauseUntil, Date.now() + seconds * 1000);
+  }
+  ctx.log.warn({ err: error, identifier: window.identifier }, 'usage could not be sent; it waits');
+  await giveUp(ctx, parcel, words, Math.max(nextAttemptAt, result.pauseUntil));
+}
+
+function giveUp(
+  ctx: SendContext,
+  { window }: Parcel,
+  error: string,
+  nextAttemptAt: number,
+): Promise<void> {
+  return postponeWindows(ctx.database.knex, [window.id], {
+    error: error.slice(0, 500),
+    nextAttemptAt,
+    refused: false,
+  });
+}
+
+function logCarriedOver(ctx: SendContext, window: UsageWindow): void {
+  const { userId, meter, quantity } = window;
+  ctx.log.warn(
+    { userId, meter, quantity },
+    'usage came too late for its invoice; it is billed with the next one',
+  );
+}

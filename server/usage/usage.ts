@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import {
+  usageHealth,
+  usageTotals,
+  type UsageHealth,
+  type UsageTotals,
+} from '../../db/usage-windows.ts';
+import type { BillingAccount } from '../../db/usage-accounts.ts';
+import { meterNames } from '../../state/catalogue.ts';
+import {
+  explainRefusal,
+  LARGEST_QUANTITY,
+  refuseUsage,
+  windowOf,
+  type UsageRefusal,
+} from '../../state/usage.ts';
+import { AppError } from '../errors.ts';
+import type { Engine } from '../engine-contract.ts';
+import { createTurns } from '../read-stripe.ts';
+import type { CoreServices } from '../services.ts';
+import { createUsageAccounts } from './accounts.ts';
+import { createUsageFlusher, type FlushReport } from './flusher.ts';
+import { createMeterDirectory, type MeterDirectory } from './meter-directory.ts';
+import { createUsageRecorder } from './recorder.ts';
+import { usageOptions, type UsageOptions } from './usage-options.ts';
+
+/** Usage as a caller reports it. */
+export interface UsageInput {
+  userId: string;
+  meter: string;
+  /** A whole number, not negative. */
+  quantity: number;
+  /** Makes a repetition count once, for 40 days; without one every call counts. */
+  idempotencyKey?: string | undefined;
+  /** When it was used, in ms since the epoch; default now. */
+  at?: number | undefined;
+}
+
+export interface UsageReceipt {
+  accepted: number;
+  /** Records whose key was known; they count for nothing. */
+  duplicates: number;
+}
+
+/** The recording of usage and its way to Stripe, as the rest of the server sees it. */
+export interface Usage {
+  /**
+   * Records usage; Stripe is not called. Resolves after the commit: then it is durable and will reach Stripe.
+   * All or nothing is taken in: rejects with `usage_refused` (and a reason for each), `unknown_meter`,
+   * `no_billing_account`, `overloaded`, or what the database said.
+   */
+  record(inputs: readonly UsageInput[]): Promise<UsageReceipt>;
+  /** The same for one call, as cheap as it gets: calls without a key add up before they are stored. */
+  track(input: UsageInput): Promise<UsageReceipt>;
+  /** Whether some plan bills this meter. */
+  knows(meter: string): boolean;
+  /** The user's account and periods; null without a Stripe customer. */
+  account(userId: string): Promise<BillingAccount | null>;
+  /** What was recorded and acknowledged in windows of `[from, until)`. */
+  totals(
+    who: { userId: string; meter: string },
+    span: { from: number; until: number },
+  ): Promise<UsageTotals>;
+  /** Sends what was recorded until now. */
+  flush(userIds?: readonly string[]): Promise<FlushReport>;
+  health(): Promise<UsageHealth>;
+  /** Records that wait in memory. */
+  backlog(): number;
+  meters: MeterDirectory;
+  start(): void;
+  /** Stores what waits in memory and stops sending. */
+  stop(): Promise<void>;
+}
+
+/** Puts recorder and flusher together; `start()` sets the sending going. */
+export function createUsage(
+  core: CoreServices,
+  engine: Pick<Engine, 'clock' | 'onChange'>,
+  given: Partial<UsageOptions> = {},
+): Usage {
+  const { database, log, stripe, catalogue } = core;
+  const options = usageOptions(core.config.stripe, given);
+  const accounts = createUsageAccounts(database.knex);
+  const recorder = createUsageRecorder(database, options, log);
+  const meters = createMeterDirectory(stripe);
+  const { clock } = engine;
+  const turn = createTurns(options.eventsPerSecond);
+  const flusher = createUsageFlusher(
+    { database, stripe, clock, log, accounts, meters, options, turn },
+    randomUUID(),
+  );
+  const known = meterNames(catalogue);
+  const unsubscribe = engine.onChange((changes) => {
+    if (changes.length === 0) accounts.forgetAll();
+    const userIds = changes.flatMap(({ userId }) => userId ?? []);
+    for (const userId of userIds) accounts.forget(userId);
+    // A period may have ended just now: what belongs to its invoice must be there before that is final.
+    if (known.size > 0 && userIds.length > 0) flusher.flushSoon(userIds);
+  });
+
+  function take(input: UsageInput, account: BillingAccount): Promise<boolean> {
+    const at = input.at ?? clock.now();
+    return recorder.record({
+      userId: input.userId,
+      key: input.idempotencyKey ?? null,
+      meter: input.meter,
+      quantity: input.quantity,
+      at,
+      windowAt: windowOf(at, account.boundaries),
+    });
+  }
+
+  function requireMeter(meter: string): void {
+    if (known.has(meter)) return;
+    throw new AppError('unknown_meter', `No plan has a meter "${meter}".`, { fields: { meter } });
+  }
+
+  /** Refuses all when one is refused, so that a sender knows what was stored. */
+  function check(inputs: readonly UsageInput[], found: Map<string, BillingAccount>): void {
+    const now = clock.now();
+    const refused: {
+      index: number;
+      idempotencyKey?: string;
+      reason: UsageRefusal;
+      message: string;
+    }[] = [];
+    for (const [index, input] of inputs.entries()) {
+      const account = found.get(input.userId);
+      if (!account) throw noAccount();
+      const usage = { quantity: input.quantity, at: input.at ?? now };
+      const reason = refuseUsage(usage, { now, ...account });
+      if (reason === null) continue;
+      const { idempotencyKey } = input;
+      refused.push({ index, idempotencyKey, reason, message: explainRefusal(reason) });
+    }
+    const [first] = refused;
+    if (!first) return;
+    throw new AppError('usage_refused', `Nothing was recorded: ${first.message}`, {
+      fields: { reason: first.reason, refused },
+    });
+  }
+
+  async function record(inputs: readonly UsageInput[]): Promise<UsageReceipt> {
+    for (const { meter } of inputs) requireMeter(meter);
+    const found = await accounts.load(inputs.map(({ userId }) => userId));
+    check(inputs, found);
+    const taken = inputs.map((input) => take(input, found.get(input.userId)!));
+    const fresh = (await Promise.all(taken)).filter(Boolean).length;
+    return { accepted: fresh, duplicates: inputs.length - fresh };
+  }
+
+  return {
+    record,
+    track(input) {
+      const account = accounts.peek(input.userId);
+      if (!account || input.at !== undefined) return record([input]);
+      const { quantity } = input;
+      const good = Number.isInteger(quantity) && quantity >= 0 && quantity <= LARGEST_QUANTITY;
+      if (!good || !known.has(input.meter)) return record([input]);
+      try {
+        return take(input, account).then(receipt);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+    },
+    knows: (meter) => known.has(meter),
+    account: async (userId) => (await accounts.load([userId])).get(userId) ?? null,
+    totals: (who, span) => usageTotals(database.knex, who, span),
+    async flush(userIds) {
+      await recorder.settled();
+      return flusher.flush(userIds);
+    },
+    health: () => usageHealth(database.knex),
+    backlog: recorder.backlog,
+    meters,
+    start: flusher.start,
+    async stop() {
+      unsubscribe();
+      await recorder.settled();
+      await flusher.stop();
+    },
+  };
+}
+
+const receipt = (isNew: boolean): UsageReceipt =>
+  isNew ? { accepted: 1, duplicates: 0 } : { accepted: 0, duplicates: 1 };
+
+function noAccount(): AppError {
+  return new AppError(
+    'no_billing_account',
+    'There is no billing account yet, so this usage could never be billed; subscribe first.',
+  );
+}

@@ -1,0 +1,111 @@
+/** Rules of usage: what may be recorded, which window it falls in, and when Stripe is told it happened. */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Stripe takes meter events of the last 35 days; one day is kept for delivery. */
+export const OLDEST_USAGE_MS = 34 * DAY;
+/** Stripe takes meter events up to five minutes ahead; clocks differ by less. */
+export const NEWEST_USAGE_MS = 5 * MINUTE;
+/** A renewal invoice is a draft for an hour; usage must be at Stripe before its end. */
+export const DRAFT_MS = HOUR;
+/** How long before the draft becomes final a closed period still takes usage: delivery needs some of the hour. */
+const DELIVERY_MARGIN_MS = 10 * MINUTE;
+/** One record's largest quantity: a window sums up to what a JSON number holds exactly. */
+export const LARGEST_QUANTITY = 1_000_000_000;
+
+export const USAGE_REFUSALS = [
+  'negative_quantity',
+  'quantity_too_large',
+  'not_a_whole_number',
+  'too_old',
+  'in_future',
+  'before_subscription',
+  'period_closed',
+] as const;
+export type UsageRefusal = (typeof USAGE_REFUSALS)[number];
+
+/** Where the billing periods of somebody begin and end, in ms. */
+export interface BillingPeriods {
+  /** Starts and ends of the periods that are known, ascending. */
+  boundaries: readonly number[];
+  /** When the oldest living subscription began; null without one. */
+  since: number | null;
+}
+
+/** Why usage of this quantity at this time cannot be taken; null when it can. */
+export function refuseUsage(
+  usage: { quantity: number; at: number },
+  context: BillingPeriods & { now: number },
+): UsageRefusal | null {
+  const { quantity, at } = usage;
+  if (!Number.isInteger(quantity)) return 'not_a_whole_number';
+  if (quantity < 0) return 'negative_quantity';
+  if (quantity > LARGEST_QUANTITY) return 'quantity_too_large';
+  if (at > context.now + NEWEST_USAGE_MS) return 'in_future';
+  if (at < context.now - OLDEST_USAGE_MS) return 'too_old';
+  if (context.since !== null && at < context.since) return 'before_subscription';
+  const closedAt = periodAfter(at, context.boundaries);
+  if (closedAt !== null && context.now > closedAt + DRAFT_MS - DELIVERY_MARGIN_MS) {
+    return 'period_closed';
+  }
+  return null;
+}
+
+/** What a refusal means, for whoever sent it. */
+export function explainRefusal(refusal: UsageRefusal): string {
+  switch (refusal) {
+    case 'negative_quantity':
+      return 'Usage is never negative; send a correction to take some back.';
+    case 'quantity_too_large':
+      return `One record holds at most ${LARGEST_QUANTITY}; use a bigger unit, or several records.`;
+    case 'not_a_whole_number':
+      return 'Quantities are whole numbers; use a smaller unit.';
+    case 'too_old':
+      return 'Usage is taken for 34 days; Stripe does not accept it any later.';
+    case 'in_future':
+      return 'The timestamp is more than five minutes ahead; check the clock of the sender.';
+    case 'before_subscription':
+      return 'The subscription began later; no invoice covers that time.';
+    case 'period_closed':
+      return 'The invoice of that period is final. Report it with a timestamp of the present period to bill it with that.';
+  }
+}
+
+/**
+ * The start of the window that usage belongs to: a UTC day, cut where a billing period begins. All usage of a
+ * customer, meter and window becomes one meter event. `boundaries` are starts and ends of known periods, in ms.
+ */
+export function windowOf(at: number, boundaries: readonly number[]): number {
+  const day = Math.floor(at / DAY) * DAY;
+  return boundaries.reduce(
+    (start, boundary) => (boundary <= at && boundary > start ? boundary : start),
+    day,
+  );
+}
+
+/** The end of the period that `at` lies in, if that is over or planned; null when no later boundary is known. */
+function periodAfter(at: number, boundaries: readonly number[]): number | null {
+  const later = boundaries.filter((boundary) => boundary > at);
+  return later.length > 0 ? Math.min(...later) : null;
+}
+
+/**
+ * The time that Stripe is told, in seconds. Normally that of the last usage in the window. Usage that was taken
+ * in time but could not be delivered before its invoice became final moves to the start of the present period, so
+ * that it is billed with the next invoice instead of never.
+ */
+export function meterTimestamp(
+  window: { lastAt: number },
+  context: { now: number; boundaries: readonly number[] },
+): { seconds: number; carriedOver: boolean } {
+  const own = Math.floor(window.lastAt / 1000);
+  const end = periodAfter(window.lastAt, context.boundaries);
+  // Within the draft's last moments nobody knows which side the event falls on: it goes where it surely counts.
+  if (end === null || context.now < end + DRAFT_MS - MINUTE) {
+    return { seconds: own, carriedOver: false };
+  }
+  const begun = context.boundaries.filter((boundary) => boundary <= context.now);
+  return { seconds: Math.ceil(Math.max(...begun) / 1000), carriedOver: true };
+}
