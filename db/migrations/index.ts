@@ -6,4 +6,4 @@ import type { Migration } from './migration.ts';
 export type { Migration };
 
 /** In order. A list, not a directory scan: `.ts` and `.js` must not both run. Never edit a released one. */
-export const migrations: readonly Migration[] = [initial, dashboard, quotes];
+export const migrations: readonly Migration[] = [initial, dashboard, quotes, usage];
