@@ -1,6 +1,7 @@
 import { initial } from './0001-initial.ts';
 import { dashboard } from './0002-dashboard.ts';
 import { quotes } from './0003-quotes.ts';
+import { usage } from './0004-usage.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
