@@ -19,6 +19,7 @@ export {
   type StripeCall,
 } from './stripe-gateway/client.ts';
 export type { ItemChange, NextPhase, PhaseItem } from './stripe-gateway/plan-changes.ts';
+export type { MigrationChange, ProrationBehavior } from './stripe-gateway/migrations.ts';
 export { GatewayError, isGatewayError, type GatewayErrorKind } from './stripe-gateway/errors.ts';
 
 export interface StripeGateway
@@ -30,6 +31,7 @@ export interface StripeGateway
     EventCalls,
     InvoiceCalls,
     MeterCalls,
+    MigrationCalls,
     PaymentCalls,
     PlanChangeCalls,
     PromotionCalls,
@@ -49,6 +51,7 @@ export function createStripeGateway(options: GatewayOptions): StripeGateway {
     ...eventCalls(stripe),
     ...invoiceCalls(stripe),
     ...meterCalls(stripe),
+    ...migrationCalls(stripe),
     ...paymentCalls(stripe),
     ...planChangeCalls(stripe),
     ...promotionCalls(stripe),

@@ -74,3 +74,8 @@ export async function releaseSubject(db: Db, claim: Claim, owner: string): Promi
 export async function pruneSubjects(db: Db, before: number): Promise<number> {
   return db('subjects').where('lease_until', '>', 0).where('lease_until', '<', before).delete();
 }
+
+/** Frees everything that an owner who is known to be gone had leased. */
+export async function releaseSubjectsOf(db: Db, owner: string): Promise<void> {
+  await db('subjects').where({ owner }).update({ lease_until: 0 });
+}

@@ -26,7 +26,7 @@ type Template = (mail: Words) => { subject: string; lines: (string | null)[] };
 /** The values of a payload, as words. */
 interface Words {
   plan: string;
-  amount: (name: 'amountDue' | 'amountPaid') => string;
+  amount: (name: 'amountDue' | 'amountPaid' | 'unitAmount') => string;
   date: (name: string) => string | null;
   text: (name: string) => string | null;
   appUrl: string;
@@ -75,6 +75,16 @@ const TEMPLATES: Record<string, Template> = {
       text('number') ? `Invoice ${text('number')}` : null,
       text('hostedUrl') ? `View the invoice: ${text('hostedUrl')}` : null,
       text('pdfUrl') ? `Download it as PDF: ${text('pdfUrl')}` : null,
+    ],
+  }),
+  'mail.price_change': ({ plan, amount, date, text, appUrl }) => ({
+    subject: `The price of ${plan} changes on ${date('effectiveAt')}`,
+    lines: [
+      text('usageBased')
+        ? `From ${date('effectiveAt')} you pay for ${plan} by what you use.`
+        : `From ${date('effectiveAt')} the price of ${plan} is ${amount('unitAmount')} a ${text('interval')}.`,
+      'You need not do anything. To leave, cancel before that day.',
+      `Your subscription: ${appUrl}`,
     ],
   }),
   'mail.canceled': ({ plan, date, appUrl }) => ({

@@ -27,7 +27,11 @@ export interface PhaseItem {
 /** What a subscription becomes at the end of its present period. */
 export interface NextPhase {
   items: PhaseItem[];
-  interval: 'month' | 'year';
+  interval: 'day' | 'week' | 'month' | 'year';
+  /** Default 1. */
+  intervalCount?: number;
+  /** Seconds; default the end of the present phase. */
+  startsAt?: number;
 }
 
 export interface NewSubscription {
@@ -165,14 +169,14 @@ function phasesThen(
     phases: [
       {
         start_date: current.start_date,
-        end_date: current.end_date,
+        end_date: next.startsAt ?? current.end_date,
         trial_end: current.trial_end ?? undefined,
         items: current.items.map(phaseItem),
         discounts: current.discounts.map(discountOf),
       },
       {
         items: next.items,
-        duration: { interval: next.interval, interval_count: 1 },
+        duration: { interval: next.interval, interval_count: next.intervalCount ?? 1 },
         proration_behavior: 'none',
         discounts: current.discounts.map(discountOf),
       },

@@ -106,7 +106,7 @@ describe('setup:stripe', () => {
 
     const events = (await account.eventTypes()).length;
     // With the ids in the environment, and without: they are found by their lookup keys.
-    for (const env of [environment(PLANS, ids as Record<string, string>), environment()]) {
+    for (const env of [environment(PLANS, ids), environment()]) {
       const again = await setUp(env);
       expect(again.actions.filter(({ did }) => did !== 'kept')).toEqual([]);
       expect(again.env).toEqual(ids);
