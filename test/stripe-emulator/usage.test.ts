@@ -179,6 +179,36 @@ describe('metered prices', () => {
     });
   });
 
+  it('count usage that was reported while the invoice was a draft', async () => {
+    const clock = await stripe.testHelpers.testClocks.create({ frozen_time: START });
+    const customer = await stripe.customers.create({
+      test_clock: clock.id,
+      payment_method: 'pm_card_visa',
+      invoice_settings: { default_payment_method: 'pm_card_visa' },
+    });
+    const price = await stripe.prices.create({
+      product,
+      currency: 'usd',
+      unit_amount: 10,
+      recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
+    });
+    const subscription = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: price.id }],
+    });
+    await advance(clock.id, START + 86_400);
+    await report(customer.id, '50');
+    await advance(clock.id, FEBRUARY + HOUR / 2);
+    await report(customer.id, '20', { timestamp: FEBRUARY - 60 });
+    await report(customer.id, '1000', { timestamp: FEBRUARY + 60 });
+    await advance(clock.id, FEBRUARY + 2 * HOUR);
+    await report(customer.id, '3000', { timestamp: FEBRUARY - 60 });
+    await advance(clock.id, FEBRUARY + 3 * HOUR);
+    const [invoice] = (await stripe.invoices.list({ subscription: subscription.id })).data;
+    expect(invoice).toMatchObject({ total: 700, amount_due: 700, status: 'paid' });
+    expect(invoice?.lines.data).toMatchObject([{ quantity: 70, amount: 700 }]);
+  });
+
   it('are paid by credit grants first', async () => {
     const clock = await stripe.testHelpers.testClocks.create({ frozen_time: START });
     const customer = await stripe.customers.create({

@@ -3,6 +3,7 @@ import type { PaymentOutcome } from '../contracts.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
+import { countLateUsage } from './late-usage.ts';
 import { finalize, intentOf, markPaid, paymentOf } from './invoice-state.ts';
 import { onInvoiceFailed, onInvoicePaid } from './status.ts';
 
@@ -73,6 +74,7 @@ export function noMethod(): Error {
 
 /** Finalizes a draft and, where nothing is due, settles it; the rest waits for `collect`. */
 export function finalizeInvoice(ctx: Context, invoice: Stripe.Invoice): void {
+  if (invoice.status === 'draft') countLateUsage(ctx, invoice);
   finalize(ctx, invoice);
   if (invoice.amount_due === 0) settle(ctx, invoice, null);
   else if (invoice.collection_method === 'send_invoice') awaitDueDate(ctx, invoice);
