@@ -31,12 +31,31 @@ export async function runCommand(
 ): Promise<Response> {
   const { services, user } = context;
   return exclusively(services, user.id, async () => {
-    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
-    const subscription = requireAction(services, current, action);
+    const subscription = requireAction(services, await subscriptionNow(context), action);
     await orTellTheTruth(context, subscription, () => atStripe(subscription));
     const next = await syncAfter(context, subscription);
     return json({ subscription: next && subscriptionView(services, next) });
   });
+}
+
+/**
+ * The caller's subscription, read from Stripe: a command must not decide on what a late or lost webhook, or a
+ * failed command before it, has left behind.
+ */
+export async function subscriptionNow(context: CommandContext): Promise<SubscriptionRow | null> {
+  const { services, user, requestId } = context;
+  const db = services.database.knex;
+  const stored = await currentSubscriptionOfUser(db, user.id);
+  if (!stored || stored.state === 'canceled') return stored;
+  const cause: Cause = {
+    type: 'catch_up',
+    id: `before:${requestId}`,
+    actor: 'stripe',
+    at: services.clock.now(),
+  };
+  const { id: subscriptionId, customerId } = stored;
+  await services.engine.syncSubscription({ subscriptionId, customerId, cause });
+  return currentSubscriptionOfUser(db, user.id);
 }
 
 /**

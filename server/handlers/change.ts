@@ -2,7 +2,12 @@ import { z } from 'zod';
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import type { Action } from '../../state/types.ts';
 import { changePlan } from '../billing/change-plan.ts';
-import { orTellTheTruth, requireAction, type CommandContext } from '../billing/command.ts';
+import {
+  orTellTheTruth,
+  requireAction,
+  subscriptionNow,
+  type CommandContext,
+} from '../billing/command.ts';
 import { exclusively } from '../billing/exclusively.ts';
 import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
 import { changeChoice, planTarget, type ChangeChoice } from '../billing/plan-target.ts';
@@ -89,8 +94,7 @@ type ChangeBody = ChangeChoice & { prorationDate?: string | null | undefined };
 function change(context: CommandContext, action: Action, body: ChangeBody): Promise<Response> {
   const { services, user } = context;
   return exclusively(services, user.id, async () => {
-    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
-    const subscription = requireAction(services, current, action);
+    const subscription = requireAction(services, await subscriptionNow(context), action);
     const target = planTarget(services.catalogue, subscription, body);
     const wanted = { target, prorationDate: body.prorationDate ?? undefined };
     await orTellTheTruth(context, subscription, () => changePlan(context, subscription, wanted));

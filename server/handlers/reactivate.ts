@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { expireOpenCheckouts, openCheckout } from '../billing/checkout-session.ts';
 import {
   freshKey,
   isAnswerLost,
   requireAction,
+  subscriptionNow,
   syncAfter,
   type CommandContext,
 } from '../billing/command.ts';
@@ -14,7 +14,7 @@ import { exclusively } from '../billing/exclusively.ts';
 import {
   liveSubscriptionOf,
   promotionCodeId,
-  refuseUnseenSecond,
+  refuseSecond,
   trialDaysFor,
 } from '../billing/new-subscription.ts';
 import { chosenPrice, planChoice } from '../billing/plan-choice.ts';
@@ -48,10 +48,11 @@ export const reactivateRoute = defineRoute({
     const { services, user, body } = context;
     const choice = chosenPrice(services.catalogue, body);
     return exclusively(services, user.id, async () => {
-      const current = await currentSubscriptionOfUser(services.database.knex, user.id);
-      const former = requireAction(services, current, 'reactivate');
+      const former = requireAction(services, await subscriptionNow(context), 'reactivate');
       const customerId = await ensureStripeCustomer(services, user);
-      await refuseUnseenSecond(context, customerId);
+      // A command before this one may have made it, and then lost sight of it.
+      const unseen = await liveSubscriptionOf(services, customerId);
+      if (unseen) return theOneWanted(context, { id: unseen.id, customerId }, choice);
       const lastMethodId = former.facts.defaultPaymentMethodId;
       const card = await savedCard(services, { customerId, lastMethodId });
       const fingerprint = card?.fingerprint ?? null;
@@ -68,6 +69,19 @@ export const reactivateRoute = defineRoute({
     });
   },
 });
+
+async function theOneWanted(
+  context: CommandContext,
+  unseen: { id: string; customerId: string },
+  { priceId, quantity }: { priceId: string; quantity: number },
+): Promise<Response> {
+  const stored = await syncAfter(context, unseen);
+  const found = stored?.facts.items.some(
+    (item) => item.priceId === priceId && (item.quantity ?? 1) === quantity,
+  );
+  if (!found) await refuseSecond(context);
+  return json({ subscription: stored && subscriptionView(context.services, stored) });
+}
 
 type Wish = Parameters<typeof openCheckout>[1];
 

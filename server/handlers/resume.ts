@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
+import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import { endsByItself } from '../../state/lifecycle.ts';
 import {
   certainly,
@@ -9,6 +9,7 @@ import {
   orTellTheTruth,
   readNow,
   requireAction,
+  subscriptionNow,
   type CommandContext,
 } from '../billing/command.ts';
 import { exclusively } from '../billing/exclusively.ts';
@@ -31,8 +32,7 @@ export const resumeRoute = defineRoute({
   handler: (_request, context) => {
     const { services, user } = context;
     return exclusively(services, user.id, async () => {
-      const current = await currentSubscriptionOfUser(services.database.knex, user.id);
-      const subscription = requireAction(services, current, 'resume');
+      const subscription = requireAction(services, await subscriptionNow(context), 'resume');
       await orTellTheTruth(context, subscription, () => resume(context, subscription));
       return answerWithPayment(context, subscription, 200);
     });

@@ -13,6 +13,8 @@ export interface Person {
   id: string;
   post: (path: string, body?: object, headers?: Record<string, string>) => Promise<Answer>;
   get: (path: string) => Promise<Answer>;
+  /** What somebody with the admin token does. */
+  asAdmin: (path: string, body: object, headers?: Record<string, string>) => Promise<Answer>;
   /** `POST /api/billing/subscription/<name>`. */
   command: (name: string, body?: object, headers?: Record<string, string>) => Promise<Answer>;
   subscription: () => Promise<View>;
@@ -74,6 +76,8 @@ export function newPerson(server: TestServer): Person {
     id,
     post,
     get,
+    asAdmin: (path, body, headers = {}) =>
+      server.call('POST', `/api/billing/${path}`, { admin: true, body, headers }),
     command,
     subscription,
     customerId,
