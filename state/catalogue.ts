@@ -103,11 +103,12 @@ export function limitOf(catalogue: Catalogue, planId: string | null, limit: stri
   return value === undefined ? 0 : value;
 }
 
-/** The metered prices that a plan brings along when it is bought for an interval. */
+/** The metered prices that a plan brings along when it is bought for an interval, beside its own. */
 export function meterPricesOf(plan: Plan, interval: PlanInterval): string[] {
   return (plan.meters ?? [])
     .filter((meter) => (meter.interval ?? interval) === interval)
-    .map(({ priceId }) => priceId);
+    .map(({ priceId }) => priceId)
+    .filter((priceId) => priceId !== plan.prices[interval]?.priceId);
 }
 
 /** Every meter that some plan bills. */

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DIALECTS } from '../../support/databases.ts';
+import { startTestServer, until, type TestServer } from '../../support/server.ts';
+import { newPerson, type Person } from '../billing/person.ts';
+import { METER, meteredPlans } from './metered-plans.ts';
+
+const START = Date.UTC(2026, 10, 3, 12, 34, 56) / 1000;
+const HOUR = 3_600_000;
+
+describe.each(DIALECTS)('Invoices with usage on %s', (database) => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await startTestServer({
+      database,
+      prepare: meteredPlans,
+      startAt: START,
+      env: { TRIAL_DAYS: '0' },
+      // Nothing is sent but what the tests, and the end of a period, ask for.
+      services: { usage: { flushEvery: 3_600_000 } },
+    });
+  });
+  afterAll(() => server.close());
+
+  const use = (person: Person, quantity: number, at = server.services.clock.now()) =>
+    server.services.usage.record([{ userId: person.id, meter: METER, quantity, at }]);
+  const usageOf = async (person: Person) => (await person.get(`usage?meter=${METER}`)).json;
+  const periodEnd = async (person: Person) =>
+    Date.parse((await person.subscription()).currentPeriodEnd);
+  /** Moves the clock to a moment, in ms. */
+  const goTo = async (moment: number) => {
+    const clock = await server.stripe.testHelpers.testClocks.retrieve(
+      server.env['STRIPE_TEST_CLOCK']!,
+    );
+    await server.advance((moment / 1000 - clock.frozen_time) / 86_400);
+  };
+
+  it('bill a base fee by the seat and graduated usage to the cent, over the end of a period', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'team', interval: 'monthly', quantity: 3 });
+    const other = newPerson(server);
+    await other.subscribe({ plan: 'volume', interval: 'monthly' });
+    const last = newPerson(server);
+    await last.subscribe({ plan: 'metered', interval: 'monthly' });
+    expect((await person.invoices()).map(({ total }) => total)).toEqual([6_000]);
+    expect((await other.invoices()).map(({ total }) => total)).toEqual([1_000]);
+    expect((await last.atStripe()).items.data).toMatchObject([
+      { price: { recurring: { usage_type: 'metered' } } },
+    ]);
+
+    await server.advance(10);
+    await use(person, 12_000);
+    await use(person, 345);
+    await use(other, 101);
+    await use(last, 333);
+    await server.services.usage.flush();
+    const end = await periodEnd(person);
+    await goTo(end - 60_000);
+    // Used in the last minute of the period, and not sent before it ends.
+    await use(person, 1_000);
+    await goTo(end + HOUR / 3);
+    // The renewal's webhook makes it go at once: the draft waits an hour.
+    await until(async () => Number((await usageOf(person))['pending']) === 0);
+    await use(person, 7);
+    // Reported late, for the period that has just ended.
+    await use(person, 55, end - 1);
+    await server.services.usage.flush();
+    await goTo(end + 2 * HOUR);
+
+    // 13,400: 1,000 free, 9,000 x 0.25, 3,400 x 0.1; three seats at 20.00.
+    const [renewal] = await person.invoices();
+    expect(renewal).toMatchObject({ total: 2_250 + 340 + 6_000, status: 'paid' });
+    // 101 fall in the second tier as a whole: 101 x 5 + 200.
+    expect((await other.invoices())[0]).toMatchObject({ total: 505 + 200 + 1_000, status: 'paid' });
+    // 333 x 0.5 = 166.5, rounded half up.
+    expect((await last.invoices())[0]).toMatchObject({ total: 167, status: 'paid' });
+    expect(await usageOf(person)).toMatchObject({
+      periodStart: new Date(end).toISOString(),
+      recorded: 7,
+      acknowledged: 7,
+    });
+    const late = await person.post('usage', {
+      meter: METER,
+      quantity: 1,
+      idempotencyKey: 'too-late',
+      timestamp: new Date(end - 1).toISOString(),
+    });
+    expect(late.json['error']).toMatchObject({ code: 'usage_refused', reason: 'period_closed' });
+  });
+
+  it('bill with the next one what Stripe could not be told before the invoice was final', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'metered', interval: 'monthly' });
+    const end = await periodEnd(person);
+    await goTo(end - 60_000);
+    await use(person, 1_000);
+    const refuse = { type: 'error', path: '/v1/billing/meter_events', status: 503 };
+    await control(server, 'POST', refuse);
+    await goTo(end + 2 * HOUR);
+    expect((await person.invoices())[0]).toMatchObject({ total: 0 });
+    expect(await usageOf(person)).toMatchObject({ recorded: 0 });
+    await control(server, 'DELETE');
+    await server.database.knex('usage_windows').update({ next_attempt_at: 0 });
+    await server.services.usage.flush();
+    expect(await usageOf(person)).toMatchObject({ recorded: 1_000, acknowledged: 1_000 });
+    await use(person, 200);
+    await server.services.usage.flush();
+    await goTo((await periodEnd(person)) + 2 * HOUR);
+    expect((await person.invoices())[0]).toMatchObject({ total: 600, status: 'paid' });
+  });
+});
+
+async function control(server: TestServer, method: string, body?: object): Promise<void> {
+  const answer = await fetch(`${server.emulator.url}/_emulator/faults`, {
+    method,
+    headers: {
+      authorization: `Bearer ${server.env['STRIPE_SECRET_KEY']}`,
+      'content-type': 'application/json',
+    },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  expect(answer.status).toBeLessThan(300);
+}
