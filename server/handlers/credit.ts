@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../billing/account.ts';
+import { AppError } from '../errors.ts';
 import { defineRoute, json } from '../route.ts';
+import type { Services } from '../services.ts';
 
 const entry = z.object({
   id: z.string(),
@@ -30,13 +33,14 @@ export const creditRoute = defineRoute({
     entries: z.array(entry),
     nextCursor: z.string().nullable(),
   }),
+  errors: ['not_found'],
   handler: async (_request, { services, user, query }) => {
     const customerId = await stripeCustomerOf(services, user.id);
     const customer = customerId && (await services.stripe.retrieveCustomer(customerId));
     if (!customerId || !customer || customer.deleted) return json(NOTHING);
     const { limit } = query;
     const startingAfter = query.cursor ?? null;
-    const page = await services.stripe.listBalanceEntries({ customerId, limit, startingAfter });
+    const page = await pageOf(services, { customerId, limit, startingAfter });
     return json({
       balance: credit(customer.balance),
       currency: customer.currency ?? page.data[0]?.currency ?? null,
@@ -57,6 +61,18 @@ export const creditRoute = defineRoute({
     });
   },
 });
+
+async function pageOf(
+  { stripe }: Services,
+  query: Parameters<Services['stripe']['listBalanceEntries']>[0],
+) {
+  try {
+    return await stripe.listBalanceEntries(query);
+  } catch (cause) {
+    if (query.startingAfter === null || !isGatewayError(cause, 'not_found')) throw cause;
+    throw new AppError('not_found', 'There is no such entry to go on from.', { cause });
+  }
+}
 
 // Not `-0`, which JSON would keep quiet about and tests would not.
 function credit(stripeBalance: number): number {

@@ -19,6 +19,7 @@ export const invoicesRoute = defineRoute({
   summary: "The caller's invoices, newest first",
   query: pageQuery,
   response: z.object({ invoices: z.array(invoiceSchema), nextCursor: z.string().nullable() }),
+  errors: ['not_found'],
   handler: async (_request, { services, user, query }) => {
     const customerId = await stripeCustomerOf(services, user.id);
     if (customerId === null) return json({ invoices: [], nextCursor: null });

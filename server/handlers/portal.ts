@@ -33,6 +33,7 @@ export const portalRoute = defineRoute({
       });
       return json({ url: session.url });
     } catch (error) {
+      if (isRefusedFlow(error)) throw await flowRefused(context, error);
       throw isMissingConfiguration(error) ? notConfigured(error) : error;
     }
   },
@@ -47,6 +48,17 @@ async function flowData({ services, user }: CommandContext, flow: Flow) {
     });
   }
   return { type: flow, [flow]: { subscription: current.id } };
+}
+
+/** The task is switched off in the portal, or does not fit the subscription, e.g. one that is set to cancel. */
+function isRefusedFlow(error: unknown): boolean {
+  return isGatewayError(error, 'invalid') && (error.param?.startsWith('flow_data') ?? false);
+}
+
+async function flowRefused({ services, user }: CommandContext, cause: unknown): Promise<AppError> {
+  const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+  const words = 'The billing portal does not offer this for the subscription as it is.';
+  return new AppError('not_allowed', words, { fields: { state: current?.state ?? 'none' }, cause });
 }
 
 // Stripe gives no code for it, only these words.

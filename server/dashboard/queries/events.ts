@@ -169,8 +169,21 @@ export async function eventView(services: Services, id: string): Promise<EventVi
     attempts: event.attempts,
     lastError: event.lastError,
     failures,
-    moved,
-    effects,
+    moved: moved.map(({ from, to, event, subscriptionId, unexpected }) => ({
+      from,
+      to,
+      event,
+      subscriptionId,
+      unexpected,
+    })),
+    effects: effects.map(({ kind, objectId, status, attempts, lastError, deliveredAt }) => ({
+      kind,
+      objectId,
+      status,
+      attempts,
+      lastError,
+      deliveredAt,
+    })),
     headers: headersOf(event.headers),
     payload: indented(event.payload),
   };
