@@ -85,6 +85,8 @@ export interface CreateSubscriptionParams {
   paidBy: { paymentIntent: string; charge: string | null } | null;
   /** For schedules: the first invoice waits as a draft for an hour, and the subscription is active meanwhile. */
   draftFirst?: boolean;
+  /** Called with the subscription and its items before its first invoice is made. */
+  finish?: (subscription: Stripe.Subscription) => void;
 }
 
 /** Provided by `billing/`. */
@@ -210,6 +212,7 @@ export interface DiscountTarget {
   subscription: string | null;
   subscriptionItem: string | null;
   invoice: string | null;
+  invoiceItem?: string;
   at: number;
 }
 

@@ -32,7 +32,7 @@ import { CliHub } from './stripecli/hub.ts';
 import { registerCliSessions } from './stripecli/routes.ts';
 import { attachCliWebsockets } from './stripecli/websocket.ts';
 import { registerMeterRoutes } from './v2/meter-routes.ts';
-import { eventBody } from './versions/event-body.ts';
+import { answerRenderer, eventBody } from './versions/event-body.ts';
 import { forwardSnapshot } from './v2/outbox.ts';
 
 /** What runs beside the API: the CLI's sessions. */
@@ -70,6 +70,7 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerPdfs(registry, emulator);
   registerSwitches(registry, emulator);
   emulator.hooks.fault = callFault;
+  emulator.hooks.renderer = answerRenderer;
   emulator.hooks.onAccount.push((account) => {
     account.webhooks.fault = (event) => deliveryFault(account, event);
     account.webhooks.render = (event, version) => eventBody(account, event, version);

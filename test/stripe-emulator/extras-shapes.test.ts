@@ -37,6 +37,11 @@ async function useEverything(): Promise<void> {
     unit_amount: 2000,
     recurring: { interval: 'month' },
   });
+  const once = await stripe.prices.create({
+    product: product.id,
+    currency: 'usd',
+    unit_amount: 500,
+  });
   const feature = await stripe.entitlements.features.create({ name: 'SSO', lookup_key: 'sso' });
   await stripe.products.createFeature(product.id, { entitlement_feature: feature.id });
   const coupon = await stripe.coupons.create({
@@ -80,7 +85,7 @@ async function useEverything(): Promise<void> {
         items: [{ price: monthly.id }],
         duration: { interval: 'month' },
         discounts: [{ coupon: coupon.id }],
-        add_invoice_items: [{ price: monthly.id }],
+        add_invoice_items: [{ price: once.id }],
       },
     ],
   });

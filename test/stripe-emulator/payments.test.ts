@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type Stripe from 'stripe';
 import { TEST_CARDS } from '../../scripts/stripe-emulator/payments/cards.ts';
 import {
@@ -170,13 +170,30 @@ describe('payment intents', () => {
     expect(intent.latest_charge).toMatchObject({
       paid: true,
       captured: true,
-      balance_transaction: { amount: 2000, fee: 88, net: 1912 },
+      balance_transaction: null,
     });
     expect((await account.eventTypes()).slice(before)).toEqual([
       'payment_intent.created',
       'charge.succeeded',
       'payment_intent.succeeded',
     ]);
+  });
+
+  it('books an asynchronously captured charge a moment after the answer', async () => {
+    const intent = await pay('pm_card_visa', {});
+    const shown = async () =>
+      stripe.charges.retrieve(idIn(intent.latest_charge), { expand: ['balance_transaction'] });
+    await vi.waitFor(
+      async () =>
+        expect((await shown()).balance_transaction).toMatchObject({
+          amount: 2000,
+          fee: 88,
+          net: 1912,
+        }),
+      { timeout: 10_000 },
+    );
+    const [updated] = (await stripe.events.list({ type: 'charge.updated', limit: 1 })).data;
+    expect(updated?.data.previous_attributes).toEqual({ balance_transaction: null });
   });
 
   const declining = TEST_CARDS.filter(

@@ -179,3 +179,44 @@ describe('events in the shape of the endpoint', () => {
     expect(old).toMatchObject({ quantity: 2, items: { data: [{ quantity: 2 }] } });
   });
 });
+
+describe('answers in the shape of the call', () => {
+  async function shown(version: string, path: string): Promise<Shape> {
+    const headers = { Authorization: `Bearer ${account.key}`, 'Stripe-Version': version };
+    const answer = await fetch(`${account.emulator.url}${path}`, { headers });
+    expect(answer.headers.get('stripe-version')).toBe(version);
+    const body: Shape = JSON.parse(await answer.text());
+    return body;
+  }
+  async function subscriptionPath(): Promise<string> {
+    const [subscription] = (await stripe.subscriptions.list({ limit: 1 })).data;
+    return `/v1/subscriptions/${subscription?.id ?? ''}`;
+  }
+
+  it('keep to the types in the newest version, and show what Stripe also sends in older ones', async () => {
+    const path = await subscriptionPath();
+    expect(Object.keys(await shown('2026-10-28.endive', path))).not.toContain('quantity');
+    expect(await shown('2026-03-25.dahlia', path)).toMatchObject({
+      quantity: expect.any(Number),
+      plan: { amount: 2000 },
+      items: { total_count: 1 },
+    });
+  });
+
+  it('leave out what was added later', async () => {
+    const path = await subscriptionPath();
+    expect(await shown('2026-06-24.dahlia', path)).toHaveProperty('billing_schedules');
+    expect(await shown('2025-10-29.clover', path)).not.toHaveProperty('billing_schedules');
+    expect(await shown('2025-10-29.clover', path)).not.toHaveProperty('customer_account');
+    expect(await shown('2026-03-25.dahlia', path)).toHaveProperty('customer_account');
+  });
+
+  it('expand the fields of the version', async () => {
+    const path = `${await subscriptionPath()}?expand[]=latest_invoice.payment_intent`;
+    expect(await shown('2024-04-10', path)).toMatchObject({
+      current_period_end: expect.any(Number),
+      latest_invoice: { paid: true, payment_intent: { status: 'succeeded' } },
+    });
+    expect(await shown('2025-06-30.basil', path)).toMatchObject({ error: { param: 'expand' } });
+  });
+});

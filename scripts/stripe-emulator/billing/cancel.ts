@@ -9,7 +9,7 @@ import { dueWith } from './pending-items.ts';
 import { isMetered } from './prices.ts';
 import { creditUnused } from './proration.ts';
 import { draftFor, finalizeNow } from './subscription-invoice.ts';
-import { periodStart } from './subscription-object.ts';
+import { followPeriodEnd, periodStart } from './subscription-object.ts';
 
 export interface Cancellation {
   invoiceNow: boolean;
@@ -34,7 +34,12 @@ export function cancelSubscription(
       finalInvoice(ctx, subscription, how.invoiceNow ? 'manual' : 'subscription_cycle');
     else if (!how.prorate) dropProrations(ctx, subscription);
     stopOpenInvoices(ctx, subscription);
-    end(ctx, subscription, { status: 'canceled', reason: how.reason, now });
+    end(ctx, subscription, {
+      status: 'canceled',
+      reason: how.reason,
+      now,
+      planned: reached(subscription, now),
+    });
     ctx.emit('customer.subscription.deleted', subscription);
     ctx.services.schedules.onSubscriptionEnded(ctx, subscription);
     ctx.services.entitlements.refresh(ctx, idOf(subscription.customer));
@@ -42,15 +47,29 @@ export function cancelSubscription(
   });
 }
 
+function reached(subscription: Stripe.Subscription, now: number): boolean {
+  return (subscription.cancel_at ?? Infinity) <= now;
+}
+
 function end(
   ctx: Context,
   subscription: Stripe.Subscription,
-  how: { status: 'canceled' | 'incomplete_expired'; reason: Cancellation['reason']; now: number },
+  how: {
+    status: 'canceled';
+    reason: Cancellation['reason'];
+    now: number;
+    /** The end was planned for now; else plans are forgotten. */
+    planned: boolean;
+  },
 ): void {
   const apply = () => {
     subscription.status = how.status;
     subscription.canceled_at ??= how.now;
     subscription.ended_at = how.now;
+    if (!how.planned) {
+      subscription.cancel_at = null;
+      subscription.cancel_at_period_end = false;
+    }
     subscription.pause_collection = null;
     subscription.pending_update = null;
     delete subscription.status_details;
@@ -166,6 +185,7 @@ export function planEnd(
   const ends = change.cancelAt !== null || change.cancelAtPeriodEnd;
   subscription.cancel_at = change.cancelAt;
   subscription.cancel_at_period_end = change.cancelAtPeriodEnd;
+  followPeriodEnd(subscription);
   subscription.canceled_at = ends ? ctx.nowFor(idOf(subscription.customer)) : null;
   if (subscription.cancellation_details !== null)
     subscription.cancellation_details.reason = ends ? 'cancellation_requested' : null;

@@ -134,7 +134,8 @@ export function collect(ctx: Context, invoice: Stripe.Invoice, payment: Payment)
     offSession: payment.offSession,
     invoice,
     paymentIntent: intentOf(ctx, invoice),
-    setupFutureUsage: first || saves ? 'off_session' : null,
+    setupFutureUsage:
+      first || saves || invoice.billing_reason === 'subscription_update' ? 'off_session' : null,
     description: describe(invoice),
     metadata: {},
   });
@@ -160,7 +161,7 @@ function describe(invoice: Stripe.Invoice): string {
     invoice.parent?.subscription_details === undefined ||
     invoice.parent.subscription_details === null
   )
-    return `Payment for Invoice ${invoice.number ?? ''}`.trim();
+    return 'Payment for Invoice';
   return 'Subscription update';
 }
 

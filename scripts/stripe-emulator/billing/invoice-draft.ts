@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
+import { typeMatches } from '../kernel/events.ts';
 import { idOf, newId } from '../kernel/ids.ts';
 import { nestedList } from '../kernel/lists.ts';
 import { lowerDebit, recordDebits } from './ledger.ts';
@@ -90,7 +91,7 @@ export function draftInvoice(ctx: Context, draft: InvoiceDraft): Stripe.Invoice 
     post_payment_credit_notes_amount: 0,
     pre_payment_credit_notes_amount: 0,
     receipt_number: null,
-    rendering: null,
+    rendering: draft.reason === 'manual' ? rendering(customer) : null,
     shipping_cost: null,
     shipping_details: null,
     starting_balance: 0,
@@ -110,7 +111,7 @@ export function draftInvoice(ctx: Context, draft: InvoiceDraft): Stripe.Invoice 
     total_excluding_tax: 0,
     total_pretax_credit_amounts: [],
     total_taxes: [],
-    webhooks_delivered_at: null,
+    webhooks_delivered_at: awaitsWebhook(ctx) ? null : now,
   };
   ctx.add('invoice', invoice);
   for (const line of draft.lines) addLine(ctx, invoice, line);
@@ -118,6 +119,28 @@ export function draftInvoice(ctx: Context, draft: InvoiceDraft): Stripe.Invoice 
   recompute(ctx, invoice);
   chargeDiscounted(ctx, invoice);
   return invoice;
+}
+
+/** How the PDF of a manual invoice is made; the paper's size is settled when it is finalized. */
+function rendering(customer: Stripe.Customer): Stripe.Invoice.Rendering {
+  const options = customer.invoice_settings.rendering_options;
+  return {
+    amount_tax_display: options?.amount_tax_display ?? null,
+    pdf: { page_size: 'auto' },
+    template: options?.template ?? null,
+    template_version: null,
+  };
+}
+
+/** Whether an endpoint must hear of a new invoice first; without any, Stripe notes at once that all were told. */
+function awaitsWebhook(ctx: Context): boolean {
+  for (const endpoint of ctx.store.of('webhook_endpoint').values())
+    if (
+      endpoint.status === 'enabled' &&
+      endpoint.enabled_events.some((pattern) => typeMatches(pattern, 'invoice.created'))
+    )
+      return true;
+  return false;
 }
 
 /** What was really debited is the amount after discounts: later credits take their share of that. */

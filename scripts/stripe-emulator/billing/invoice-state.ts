@@ -23,6 +23,8 @@ export function finalize(ctx: Context, invoice: Stripe.Invoice): void {
     invoice.effective_at ??= now;
     invoice.status_transitions.finalized_at = now;
     invoice.automatically_finalizes_at = null;
+    if (invoice.rendering?.pdf?.page_size === 'auto')
+      invoice.rendering.pdf.page_size = pageSize(ctx);
     invoice.hosted_invoice_url = `${ctx.baseUrl}/i/${secret}?s=ap&in=${invoice.id}`;
     invoice.invoice_pdf = `${ctx.baseUrl}/i/${secret}/pdf?s=ap&in=${invoice.id}`;
     ctx.services.balance.applyCreditGrants(ctx, invoice);
@@ -33,6 +35,10 @@ export function finalize(ctx: Context, invoice: Stripe.Invoice): void {
   consumeDiscounts(ctx, invoice);
   ctx.emit('invoice.finalized', invoice);
 }
+
+/** `auto` is settled by the account's country when the invoice is final. */
+const pageSize = (ctx: Context): 'letter' | 'a4' =>
+  /^(US|CA|MX)$/.test(ctx.settings.country) ? 'letter' : 'a4';
 
 function alreadyFinal(invoice: Stripe.Invoice): Error {
   return invalidRequest(

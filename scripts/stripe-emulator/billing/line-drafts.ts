@@ -7,7 +7,7 @@ import { decimalOf, isMetered, lineText, pricedIn } from './prices.ts';
 /** A line before it is on an invoice. */
 export interface LineDraft {
   amount: number;
-  description: string;
+  description: string | null;
   discountable: boolean;
   /** Discounts of the line itself; those of the invoice come on top. */
   discounts: string[];
@@ -66,7 +66,7 @@ export function trialLine(
 ): LineDraft {
   return {
     amount: 0,
-    description: `Trial period for ${name}`,
+    description: `Free trial for ${name}`,
     discountable: true,
     discounts: [],
     metadata: { ...item.metadata },
@@ -106,13 +106,13 @@ export function pendingLine(ctx: Context, item: Stripe.InvoiceItem): LineDraft {
   const price = ctx.store.find('price', idOf(item.pricing?.price_details?.price));
   return {
     amount: item.amount,
-    description: item.description ?? '',
+    description: item.description,
     discountable: item.discountable,
     discounts: (item.discounts ?? []).map((discount) => idOf(discount)),
     metadata: { ...item.metadata },
     period: item.period,
     price: price ?? null,
-    unitAmount: item.pricing?.unit_amount_decimal ?? null,
+    unitAmount: item.proration ? null : (item.pricing?.unit_amount_decimal ?? null),
     quantity: item.quantity,
     subscription: details?.subscription ?? null,
     parent: pendingParent(item),

@@ -76,12 +76,17 @@ function lineTexts(line: Stripe.InvoiceLineItem): [string, string, string] {
   ];
 }
 
+const sum = (amounts: readonly number[]): number =>
+  amounts.reduce((total, amount) => total + amount, 0);
+
 function totals(pen: Pen, invoice: Stripe.Invoice): void {
   pen.y -= 8;
   const { currency } = invoice;
-  const off = (invoice.total_discount_amounts ?? []).reduce((sum, share) => sum + share.amount, 0);
-  const tax = (invoice.total_taxes ?? []).reduce((sum, share) => sum + share.amount, 0);
-  const rows: [string, number][] = [['Subtotal', invoice.subtotal]];
+  const off = sum((invoice.total_discount_amounts ?? []).map((share) => share.amount));
+  const tax = sum((invoice.total_taxes ?? []).map((share) => share.amount));
+  const rows: [string, number][] = [
+    ['Subtotal', sum(invoice.lines.data.map((line) => line.amount))],
+  ];
   if (off !== 0) rows.push(['Discount', -off]);
   if (tax !== 0) rows.push(['Tax', tax]);
   rows.push(['Total', invoice.total]);

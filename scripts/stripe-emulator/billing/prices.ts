@@ -76,7 +76,13 @@ export function lineText(
   const amount = shownAmount(Number(part.unitAmount ?? 0), part.currency);
   const every = price.recurring === null ? '' : perInterval(price.recurring);
   const at = part.tier === 0 ? 'at' : `Tier ${part.tier} at`;
-  return `${part.quantity} × ${productName(ctx, price)} (${at} ${amount}${every})`;
+  return `${countedName(ctx, price, part.quantity)} (${at} ${amount}${every})`;
+}
+
+/** `2 seat × Pro`, as lines and trials name what they are for. */
+export function countedName(ctx: Context, price: Stripe.Price, quantity: number): string {
+  const label = ctx.store.find('product', idOf(price.product))?.unit_label ?? null;
+  return `${quantity}${label === null ? '' : ` ${label}`} × ${productName(ctx, price)}`;
 }
 
 /** The legacy plan that mirrors a recurring price. */
@@ -111,10 +117,19 @@ function planTier(tier: Stripe.Price.Tier): Stripe.Plan.Tier {
   return { ...tier };
 }
 
+/** Remembers that a price or product was made for one purchase only. */
+export function markInline(ctx: Context, id: string): void {
+  ctx.note('inline', id)['inline'] = true;
+}
+
+/** True for prices and products of one purchase: they are not active, and lists leave them out. */
+export const isInline = (ctx: Context, id: string): boolean =>
+  ctx.store.find('_note', `inline:${id}`) !== undefined;
+
 /** A price that may be put on a subscription: it exists, is active and recurring. */
 export function needPrice(ctx: Context, id: string, param: string): Stripe.Price {
   const price = ctx.store.need('price', id, param);
-  if (!price.active) {
+  if (!price.active && !isInline(ctx, id)) {
     throw invalidRequest(
       'The price specified is inactive. This field only accepts active prices.',
       { param },

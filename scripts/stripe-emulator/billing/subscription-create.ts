@@ -12,7 +12,7 @@ import {
   hasCurrency,
   isMetered,
   needPrice,
-  productName,
+  countedName,
   wrongCurrency,
 } from './prices.ts';
 import { draftFor, finalizeNow, sendSoon } from './subscription-invoice.ts';
@@ -277,7 +277,7 @@ function firstLines(
   return subscription.items.data.flatMap((item) => {
     const { current_period_start: start, current_period_end: end } = item;
     if (subscription.trial_end !== null)
-      return [trialLine(subscription, item, productName(ctx, item.price))];
+      return [trialLine(subscription, item, countedName(ctx, item.price, item.quantity ?? 1))];
     if (isMetered(item.price))
       return isFlexible(subscription)
         ? []

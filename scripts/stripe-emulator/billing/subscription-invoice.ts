@@ -34,7 +34,11 @@ export function draftFor(
     description: subscription.description,
     metadata: {},
   });
-  if (pending.length > 0) takePending(ctx, invoice, pending);
+  if (pending.length > 0) {
+    takePending(ctx, invoice, pending);
+    const own = invoice.lines.data.slice(0, draft.lines.length);
+    invoice.lines.data = [...invoice.lines.data.slice(draft.lines.length), ...own];
+  }
   ctx.account.journal?.protect(subscription);
   subscription.latest_invoice = invoice.id;
   return invoice;

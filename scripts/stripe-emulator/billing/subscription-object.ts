@@ -70,7 +70,7 @@ export function newSubscription(ctx: Context, draft: SubscriptionDraft): Stripe.
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
     billing_cycle_anchor: draft.anchor,
     billing_cycle_anchor_config: null,
-    billing_mode: draft.billingMode,
+    billing_mode: { ...draft.billingMode, updated_at: draft.now },
     billing_schedules: [],
     billing_thresholds: null,
     cancel_at: null,
@@ -123,6 +123,12 @@ export function newSubscription(ctx: Context, draft: SubscriptionDraft): Stripe.
     },
     trial_start: draft.trialEnd === null ? null : draft.now,
   });
+}
+
+/** An end that was asked for at the end of the period moves with it. */
+export function followPeriodEnd(subscription: Stripe.Subscription): void {
+  if (subscription.cancel_at_period_end && subscription.items.data.length > 0)
+    subscription.cancel_at = periodEnd(subscription);
 }
 
 /** The earliest end of an item's period: when the subscription renews. */

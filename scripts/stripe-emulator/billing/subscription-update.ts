@@ -11,7 +11,7 @@ import { changeItems, restart, type Billed, type ItemUpdate } from './items-chan
 import { setStatus } from './status.ts';
 import type { PaymentBehavior } from './subscription-create.ts';
 import { draftFor, finalizeNow } from './subscription-invoice.ts';
-import { periodStart } from './subscription-object.ts';
+import { followPeriodEnd, periodStart } from './subscription-object.ts';
 
 /** All that an update may change; the routes, the portal and schedules fill it. */
 export interface SubscriptionUpdate {
@@ -48,6 +48,7 @@ export function updateSubscription(
       return null;
     }
     const billed = applyChange(ctx, subscription, update);
+    followPeriodEnd(subscription);
     const invoice = invoiceFor(ctx, subscription, { update, billed });
     announce(ctx, subscription, { ...change, billed, invoice });
     if (invoice !== null && !rehearsal) pay(ctx, subscription, { update, invoice, ...change });

@@ -7,10 +7,11 @@ import { minimumCharge } from './money.ts';
 /** Works out discounts, taxes, totals and the amount due of a draft after anything on it changed. */
 export function recompute(ctx: Context, invoice: Stripe.Invoice): void {
   const { lines } = invoice;
-  applyDiscounts(ctx, invoice);
+  const ownOff = applyDiscounts(ctx, invoice);
   const taxes = lines.data.map((line) => applyTaxes(ctx, invoice, line));
-  const subtotal = sum(lines.data.map((line) => line.amount));
-  const off = sum((invoice.total_discount_amounts ?? []).map((share) => share.amount));
+  // Discounts of single lines are taken off before the subtotal, those of the invoice after it.
+  const subtotal = sum(lines.data.map((line) => line.amount)) - ownOff;
+  const off = sum((invoice.total_discount_amounts ?? []).map((share) => share.amount)) - ownOff;
   const exclusive = sum(
     taxes
       .flat()
@@ -35,8 +36,8 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** Shares of the invoice's and the lines' discounts, per line and in total. */
-function applyDiscounts(ctx: Context, invoice: Stripe.Invoice): void {
+/** Shares of the invoice's and the lines' discounts, per line and in total; gives what the lines' own take off. */
+function applyDiscounts(ctx: Context, invoice: Stripe.Invoice): number {
   const lines = invoice.lines.data;
   const outer = invoice.discounts.map((discount) => idOf(discount));
   for (const line of lines) {
@@ -48,6 +49,9 @@ function applyDiscounts(ctx: Context, invoice: Stripe.Invoice): void {
     if (own.length > 0)
       addShares(line, ctx.services.discounts.onLine(ctx, asDiscountable(line), own));
   }
+  const ownOff = sum(
+    lines.flatMap((line) => (line.discount_amounts ?? []).map((share) => share.amount)),
+  );
   if (outer.length > 0) {
     const all = ctx.services.discounts.onLines(ctx, lines.map(asDiscountable), outer);
     for (const [at, line] of lines.entries()) addShares(line, all[at] ?? []);
@@ -63,6 +67,7 @@ function applyDiscounts(ctx: Context, invoice: Stripe.Invoice): void {
     discount,
     type: 'discount',
   }));
+  return ownOff;
 }
 
 function addShares(

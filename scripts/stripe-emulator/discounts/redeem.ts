@@ -78,7 +78,7 @@ function redeem(ctx: Context, { coupon: id, code, target, param }: Redemption): 
     customer_account: null,
     end: endOf(coupon, target.at),
     invoice: target.invoice,
-    invoice_item: null,
+    invoice_item: target.invoiceItem ?? null,
     promotion_code: code?.id ?? null,
     source: { coupon: id, type: 'coupon' },
     start: target.at,
@@ -108,7 +108,8 @@ export function addMonths(from: number, months: number): number {
 
 /** A customer shows one discount of its own; a second takes its place. Invoices' discounts are not announced. */
 function announce(ctx: Context, discount: Stripe.Discount): void {
-  if (discount.invoice !== null || discount.customer === null) return;
+  if (discount.invoice !== null || discount.invoice_item !== null || discount.customer === null)
+    return;
   const own = discount.subscription === null && discount.subscription_item === null;
   const customer = own ? ctx.store.find('customer', idOf(discount.customer)) : undefined;
   if (customer === undefined) {

@@ -65,7 +65,7 @@ export class Context {
     return this.request?.baseUrl ?? this.shared.baseUrl;
   }
 
-  /** True when the call's version is this one or later: `ctx.since('2026-10-28')`. Unversioned calls are legacy: false. */
+  /** True when the call's version is this one or later: `ctx.since('2026-09-30')`. Unversioned calls are legacy: false. */
   since(date: string): boolean {
     return (
       this.request === null ||

@@ -31,6 +31,10 @@ export interface RequestFacts {
 export interface Hooks {
   /** Asked before each authenticated call. */
   fault: ((account: Account, request: RequestFacts) => RequestFault | undefined) | null;
+  /** Gives what shows objects in an API version; undefined: as they are stored. */
+  renderer:
+    | ((account: Account, version: string) => ((value: unknown) => unknown) | undefined)
+    | null;
   onRequestLogged: ((account: Account, entry: RequestLog) => void)[];
   onEvent: EventListener[];
   /** Told of each account that comes up, new or from the file. */
@@ -65,6 +69,7 @@ export class Emulator {
     const onEvent: EventListener[] = [];
     this.hooks = {
       fault: null,
+      renderer: null,
       onRequestLogged: [],
       onEvent,
       onAccount: [],

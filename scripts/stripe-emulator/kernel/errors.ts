@@ -46,11 +46,6 @@ export function invalidRequest(
   return new ApiError(status, { type: 'invalid_request_error', message, ...rest });
 }
 
-/** 402 `card_error`; `code` is for instance `card_declined`. */
-export function cardError(message: string, detail: Omit<ErrorBody, 'type' | 'message'>): ApiError {
-  return new ApiError(402, { type: 'card_error', message, ...detail });
-}
-
 const NOUNS: Record<string, string> = {
   payment_method: 'PaymentMethod',
   setup_intent: 'setupintent',

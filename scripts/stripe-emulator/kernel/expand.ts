@@ -12,9 +12,15 @@ function isJson(value: unknown): value is Json {
 export function expanded(
   ctx: Context,
   registry: Registry,
-  request: { answer: object; paths: readonly string[] },
+  request: {
+    answer: object;
+    paths: readonly string[];
+    /** Shows each object as the caller's API version does. */
+    render?: (value: unknown) => unknown;
+  },
 ): unknown {
-  const copy = plain(request.answer);
+  const render = request.render ?? ((value: unknown) => value);
+  const copy = render(plain(request.answer));
   for (const path of request.paths) {
     const steps = path.split('.');
     if (steps.length > 4)
@@ -22,7 +28,7 @@ export function expanded(
         `You cannot expand more than 4 levels of a property. Property: ${path}`,
         { param: 'expand' },
       );
-    expandStep({ ctx, registry, path }, copy, steps);
+    expandStep({ ctx, registry, path, render }, copy, steps);
   }
   return copy;
 }
@@ -31,6 +37,7 @@ interface Walk {
   ctx: Context;
   registry: Registry;
   path: string;
+  render: (value: unknown) => unknown;
 }
 
 function expandStep(walk: Walk, holder: unknown, steps: readonly string[]): void {
@@ -61,12 +68,15 @@ function resolveStep(walk: Walk, holder: Json, step: string): unknown {
     throw cannot(walk.path, step);
   }
   const made = make(walk.ctx, id);
-  return typeof made === 'object' && made !== null ? plain(made) : (made ?? null);
+  if (typeof made !== 'object' || made === null) return made ?? null;
+  // Shown inside its holder, because some lists are counted there and nowhere else.
+  const shown = walk.render({ object, [step]: plain(made) });
+  return isJson(shown) ? shown[step] : null;
 }
 
 function referenced(walk: Walk, id: string, step: string): unknown {
   const found = walk.ctx.store.resolve(id);
-  if (found !== undefined) return plain(found);
+  if (found !== undefined) return walk.render(plain(found));
   if (NOT_KEPT.test(id)) return id;
   throw cannot(walk.path, step);
 }

@@ -1,27 +1,16 @@
 import http from 'node:http';
 import type { Account, IdempotentAnswer } from './account.ts';
-import { Context, type RequestInfo } from './context.ts';
+import { bodyOf, expandPaths, header, inputOf, keyOf, requestInfo, type Call } from './call.ts';
+import { Context } from './context.ts';
 import type { Emulator, RequestFault } from './emulator.ts';
 import { ApiError, invalidApiKey, invalidRequest, ValidationError } from './errors.ts';
 import { expanded } from './expand.ts';
-import { isWireObject, parseForm, type Wire, type WireObject } from './form.ts';
+import { isWireObject, type Wire } from './form.ts';
 import { claimKey } from './idempotency.ts';
 import { newId } from './ids.ts';
 import { RawAnswer, type Route } from './registry.ts';
 import { keepRequest } from './request-log.ts';
 
-const MAX_BODY = 8 * 1024 * 1024;
-
-/** One HTTP call on its way through. */
-interface Call {
-  request: http.IncomingMessage;
-  response: http.ServerResponse;
-  url: URL;
-  method: string;
-  body: Buffer;
-  started: number;
-  requestId: string;
-}
 interface JsonAnswer {
   status: number;
   body: string;
@@ -62,17 +51,6 @@ async function serve(
     return;
   }
   await serveApi(emulator, call, found === null ? null : { route: found.route, path: found.path });
-}
-
-async function bodyOf(request: http.IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    const bytes: Buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
-    size += bytes.length;
-    if (size <= MAX_BODY) chunks.push(bytes);
-  }
-  return Buffer.concat(chunks);
 }
 
 async function serveRaw(
@@ -192,69 +170,23 @@ async function run(emulator: Emulator, call: Call, found: Found): Promise<JsonAn
       headers: result.headers,
     };
   const paths = expandPaths(call);
+  const render = rendererOf(emulator, call, found.account);
   const body = JSON.stringify(
-    paths.length === 0 ? result : expanded(ctx, emulator.registry, { answer: result, paths }),
+    paths.length === 0 && render === undefined
+      ? result
+      : expanded(ctx, emulator.registry, { answer: result, paths, render }),
   );
   return { status: 200, body, headers: {} };
 }
 
-function requestInfo(call: Call, account: Account): RequestInfo {
-  const version = header(call.request, 'stripe-version');
-  if (version !== null && !/^\d{4}-\d{2}-\d{2}(\.\w+)?(; .*)?$/.test(version)) {
-    throw new ValidationError(400, {
-      type: 'invalid_request_error',
-      message: `Invalid Stripe API version: ${version}`,
-    });
-  }
-  return {
-    id: call.requestId,
-    method: call.method,
-    path: call.url.pathname,
-    idempotencyKey: header(call.request, 'idempotency-key'),
-    apiVersion: version ?? account.settings.apiVersion,
-    versioned: version !== null,
-    baseUrl: call.url.origin,
-  };
-}
-
-/** Query of GET and DELETE, body of POST; JSON where the caller says so (v2). */
-function inputOf(call: Call): WireObject {
-  const query = parseForm(call.url.search.slice(1));
-  if (call.body.length === 0) return query;
-  const text = call.body.toString('utf8');
-  if (!(header(call.request, 'content-type') ?? '').includes('json'))
-    return { ...query, ...parseForm(text) };
-  try {
-    const parsed: Wire = JSON.parse(text);
-    if (isWireObject(parsed)) return { ...query, ...parsed };
-  } catch {
-    // falls through to the error below
-  }
-  throw new ValidationError(400, {
-    type: 'invalid_request_error',
-    message: 'Invalid request body: not a JSON object.',
-  });
-}
-
-function expandPaths(call: Call): string[] {
-  if (!call.url.search.includes('expand') && !call.body.includes('expand')) return [];
-  const { expand } = inputOf(call);
-  if (expand === undefined || expand === '') return [];
-  return Object.values(
-    typeof expand === 'object' && expand !== null ? expand : { only: expand },
-  ).map(String);
-}
-
-function keyOf(request: http.IncomingMessage): string | null {
-  const authorization = request.headers.authorization ?? '';
-  if (authorization.startsWith('Bearer ')) return authorization.slice(7).trim();
-  if (!authorization.startsWith('Basic ')) return null;
-  return Buffer.from(authorization.slice(6), 'base64').toString('utf8').split(':')[0] ?? null;
-}
-
-function header(request: http.IncomingMessage, name: string): string | null {
-  const value = request.headers[name];
-  return Array.isArray(value) ? (value[0] ?? null) : (value ?? null);
+/** How the call's API version shows objects; undefined where that is how they are stored. */
+function rendererOf(
+  emulator: Emulator,
+  call: Call,
+  account: Account,
+): ((value: unknown) => unknown) | undefined {
+  const version = header(call.request, 'stripe-version') ?? account.settings.apiVersion;
+  return emulator.hooks.renderer?.(account, version);
 }
 
 function unrecognized(call: Call): ApiError {

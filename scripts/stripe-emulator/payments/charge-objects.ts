@@ -70,7 +70,7 @@ function cardUsed(
   const held = facts.decline === null;
   return {
     amount_authorized: held ? amount : null,
-    authorization_code: held ? randomText(6).toUpperCase() : null,
+    authorization_code: held ? String(Math.floor(Math.random() * 900_000) + 100_000) : null,
     brand: card.brand,
     ...(held && !facts.captured ? { capture_before: facts.created + 7 * 86_400 } : {}),
     checks: structuredClone(card.checks),

@@ -9,6 +9,7 @@ import type { Decline } from './declines.ts';
 import { openDispute } from './disputes.ts';
 import { tellDecline } from './intent-objects.ts';
 import { cardOf, isSetUp, keepMethod, markSetUp, markSpent } from './methods.ts';
+import { isDelayed, redirects } from './other-methods.ts';
 
 export interface ConfirmHow {
   method: Stripe.PaymentMethod;
@@ -28,13 +29,18 @@ export interface ConfirmResult {
 
 /** The job that ends a bank debit; its reference is the payment intent. */
 export const SETTLE_DEBIT = 'settle_debit';
+/** The job that books a charge a moment after its answer. */
+export const BOOK_CHARGE = 'book_charge';
 
 function answerFor(
   ctx: Context,
   how: ConfirmHow,
 ): { kind: 'approved' | 'authenticate' | 'declined'; decline: Decline | null } {
   const card = cardOf(how.method);
-  if (card === undefined) return { kind: 'approved', decline: null };
+  if (card === undefined) {
+    const asks = redirects(how.method.type) && !how.authenticated && !how.offSession;
+    return { kind: asks ? 'authenticate' : 'approved', decline: null };
+  }
   const { offSession, authenticated } = how;
   const answer = askBank(card, {
     purpose: 'charge',
@@ -58,7 +64,7 @@ export function confirmPayment(
   if (answer.kind === 'authenticate') return waitForHolder(ctx, intent, how);
   if (answer.decline !== null) return refuse(ctx, intent, { ...how, decline: answer.decline });
   if (how.method.type === 'customer_balance') return awaitTransfer(ctx, intent, how);
-  if (how.method.type !== 'card') return startDebit(ctx, intent, how);
+  if (isDelayed(how.method.type)) return startDebit(ctx, intent, how);
   return take(ctx, intent, how);
 }
 
@@ -177,7 +183,9 @@ function take(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHow): Conf
     },
   });
   keepForLater(ctx, intent, how);
-  if (!held) book(ctx, charge);
+  if (intent.capture_method === 'automatic_async')
+    ctx.schedule(ctx.now() + 1, null, { job: BOOK_CHARGE, ref: charge.id });
+  else if (!held) book(ctx, charge);
   ctx.emit('charge.succeeded', charge);
   ctx.emit(held ? 'payment_intent.amount_capturable_updated' : 'payment_intent.succeeded', intent);
   const dispute = cardOf(how.method)?.dispute ?? null;
@@ -185,18 +193,30 @@ function take(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHow): Conf
   return { kind: held ? 'requires_capture' : 'succeeded', charge, decline: null };
 }
 
+/** The job that books a charge of an intent with `automatic_async`: its answer shows no balance transaction yet. */
+export function bookLater(ctx: Context, id: string): void {
+  const charge = ctx.store.find('charge', id);
+  if (charge === undefined || charge.balance_transaction !== null) return;
+  const entry = newEntry(ctx, charge);
+  ctx.update('charge', charge, {
+    event: 'charge.updated',
+    apply: () => (charge.balance_transaction = entry.id),
+  });
+}
+
 /** Enters money that arrived into the account's balance. */
 export function book(ctx: Context, charge: Stripe.Charge): void {
-  const entry = chargeTransaction(
-    ctx.store.newId('balance_transaction'),
-    charge,
-    ctx.nowFor(charge.customer),
-  );
-  ctx.add('balance_transaction', entry);
+  const entry = newEntry(ctx, charge);
   ctx.update('charge', charge, {
     event: null,
     apply: () => (charge.balance_transaction = entry.id),
   });
+}
+
+function newEntry(ctx: Context, charge: Stripe.Charge): Stripe.BalanceTransaction {
+  const id = ctx.store.newId('balance_transaction');
+  const entry = chargeTransaction(id, charge, ctx.nowFor(charge.customer));
+  return ctx.add('balance_transaction', entry);
 }
 
 function startDebit(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHow): ConfirmResult {

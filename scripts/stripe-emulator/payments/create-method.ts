@@ -13,6 +13,7 @@ import {
   type CardEntry,
 } from './method-objects.ts';
 import { addMethod, cardMethod, cardRefused, tokenCard } from './methods.ts';
+import { otherDetails } from './other-methods.ts';
 import { billingDetails, billingOf, ignored, metadataOf } from './params.ts';
 
 const CARD = {
@@ -192,15 +193,19 @@ function detailsOf(ctx: Context, data: MethodData): Parameters<typeof addMethod>
       });
       return { type: 'us_bank_account', us_bank_account: details };
     }
-    case 'customer_balance':
-      return { type: 'customer_balance', customer_balance: {} };
     case undefined:
       throw missing('type');
-    default:
+    default: {
+      const other = otherDetails(
+        data.type,
+        Object.entries(data).find(([key]) => key === data.type)?.[1],
+      );
+      if (other !== null) return other;
       throw invalidRequest(
         `The payment method type "${data.type}" is invalid. Please ensure the provided type is activated in your dashboard (https://dashboard.stripe.com/account/payments/settings) and your account is enabled for any preview features that you are trying to use.`,
         { param: 'type' },
       );
+    }
   }
 }
 

@@ -39,12 +39,15 @@ export function cardDetails(card: TestCard, entry: CardEntry): Stripe.PaymentMet
   };
 }
 
+/** How many characters of an IBAN name the bank, where it is not four. */
+const BANK_CODES: Readonly<Record<string, number>> = { AT: 5, BE: 3, DE: 8, FI: 3, FR: 5, LU: 3 };
+
 /** `payment_method.sepa_debit` of an IBAN. */
 export function sepaDetails(iban: string): Stripe.PaymentMethod.SepaDebit {
   const compact = iban.replaceAll(/\s/g, '').toUpperCase();
   return {
-    bank_code: compact.slice(4, 9),
-    branch_code: compact.startsWith('AT') || compact.startsWith('DE') ? '' : null,
+    bank_code: compact.slice(4, 4 + (BANK_CODES[compact.slice(0, 2)] ?? 4)),
+    branch_code: '',
     country: compact.slice(0, 2),
     fingerprint: fingerprintOf(bankIdentity(compact)),
     generated_from: { charge: null, setup_attempt: null },

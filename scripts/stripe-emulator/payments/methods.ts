@@ -136,7 +136,7 @@ export function cardRefused(decline: Decline): ApiError {
     payment_method: _method,
     ...body
   } = tellDecline(decline, { charge: null, method: null });
-  return new ApiError(402, { ...body, type: 'card_error' });
+  return new ApiError(402, { ...body, param: body.param ?? '', type: 'card_error' });
 }
 
 /**

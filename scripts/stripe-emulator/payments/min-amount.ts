@@ -46,10 +46,13 @@ const shown = (amount: number, currency: string): string => {
 /** Refuses amounts that no card network would take. Errors: `amount_too_small`, `amount_too_large`. */
 export function requireChargeable(amount: number, currency: string): void {
   if (amount < 1) {
-    throw invalidRequest('This value must be greater than or equal to 1.', {
-      code: 'parameter_invalid_integer',
-      param: 'amount',
-    });
+    throw invalidRequest(
+      'The amount must be greater than or equal to the minimum charge amount allowed for your account and the currency set (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).  If you want to save a Payment Method for future use without an immediate payment, use a Setup Intent instead: https://docs.stripe.com/payments/setup-intents',
+      {
+        code: 'parameter_invalid_integer',
+        param: 'amount',
+      },
+    );
   }
   const least = MINIMUM[currency] ?? 50;
   if (amount < least)

@@ -87,7 +87,7 @@ export const metadataOf = (
 
 /** Since endive only filters exist; calls without a version may still name the types. */
 export function requireNoTypes(ctx: Context, types: readonly string[] | undefined): void {
-  if (types === undefined || !ctx.since('2026-10-28')) return;
+  if (types === undefined || !ctx.since('2026-09-30')) return;
   throw invalidRequest(
     'The `payment_method_types` parameter is no longer supported. Use `allowed_payment_method_types` or `excluded_payment_method_types` instead.',
     { code: 'payment_method_types_no_longer_supported', param: 'payment_method_types' },

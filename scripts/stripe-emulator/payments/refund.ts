@@ -69,8 +69,7 @@ export function refundCharge(ctx: Context, request: RefundRequest): Stripe.Refun
     customer_account: null,
     destination_details: {
       card: {
-        reference: charge.id.slice(-12),
-        reference_status: 'available',
+        reference_status: 'pending',
         reference_type: 'acquirer_reference_number',
         type: 'refund',
       },

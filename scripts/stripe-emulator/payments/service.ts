@@ -11,7 +11,6 @@ function intentFor(ctx: Context, request: PaymentRequest): Stripe.PaymentIntent 
   const existing = ctx.store.find('payment_intent', request.paymentIntent);
   if (existing !== undefined && existing.status !== 'canceled' && existing.status !== 'succeeded')
     return takeUp(ctx, existing, request);
-  const customer = ctx.store.find('customer', request.customer);
   const intent = newPaymentIntent({
     id: ctx.store.newId('payment_intent'),
     created: ctx.nowFor(request.customer),
@@ -23,9 +22,9 @@ function intentFor(ctx: Context, request: PaymentRequest): Stripe.PaymentIntent 
     captureMethod: 'automatic',
     confirmationMethod: 'automatic',
     metadata: request.metadata,
-    receiptEmail: request.invoice === null ? null : (customer?.email ?? null),
+    receiptEmail: null,
     setupFutureUsage: request.setupFutureUsage,
-    orderReference: request.invoice?.id ?? null,
+    orderReference: request.invoice?.parent?.subscription_details ? request.invoice.id : null,
   });
   ctx.add('payment_intent', intent);
   ctx.emit('payment_intent.created', intent);

@@ -9,6 +9,7 @@ export function registerCashBalance(registry: Registry): void {
   registry.get('/v1/customers/:id/cash_balance', {}, (ctx, _params, { id }) =>
     cashBalance(ctx, ctx.store.need('customer', id).id),
   );
+  registry.includable('customer', 'cash_balance', (ctx, id) => cashBalance(ctx, id));
   const url = (id: string) => `/v1/customers/${id}/cash_balance_transactions`;
   registry.get('/v1/customers/:id/cash_balance_transactions', PAGE, (ctx, page, { id }) =>
     listStored(ctx, 'customer_cash_balance_transaction', {

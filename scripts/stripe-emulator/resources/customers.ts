@@ -2,11 +2,12 @@ import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest, resourceMissing } from '../kernel/errors.ts';
 import { idOf, randomText } from '../kernel/ids.ts';
-import { listStored, nestedList } from '../kernel/lists.ts';
+import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { addressOf, addressParam, shippingParam } from './address.ts';
+import { registerCustomerIncludes } from './customer-includes.ts';
 
 const invoiceSettings = p.obj({
   custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
@@ -33,7 +34,7 @@ const shared = {
   preferred_locales: p.arr(p.str),
   shipping: p.clearable(shippingParam),
   source: p.str,
-  tax: p.any,
+  tax: p.obj({ ip_address: p.clearable(p.str), validate_location: p.str }),
   tax_exempt: p.clearable(p.oneOf(['exempt', 'none', 'reverse'])),
   validate: p.bool,
   /** Legacy. */
@@ -69,12 +70,7 @@ export function registerCustomers(registry: Registry): void {
     update(ctx, params, ctx.store.need('customer', path.id)),
   );
   registry.delete('/v1/customers/:id', {}, remove);
-  registry.includable('customer', 'subscriptions', (ctx, id) => {
-    const live = ctx.store
-      .by('subscription', 'customer', id)
-      .filter((subscription) => !/canceled|incomplete_expired/.test(subscription.status));
-    return nestedList(live.toReversed(), `/v1/customers/${id}/subscriptions`);
-  });
+  registerCustomerIncludes(registry);
 }
 
 /** Makes a customer of checked parameters; emits `customer.created`. */
@@ -119,6 +115,8 @@ export function create(ctx: Context, params: Values<typeof createParams>): Strip
   if (params.shipping !== undefined) setShipping(customer, params.shipping);
   applyInvoiceSettings(customer, { ...params.invoice_settings, default_payment_method: undefined });
   ctx.emit('customer.created', customer);
+  if (params.tax?.ip_address !== undefined)
+    ctx.note('customer_tax', customer.id)['ip'] = params.tax.ip_address;
   attachGiven(ctx, customer, params);
   for (const tax of params.tax_id_data ?? []) ctx.services.taxes.addTaxId(ctx, customer.id, tax);
   return customer;
@@ -250,6 +248,8 @@ function update(
     customer.metadata = mergeMetadata(customer.metadata, params.metadata);
     applyInvoiceSettings(customer, params.invoice_settings);
   };
+  if (params.tax?.ip_address !== undefined)
+    ctx.note('customer_tax', customer.id)['ip'] = params.tax.ip_address;
   ctx.update('customer', customer, { event: 'customer.updated', apply });
   setDiscount(ctx, customer, params);
   return customer;

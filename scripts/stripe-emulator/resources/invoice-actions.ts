@@ -65,10 +65,7 @@ export function registerInvoiceActions(registry: Registry): void {
     ctx.store.need('invoice_payment', path.id),
   );
   registry.includable('invoice', 'payments', (ctx, id) =>
-    nestedList(
-      ctx.store.by('invoice_payment', 'invoice', id),
-      `/v1/invoice_payments?invoice=${id}`,
-    ),
+    nestedList(ctx.store.by('invoice_payment', 'invoice', id), '/v1/invoices/payments'),
   );
   registry.includable('invoice', 'confirmation_secret', (ctx, id) => {
     const intent = ctx.store.find('payment_intent', intentOf(ctx, ctx.store.need('invoice', id)));

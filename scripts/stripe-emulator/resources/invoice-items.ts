@@ -11,7 +11,8 @@ import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
-import { createPrice, priceData } from './price-create.ts';
+import { createInlinePrice, priceOfAmount } from './inline-prices.ts';
+import { priceData } from './price-create.ts';
 import { productFor } from './prices.ts';
 import { discountsParam } from './subscription-params.ts';
 
@@ -88,6 +89,12 @@ export function newInvoiceItem(
     (params.unit_amount === undefined ? undefined : String(params.unit_amount));
   const amount = amountOf(ctx, { params, price, quantity, unit, currency });
   const text = params.description ?? (price === null ? null : productName(ctx, price));
+  const unitAmount =
+    unit === undefined
+      ? (price?.unit_amount_decimal ?? decimalOf(amount))
+      : Stripe.Decimal.from(unit);
+  const behind =
+    price ?? priceOfAmount(ctx, { unit: unitAmount, currency, name: text ?? 'Invoice item' });
   return ctx.add('invoiceitem', {
     id: ctx.store.newId('invoiceitem'),
     object: 'invoiceitem',
@@ -102,21 +109,15 @@ export function newInvoiceItem(
     invoice: null,
     livemode: false,
     metadata: mergeMetadata({}, params.metadata),
-    net_amount: amount,
     parent:
       subscription === null
         ? null
         : { subscription_details: { subscription: subscription.id }, type: 'subscription_details' },
     period: params.period ?? { start: now, end: now },
     pricing: {
-      ...(price === null
-        ? {}
-        : { price_details: { price: price.id, product: idOf(price.product) } }),
+      price_details: { price: behind.id, product: idOf(behind.product) },
       type: 'price_details',
-      unit_amount_decimal:
-        unit === undefined
-          ? (price?.unit_amount_decimal ?? decimalOf(amount))
-          : Stripe.Decimal.from(unit),
+      unit_amount_decimal: unitAmount,
     },
     proration: false,
     quantity,
@@ -138,7 +139,7 @@ function priceOf(
         param: 'price_data[product]',
         code: 'parameter_missing',
       });
-    return createPrice(ctx, { ...amounts, product: id });
+    return createInlinePrice(ctx, { ...amounts, product: id });
   }
   const id = params.pricing?.price ?? params.price;
   if (id === undefined) return null;
@@ -181,7 +182,8 @@ function create(ctx: Context, params: CreateValues): Stripe.InvoiceItem {
       customer: idOf(item.customer),
       subscription: null,
       subscriptionItem: null,
-      invoice: params.invoice ?? null,
+      invoice: null,
+      invoiceItem: item.id,
       at: item.date,
     });
   }
@@ -224,7 +226,6 @@ function update(
     else if (unit !== undefined) item.amount = rounded(Number(unit) * item.quantity);
     else if (params.quantity !== undefined)
       item.amount = rounded(Number(String(item.pricing?.unit_amount_decimal ?? 0)) * item.quantity);
-    item.net_amount = item.amount;
     if (params.tax_rates !== undefined) item.tax_rates = taxRates(ctx, params.tax_rates ?? []);
     item.metadata = mergeMetadata(item.metadata ?? {}, params.metadata);
   };

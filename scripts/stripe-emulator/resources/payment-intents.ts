@@ -5,7 +5,7 @@ import { mergeMetadata } from '../kernel/metadata.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { cancelIntent } from '../payments/cancel-payment.ts';
-import { SETTLE_DEBIT } from '../payments/confirm-payment.ts';
+import { BOOK_CHARGE, bookLater, SETTLE_DEBIT } from '../payments/confirm-payment.ts';
 import { createMethod, type MethodData } from '../payments/create-method.ts';
 import { captureIntent, confirmDirectly, unexpectedState } from '../payments/direct-payment.ts';
 import { DEFAULT_TYPES, newPaymentIntent, type MethodChoice } from '../payments/intent-objects.ts';
@@ -85,7 +85,7 @@ function create(ctx: Context, params: CreateValues): Stripe.PaymentIntent {
     customer,
     description: params.description ?? null,
     choice: choiceFor(params),
-    captureMethod: params.capture_method ?? 'automatic_async',
+    captureMethod: params.capture_method ?? usualCapture(ctx),
     confirmationMethod: params.confirmation_method ?? 'automatic',
     metadata: metadataOf(params.metadata),
     receiptEmail: params.receipt_email ?? null,
@@ -188,9 +188,16 @@ function update(
   return ctx.update('payment_intent', intent, { event: null, apply });
 }
 
+/** Since 2024-04-10 money is captured after the answer. */
+const usualCapture = (ctx: Context): 'automatic' | 'automatic_async' =>
+  (ctx.request?.apiVersion ?? ctx.settings.apiVersion) >= '2024-04-10'
+    ? 'automatic_async'
+    : 'automatic';
+
 /** `/v1/payment_intents`. */
 export function registerPaymentIntents(registry: Registry): void {
   registry.job(SETTLE_DEBIT, settleDebit);
+  registry.job(BOOK_CHARGE, bookLater);
   registry.post('/v1/payment_intents', CREATE, create);
   registry.get('/v1/payment_intents', LIST, (ctx, params) =>
     listStored(ctx, 'payment_intent', {

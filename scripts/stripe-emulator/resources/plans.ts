@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { planOf } from '../billing/prices.ts';
 import type { Context } from '../kernel/context.ts';
-import { resourceMissing } from '../kernel/errors.ts';
+import { invalidRequest, resourceMissing } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
@@ -93,7 +93,10 @@ function needPlan(ctx: Context, id: string): Stripe.Price {
 }
 
 function createPlan(ctx: Context, params: Values<typeof createParams>): Stripe.Plan {
+  if (params.id !== undefined && ctx.store.find('price', params.id) !== undefined)
+    throw invalidRequest('Plan already exists.', { code: 'resource_already_exists', param: 'id' });
   const price = createPrice(ctx, {
+    id: params.id,
     currency: params.currency,
     product: productOf(ctx, params.product),
     active: params.active,

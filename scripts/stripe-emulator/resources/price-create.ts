@@ -84,6 +84,8 @@ export const priceData = p.obj({
 });
 
 export type PriceFields = Partial<Values<typeof priceFields>> & {
+  /** Only legacy plans choose their id. */
+  id?: string;
   currency: string;
   product: string;
 };
@@ -93,7 +95,7 @@ export function createPrice(ctx: Context, given: PriceFields): Stripe.Price {
   refuseBadPrice(ctx, given);
   const tiered = given.billing_scheme === 'tiered' || given.tiers !== undefined;
   const price = ctx.add('price', {
-    id: ctx.store.newId('price'),
+    id: given.id ?? ctx.store.newId('price'),
     object: 'price',
     active: given.active ?? true,
     billing_scheme: tiered ? 'tiered' : 'per_unit',

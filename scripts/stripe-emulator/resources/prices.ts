@@ -4,6 +4,7 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
+import { isInline } from '../billing/prices.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import {
@@ -89,21 +90,27 @@ function create(ctx: Context, params: Values<typeof createParams>): Stripe.Price
   return createPrice(ctx, { ...fields, product: productFor(ctx, product_data) });
 }
 
+interface ProductData {
+  name: string;
+  id?: string;
+  active?: boolean;
+  metadata?: Record<string, string | null> | null;
+  unit_label?: string;
+  tax_code?: string;
+  description?: string;
+}
+
 /** The product that `product_data` describes. */
-export function productFor(
-  ctx: Context,
-  data: {
-    name: string;
-    id?: string;
-    active?: boolean;
-    metadata?: Record<string, string | null> | null;
-    unit_label?: string;
-    tax_code?: string;
-    description?: string;
-  },
-): string {
+export function productFor(ctx: Context, data: ProductData): string {
+  const product = newProduct(ctx, data);
+  ctx.emit('product.created', product);
+  return product.id;
+}
+
+/** Stores a product of a few fields, and tells nobody. */
+export function newProduct(ctx: Context, data: ProductData): Stripe.Product {
   const now = ctx.now();
-  const product = ctx.add('product', {
+  return ctx.add('product', {
     id: data.id ?? ctx.store.newId('product'),
     object: 'product',
     active: data.active ?? true,
@@ -125,8 +132,6 @@ export function productFor(
     updated: now,
     url: null,
   });
-  ctx.emit('product.created', product);
-  return product.id;
 }
 
 function list(ctx: Context, params: Values<typeof listParams>): Stripe.ApiList<Stripe.Price> {
@@ -135,6 +140,7 @@ function list(ctx: Context, params: Values<typeof listParams>): Stripe.ApiList<S
     url: '/v1/prices',
     page: params,
     where: (price) =>
+      !isInline(ctx, price.id) &&
       (params.active === undefined || price.active === params.active) &&
       (params.currency === undefined || price.currency === params.currency) &&
       (params.product === undefined || idOf(price.product) === params.product) &&

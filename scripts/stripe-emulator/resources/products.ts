@@ -3,6 +3,7 @@ import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { listStored } from '../kernel/lists.ts';
 import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
+import { isInline } from '../billing/prices.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { createPrice, defaultPriceData } from './price-create.ts';
@@ -69,6 +70,7 @@ export function registerProducts(registry: Registry): void {
       url: '/v1/products',
       page: params,
       where: (product) =>
+        !isInline(ctx, product.id) &&
         (params.active === undefined || product.active === params.active) &&
         (params.ids === undefined || params.ids.includes(product.id)) &&
         (params.shippable === undefined || product.shippable === params.shippable) &&

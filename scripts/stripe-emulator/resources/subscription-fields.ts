@@ -7,7 +7,7 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import type { Values } from '../kernel/params.ts';
-import { createPrice } from './price-create.ts';
+import { createInlinePrice } from './inline-prices.ts';
 import { productFor } from './prices.ts';
 import type { createParams, updateParams } from './subscription-params.ts';
 
@@ -170,7 +170,7 @@ export function priceOf(ctx: Context, item: ItemValues, param: string): string |
         code: 'parameter_missing',
       });
     const id = product ?? (product_data === undefined ? '' : productFor(ctx, product_data));
-    return createPrice(ctx, { ...amounts, product: id }).id;
+    return createInlinePrice(ctx, { ...amounts, product: id }).id;
   }
   return item.price ?? item.plan;
 }

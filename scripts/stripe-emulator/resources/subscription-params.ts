@@ -22,12 +22,17 @@ export const cancelAtParam = p.either(
 );
 export const trialEndParam = p.either(['now'], p.timestamp);
 
-const addInvoiceItems = p.arr(
+const bound = (word: string) =>
+  p.obj({ timestamp: p.timestamp, type: p.required(p.oneOf([word, 'now', 'timestamp'])) });
+export const addInvoiceItems = p.arr(
   p.obj({
     discountable: p.bool,
     discounts: p.arr(discount),
     metadata: p.metadata,
-    period: p.any,
+    period: p.obj({
+      end: p.required(bound('min_item_period_end')),
+      start: p.required(bound('max_item_period_start')),
+    }),
     price: p.str,
     price_data: priceData,
     quantity: p.int,

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { addPendingItems } from './add-invoice-items.ts';
 import { cancelSubscription } from '../billing/cancel.ts';
 import { migrate, requestPause, resumeSubscription } from '../billing/pause.ts';
 import { anchorFrom } from '../billing/periods.ts';
@@ -123,7 +124,7 @@ export function registerSubscriptions(registry: Registry): void {
   );
 }
 
-/** The object form of `billing_mode`. */
+/** The object form of `billing_mode`, which began at the given time. */
 export function billingMode(
   given: Values<{ mode: typeof billingModeParam }>['mode'] & {},
 ): Stripe.Subscription.BillingMode {
@@ -190,7 +191,10 @@ export function newSubscription(ctx: Context, params: CreateValues): NewSubscrip
         };
       }
     },
-    finish: (subscription) => applyPlannedEnd(ctx, subscription, params),
+    finish(subscription) {
+      applyPlannedEnd(ctx, subscription, params);
+      addPendingItems(ctx, subscription, params.add_invoice_items ?? []);
+    },
   };
 }
 
@@ -231,6 +235,7 @@ function update(
       applyCommon(ctx, target, params);
       applyUpdateOnly(ctx, target, params);
       if (replaces) target.discounts = redeemed(ctx, target, params);
+      addPendingItems(ctx, target, params.add_invoice_items ?? []);
     },
   });
   return subscription;

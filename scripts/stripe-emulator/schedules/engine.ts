@@ -4,6 +4,7 @@ import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import type { Registry } from '../kernel/registry.ts';
+import { addPendingItems } from '../resources/add-invoice-items.ts';
 import { itemsKey, phaseAt } from './phases.ts';
 
 type Schedule = Stripe.SubscriptionSchedule;
@@ -67,7 +68,7 @@ export function start(ctx: Context, schedule: Schedule, at: number): void {
   schedule.current_phase = { start_date: phase.start_date, end_date: phase.end_date };
   const subscription = ctx.services.billing.createSubscription(
     ctx,
-    subscriptionParams(schedule, phase),
+    subscriptionParams(ctx, schedule, phase),
   );
   schedule.subscription = subscription.id;
   ctx.store.of('subscription_schedule').reindex(schedule);
@@ -80,7 +81,24 @@ export function start(ctx: Context, schedule: Schedule, at: number): void {
   plan(ctx, schedule);
 }
 
-function subscriptionParams(schedule: Schedule, phase: Phase): CreateSubscriptionParams {
+/** What a phase adds to the invoice at its start. */
+function addPhaseItems(ctx: Context, subscription: Stripe.Subscription, phase: Phase): void {
+  const added = phase.add_invoice_items.map((item) => ({
+    ...(item.discountable === null ? {} : { discountable: item.discountable }),
+    metadata: item.metadata ?? {},
+    price: idOf(item.price),
+    quantity: item.quantity ?? 1,
+    discounts: item.discounts.map(discountParam),
+    tax_rates: (item.tax_rates ?? []).map((rate) => rate.id),
+  }));
+  addPendingItems(ctx, subscription, added);
+}
+
+function subscriptionParams(
+  ctx: Context,
+  schedule: Schedule,
+  phase: Phase,
+): CreateSubscriptionParams {
   const { default_settings: defaults } = schedule;
   return {
     customer: idOf(schedule.customer),
@@ -101,6 +119,9 @@ function subscriptionParams(schedule: Schedule, phase: Phase): CreateSubscriptio
     draftFirst: true,
     prorationBehavior: phase.proration_behavior === 'none' ? 'none' : 'create_prorations',
     paidBy: null,
+    finish: (subscription) => {
+      addPhaseItems(ctx, subscription, phase);
+    },
   };
 }
 
@@ -122,6 +143,8 @@ function enter(ctx: Context, schedule: Schedule, phase: Phase): void {
     },
   });
   plan(ctx, schedule);
+  const subscription = ctx.store.find('subscription', idOf(schedule.subscription));
+  if (subscription !== undefined) addPhaseItems(ctx, subscription, phase);
   applyPhase(ctx, schedule, { phase, prorationBehavior: phase.proration_behavior });
 }
 

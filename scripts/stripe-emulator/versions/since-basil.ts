@@ -1,4 +1,4 @@
-import { at, drop, embedded, first, refId, type Lookup, type Shape } from './shapes.ts';
+import { at, drop, embedded, first, isShape, refId, type Lookup, type Shape } from './shapes.ts';
 
 /** What breaking versions since basil changed, undone object by object: `before` names the version that changed it. */
 export interface Step {
@@ -14,18 +14,6 @@ const UI_MODES: Record<string, string> = {
 };
 
 export const SINCE_BASIL: readonly Step[] = [
-  { before: '2026-09-30', object: 'subscription', undo: (shape) => drop(shape, 'status_details') },
-  { before: '2026-09-30', object: 'invoice', undo: (shape) => drop(shape, 'status_details') },
-  {
-    before: '2026-09-30',
-    object: 'subscription_schedule',
-    undo: (shape) => drop(shape, 'pause_schedules'),
-  },
-  {
-    before: '2026-09-30',
-    object: 'checkout.session',
-    undo: (shape) => drop(shape, 'allowed_payment_method_types'),
-  },
   {
     before: '2026-03-25',
     object: 'checkout.session',
@@ -53,6 +41,20 @@ export const SINCE_BASIL: readonly Step[] = [
   { before: '2025-03-31', object: 'invoice', undo: invoice },
   { before: '2025-03-31', object: 'line_item', undo: lineItem },
   { before: '2025-03-31', object: 'invoiceitem', undo: invoiceItem },
+  {
+    before: '2025-03-31',
+    object: 'price',
+    undo(shape) {
+      if (isShape(shape['recurring'])) shape['recurring']['aggregate_usage'] ??= null;
+    },
+  },
+  {
+    before: '2025-03-31',
+    object: 'plan',
+    undo(shape) {
+      shape['aggregate_usage'] ??= null;
+    },
+  },
   {
     before: '2025-03-31',
     object: 'payment_intent',
@@ -94,12 +96,9 @@ function firstDiscount(shape: Shape, lookup: Lookup): Shape | null {
 function subscription(shape: Shape, lookup: Lookup): void {
   const items: unknown = at(shape, 'items')['data'];
   const periods = Array.isArray(items) ? items.map((item: unknown) => at({ item }, 'item')) : [];
-  const only = periods.length === 1 ? periods[0] : undefined;
   shape['current_period_start'] = latest(periods, 'current_period_start');
   shape['current_period_end'] = latest(periods, 'current_period_end');
   shape['discount'] = firstDiscount(shape, lookup);
-  shape['plan'] = only?.['plan'] ?? null;
-  shape['quantity'] = only?.['quantity'] ?? null;
   for (const period of periods) drop(period, 'current_period_start', 'current_period_end');
 }
 
@@ -141,6 +140,7 @@ function lineItem(shape: Shape, lookup: Lookup): void {
   if (item !== null) shape['invoice_item'] = item;
   shape['proration'] = details['proration'] ?? false;
   shape['proration_details'] = details['proration_details'] ?? { credited_items: null };
+  shape['subscription'] = refId(details['subscription']);
   shape['subscription_item'] = details['subscription_item'] ?? null;
   shape['price'] = price;
   shape['plan'] = price === null ? null : lookup.find('plan', String(price['id']));

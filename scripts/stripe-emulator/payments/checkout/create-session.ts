@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import type { Context } from '../../kernel/context.ts';
 import { invalidRequest } from '../../kernel/errors.ts';
 import { newId, randomText } from '../../kernel/ids.ts';
-import { createPrice } from '../../resources/price-create.ts';
+import { createInlinePrice } from '../../resources/inline-prices.ts';
 import { productFor } from '../../resources/prices.ts';
 import type { CreateValues, LineValues } from '../../resources/checkout-params.ts';
 import { newSetupIntent } from '../intent-objects.ts';
@@ -42,7 +42,7 @@ function priceOf(ctx: Context, line: LineValues, at: string): Stripe.Price {
     product === undefined
       ? productFor(ctx, { name: '', ...described })
       : ctx.store.need('product', product, `${at}[price_data][product]`).id;
-  return createPrice(ctx, { ...amounts, product: owner });
+  return createInlinePrice(ctx, { ...amounts, product: owner });
 }
 
 function planLine(ctx: Context, line: LineValues, at: string): PlanLine {
