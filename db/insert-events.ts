@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { isPostgres, type Db } from './database.ts';
+import { binaryTextArray } from './text-array.ts';
 import type { NewEvent } from './webhook-events.ts';
 
 const COLUMNS = [
@@ -65,7 +66,10 @@ const valuesOf = (event: NewEvent): (string | number | boolean | null)[] => [
 
 async function insertPrepared(db: Db, events: NewEvent[]): Promise<{ id: string }[]> {
   const rows = events.map(valuesOf);
-  const values = COLUMNS.map((_, column) => rows.map((row) => row[column]));
+  const values = COLUMNS.map((name, column) => {
+    const list = rows.map((row) => row[column] ?? null);
+    return name in POSTGRES_TYPES ? list : binaryTextArray(list.map(textOf));
+  });
   const query = { name: 'insert_events', text: POSTGRES_INSERT, values };
   const connection: pg.Client = await db.client.acquireConnection();
   try {
@@ -74,6 +78,8 @@ async function insertPrepared(db: Db, events: NewEvent[]): Promise<{ id: string 
     await db.client.releaseConnection(connection);
   }
 }
+
+const textOf = (value: string | number | boolean | null) => (value === null ? null : String(value));
 
 /** SQLite takes at most 32,766 values in a statement; `inbox.ts` makes smaller batches. */
 async function insertMany(db: Db, events: NewEvent[]): Promise<{ id: string }[]> {

@@ -103,7 +103,7 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
   const limits = createRateLimits(services.config.rateLimit, services.metrics);
   const handler: FetchHandler = async (request, info = {}) => {
     const started = performance.now();
-    const requestId = requestIdOf(request);
+    const requestId = requestIdFrom(request.headers.get('x-request-id'));
     let response: Response;
     let pattern = 'unmatched';
     try {
@@ -111,13 +111,14 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       pattern = route.path;
       const call = { services, request, info, requestId, params, dispatch: handler, limits };
       response = await answer(route, call);
-      if (request.method === 'HEAD') response = await withoutBody(response);
     } catch (error) {
       response = errorResponse(services, error, requestId);
     }
+    if (request.method === 'HEAD') response = await withoutBody(response);
     if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store');
     response.headers.set('x-request-id', requestId);
-    report(services, request, { response, requestId, started, pattern });
+    const { status } = response;
+    reportRequest(services, pathOf(request), { status, requestId, started, pattern });
     return response;
   };
   return handler;
@@ -220,29 +221,40 @@ async function withoutBody(response: Response): Promise<Response> {
   return new Response(null, { status: response.status, headers });
 }
 
-function report(
+const pathOf = (request: Request) => ({
+  method: request.method,
+  get path() {
+    return new URL(request.url).pathname;
+  },
+});
+
+/** Counts a request that was answered, and logs it; `pattern` is the route's path, or `unmatched`. */
+export function reportRequest(
   services: Services,
-  request: Request,
-  done: { response: Response; requestId: string; started: number; pattern: string },
+  request: { method: string; path: string },
+  done: { status: number; requestId: string; started: number; pattern: string },
 ): void {
-  const { response, requestId, started, pattern: route } = done;
-  const { status } = response;
+  const { status, requestId, started, pattern: route } = done;
   // Anybody may invent methods and paths; none of them becomes a label.
   const method = route === 'unmatched' ? 'any' : request.method;
   const seconds = (performance.now() - started) / 1000;
   services.metrics.requests.observe({ method, route, status }, seconds);
   const level = status >= 500 ? 'warn' : 'debug';
   if (!services.log.isLevelEnabled(level)) return;
-  const { pathname: path } = new URL(request.url);
   services.log[level](
-    { requestId, method: request.method, path, status, ms: Math.round(seconds * 1000) },
+    {
+      requestId,
+      method: request.method,
+      path: request.path,
+      status,
+      ms: Math.round(seconds * 1000),
+    },
     'request',
   );
 }
 
 /** The caller's own id when it has a sane form, so that one id follows a request through proxies. */
-function requestIdOf(request: Request): string {
-  const given = request.headers.get('x-request-id');
+export function requestIdFrom(given: string | null): string {
   return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : newRequestId();
 }
 

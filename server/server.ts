@@ -5,6 +5,7 @@ import { createApp } from './app.ts';
 import { liveHub } from './dashboard/live.ts';
 import { createHandler } from './routes.ts';
 import type { Services } from './services.ts';
+import { createWebhookDoor } from './webhook-door.ts';
 
 /** Slow senders are cut off: the whole request within this, its headers sooner. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -23,6 +24,7 @@ export interface RunningServer {
 export async function startServer(services: Services): Promise<RunningServer> {
   const { host, port } = services.config.http;
   const app = createApp(createHandler(services), services.config.http);
+  const serve = createWebhookDoor(services, app);
   let closing = false;
   const inFlight = new Set<ServerResponse>();
   const server = createServer((request, response) => {
@@ -30,7 +32,7 @@ export async function startServer(services: Services): Promise<RunningServer> {
     response.once('close', () => inFlight.delete(response));
     // A kept-alive connection would outlive the stop.
     if (closing) response.setHeader('connection', 'close');
-    app(request, response);
+    serve(request, response);
   });
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
