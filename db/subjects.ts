@@ -11,6 +11,8 @@ export interface LeaseTerms {
   now: number;
   /** How long the lease holds, in ms. */
   duration: number;
+  /** Subjects to leave alone: those that this process is at work on. */
+  except?: string[];
 }
 
 /**
@@ -19,12 +21,14 @@ export interface LeaseTerms {
  * looking at, and whoever loses the race for a subject's row does not get it.
  */
 export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms): Promise<Claim[]> {
-  const { owner, now, duration } = terms;
+  const { owner, now, duration, except = [] } = terms;
+  const others = except.length > 0 ? `AND subject NOT IN (${except.map(() => '?').join(',')})` : '';
   const sql = `
     WITH due AS ${isPostgres(db) ? 'MATERIALIZED' : ''} (
       SELECT subject, next_attempt_at FROM webhook_events
       WHERE status = 'waiting' AND next_attempt_at <= ?
         AND NOT EXISTS (SELECT 1 FROM subjects WHERE key = subject AND lease_until > ?)
+        ${others}
       ORDER BY next_attempt_at LIMIT ?
       ${isPostgres(db) ? 'FOR UPDATE OF webhook_events SKIP LOCKED' : ''}
     ), chosen AS (
@@ -36,7 +40,7 @@ export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms)
       fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
       WHERE subjects.lease_until <= ?
     RETURNING key, fence`;
-  const values = [now, now, limit * 20, limit, now + duration, owner, now];
+  const values = [now, now, ...except, limit * 20, limit, now + duration, owner, now];
   return rowsOf(await db.raw(sql, values));
 }
 
@@ -51,6 +55,14 @@ export async function claimSubject(db: Db, key: string, terms: LeaseTerms): Prom
     RETURNING key, fence`;
   const [claim] = rowsOf(await db.raw(sql, [key, now + duration, owner, now]));
   return claim ?? null;
+}
+
+/** Makes a lease last until `now + duration`, if it is still held: one that was given back stays so. */
+export async function renewSubject(db: Db, claim: Claim, terms: LeaseTerms): Promise<void> {
+  await db('subjects')
+    .where({ key: claim.key, fence: claim.fence, owner: terms.owner })
+    .where('lease_until', '>', 0)
+    .update({ lease_until: terms.now + terms.duration });
 }
 
 /** Postgres answers with a result, SQLite with the rows. */

@@ -98,12 +98,20 @@ export type EventSummary = Pick<EventRow, 'subject' | 'status' | 'attempts' | 'l
 
 /** Where one event stands; null when it is not stored. */
 export async function eventStatus(db: Db, id: string): Promise<EventSummary | null> {
-  const row: Row | undefined = await db('webhook_events')
-    .where({ id })
-    .first('subject', 'status', 'attempts', 'last_error');
-  if (!row) return null;
-  const { subject, status, attempts, last_error: lastError } = row;
-  return { subject, status, attempts, lastError };
+  return (await eventStatuses(db, [id])).get(id) ?? null;
+}
+
+/** Where events stand, by id; those not stored are left out. */
+export async function eventStatuses(db: Db, ids: string[]): Promise<Map<string, EventSummary>> {
+  const rows: Row[] = await db('webhook_events')
+    .whereIn('id', ids)
+    .select('id', 'subject', 'status', 'attempts', 'last_error');
+  return new Map(
+    rows.map(({ id, subject, status, attempts, last_error: lastError }) => [
+      id,
+      { subject, status, attempts, lastError },
+    ]),
+  );
 }
 
 /** Which of these ids are stored. */
@@ -230,6 +238,8 @@ export interface InboxHealth {
   dead: number;
   /** When the event that waits longest and is due was received; null when none is. */
   oldestDueAt: number | null;
+  /** Since when something has been due and nobody took it; null when nothing is. */
+  dueSince: number | null;
 }
 
 /** How the inbox is doing; costs only what is waiting or dead. */
@@ -238,10 +248,9 @@ export async function inboxHealth(db: Db, now: number): Promise<InboxHealth> {
     .where({ status: 'waiting' })
     .first<{ waiting: number; failing: number | null; oldest: number | null; due: number | null }>(
       db.raw('count(*) AS waiting'),
-  /** Since when something has been due and nobody took it; null when nothing is. */
-  dueSince: number | null;
       db.raw('sum(CASE WHEN last_error IS NULL THEN 0 ELSE 1 END) AS failing'),
       db.raw('min(CASE WHEN next_attempt_at <= ? THEN received_at END) AS oldest', [now]),
+      db.raw('min(CASE WHEN next_attempt_at <= ? THEN next_attempt_at END) AS due', [now]),
     );
   const dead = await db('webhook_events').where({ status: 'dead' }).count({ count: '*' }).first();
   return {
@@ -249,8 +258,8 @@ export async function inboxHealth(db: Db, now: number): Promise<InboxHealth> {
     failing: waiting?.failing ?? 0,
     dead: Number(dead?.count ?? 0),
     oldestDueAt: waiting?.oldest ?? null,
+    dueSince: waiting?.due ?? null,
   };
-      db.raw('min(CASE WHEN next_attempt_at <= ? THEN next_attempt_at END) AS due', [now]),
 }
 
 /** When the next waiting event that is not due yet becomes so; null when none waits. */
@@ -258,7 +267,6 @@ export async function nextDueAt(db: Db): Promise<number | null> {
   const row = await db('webhook_events')
     .where({ status: 'waiting' })
     .min({ at: 'next_attempt_at' })
-    dueSince: waiting?.due ?? null,
     .first();
   return (row?.at as number | null | undefined) ?? null;
 }

@@ -21,8 +21,8 @@ export async function carryOutFinalAction(
   payload: Record<string, unknown>,
 ): Promise<string | null> {
   const final = payload as unknown as FinalAction;
-  const invoice = await ctx.reader.read((stripe) => stripe.retrieveInvoice(final.invoiceId));
-  if (invoice.status !== 'open') return `the invoice is ${invoice.status} by now`;
+  const status = await statusOf(ctx, final.invoiceId);
+  if (status !== 'open') return `the invoice is ${status} by now`;
   const note = await end(ctx.core.stripe, final);
   const cause: Cause = {
     type: 'dunning',
@@ -33,6 +33,16 @@ export async function carryOutFinalAction(
   const { subscriptionId, customerId } = final;
   await runner.sync({ subscriptionId, customerId, cause });
   return note;
+}
+
+/** `gone` once Stripe no longer has the invoice: its customer or its test data were deleted. */
+async function statusOf(ctx: EngineContext, invoiceId: string): Promise<string | null> {
+  try {
+    return (await ctx.reader.read((stripe) => stripe.retrieveInvoice(invoiceId))).status;
+  } catch (error) {
+    if (isGatewayError(error, 'not_found')) return 'gone';
+    throw error;
+  }
 }
 
 async function end(stripe: StripeGateway, final: FinalAction): Promise<string | null> {

@@ -1,6 +1,7 @@
 import type { RefreshingClock } from './business-clock.ts';
 import type { ChangeFeed } from './changes.ts';
 import type { EngineOptions } from './engine-options.ts';
+import type { EventWatch } from './event-watch.ts';
 import type { StripeReader } from './read-stripe.ts';
 import type { CoreServices } from './services.ts';
 
@@ -10,6 +11,7 @@ export interface EngineContext {
   clock: RefreshingClock;
   reader: StripeReader;
   changes: ChangeFeed;
+  statusOf: EventWatch;
   options: EngineOptions;
   /** Tells this engine from all others, also from earlier ones of the same machine. */
   owner: string;

@@ -6,6 +6,7 @@ import { createChangeFeed } from './changes.ts';
 import { createEffectDelivery } from './deliver-effects.ts';
 import type { EngineContext } from './engine-context.ts';
 import { engineOptions, type EngineOptions } from './engine-options.ts';
+import { createEventWatch } from './event-watch.ts';
 import { createInbox } from './inbox.ts';
 import { createStripeReader } from './read-stripe.ts';
 import { receiveEvent } from './receive-event.ts';
@@ -23,6 +24,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     options,
     reader,
     changes,
+    statusOf: createEventWatch(core.database.knex),
     clock: clockOf(core),
     owner: randomUUID(),
     probe: async (step) => core.probe?.(step),
@@ -50,10 +52,11 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     if (changed.length === 0) core.access.invalidateAll();
     for (const { userId } of changed) if (userId) core.access.invalidate(userId);
   });
-  changes.onWork(() => {
+  function wake(): void {
     worker.wake();
     effects.wake();
-  });
+  }
+  changes.onWork(wake);
 
   return {
     clock: ctx.clock,

@@ -42,8 +42,8 @@ export function createRateLimits(
 
 /** Counts one for a caller; answers how many ms to wait, 0 when it may go on. */
 function createWindows(limit: number): (caller: string) => number {
-  const windows = new LRUCache<string, { count: number; endsAt: number }>({ max: MAX_CALLERS });
   if (limit === 0) return () => 0;
+  const windows = new LRUCache<string, { count: number; endsAt: number }>({ max: MAX_CALLERS });
   return (caller) => {
     const now = performance.now();
     const known = windows.get(caller);

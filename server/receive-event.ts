@@ -1,4 +1,4 @@
-import { eventStatus, requeueEvents, type NewEvent } from '../db/webhook-events.ts';
+import { requeueEvents, type NewEvent } from '../db/webhook-events.ts';
 import type { Receipt } from './engine-contract.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { Inbox } from './inbox.ts';
@@ -16,7 +16,7 @@ export async function receiveEvent(
   const db = ctx.core.database.knex;
   const isNew = await inbox.store(event);
   if (isNew && event.status === 'ignored') return { isNew, problem: null };
-  const seen = isNew ? null : await eventStatus(db, event.id);
+  const seen = isNew ? null : await ctx.statusOf(event.id);
   if (seen?.status === 'done' || seen?.status === 'ignored') return { isNew, problem: null };
   // Sent again by Stripe or by hand: that is a reason to try again what had come to rest.
   if (seen?.status === 'dead') await requeueEvents(db, [event.id], Date.now());

@@ -1,8 +1,9 @@
 import { claimSubject, releaseSubject, type Claim } from '../db/subjects.ts';
-import { eventStatus, waitingEventsOf, type EventSummary } from '../db/webhook-events.ts';
+import { waitingEventsOf, type EventSummary } from '../db/webhook-events.ts';
 import type { Cause, StoredSubscription } from '../state/types.ts';
 import { postpone } from './commit-work.ts';
 import type { EngineContext } from './engine-context.ts';
+import { keepLease } from './keep-lease.ts';
 import { createLimit, sleep } from './limit.ts';
 import { processSubject, type SubjectTask, type TaskResult } from './process-event.ts';
 
@@ -28,6 +29,8 @@ export interface SubjectRunner {
     customerId: string;
     cause: Cause;
   }): Promise<StoredSubscription | null>;
+  /** The subjects that are being processed, or waited for, here. */
+  running(): string[];
   /** Resolves when nothing is being processed. */
   idle(): Promise<void>;
 }
@@ -48,11 +51,18 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
 
   /** Processes, and on a failure lets the subject's events wait; throws that failure. */
   async function attempt(task: SubjectTask): Promise<TaskResult> {
+    const ended = ctx.core.metrics.subjects.startTimer();
+    const letGo = keepLease(ctx, task.claim);
     try {
-      return await processSubject(ctx, task);
+      const result = await processSubject(ctx, task);
+      ended({ outcome: result.committed ? 'committed' : 'taken_over' });
+      return result;
     } catch (error) {
+      ended({ outcome: 'failed' });
       await giveBack(ctx, task, error);
       throw error;
+    } finally {
+      letGo();
     }
   }
 
@@ -63,18 +73,19 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
     return claim && attempt({ claim, also: task.also, wanted: task.wanted });
   }
 
-  /** One turn at a subject: null when another process has it. Joins work that is under way here. */
-  async function turn(task: Omit<SubjectTask, 'claim'> & { key: string }) {
+  /**
+   * One turn at a subject. Joins what is under way here, be it work or the wait for another process that has it
+   * (then the result is null): a hundred deliveries of one customer knock as often as one does.
+   */
+  async function turn(task: Omit<SubjectTask, 'claim'> & { key: string }, patience: Patience) {
     const under = running.get(task.key);
     if (under) {
       const result = await under.catch(() => null);
       return { own: false, result };
     }
-    const result = await track(
-      task.key,
-      limit(() => claimAndAttempt(task)),
-    );
-    return { own: true, result };
+    const work = limit(() => claimAndAttempt(task));
+    const orWait = work.then((done) => done ?? patience().then(() => null));
+    return { own: true, result: await track(task.key, orWait) };
   }
 
   return {
@@ -92,20 +103,19 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
       const patience = createPatience();
       let key = subject;
       while (Date.now() < deadline) {
-        const { own, result } = await turn({ key, also: [id], wanted: null });
+        const { own, result } = await turn({ key, also: [id], wanted: null }, patience);
         const outcome = result?.committed ? result.events.get(id) : undefined;
         if (outcome === null) return;
         if (outcome !== undefined) throw outcome;
         // Work that began before the event was stored did not see it; the next turn will.
         if (!own && result?.committed) continue;
-        const status = await eventStatus(db, id);
+        const status = await ctx.statusOf(id);
         if (status === null || status.status === 'done' || status.status === 'ignored') return;
         // Another process tried in the meantime: one delivery is one attempt, however many wait for it.
         if (status.status === 'dead' || hasFailedSince(status, seen)) {
           throw new Error(status.lastError ?? 'The event could not be processed');
         }
         key = status.subject;
-        if (result === null) await patience();
       }
       throw new StillBusy('Others are still working on this customer');
     },
@@ -115,8 +125,7 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
       const patience = createPatience();
       const wanted = { subscriptionId, cause };
       while (Date.now() < deadline) {
-        const { own, result } = await turn({ key: customerId, also: [], wanted });
-        if (result === null) await patience();
+        const { own, result } = await turn({ key: customerId, also: [], wanted }, patience);
         if (!own || !result?.committed) continue;
         const failure = result.failed.get(subscriptionId);
         if (failure !== undefined) throw failure;
@@ -125,14 +134,18 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
       throw new StillBusy('Others are still working on this customer');
     },
 
+    running: () => [...running.keys()],
+
     async idle() {
       while (running.size > 0) await Promise.allSettled(running.values());
     },
   };
 }
 
+type Patience = () => Promise<void>;
+
 /** Waits while another process has the subject, longer each time. */
-function createPatience(): () => Promise<void> {
+function createPatience(): Patience {
   let delay = 10;
   return async () => {
     await sleep(delay * (0.5 + Math.random()));

@@ -28,7 +28,10 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
     lookedAt = Date.now();
     const limit = slots - under.size;
     if (limit <= 0 || ctx.reader.pausedUntil() > 0) return false;
-    const terms = { owner: ctx.owner, now: Date.now(), duration: options.lease };
+    const { owner } = ctx;
+    // A lease that ended while its work goes on here must not be taken over from ourselves.
+    const except = runner.running();
+    const terms = { owner, now: Date.now(), duration: options.lease, except };
     const claims = await claimDueSubjects(db, limit, terms);
     for (const claim of claims) {
       const work: Promise<unknown> = runner.run(claim).finally(() => {

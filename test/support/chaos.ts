@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { GatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
+import type { AccessCache } from '../../server/access-cache.ts';
 import { catchUp } from '../../server/catch-up.ts';
 import type { EngineLab, LabEngine } from './engine-lab.ts';
 import { randomFrom, type Random } from './random.ts';
@@ -67,11 +68,18 @@ class World {
   }
 }
 
+export interface ChaosInput {
+  plan: ChaosPlan;
+  tapes: Tape[];
+  /** Shared by all engines of many runs; each run begins with an empty one. */
+  access: AccessCache;
+}
+
 /** Plays tapes to several engines at once while things go wrong; resolves when all is quiet. */
 export async function runChaos(
   lab: EngineLab,
   databases: Database[],
-  input: { plan: ChaosPlan; tapes: Tape[] },
+  input: ChaosInput,
 ): Promise<ChaosResult> {
   const run = new ChaosRun(lab, databases, input);
   try {
@@ -87,18 +95,21 @@ export async function runChaos(
 class ChaosRun {
   private readonly lab: EngineLab;
   private readonly databases: Database[];
+  private readonly access: AccessCache;
   private readonly plan: ChaosPlan;
   private readonly random: Random;
   private readonly world: World;
   private readonly engines: (LabEngine & { isDead: () => boolean })[] = [];
   private readonly under = new Set<Promise<void>>();
+  private readonly ending: Promise<void>[] = [];
   private calm = false;
   private faults = 0;
   private crashes = 0;
   private deliveries = 0;
 
-  constructor(lab: EngineLab, databases: Database[], input: { plan: ChaosPlan; tapes: Tape[] }) {
+  constructor(lab: EngineLab, databases: Database[], input: ChaosInput) {
     this.lab = lab;
+    this.access = input.access;
     this.databases = databases;
     this.plan = input.plan;
     this.random = randomFrom(input.plan.seed);
@@ -123,12 +134,11 @@ class ChaosRun {
   /** What never arrived is found in Stripe's list. */
   async findDropped(): Promise<void> {
     this.calm = true;
-    const engine = await this.anyEngine();
-    await catchUp(
-      { core: engine.services, reader: engine.services.engine.reader },
-      (events) => engine.services.engine.store(events),
-      { since: 0 },
-    );
+    const { services } = await this.anyEngine();
+    const { reader, store } = services.engine;
+    // Reads may still be paused by a fault from before; the periodic job would come again as well.
+    await pause(Math.max(0, reader.pausedUntil() - Date.now()));
+    await catchUp({ core: services, reader }, store, { since: 0 });
   }
 
   /** Waits until nothing waits any more: leases of crashed processes end, retries come due. */
@@ -143,12 +153,12 @@ class ChaosRun {
         throw new Error(`Never came to rest: ${JSON.stringify(event ?? effect)}`);
       }
       (await this.anyEngine()).services.engine.wake();
-      await pause(15);
+      await pause(25);
     }
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.engines.map(({ services }) => services.engine.stop()));
+    await Promise.all([...this.ending, ...this.engines.map((each) => each.services.engine.stop())]);
   }
 
   result(): ChaosResult {
@@ -185,27 +195,36 @@ class ChaosRun {
   private async startEngine(): Promise<LabEngine & { isDead: () => boolean }> {
     let dead = false;
     const { random } = this;
+    // A process that hangs, or that the database cannot hear: others take its work over while it goes on.
+    const hangs = random.chance(this.plan.trouble / 2);
     const database = this.databases[this.engines.length % this.databases.length]!;
     const probe = (step: string): void => {
       if (dead) throw new Injected(`${step} of a process that crashed`);
+      if (step === 'before_renew' && hangs && !this.calm) throw new Injected('no renewal in time');
       if (this.calm || !random.chance(this.plan.trouble * 0.15)) return;
       this.faults += 1;
       dead = random.chance(0.3);
-      if (dead) this.crashes += 1;
+      if (dead) {
+        this.crashes += 1;
+        // A process that is gone claims nothing more; what it had under way breaks at the next step.
+        this.ending.push(engine.services.engine.stop());
+      }
       throw new Injected(`${dead ? 'crash' : 'failure'} at ${step}`);
     };
     const engine = this.lab.engine(database, {
       probe,
+      access: this.access,
       engine: {
+        concurrency: 4,
         lease: 80,
         effectLease: 80,
         ackTimeout: 400,
         retryBase: 5,
         retryMax: 40,
         outageBase: 5,
-        poll: 15,
+        poll: 250,
       },
-      env: { WORKERS: '4', WEBHOOK_ACK: random.chance(0.7) ? 'processed' : 'stored' },
+      env: { WEBHOOK_ACK: random.chance(0.7) ? 'processed' : 'stored' },
     });
     this.breakStripe(engine.services.stripe);
     const alive = { ...engine, isDead: () => dead };

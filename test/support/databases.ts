@@ -84,7 +84,8 @@ async function runOnServer(serverUrl: string, sql: string): Promise<void> {
 async function clearTables(database: Database): Promise<void> {
   const tables = await tableNames(database);
   if (database.dialect === 'postgres') {
-    await database.knex.raw(`TRUNCATE ${tables.join(', ')}`);
+    // Not TRUNCATE: it makes new files for every table and index, which takes far longer than a few rows do.
+    await database.knex.raw(tables.map((table) => `DELETE FROM ${table};`).join(' '));
     return;
   }
   await database.knex.transaction(async (trx) => {

@@ -1,20 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { Stripe } from 'stripe';
-import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
+import { createStripeGateway, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import type { Database } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { createAccessCache } from '../../server/access-cache.ts';
+import { createAccessCache, type AccessCache } from '../../server/access-cache.ts';
 import { loadCatalogue } from '../../server/catalogue.ts';
 import { loadConfig, type Config } from '../../server/config.ts';
 import type { EngineOptions } from '../../server/engine-options.ts';
 import { createEngine } from '../../server/engine.ts';
 import { createLogger, type Logger } from '../../server/log.ts';
+import { createMetrics } from '../../server/metrics.ts';
 import { createHandler } from '../../server/routes.ts';
 import type { CoreServices, Services } from '../../server/services.ts';
-
 import { createUsage } from '../../server/usage/usage.ts';
+
 const WEBHOOK_SECRET = 'whsec_of_the_engine_lab';
 
 /** Prices of the lab's catalogue. */
@@ -45,6 +46,8 @@ export interface LabEngineOptions {
   engine?: Partial<EngineOptions>;
   probe?: CoreServices['probe'];
   log?: Logger;
+  /** One cache for many engines: making it costs more than a short run of an engine does. */
+  access?: AccessCache;
 }
 
 export interface LabEngine {
@@ -67,6 +70,8 @@ export async function createEngineLab(shared?: RunningEmulator): Promise<EngineL
     maxNetworkRetries: 0,
   });
   const prices = await createPrices(stripe);
+  // A job that fails is run again by the engine; the SDK's own patience would only slow tests down.
+  const gateway = createStripeGateway({ secretKey, apiBase: emulator.url, maxNetworkRetries: 0 });
   return {
     emulator,
     secretKey,
@@ -75,7 +80,7 @@ export async function createEngineLab(shared?: RunningEmulator): Promise<EngineL
     eventsSince: (lastId) => eventsSince(stripe, lastId),
     control: (method, path, body) => control(`${emulator.url}${path}`, secretKey, { method, body }),
     engine: (database, options = {}) =>
-      createLabEngine({ emulator, secretKey, prices }, database, options),
+      createLabEngine({ emulator, secretKey, prices, gateway }, database, options),
   };
 }
 
@@ -127,7 +132,7 @@ async function control(
 }
 
 function createLabEngine(
-  lab: Pick<EngineLab, 'emulator' | 'secretKey' | 'prices'>,
+  lab: Pick<EngineLab, 'emulator' | 'secretKey' | 'prices'> & { gateway: StripeGateway },
   database: Database,
   options: LabEngineOptions,
 ): LabEngine {
@@ -141,6 +146,9 @@ function createLabEngine(
     STRIPE_PRO_YEARLY_PRICE_ID: lab.prices.proYearly,
     DATABASE_URL: database.url,
     LOG_LEVEL: 'silent',
+    // Counting callers costs more memory than a short-lived engine may.
+    RATE_LIMIT_PER_USER: '0',
+    RATE_LIMIT_PER_ADDRESS: '0',
     ...options.env,
   };
   const config: Config = loadConfig(env);
@@ -149,10 +157,11 @@ function createLabEngine(
     log: options.log ?? createLogger({ level: config.logLevel }),
     database,
     catalogue: loadCatalogue(config, env),
-    // A job that fails is run again by the engine; the SDK's own patience would only slow tests down.
-    stripe: createStripeGateway({ ...config.stripe, maxNetworkRetries: 0 }),
+    // A copy: tests replace single calls of it.
+    stripe: { ...lab.gateway },
     authenticate: () => Promise.resolve(null),
-    access: createAccessCache(database),
+    access: options.access ?? createAccessCache(database),
+    metrics: createMetrics(),
     probe: options.probe,
   };
   const engine = createEngine(core, {

@@ -1,3 +1,3 @@
 import { chaosSuite } from './chaos-suite.ts';
 
-chaosSuite('sqlite', 100);
+chaosSuite('sqlite', 1_000);
