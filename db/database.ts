@@ -23,6 +23,8 @@ export interface DatabaseOptions {
   poolSize?: number;
   /** How long a query waits for a connection, in ms. Default 10 s. */
   acquireTimeout?: number;
+  /** Prints nothing about lost connections; whoever asked hears of them anyway. */
+  quiet?: boolean;
 }
 
 /**
@@ -59,6 +61,13 @@ function openSqlite(url: string, options: DatabaseOptions): Knex {
   });
 }
 
+const SILENT: Knex.Logger = {
+  warn: () => undefined,
+  error: () => undefined,
+  debug: () => undefined,
+  deprecate: () => undefined,
+};
+
 function openPostgres(url: string, options: DatabaseOptions): Knex {
   return knexModule({
     client: 'pg',
@@ -71,6 +80,7 @@ function openPostgres(url: string, options: DatabaseOptions): Knex {
       idle_in_transaction_session_timeout: 30_000,
     },
     acquireConnectionTimeout: options.acquireTimeout ?? 10_000,
+    ...(options.quiet ? { log: SILENT } : {}),
     pool: { min: 0, max: options.poolSize ?? 10 },
   });
 }

@@ -41,8 +41,8 @@ describe.each(DIALECTS)('migrate-plan on %s', { timeout: 60_000 + KILLS * 10_000
 
     for (let kill = 0; kill < KILLS; kill += 1) {
       child = start(args, lab.env);
-      const settled = random.below(SUBSCRIPTIONS - 8);
-      await until(child, async () => (await begunIn(lab)) > settled);
+      const goal = (await begunIn(lab)) + 1 + random.below(Math.ceil(20 / KILLS));
+      await until(child, async () => (await begunIn(lab)) >= goal);
       await sleep(random.below(60));
       child.kill('SIGKILL');
       await once(child, 'exit');

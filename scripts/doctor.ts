@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { examine, type Finding } from '../server/doctor/examine.ts';
+import { loadEnvironmentFile } from '../server/environment-file.ts';
+
+const HELP = `Looks a deployment over: what is configured, what is at Stripe, and what the database says.
+
+  npm run doctor
+
+It changes nothing. For each problem it says what is so and what to do.
+
+  --webhook-url URL  where Stripe delivers events (default: APP_URL/api/webhooks/stripe)
+  --strict           warnings count as problems
+  --json             print one JSON document: {healthy, findings: [{check, level, code, message, mend}]}
+  --help             this text
+
+Exit 1 when there is a problem.
+`;
+
+const { values } = parseArgs({
+  options: {
+    'webhook-url': { type: 'string' },
+    strict: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const MARKS = { ok: 'ok  ', warning: 'WARN', problem: 'BAD ' };
+
+if (values.help) process.stdout.write(HELP);
+else process.exitCode = await main();
+
+async function main(): Promise<number> {
+  loadEnvironmentFile();
+  const findings = await examine({
+    env: process.env,
+    webhookUrl: values['webhook-url'],
+    onFinding: (finding) => values.json || console.log(wordsOf(finding)),
+  });
+  const bad = (finding: Finding) =>
+    finding.level === 'problem' || (values.strict && finding.level === 'warning');
+  const problems = findings.filter(bad).length;
+  if (values.json) console.log(JSON.stringify({ healthy: problems === 0, findings }, null, 2));
+  else console.log(problems === 0 ? '\nHealthy.' : `\n${problems} to mend.`);
+  return problems === 0 ? 0 : 1;
+}
+
+function wordsOf({ check, level, message, mend }: Finding): string {
+  const line = `${MARKS[level]} ${check.padEnd(17)} ${message}`;
+  return level === 'ok' ? line : `${line}\n${' '.repeat(23)}→ ${mend}`;
+}
