@@ -3,7 +3,14 @@ import type { PlanPrice } from '../../state/catalogue.ts';
 import { defineRoute, json } from '../route.ts';
 
 const price = z
-  .object({ priceId: z.string(), amount: z.int().nullable(), currency: z.string() })
+  .object({
+    priceId: z.string(),
+    /** Minor units; null when it depends on the usage. */
+    amount: z.int().nullable(),
+    currency: z.string(),
+    /** Billed by usage alone. */
+    metered: z.boolean().optional(),
+  })
   .nullable();
 
 const planSchema = z.object({
