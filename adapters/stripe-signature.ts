@@ -41,6 +41,8 @@ function parseHeader(header: string): { timestamp: string | null; signatures: Bu
   const signatures: Buffer[] = [];
   for (const part of header.split(',')) {
     const [key, value = ''] = part.trim().split('=', 2);
+    // Two times are no time: which of them was signed would be for the sender to choose.
+    if (key === 't' && timestamp !== null) return { timestamp: null, signatures: [] };
     if (key === 't' && /^\d{1,12}$/.test(value)) timestamp = value;
     if (key === 'v1' && /^[0-9a-f]{64}$/i.test(value)) signatures.push(Buffer.from(value, 'hex'));
   }

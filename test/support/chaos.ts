@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { GatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
+import type { NewEvent } from '../../db/webhook-events.ts';
 import type { AccessCache } from '../../server/access-cache.ts';
 import { catchUp } from '../../server/catch-up.ts';
 import type { EngineLab, LabEngine } from './engine-lab.ts';
@@ -135,7 +136,8 @@ class ChaosRun {
   async findDropped(): Promise<void> {
     this.calm = true;
     const { services } = await this.anyEngine();
-    const { reader, store } = services.engine;
+    const { reader } = services.engine;
+    const store = (events: NewEvent[]) => services.engine.store(events);
     // Reads may still be paused by a fault from before; the periodic job would come again as well.
     await pause(Math.max(0, reader.pausedUntil() - Date.now()));
     await catchUp({ core: services, reader }, store, { since: 0 });
