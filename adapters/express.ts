@@ -42,11 +42,18 @@ export function createRouter(handler: FetchHandler, options: ExpressOptions): Mi
     }
     keepRawBytes(request);
     request.url = url;
-    listener(request, response)
-      .catch(next)
-      .finally(() => {
-        request.url = mounted;
-      });
+    let failed = false;
+    const fail = (error: unknown) => {
+      failed = true;
+      request.url = mounted;
+      next(error);
+    };
+    listener(request, response, fail)
+      .then(() => {
+        // After a failure the url belongs to the host again.
+        if (!failed) request.url = mounted;
+      })
+      .catch(fail);
   };
 }
 

@@ -45,7 +45,5 @@ export function withAuthentication<Native>(
   authenticate: Authenticate<Native> | undefined,
 ): Services {
   // The adapter that mounts the handler is the one that hands over `native`.
-  return authenticate
-    ? { ...services, authenticate: authenticate as Authenticate<unknown> }
-    : services;
+  return authenticate ? { ...services, authenticate: authenticate as Authenticate } : services;
 }

@@ -50,7 +50,11 @@ export function createBilling(options: NextBillingOptions = {}): NextBilling {
     // What was reloaded is the app's code, so its way to know users is taken afresh.
     return withAuthentication(shared, authenticate as Authenticate | undefined);
   };
-  const getUser = async () => (await services()).authenticate(await currentPage(), undefined);
+  const getUser = async () => {
+    // First of all: it tells `next build` that the page depends on the request, before anything is started.
+    const page = await currentPage();
+    return (await services()).authenticate(page, undefined);
+  };
   const require = async (feature?: string) => {
     const user = await getUser();
     if (!user) return leave(signIn ?? redirectTo, 'unauthenticated');
