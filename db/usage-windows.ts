@@ -53,12 +53,18 @@ const OPEN = "status = 'open'";
 const SEALED = "status = 'sealed'";
 const UNSENT = "status IN ('open', 'sealed', 'refused')";
 
+/** An open window waits while an earlier part of it is on its way: that keeps to one event for each at a time. */
+const HAS_EARLIER_PART = `EXISTS (SELECT 1 FROM usage_windows AS earlier
+  WHERE earlier.${UNSENT} AND earlier.${SEALED}
+    AND earlier.user_id = usage_windows.user_id
+    AND earlier.meter = usage_windows.meter AND earlier.window_at = usage_windows.window_at)`;
+
 /** Closes open windows, of all users or of some: from now on they do not grow. Returns how many. */
 export async function sealWindows(
   db: Db,
   options: { now: number; userIds?: readonly string[] },
 ): Promise<number> {
-  const update = db('usage_windows').whereRaw(OPEN);
+  const update = db('usage_windows').whereRaw(OPEN).whereRaw(`NOT ${HAS_EARLIER_PART}`);
   if (options.userIds) void update.whereIn('user_id', options.userIds);
   return update.update({ status: 'sealed', next_attempt_at: options.now });
 }
@@ -79,12 +85,18 @@ export async function dueWindows(
 
 /** Whether anybody, or any of these users, has usage that Stripe does not have yet. */
 export async function haveUnsentUsage(db: Db, userIds?: readonly string[]): Promise<boolean> {
-  for (const status of [OPEN, SEALED]) {
-    const select = db('usage_windows').whereRaw(status);
-    if (userIds) void select.whereIn('user_id', userIds);
-    if ((await select.first('id')) !== undefined) return true;
-  }
-  return false;
+  return (await haveWindows(db, OPEN, userIds)) || haveWindows(db, SEALED, userIds);
+}
+
+/** Whether any of that usage may still grow. */
+export async function haveOpenUsage(db: Db, userIds?: readonly string[]): Promise<boolean> {
+  return haveWindows(db, OPEN, userIds);
+}
+
+async function haveWindows(db: Db, status: string, userIds?: readonly string[]): Promise<boolean> {
+  const select = db('usage_windows').whereRaw(status);
+  if (userIds) void select.whereIn('user_id', userIds);
+  return (await select.first('id')) !== undefined;
 }
 
 /** Notes, before Stripe is called, that windows are about to be sent and with which timestamp (in seconds). */
@@ -207,8 +219,8 @@ export async function usageTotals(
       .sum({ quantity: 'quantity' }),
   ]);
   const rows = unsent as unknown as { status: string; quantity: number }[];
-  const sum = (all: typeof rows) => all.reduce((total, row) => total + Number(row.quantity), 0);
-  const sent = Number((acknowledged as { quantity: number | null } | undefined)?.quantity ?? 0);
+  const sum = (all: typeof rows) => all.reduce((total, row) => total + row.quantity, 0);
+  const sent = (acknowledged as { quantity: number | null } | undefined)?.quantity ?? 0;
   return {
     recorded: sent + sum(rows),
     acknowledged: sent,
@@ -237,9 +249,9 @@ export async function usageHealth(db: Db): Promise<UsageHealth> {
       db.raw("sum(CASE WHEN status = 'refused' THEN 1 ELSE 0 END) AS refused"),
     );
   return {
-    waiting: Number(row?.waiting ?? 0),
-    failing: Number(row?.failing ?? 0),
-    refused: Number(row?.refused ?? 0),
+    waiting: row?.waiting ?? 0,
+    failing: row?.failing ?? 0,
+    refused: row?.refused ?? 0,
   };
 }
 

@@ -15,16 +15,14 @@ const DELIVERY_MARGIN_MS = 10 * MINUTE;
 /** One record's largest quantity: a window sums up to what a JSON number holds exactly. */
 export const LARGEST_QUANTITY = 1_000_000_000;
 
-export const USAGE_REFUSALS = [
-  'negative_quantity',
-  'quantity_too_large',
-  'not_a_whole_number',
-  'too_old',
-  'in_future',
-  'before_subscription',
-  'period_closed',
-] as const;
-export type UsageRefusal = (typeof USAGE_REFUSALS)[number];
+export type UsageRefusal =
+  | 'negative_quantity'
+  | 'quantity_too_large'
+  | 'not_a_whole_number'
+  | 'too_old'
+  | 'in_future'
+  | 'before_subscription'
+  | 'period_closed';
 
 /** Where the billing periods of somebody begin and end, in ms. */
 export interface BillingPeriods {
@@ -53,25 +51,17 @@ export function refuseUsage(
   return null;
 }
 
-/** What a refusal means, for whoever sent it. */
-export function explainRefusal(refusal: UsageRefusal): string {
-  switch (refusal) {
-    case 'negative_quantity':
-      return 'Usage is never negative; send a correction to take some back.';
-    case 'quantity_too_large':
-      return `One record holds at most ${LARGEST_QUANTITY}; use a bigger unit, or several records.`;
-    case 'not_a_whole_number':
-      return 'Quantities are whole numbers; use a smaller unit.';
-    case 'too_old':
-      return 'Usage is taken for 34 days; Stripe does not accept it any later.';
-    case 'in_future':
-      return 'The timestamp is more than five minutes ahead; check the clock of the sender.';
-    case 'before_subscription':
-      return 'The subscription began later; no invoice covers that time.';
-    case 'period_closed':
-      return 'The invoice of that period is final. Report it with a timestamp of the present period to bill it with that.';
-  }
-}
+/** What each refusal means, for whoever sent it. */
+export const USAGE_REFUSAL_WORDS: Readonly<Record<UsageRefusal, string>> = {
+  negative_quantity: 'Usage is never negative; a correction takes some back.',
+  quantity_too_large: `One record holds at most ${LARGEST_QUANTITY}; use a bigger unit, or several records.`,
+  not_a_whole_number: 'Quantities are whole numbers; use a smaller unit.',
+  too_old: 'Usage is taken for 34 days; Stripe does not accept it any later.',
+  in_future: 'The timestamp is more than five minutes ahead; check the clock of the sender.',
+  before_subscription: 'The subscription began later; no invoice covers that time.',
+  period_closed:
+    'The invoice of that period is final. Report it with a timestamp of the present period to bill it with that.',
+};
 
 /**
  * The start of the window that usage belongs to: a UTC day, cut where a billing period begins. All usage of a

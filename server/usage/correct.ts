@@ -1,5 +1,5 @@
 import { correctionsOf, findUsage, insertUsage } from '../../db/usage-records.ts';
-import { explainRefusal, refuseUsage, windowOf } from '../../state/usage.ts';
+import { USAGE_REFUSAL_WORDS, refuseUsage, windowOf } from '../../state/usage.ts';
 import { AppError } from '../errors.ts';
 import type { Services } from '../services.ts';
 
@@ -33,7 +33,7 @@ export async function correctUsage(
   const { boundaries } = account;
   const reason = refuseUsage({ quantity: to, at: record.at }, { now, ...account });
   if (reason !== null) {
-    throw new AppError('usage_refused', explainRefusal(reason), { fields: { reason } });
+    throw new AppError('usage_refused', USAGE_REFUSAL_WORDS[reason], { fields: { reason } });
   }
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const made = await correctionsOf(db, userId, key);

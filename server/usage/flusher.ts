@@ -3,6 +3,7 @@ import { forgetUsage } from '../../db/usage-records.ts';
 import {
   dueWindows,
   forgetWindows,
+  haveOpenUsage,
   haveUnsentUsage,
   nextWindowDueAt,
   sealWindows,
@@ -15,17 +16,22 @@ const JOB = 'usage-flush';
 const CHUNK = 200;
 const FORGET_EVERY = 3_600_000;
 
-/** What a round did. */
+const NOTHING: FlushReport = { led: true, delivered: 0, calls: 0, rounds: 0 };
+/** What was left of an earlier round goes first, and what grew beside it after that. */
+const MOST_ROUNDS = 3;
+
+/** What was done. */
 export interface FlushReport {
   /** False when another process is sending: nothing was done. */
   led: boolean;
   delivered: number;
-  /** Calls to Stripe: one for each customer, meter and window. */
+  /** Calls to Stripe, in each round at most one for each customer, meter and window. */
   calls: number;
+  rounds: number;
 }
 
 export interface UsageFlusher extends Loop {
-  /** Seals and sends what was recorded until now, of everybody or of some users; waits for a round under way. */
+  /** Sends what was recorded until now, of everybody or of some users; waits for a round under way. */
   flush(userIds?: readonly string[]): Promise<FlushReport>;
   /** Sends what these users have left, soon: something happened to their subscription. */
   flushSoon(userIds: readonly string[]): void;
@@ -47,18 +53,36 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
 
   const lead = () => leadJob(db, JOB, { owner, now: Date.now(), duration: options.lease });
 
-  async function round(userIds?: readonly string[]): Promise<FlushReport> {
-    const report = { led: true, delivered: 0, calls: 0 };
+  async function round(userIds?: readonly string[]): Promise<FlushReport & { more: boolean }> {
+    const report = { ...NOTHING, more: false };
     if (!(await haveUnsentUsage(db, userIds))) return report;
     if (!(await lead())) return { ...report, led: false };
+    report.rounds = 1;
     await sealWindows(db, { now: Date.now(), userIds });
+    // What could not be sealed waits behind an earlier part of its window.
+    report.more = await haveOpenUsage(db, userIds);
     await sendDue(report, userIds);
     return report;
   }
 
+  async function flush(userIds?: readonly string[]): Promise<FlushReport> {
+    const all = { ...NOTHING };
+    for (let left = MOST_ROUNDS; left > 0; left -= 1) {
+      const report = await round(userIds);
+      all.led = report.led;
+      all.delivered += report.delivered;
+      all.calls += report.calls;
+      all.rounds += report.rounds;
+      if (report.delivered === 0 || !report.more) break;
+    }
+    return all;
+  }
+
   async function sendDue(report: FlushReport, userIds?: readonly string[]): Promise<void> {
+    // What fails in this round is for a later one.
+    const now = Date.now();
     while (pauseUntil <= Date.now()) {
-      const due = await dueWindows(db, { now: Date.now(), limit: CHUNK, userIds });
+      const due = await dueWindows(db, { now, limit: CHUNK, userIds });
       if (due.length === 0) return;
       report.led = await lead();
       if (!report.led) return;
@@ -89,9 +113,9 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
     if (everybody) nextFullAt = Date.now() + options.flushEvery;
     const userIds = everybody ? undefined : [...soon];
     soon.clear();
-    const report: FlushReport = { led: true, delivered: 0, calls: 0 };
+    const report: FlushReport = { ...NOTHING };
     if (everybody || (userIds && userIds.length > 0)) {
-      Object.assign(report, await inTurn(() => round(userIds)));
+      Object.assign(report, await inTurn(() => flush(userIds)));
     } else if (((await nextWindowDueAt(db)) ?? Infinity) <= Date.now()) {
       // Windows that failed are tried again when they are due, not with the next round.
       await inTurn(() => sendDue(report));
@@ -128,7 +152,7 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
       await turn;
       await resignJob(db, JOB, owner).catch(() => undefined);
     },
-    flush: (userIds) => inTurn(() => round(userIds)),
+    flush: (userIds) => inTurn(() => flush(userIds)),
     flushSoon(userIds) {
       for (const userId of userIds) soon.add(userId);
       loop.wake();

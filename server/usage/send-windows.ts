@@ -71,7 +71,7 @@ export async function sendWindows(ctx: SendContext, windows: UsageWindow[]): Pro
     for (let lane = waiting.pop(); lane; lane = waiting.pop()) {
       for (const parcel of lane) {
         if (result.pauseUntil > 0)
-          await giveUp(ctx, parcel, 'Stripe asked for a pause', result.pauseUntil);
+          await giveUp(ctx, parcel, { error: 'Stripe asked for a pause', at: result.pauseUntil });
         else if (await sendOne(ctx, parcel, result)) delivered.push(parcel);
       }
     }
@@ -191,18 +191,17 @@ async function failed(
     result.pauseUntil = Math.max(result.pauseUntil, Date.now() + seconds * 1000);
   }
   ctx.log.warn({ err: error, identifier: window.identifier }, 'usage could not be sent; it waits');
-  await giveUp(ctx, parcel, words, Math.max(nextAttemptAt, result.pauseUntil));
+  await giveUp(ctx, parcel, { error: words, at: Math.max(nextAttemptAt, result.pauseUntil) });
 }
 
 function giveUp(
   ctx: SendContext,
   { window }: Parcel,
-  error: string,
-  nextAttemptAt: number,
+  next: { error: string; at: number },
 ): Promise<void> {
   return postponeWindows(ctx.database.knex, [window.id], {
-    error: error.slice(0, 500),
-    nextAttemptAt,
+    error: next.error.slice(0, 500),
+    nextAttemptAt: next.at,
     refused: false,
   });
 }

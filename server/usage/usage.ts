@@ -8,7 +8,7 @@ import {
 import type { BillingAccount } from '../../db/usage-accounts.ts';
 import { meterNames } from '../../state/catalogue.ts';
 import {
-  explainRefusal,
+  USAGE_REFUSAL_WORDS,
   LARGEST_QUANTITY,
   refuseUsage,
   windowOf,
@@ -131,7 +131,7 @@ export function createUsage(
       const reason = refuseUsage(usage, { now, ...account });
       if (reason === null) continue;
       const { idempotencyKey } = input;
-      refused.push({ index, idempotencyKey, reason, message: explainRefusal(reason) });
+      refused.push({ index, idempotencyKey, reason, message: USAGE_REFUSAL_WORDS[reason] });
     }
     const [first] = refused;
     if (!first) return;
@@ -151,17 +151,13 @@ export function createUsage(
 
   return {
     record,
-    track(input) {
+    async track(input) {
       const account = accounts.peek(input.userId);
       if (!account || input.at !== undefined) return record([input]);
       const { quantity } = input;
       const good = Number.isInteger(quantity) && quantity >= 0 && quantity <= LARGEST_QUANTITY;
       if (!good || !known.has(input.meter)) return record([input]);
-      try {
-        return take(input, account).then(receipt);
-      } catch (error) {
-        return Promise.reject(error as Error);
-      }
+      return take(input, account).then(receipt);
     },
     knows: (meter) => known.has(meter),
     account: async (userId) => (await accounts.load([userId])).get(userId) ?? null,
@@ -171,9 +167,9 @@ export function createUsage(
       return flusher.flush(userIds);
     },
     health: () => usageHealth(database.knex),
-    backlog: recorder.backlog,
+    backlog: () => recorder.backlog(),
     meters,
-    start: flusher.start,
+    start: () => flusher.start(),
     async stop() {
       unsubscribe();
       await recorder.settled();

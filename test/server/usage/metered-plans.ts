@@ -73,3 +73,8 @@ function plan(
 ): PlanFile['plans'][number] {
   return { id, name: id, rank, features: [], limits: {}, ...more };
 }
+
+/** Piece `i` of a long run of usage: whose it is and how much. */
+export function pieceOf(i: number, customers: number): { user: string; quantity: number } {
+  return { user: `user_${i % customers}`, quantity: 1 + (i % 7) };
+}

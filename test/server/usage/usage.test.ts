@@ -46,7 +46,7 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
     const many = await report(Array.from({ length: 50 }, () => piece(2)));
     expect([many.status, many.json]).toEqual([202, { accepted: 50, duplicates: 0 }]);
     expect(await totals()).toMatchObject({ recorded: 101, acknowledged: 0, pending: 101 });
-    expect(await flush()).toEqual({ led: true, delivered: 1, calls: 1 });
+    expect(await flush()).toEqual({ led: true, delivered: 1, calls: 1, rounds: 1 });
     expect(await totals()).toMatchObject({ recorded: 101, acknowledged: 101, pending: 0 });
     expect(await atStripe()).toMatchObject({ acknowledged: 101, atStripe: 101, difference: 0 });
   });
