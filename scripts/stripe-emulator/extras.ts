@@ -26,6 +26,7 @@ import { registerConnectedAccounts } from './resources/connected-accounts.ts';
 import { registerReportRuns } from './resources/report-runs.ts';
 import { registerCashBalance } from './resources/cash-balance.ts';
 import { registerCardSources } from './resources/card-sources.ts';
+import { registerSearch } from './search/routes.ts';
 import { registerConsole } from './console/routes.ts';
 import { registerPdfs } from './quotes/pdf.ts';
 import { CliHub } from './stripecli/hub.ts';
@@ -67,6 +68,7 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerReportRuns(registry);
   registerCashBalance(registry);
   registerCardSources(registry);
+  registerSearch(registry);
   registerPdfs(registry, emulator);
   registerSwitches(registry, emulator);
   emulator.hooks.fault = callFault;

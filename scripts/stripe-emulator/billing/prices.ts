@@ -87,8 +87,6 @@ export function countedName(ctx: Context, price: Stripe.Price, quantity: number)
 
 /** The legacy plan that mirrors a recurring price. */
 export function planOf(ctx: Context, price: Stripe.Price): Stripe.Plan {
-  const details = ctx.account.priceDetails.get(price.id);
-  const tiers = details?.tiers ?? null;
   return {
     id: price.id,
     object: 'plan',
@@ -109,12 +107,7 @@ export function planOf(ctx: Context, price: Stripe.Price): Stripe.Plan {
     transform_usage: price.transform_quantity,
     trial_period_days: price.recurring?.trial_period_days ?? null,
     usage_type: price.recurring?.usage_type ?? 'licensed',
-    ...(tiers === null ? {} : { tiers: tiers.map(planTier) }),
   };
-}
-
-function planTier(tier: Stripe.Price.Tier): Stripe.Plan.Tier {
-  return { ...tier };
 }
 
 /** Remembers that a price or product was made for one purchase only. */

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { openDispute } from '../payments/disputes.ts';
 import type { Context } from '../kernel/context.ts';
 import { ApiError, invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
@@ -133,6 +134,8 @@ function create(ctx: Context, params: Values<typeof CREATE>): Stripe.Charge {
   }
   if (captured) book(ctx, charge);
   ctx.emit('charge.succeeded', charge);
+  const dispute = card?.dispute ?? null;
+  if (dispute !== null && captured) openDispute(ctx, charge, dispute);
   return charge;
 }
 

@@ -16,10 +16,11 @@ export function registerCustomerIncludes(registry: Registry): void {
   );
   registry.includable('customer', 'tax', (ctx, id) => tax(ctx, ctx.store.need('customer', id)));
   registry.includable('customer', 'invoice_credit_balance', (ctx, id) => {
+    // A credit is negative in `balance` and positive here.
     const { balance, currency } = ctx.store.need('customer', id);
     return currency === null || currency === undefined || balance === 0
       ? {}
-      : { [currency]: balance };
+      : { [currency]: -balance };
   });
 }
 

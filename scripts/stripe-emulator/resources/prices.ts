@@ -67,6 +67,11 @@ export function registerPrices(registry: Registry): void {
     'tiers',
     (ctx, id) => ctx.account.priceDetails.get(id)?.tiers ?? null,
   );
+  registry.includable(
+    'plan',
+    'tiers',
+    (ctx, id) => ctx.account.priceDetails.get(id)?.tiers ?? null,
+  );
   registry.includable('price', 'currency_options', (ctx, id) =>
     currencyOptionsOf(ctx, ctx.store.need('price', id)),
   );
