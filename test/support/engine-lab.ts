@@ -32,6 +32,8 @@ export interface EngineLab {
   secretKey: string;
   /** The official SDK on the account, for what Stripe or a person does there. */
   stripe: Stripe;
+  /** The account as the server reads it. */
+  gateway: StripeGateway;
   prices: LabPrices;
   /** Every event of the account since a mark, oldest first. */
   eventsSince(lastId: string | null): Promise<Stripe.Event[]>;
@@ -76,6 +78,7 @@ export async function createEngineLab(shared?: RunningEmulator): Promise<EngineL
     emulator,
     secretKey,
     stripe,
+    gateway,
     prices,
     eventsSince: (lastId) => eventsSince(stripe, lastId),
     control: (method, path, body) => control(`${emulator.url}${path}`, secretKey, { method, body }),
@@ -132,7 +135,7 @@ async function control(
 }
 
 function createLabEngine(
-  lab: Pick<EngineLab, 'emulator' | 'secretKey' | 'prices'> & { gateway: StripeGateway },
+  lab: Pick<EngineLab, 'emulator' | 'secretKey' | 'prices' | 'gateway'>,
   database: Database,
   options: LabEngineOptions,
 ): LabEngine {

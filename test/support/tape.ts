@@ -1,5 +1,4 @@
 import type Stripe from 'stripe';
-import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
 import { isRelevant } from '../../server/incoming-event.ts';
 import { beginLifecycle } from './lifecycle-driver.ts';
 import type { EngineLab } from './engine-lab.ts';
@@ -27,7 +26,6 @@ export async function recordTapes(
   lab: EngineLab,
   options: { count: number; steps: number; seed: number },
 ): Promise<Tape[]> {
-  const gateway = createStripeGateway({ secretKey: lab.secretKey, apiBase: lab.emulator.url });
   const tapes: Tape[] = [];
   for (let i = 0; i < options.count; i += 1) {
     let mark = (await lab.stripe.events.list({ limit: 1 })).data[0]?.id ?? null;
@@ -40,7 +38,7 @@ export async function recordTapes(
       const events = all.filter((event) => isRelevant(event.type));
       const objects = new Map<string, Stripe.Subscription>();
       for (const id of lifecycle.subscriptionIds) {
-        objects.set(id, await gateway.retrieveSubscription(id));
+        objects.set(id, await lab.gateway.retrieveSubscription(id));
       }
       steps.push({ name, events, objects });
     }
