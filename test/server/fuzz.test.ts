@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import fc, { type Arbitrary } from 'fast-check';
+import * as fc from 'fast-check';
+import type { Arbitrary } from 'fast-check';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +11,7 @@ import { ROUTES } from '../../server/routes.ts';
 import { spoilt, valuesOf, type Dictionary, type Schema } from '../support/schema-arbitrary.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, tokenFor } from '../support/tokens.ts';
-import { newPerson } from './billing/person.ts';
+import { newPerson, type Person } from './billing/person.ts';
 import { METER, meteredPlans } from './usage/metered-plans.ts';
 
 /** `TENURE_TEST_RUNS=10` makes ten times as many requests. */
@@ -68,16 +69,16 @@ beforeAll(async () => {
   const team = { plan: 'team', interval: 'monthly', quantity: 3 };
   const volume = { plan: 'volume', interval: 'monthly' };
   const choices = [team, team, volume, volume, { plan: 'metered', interval: 'monthly' }];
-  await Promise.all(choices.map((choice, i) => people[i]?.subscribe(choice)));
-  const [first, second, third, fourth] = people;
-  await second?.command('cancel', { when: 'now' });
-  await third?.changeTo(team);
-  await fourth?.command('cancel');
-  await first?.asAdmin('promotion-codes', { code: 'FUZZ20', percentOff: 20, duration: 'once' });
+  await Promise.all(choices.map((choice, i) => people[i]!.subscribe(choice)));
+  const [first, second, third, fourth] = people as [Person, Person, Person, Person];
+  await second.command('cancel', { when: 'now' });
+  await third.changeTo(team);
+  await fourth.command('cancel');
+  await first.asAdmin('promotion-codes', { code: 'FUZZ20', percentOff: 20, duration: 'once' });
   await server.settled();
   tokens = await Promise.all(people.map(({ id }) => tokenFor(id)));
-  const lists = await Promise.all([first, third, fourth].map((person) => person?.invoices()));
-  const invoices = lists.flatMap((list) => list ?? []).map(({ id }) => id);
+  const lists = await Promise.all([first, third, fourth].map((person) => person.invoices()));
+  const invoices = lists.flat().map(({ id }) => id);
   const idsOf = async (table: string) =>
     (await server.database.knex(table).select('id').limit(20)).map((row: { id: string }) => row.id);
   known = {
@@ -203,7 +204,7 @@ function toShot(
   let { path } = operation;
   for (const { name, in: place, text } of parts.parameters) {
     if (text === null) continue;
-    const value = String(text);
+    const value = typeof text === 'string' ? text : JSON.stringify(text);
     if (place === 'path') path = path.replace(`{${name}}`, segment(value));
     else if (place === 'query') query.append(name, value);
     else headers[name] = value.replaceAll(/[^\x20-\x7e]/g, '').trim();
@@ -214,7 +215,7 @@ function toShot(
     const bytes = Buffer.from(parts.body ?? '');
     headers['stripe-signature'] = signStripePayload(bytes, secret, Math.floor(Date.now() / 1000));
   }
-  const search = query.size > 0 ? `?${query}` : '';
+  const search = query.size > 0 ? `?${query.toString()}` : '';
   return { operation, path: `${path}${search}`, headers, body: parts.body };
 }
 

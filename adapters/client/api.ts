@@ -1,0 +1,2115 @@
+/* Written by `npm run build:client` from the OpenAPI document; changes are lost. */
+
+export interface components {
+  schemas: {
+    Error: {
+      error: {
+        code:
+          | 'invalid_request'
+          | 'invalid_json'
+          | 'invalid_signature'
+          | 'unknown_plan'
+          | 'unknown_price'
+          | 'unknown_product'
+          | 'unknown_promotion_code'
+          | 'unknown_meter'
+          | 'usage_refused'
+          | 'unauthenticated'
+          | 'card_declined'
+          | 'subscription_required'
+          | 'feature_required'
+          | 'limit_reached'
+          | 'forbidden'
+          | 'not_found'
+          | 'method_not_allowed'
+          | 'already_subscribed'
+          | 'not_allowed'
+          | 'no_billing_account'
+          | 'idempotency_conflict'
+          | 'idempotency_in_progress'
+          | 'quote_expired'
+          | 'stripe_conflict'
+          | 'payload_too_large'
+          | 'unsupported_media_type'
+          | 'rate_limited'
+          | 'internal_error'
+          | 'body_already_read'
+          | 'portal_not_configured'
+          | 'stripe_rejected'
+          | 'stripe_unavailable'
+          | 'authentication_unavailable'
+          | 'database_unavailable'
+          | 'overloaded';
+        message: string;
+        requestId: string;
+        state?: string;
+        actions?: string[];
+        issues?: {
+          path: string;
+          message: string;
+        }[];
+        declineCode?: string;
+        stripeCode?: string | null;
+        param?: string;
+        reason?: string;
+        feature?: string;
+        eventId?: string;
+      };
+    };
+  };
+  responses: {
+    Error: {
+      headers: { [name: string]: unknown };
+      content: { 'application/json': components['schemas']['Error'] };
+    };
+  };
+}
+
+export interface paths {
+  '/api/webhooks/stripe': {
+    post: {
+      parameters: {};
+      requestBody: {
+        content: {
+          'application/json': { [name: string]: unknown };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              received: true;
+              skipped?: true;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        413: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/plans': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              plans: {
+                id: string;
+                name: string;
+                description?: string;
+                features: string[];
+                limits: { [name: string]: number | null };
+                prices: {
+                  monthly: {
+                    priceId: string;
+                    amount: number | null;
+                    currency: string;
+                    metered?: boolean;
+                  } | null;
+                  yearly: {
+                    priceId: string;
+                    amount: number | null;
+                    currency: string;
+                    metered?: boolean;
+                  } | null;
+                };
+              }[];
+            };
+          };
+        };
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/checkout': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            promotionCode?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              url: string;
+              sessionId: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription/preview': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            when?: 'now' | 'period_end';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              kind: 'upgrade' | 'downgrade' | 'switch';
+              effective: 'now' | 'period_end';
+              amountDue: number;
+              currency: string;
+              credit: number;
+              debit: number;
+              discount: number;
+              tax: number;
+              fromBalance: number;
+              lines: {
+                description: string | null;
+                amount: number;
+                quantity: number | null;
+                proration: boolean;
+                periodStart: string;
+                periodEnd: string;
+              }[];
+              prorationDate: string | null;
+              nextAmount: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription/change': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            when?: 'now' | 'period_end';
+            prorationDate?: string | null;
+          };
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription/quantity': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            quantity: number;
+            prorationDate?: string | null;
+            when?: 'now' | 'period_end';
+          };
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription/cancel': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            when?: 'period_end' | 'now';
+            feedback?:
+              | 'customer_service'
+              | 'low_quality'
+              | 'missing_features'
+              | 'other'
+              | 'switched_service'
+              | 'too_complex'
+              | 'too_expensive'
+              | 'unused';
+            comment?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription/resume': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription/pause': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            resumesAt?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription/reactivate': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            promotionCode?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json':
+              | {
+                  subscription: {
+                    id: string;
+                    state:
+                      | 'none'
+                      | 'incomplete'
+                      | 'trialing'
+                      | 'active'
+                      | 'downgrading'
+                      | 'cancel_pending'
+                      | 'past_due'
+                      | 'unpaid'
+                      | 'paused'
+                      | 'canceled';
+                    status: string;
+                    plan: string | null;
+                    interval: 'monthly' | 'yearly' | null;
+                    priceId: string | null;
+                    quantity: number | null;
+                    currentPeriodEnd: string | null;
+                    trialEnd: string | null;
+                    cancelAt: string | null;
+                    pendingChange: {
+                      kind: 'scheduled' | 'awaiting_payment';
+                      plan: string | null;
+                      interval: string | null;
+                      priceId: string | null;
+                      quantity: number | null;
+                      at: string | null;
+                    } | null;
+                    access: {
+                      level: 'full' | 'grace' | 'none';
+                      until: string | null;
+                      reason: string;
+                    };
+                    actions: string[];
+                    since: string;
+                  } | null;
+                }
+              | {
+                  url: string;
+                  sessionId: string;
+                };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/subscription/discount': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            promotionCode: string | null;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/payments': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            product: string;
+            quantity?: number;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              url: string;
+              sessionId: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/invoices': {
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          cursor?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoices: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              }[];
+              nextCursor: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            userId: string;
+            items: {
+              description: string;
+              amount: number;
+              currency: string;
+              quantity?: number;
+            }[];
+            collection: 'charge' | 'send';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/invoices/upcoming': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              } | null;
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/invoices/{id}/pdf': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        302: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/invoices/{id}/pay': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            paymentMethod?: string;
+            keep?: boolean;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/credit': {
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          cursor?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              balance: number;
+              currency: string | null;
+              entries: {
+                id: string;
+                amount: number;
+                currency: string;
+                balance: number;
+                type: string;
+                description: string | null;
+                invoiceId: string | null;
+                createdAt: string;
+              }[];
+              nextCursor: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/promotion-codes/{code}': {
+    get: {
+      parameters: {
+        path: {
+          code: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              code: string;
+              percentOff: number | null;
+              amountOff: number | null;
+              currency: string | null;
+              duration: string;
+              months: number | null;
+              expiresAt: string | null;
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/promotion-codes': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            code: string;
+            percentOff?: number;
+            amountOff?: number;
+            currency?: string;
+            duration?: 'once' | 'forever' | 'repeating';
+            months?: number;
+            maxRedemptions?: number;
+            expiresAt?: string;
+            firstPurchaseOnly?: boolean;
+          };
+        };
+      };
+      responses: {
+        201: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              code: string;
+              percentOff: number | null;
+              amountOff: number | null;
+              currency: string | null;
+              duration: string;
+              months: number | null;
+              expiresAt: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/portal': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            flow?: 'payment_method_update' | 'subscription_cancel' | 'subscription_update';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              url: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/usage': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json':
+            | {
+                meter: string;
+                quantity: number;
+                idempotencyKey: string;
+                timestamp?: string;
+              }
+            | {
+                meter: string;
+                quantity: number;
+                idempotencyKey: string;
+                timestamp?: string;
+              }[];
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              accepted: number;
+              duplicates: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+    get: {
+      parameters: {
+        query: {
+          meter: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              meter: string;
+              periodStart: string;
+              periodEnd: string | null;
+              recorded: number;
+              acknowledged: number;
+              pending: number;
+              refused: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/usage/corrections': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            userId: string;
+            idempotencyKey: string;
+            quantity: number;
+          };
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              from: number;
+              to: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/usage': {
+    get: {
+      parameters: {
+        query: {
+          userId: string;
+          meter: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              meter: string;
+              from: string;
+              until: string;
+              recorded: number;
+              acknowledged: number;
+              atStripe: number;
+              difference: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/access': {
+    get: {
+      parameters: {
+        query?: {
+          feature?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              allowed: boolean;
+              level: 'full' | 'grace' | 'none';
+              reason: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/healthz': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              status: 'ok';
+            };
+          };
+        };
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/readyz': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              status: 'ready' | 'not_ready';
+              checks: {
+                database: 'ok' | 'failed';
+                migrations: 'ok' | 'failed';
+                inbox: 'ok' | 'failed';
+                worker: 'ok' | 'failed';
+              };
+            };
+          };
+        };
+        500: components['responses']['Error'];
+        503: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              status: 'ready' | 'not_ready';
+              checks: {
+                database: 'ok' | 'failed';
+                migrations: 'ok' | 'failed';
+                inbox: 'ok' | 'failed';
+                worker: 'ok' | 'failed';
+              };
+            };
+          };
+        };
+      };
+    };
+  };
+  '/metrics': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'text/plain': unknown;
+          };
+        };
+        401: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/openapi.json': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': unknown;
+          };
+        };
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/lifecycle': {
+    get: {
+      parameters: {
+        query?: {
+          window?: '24h' | '7d' | '30d';
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              states: {
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                group: string;
+                label: string;
+                description: string;
+                count: number;
+              }[];
+              arrows: {
+                from:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                to:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                event:
+                  | 'trial_started'
+                  | 'paid'
+                  | 'payment_pending'
+                  | 'expired'
+                  | 'trial_ended_unpaid'
+                  | 'trial_ended_without_method'
+                  | 'cancel_scheduled'
+                  | 'cancel_undone'
+                  | 'canceled'
+                  | 'upgraded'
+                  | 'renewed'
+                  | 'downgrade_scheduled'
+                  | 'downgrade_undone'
+                  | 'period_ended'
+                  | 'payment_failed'
+                  | 'payment_succeeded'
+                  | 'retries_exhausted'
+                  | 'paused'
+                  | 'resumed'
+                  | 'reactivated';
+                description: string;
+                count: number;
+              }[];
+              window: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/stats': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              counts: { [name: string]: number };
+              mrr: { [name: string]: number };
+              inbox: {
+                waiting: number;
+                failing: number;
+                dead: number;
+              };
+              clock: {
+                now: string;
+                advancing: boolean;
+              } | null;
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/subscriptions': {
+    get: {
+      parameters: {
+        query?: {
+          state?:
+            | 'none'
+            | 'incomplete'
+            | 'trialing'
+            | 'active'
+            | 'downgrading'
+            | 'cancel_pending'
+            | 'past_due'
+            | 'unpaid'
+            | 'paused'
+            | 'canceled';
+          q?: string;
+          cursor?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscriptions: {
+                id: string;
+                customerId: string;
+                email: string | null;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                plan: string | null;
+                price: string;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                since: string;
+                periodEnd: string | null;
+                duplicate: boolean;
+              }[];
+              nextCursor: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/subscriptions/{id}': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              customerId: string;
+              userId: string | null;
+              email: string | null;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled';
+              stripeStatus: string;
+              plan: string | null;
+              price: string;
+              access: {
+                level: 'full' | 'grace' | 'none';
+                until: string | null;
+                reason: string;
+              };
+              since: string;
+              createdAt: string;
+              periodEnd: string | null;
+              trialEnd: string | null;
+              pending: string[];
+              mrr: string;
+              failedAttempts: number;
+              duplicate: boolean;
+              metadata: { [name: string]: string };
+              stripeUrl: string | null;
+              steps: {
+                from:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                to:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                event:
+                  | 'trial_started'
+                  | 'paid'
+                  | 'payment_pending'
+                  | 'expired'
+                  | 'trial_ended_unpaid'
+                  | 'trial_ended_without_method'
+                  | 'cancel_scheduled'
+                  | 'cancel_undone'
+                  | 'canceled'
+                  | 'upgraded'
+                  | 'renewed'
+                  | 'downgrade_scheduled'
+                  | 'downgrade_undone'
+                  | 'period_ended'
+                  | 'payment_failed'
+                  | 'payment_succeeded'
+                  | 'retries_exhausted'
+                  | 'paused'
+                  | 'resumed'
+                  | 'reactivated';
+                unexpected: boolean;
+                late: boolean;
+                cause: {
+                  type: string;
+                  id: string;
+                };
+                actor: string;
+                at: string;
+                detail: { [name: string]: string | number | boolean | null };
+              }[];
+              cut: boolean;
+              next: {
+                from:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                to:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                at: string;
+                words: string;
+              } | null;
+              allowed: {
+                event:
+                  | 'trial_started'
+                  | 'paid'
+                  | 'payment_pending'
+                  | 'expired'
+                  | 'trial_ended_unpaid'
+                  | 'trial_ended_without_method'
+                  | 'cancel_scheduled'
+                  | 'cancel_undone'
+                  | 'canceled'
+                  | 'upgraded'
+                  | 'renewed'
+                  | 'downgrade_scheduled'
+                  | 'downgrade_undone'
+                  | 'period_ended'
+                  | 'payment_failed'
+                  | 'payment_succeeded'
+                  | 'retries_exhausted'
+                  | 'paused'
+                  | 'resumed'
+                  | 'reactivated';
+                to:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                description: string;
+              }[];
+              actions: string[];
+              usage: {
+                meter: string;
+                recorded: string;
+                acknowledged: string;
+              }[];
+              others: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+              }[];
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/events': {
+    get: {
+      parameters: {
+        query?: {
+          status?: 'waiting' | 'failed' | 'dead' | 'done' | 'ignored';
+          type?: string;
+          q?: string;
+          since?: string;
+          until?: string;
+          cursor?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              events: {
+                id: string;
+                type: string;
+                status: 'waiting' | 'failed' | 'dead' | 'done' | 'ignored';
+                subscriptionId: string | null;
+                moved: string[];
+                attempts: number;
+                lastError: string | null;
+                flags: string[];
+                receivedAt: string;
+              }[];
+              nextCursor: string | null;
+              searchedBackTo: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/events/{id}': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              type: string;
+              status: 'waiting' | 'failed' | 'dead' | 'done' | 'ignored';
+              subject: string;
+              subscriptionId: string | null;
+              objectId: string | null;
+              apiVersion: string | null;
+              livemode: boolean;
+              account: string | null;
+              flags: string[];
+              source: string;
+              createdAt: string;
+              receivedAt: string;
+              processedAt: string | null;
+              nextAttemptAt: string | null;
+              attempts: number;
+              lastError: string | null;
+              failures: {
+                attempt: number;
+                failedAt: string;
+                error: string;
+              }[];
+              moved: {
+                from:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                to:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                event:
+                  | 'trial_started'
+                  | 'paid'
+                  | 'payment_pending'
+                  | 'expired'
+                  | 'trial_ended_unpaid'
+                  | 'trial_ended_without_method'
+                  | 'cancel_scheduled'
+                  | 'cancel_undone'
+                  | 'canceled'
+                  | 'upgraded'
+                  | 'renewed'
+                  | 'downgrade_scheduled'
+                  | 'downgrade_undone'
+                  | 'period_ended'
+                  | 'payment_failed'
+                  | 'payment_succeeded'
+                  | 'retries_exhausted'
+                  | 'paused'
+                  | 'resumed'
+                  | 'reactivated';
+                subscriptionId: string;
+                unexpected: boolean;
+              }[];
+              effects: {
+                kind: string;
+                objectId: string;
+                status: string;
+                attempts: number;
+                lastError: string | null;
+                deliveredAt: string | null;
+              }[];
+              headers: { [name: string]: string };
+              payload: string;
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/events/{id}/replay': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              replayed: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/stream': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'text/event-stream': unknown;
+          };
+        };
+        401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+}
