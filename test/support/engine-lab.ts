@@ -55,6 +55,8 @@ export interface LabEngineOptions {
 export interface LabEngine {
   services: Services;
   handler: FetchHandler;
+  /** A delivery of an event, signed. */
+  request(event: unknown): Request;
   /** Posts an event as Stripe does, signed; resolves to the answer. */
   deliver(event: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
 }
@@ -183,14 +185,15 @@ function createLabEngine(
     close: () => engine.stop(),
   };
   const handler = createHandler(services);
-  return { services, handler, deliver: (event) => deliver(handler, event) };
+  const request = (event: unknown) => signedRequest(JSON.stringify(event));
+  return { services, handler, request, deliver: (event) => deliver(handler, request(event)) };
 }
 
 async function deliver(
   handler: FetchHandler,
-  event: unknown,
+  request: Request,
 ): Promise<{ status: number; body: Record<string, unknown> }> {
-  const response = await handler(signedRequest(JSON.stringify(event)));
+  const response = await handler(request);
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 

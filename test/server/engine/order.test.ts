@@ -119,7 +119,7 @@ describe.each(DIALECTS)('Events in any order on %s', (dialect) => {
         if (step === 'before_renew') throw new Error('the process hangs');
       },
     });
-    let answer = (_: Stripe.Subscription) => {};
+    let answer: (subscription: Stripe.Subscription) => void = () => {};
     const answered = new Promise<Stripe.Subscription>((resolve) => (answer = resolve));
     slow.services.stripe.retrieveSubscription = () => answered;
     const late = slow.deliver(created);
