@@ -9,6 +9,7 @@ import { cancelRoute } from './handlers/cancel.ts';
 import { changeRoute, previewRoute, quantityRoute } from './handlers/change.ts';
 import { checkoutRoute } from './handlers/checkout.ts';
 import { creditRoute } from './handlers/credit.ts';
+import { descriptionRoutes } from './handlers/docs.ts';
 import {
   invoicePdfRoute,
   invoicesRoute,
@@ -34,23 +35,13 @@ import {
 } from './handlers/usage.ts';
 import { webhookRoute } from './handlers/webhook.ts';
 import { hashRequest, onceForKey, requireKeyForm } from './idempotency.ts';
-import { openApiDocument, takesIdempotencyKey } from './openapi.ts';
+import { takesIdempotencyKey } from './openapi.ts';
 import { createRateLimits, type RateLimits } from './rate-limit.ts';
 import { bodyOf } from './request-body.ts';
-import { defineRoute, json, type Route, type RouteContext } from './route.ts';
+import { json, type Route, type RouteContext } from './route.ts';
 import { matchRoute } from './route-match.ts';
 import type { Services } from './services.ts';
 import { STOREFRONT_ROUTES } from './storefront/routes.ts';
-
-const openApiRoute = defineRoute({
-  method: 'GET',
-  path: '/openapi.json',
-  auth: 'public',
-  summary: 'This document',
-  response: null,
-  produces: 'application/json',
-  handler: async () => json(openApiDocument(ROUTES)),
-});
 
 /** Every route of the server: what adapters serve, and what `/openapi.json` is made from. */
 export const ROUTES: readonly Route[] = [
@@ -84,7 +75,7 @@ export const ROUTES: readonly Route[] = [
   healthRoute,
   readyRoute,
   metricsRoute,
-  openApiRoute,
+  ...descriptionRoutes(() => ROUTES),
   ...ADMIN_ROUTES,
   ...STOREFRONT_ROUTES,
 ];
