@@ -1,14 +1,20 @@
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/database.ts';
+import { entitlementsOf } from '../db/entitlements.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../db/subscriptions.ts';
 
-/** How long another process's change may stay unseen; this process's own are seen at once. */
-const MAX_AGE_MS = 2_000;
+/**
+ * How long another process's change may stay unseen. This process's own are seen at once, and on Postgres those of
+ * the others by NOTIFY; age is what holds when a notice is lost, and between processes that share an SQLite file.
+ */
+const MAX_AGE_MS = 900;
 const MAX_USERS = 10_000;
 
-/** The current subscription of each user who asked lately. The access rule is applied afresh on each check. */
+/** What decides about access, for each user who asked lately. The access rule is applied afresh on each check. */
 export interface AccessCache {
   subscriptionOf(userId: string): Promise<SubscriptionRow | null>;
+  /** What Stripe entitles the user's customer to; null when it was never read. */
+  featuresOf(userId: string, customerId: string): Promise<ReadonlySet<string> | null>;
   /** Forgets a user; called in the process that stored a change. */
   invalidate(userId: string): void;
   /** Forgets everybody, when changes of other processes may have been missed. */
@@ -17,25 +23,40 @@ export interface AccessCache {
 
 /** Reads through to the database; concurrent first checks of one user share one query. */
 export function createAccessCache(database: Database): AccessCache {
-  const cache = new LRUCache<string, Promise<SubscriptionRow | null>>({
-    max: MAX_USERS,
-    ttl: MAX_AGE_MS,
-  });
+  const options = { max: MAX_USERS, ttl: MAX_AGE_MS };
+  const subscriptions = new LRUCache<string, Promise<SubscriptionRow | null>>(options);
+  const features = new LRUCache<string, Promise<ReadonlySet<string> | null>>(options);
   return {
-    subscriptionOf(userId) {
-      const known = cache.get(userId);
-      if (known) return known;
-      const reading = currentSubscriptionOfUser(database.knex, userId);
-      cache.set(userId, reading);
-      // A failed read must not answer the next check.
-      reading.catch(() => cache.delete(userId));
-      return reading;
-    },
+    subscriptionOf: (userId) =>
+      through(subscriptions, userId, () => currentSubscriptionOfUser(database.knex, userId)),
+    featuresOf: (userId, customerId) =>
+      through(features, userId, async () => {
+        const granted = await entitlementsOf(database.knex, customerId);
+        return granted && new Set(granted);
+      }),
     invalidate(userId) {
-      cache.delete(userId);
+      subscriptions.delete(userId);
+      features.delete(userId);
     },
     invalidateAll() {
-      cache.clear();
+      subscriptions.clear();
+      features.clear();
     },
   };
+}
+
+function through<T>(
+  cache: LRUCache<string, Promise<T>>,
+  key: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  const known = cache.get(key);
+  if (known) return known;
+  const reading = read();
+  cache.set(key, reading);
+  // A failed read must not answer the next check.
+  reading.catch(() => {
+    if (cache.peek(key) === reading) cache.delete(key);
+  });
+  return reading;
 }

@@ -35,6 +35,8 @@ export interface Config {
   plans: { file: string | null; prices: Record<PriceVariable, string | null> };
   trial: { days: number; endWithoutMethod: 'cancel' | 'pause' };
   grace: Grace;
+  /** Who says which features a customer has: the plans file, or Stripe Entitlements. */
+  entitlements: 'plans' | 'stripe';
   dunning: { maxAttempts: number; finalAction: 'cancel' | 'unpaid' | 'none' };
   mail: { smtpUrl: string | null; from: string };
   webhookAck: 'processed' | 'stored';
@@ -154,6 +156,7 @@ function toConfig(env: Environment): Config {
     },
     trial: { days: env.TRIAL_DAYS, endWithoutMethod: env.TRIAL_END_WITHOUT_METHOD },
     grace: env.GRACE,
+    entitlements: env.ENTITLEMENTS,
     dunning: { maxAttempts: env.DUNNING_MAX_ATTEMPTS, finalAction: env.DUNNING_FINAL_ACTION },
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
     webhookAck: env.WEBHOOK_ACK,

@@ -81,8 +81,16 @@ export function effectsOfLoose(
     now: context.now,
     userId: context.userId,
   });
+  if (isAboutEntitlements(event) && context.core.config.entitlements === 'stripe') {
+    const { userId } = context;
+    const payload = { customerId: event.facts.customerId, userId };
+    effects.push({ objectId: event.row.id, kind: 'entitlements.read', payload });
+  }
   return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
 }
+
+const isAboutEntitlements = ({ facts }: WaitingEvent) =>
+  facts.type === 'entitlements.active_entitlement_summary.updated';
 
 function settingsOf(core: DecisionContext['core']): EffectSettings {
   const { dunning, grace } = core.config;

@@ -5,6 +5,7 @@ import { claimEffects, markDelivered, postponeEffect, type OutboxRow } from '../
 import { carryOutFinalAction } from './dunning.ts';
 import type { EngineContext } from './engine-context.ts';
 import { backoff } from './engine-options.ts';
+import { readEntitlements } from './entitlements.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { renderMail } from './mail-templates.ts';
 import { StripeOutage } from './read-stripe.ts';
@@ -77,10 +78,21 @@ async function carryOut(
     await sendTeamWebhook(target, effect);
     return null;
   }
+  if (effect.kind === 'entitlements.read') return readEntitled(ctx, effect);
   if (effect.kind === 'dunning.final_action') {
     return carryOutFinalAction(ctx, means.runner, effect.payload);
   }
   throw new Error(`There is nothing that carries out "${effect.kind}"`);
+}
+
+/** Stripe said that a customer's features changed: it is asked which they are, and the other processes are told. */
+async function readEntitled(ctx: EngineContext, { payload }: OutboxRow): Promise<string | null> {
+  const { customerId, userId } = payload;
+  if (typeof customerId !== 'string') return 'the event names no customer';
+  const owner = typeof userId === 'string' ? userId : null;
+  await readEntitlements(ctx.core, ctx.reader, { customerId, userId: owner });
+  if (owner !== null) ctx.changes.announce([{ subscriptionId: '', userId: owner }]);
+  return null;
 }
 
 async function sendMail(

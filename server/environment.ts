@@ -104,6 +104,7 @@ export const environment = z.object({
       'must be period_end or a number of days (0 to 365)',
     )
     .default('period_end'),
+  ENTITLEMENTS: z.enum(['plans', 'stripe'], 'must be plans or stripe').default('plans'),
   DUNNING_MAX_ATTEMPTS: whole(1, 20, 'must be a number from 1 to 20').default(3),
   DUNNING_FINAL_ACTION: z
     .enum(['cancel', 'unpaid', 'none'], 'must be cancel, unpaid or none')

@@ -40,7 +40,7 @@ export function requireActiveSubscription<Native extends IncomingMessage = Incom
   return gate(options);
 }
 
-/** Lets only users through whose plan has the feature. */
+/** Lets only users through whose plan has the feature, or who have something left of the limit of that name. */
 export function requireFeature<Native extends IncomingMessage = IncomingMessage>(
   feature: string,
   options: ExpressGateOptions<Native>,
@@ -49,10 +49,10 @@ export function requireFeature<Native extends IncomingMessage = IncomingMessage>
 }
 
 function gate<Native extends IncomingMessage>(
-  { services, authenticate, redirectTo }: ExpressGateOptions<Native>,
+  { services, authenticate, redirectTo, used }: ExpressGateOptions<Native>,
   feature?: string,
 ): Middleware {
   return createGuard(
-    createGate(withAuthentication(services, authenticate), { feature, redirectTo }),
+    createGate(withAuthentication(services, authenticate), { feature, redirectTo, used }),
   );
 }

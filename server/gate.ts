@@ -1,13 +1,15 @@
 import type { RequestInfo } from '../adapters/fetch.ts';
-import { checkAccess } from './access.ts';
+import { checkAccess, refusalCode } from './access.ts';
 import type { User } from './auth.ts';
-import { AppError } from './errors.ts';
+import { AppError, type ErrorCode } from './errors.ts';
 import { errorResponse } from './routes.ts';
 import type { Services } from './services.ts';
 
 export interface GateOptions {
-  /** A feature that the plan must have as well. */
+  /** A feature that the plan must have as well, or a limit of which something must be left. */
   feature?: string;
+  /** How much of the limit a user has used, where only the host app can count it. */
+  used?: (user: User) => Promise<number> | number;
   /** Where browsers are sent; `?reason=…` is added. Default `/billing`. */
   redirectTo?: string;
 }
@@ -23,7 +25,7 @@ export function createGate(services: Services, options: GateOptions = {}): Gate 
   return async (request, info) => {
     try {
       const user = await services.authenticate(request, info?.native);
-      const refusal = await refusalOf(services, user, options.feature);
+      const refusal = await refusalOf(services, user, options);
       if (refusal === null) return null;
       if (refusal.code === 'unauthenticated' || !wantsPage(request)) {
         return errorResponse(services, refusal);
@@ -44,19 +46,23 @@ export function createGate(services: Services, options: GateOptions = {}): Gate 
 async function refusalOf(
   services: Services,
   user: User | null,
-  feature: string | undefined,
+  { feature, used }: GateOptions,
 ): Promise<AppError | null> {
   if (!user) return new AppError('unauthenticated', 'A valid bearer token is needed.');
-  const { allowed, level, reason } = await checkAccess(services, user.id, feature);
-  if (allowed) return null;
-  return level === 'none'
-    ? new AppError('subscription_required', 'An active subscription is needed.', {
-        fields: { reason },
-      })
-    : new AppError('feature_required', 'The plan does not include this.', {
-        fields: { reason, feature },
-      });
+  const answer = await checkAccess(services, user.id, { feature, used: await used?.(user) });
+  if (answer.allowed) return null;
+  const { level: _level, allowed: _allowed, ...fields } = answer;
+  const code = refusalCode(answer);
+  return new AppError(code, REFUSALS[code], {
+    fields: code === 'subscription_required' ? fields : { ...fields, feature },
+  });
 }
+
+const REFUSALS = {
+  subscription_required: 'An active subscription is needed.',
+  feature_required: 'The plan does not include this.',
+  limit_reached: 'The plan allows no more of this.',
+} satisfies Partial<Record<ErrorCode, string>>;
 
 function wantsPage(request: Request): boolean {
   const reads = request.method === 'GET' || request.method === 'HEAD';

@@ -9,6 +9,7 @@ const RELEVANT = [
   /^checkout\.session\.(completed|async_payment_(succeeded|failed))$/,
   /^subscription_schedule\./,
   /^customer\.deleted$/,
+  /^entitlements\.active_entitlement_summary\.updated$/,
   /^test_helpers\.test_clock\.(advancing|ready)$/,
 ];
 

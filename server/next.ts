@@ -7,7 +7,7 @@ import {
   type RouteHandlers,
 } from '../adapters/next.ts';
 import { currentSubscriptionOfUser } from '../db/subscriptions.ts';
-import { checkAccess, type AccessAnswer } from './access.ts';
+import { checkAccess, refusalCode, type AccessAnswer } from './access.ts';
 import type { Authenticate, User } from './auth.ts';
 import { subscriptionView, type SubscriptionView } from './billing/subscription-view.ts';
 import { isBillingPath, startBilling, withAuthentication, type BillingOptions } from './host.ts';
@@ -60,8 +60,7 @@ export function createBilling(options: NextBillingOptions = {}): NextBilling {
     if (!user) return leave(signIn ?? redirectTo, 'unauthenticated');
     const access = await checkAccess(await services(), user.id, feature);
     if (access.allowed) return { ...access, user };
-    const reason = access.level === 'none' ? 'subscription_required' : 'feature_required';
-    return leave(redirectTo, reason);
+    return leave(redirectTo, refusalCode(access));
   };
   let handler: FetchHandler | undefined;
   return {
