@@ -1432,6 +1432,7 @@ export interface paths {
       parameters: {
         query?: {
           feature?: string;
+          used?: number;
         };
       };
       requestBody?: never;
@@ -1443,6 +1444,8 @@ export interface paths {
               allowed: boolean;
               level: 'full' | 'grace' | 'none';
               reason: string;
+              limit?: number | null;
+              remaining?: number | null;
             };
           };
         };
