@@ -3,7 +3,7 @@ import { periodEnd, periodStart } from '../billing/subscription-object.ts';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import type { Values } from '../kernel/params.ts';
-import { newInvoiceItem } from './invoice-items.ts';
+import { newInvoiceItem } from './invoice-item-object.ts';
 import type { addInvoiceItems } from './subscription-params.ts';
 
 type Added = Values<{ items: typeof addInvoiceItems }>['items'] & {};

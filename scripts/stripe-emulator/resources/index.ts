@@ -7,6 +7,7 @@ import { registerCustomers } from './customers.ts';
 import { registerEvents } from './events.ts';
 import { registerInvoiceActions } from './invoice-actions.ts';
 import { registerInvoiceItems } from './invoice-items.ts';
+import { registerInvoiceLines } from './invoice-lines.ts';
 import { registerInvoicePages } from './invoice-pages.ts';
 import { registerInvoicePreview } from './invoice-preview.ts';
 import { registerInvoices } from './invoices.ts';
@@ -30,6 +31,7 @@ export function registerAll(registry: Registry, emulator: Emulator): void {
   registerInvoices(registry);
   registerInvoiceActions(registry);
   registerInvoiceItems(registry);
+  registerInvoiceLines(registry);
   registerInvoicePages(registry, emulator);
   registerInvoicePreview(registry);
   registerSubscriptions(registry);

@@ -6,7 +6,7 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { p, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
-import { newInvoiceItem } from './invoice-items.ts';
+import { newInvoiceItem } from './invoice-item-object.ts';
 import { priceData } from './price-create.ts';
 import { applyPlannedEnd, itemUpdates, resetsAnchor } from './subscription-fields.ts';
 import {
