@@ -77,6 +77,27 @@ export function createGuard(guard: Guard): Middleware {
   };
 }
 
+/** Sees a request before it is handled, and how it was answered; what it throws is its own affair. */
+export type Observer = (
+  request: Request,
+  info: RequestInfo & { answered: Promise<number | null> },
+) => void;
+
+/**
+ * A middleware that lets everything through at once. `answered` resolves to the status once the answer is sent, or to
+ * null when the client went away before.
+ */
+export function createObserver(observe: Observer): Middleware {
+  return (request, response, next) => {
+    const answered = new Promise<number | null>((resolve) => {
+      response.once('finish', () => resolve(response.statusCode));
+      response.once('close', () => resolve(null));
+    });
+    observe(viewOf(request), { native: request, answered });
+    next();
+  };
+}
+
 function viewOf(incoming: ParsedMessage): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(incoming.headers)) {
