@@ -13,7 +13,7 @@ import { machineArrows } from '../../../state/machine.ts';
 import { formatMoney } from '../../../state/money.ts';
 import type { Services } from '../../services.ts';
 import { checkWithStripe } from '../check-with-stripe.ts';
-import { dateTime } from '../format.ts';
+import { count, dateTime } from '../format.ts';
 import type { NextStep, TimelineStep } from '../timeline.ts';
 import type { InvoiceItem, SubscriptionView } from '../views/subscription.ts';
 import { priceWords } from './subscriptions.ts';
@@ -31,12 +31,13 @@ export async function subscriptionView(
   const db = services.database.knex;
   const row = await findSubscription(db, id);
   if (!row) return null;
-  const [lines, customer, siblings, invoices, check] = await Promise.all([
+  const [lines, customer, siblings, invoices, check, usage] = await Promise.all([
     timelineOf(db, id, STEPS + 1),
     findCustomerByStripeId(db, row.customerId),
     listSubscriptions(db, { customerId: row.customerId, limit: 10 }),
     wish.invoices ? invoicesOf(services, id) : null,
     wish.check ? checkWithStripe(services, row) : null,
+    usageOf(services, row),
   ]);
   const { facts } = row;
   const access = accessOf(row, { now: services.clock.now(), grace: services.config.grace });
@@ -68,7 +69,7 @@ export async function subscriptionView(
       .map(({ event, to, description }) => ({ event, to, description })),
     actions: allowedActions(row, { accessNow: access }),
     invoices,
-    usage: [],
+    usage,
     others: siblings.filter((other) => other.id !== id).map(({ id, state }) => ({ id, state })),
     check,
     businessNow: services.clock.now(),
@@ -109,6 +110,28 @@ function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[
     words.push(`collection paused (${behavior})${end}`);
   }
   return words;
+}
+
+/** What was used since the present period began, by each meter that this subscription pays for. */
+async function usageOf(
+  services: Services,
+  { userId, facts }: SubscriptionRow,
+): Promise<SubscriptionView['usage']> {
+  if (userId === null) return [];
+  const prices = new Set(facts.items.map(({ priceId }) => priceId));
+  const sold = services.catalogue.plans.flatMap(({ meters = [] }) => meters);
+  const meters = new Set(sold.filter(({ priceId }) => prices.has(priceId)).map((m) => m.meter));
+  const span = { from: facts.currentPeriodStart ?? 0, until: Number.MAX_SAFE_INTEGER };
+  return Promise.all(
+    [...meters].map(async (meter) => {
+      const totals = await services.usage.totals({ userId, meter }, span);
+      return {
+        meter,
+        recorded: count(totals.recorded),
+        acknowledged: count(totals.acknowledged),
+      };
+    }),
+  );
 }
 
 /** What the subscription comes to by itself, if nothing else happens. */
