@@ -119,7 +119,7 @@ export async function postponeEffect(
     .update({
       status: failure.dead ? 'dead' : 'waiting',
       attempts: failure.attempts,
-      next_attempt_at: failure.nextAttemptAt,
+      next_attempt_at: Math.ceil(failure.nextAttemptAt),
       last_error: failure.error,
     });
 }

@@ -183,7 +183,8 @@ export async function postponeEvent(
     .update({
       status: failure.dead ? 'dead' : 'waiting',
       attempts: failure.attempts,
-      next_attempt_at: failure.nextAttemptAt,
+      // Delays have jitter, hence fractions, which the column has not.
+      next_attempt_at: Math.ceil(failure.nextAttemptAt),
       last_error: failure.error,
     });
 }

@@ -14,6 +14,8 @@ const RELEVANT = [
 ];
 
 const LONGEST_NAME = 255;
+/** Where the calendar of JavaScript ends, in ms; beyond, a time is none. */
+const LATEST = 8.64e15;
 
 /** Reads a payload as an event to store. Throws a TypeError when it is no event at all. */
 export function toNewEvent(
@@ -36,7 +38,7 @@ export function toNewEvent(
     account: facts.account && clean(facts.account),
     flags,
     source: context.source,
-    createdAt: facts.createdAt,
+    createdAt: Math.abs(facts.createdAt) <= LATEST ? facts.createdAt : context.receivedAt,
     receivedAt: context.receivedAt,
     status: ours && isRelevant(facts.type) ? 'waiting' : 'ignored',
   };

@@ -47,7 +47,7 @@ const VERSIONS: Record<string, Raw> = {
 
 describe('a Stripe subscription of any API version', () => {
   it.each(Object.keys(VERSIONS))(
-    'reads period, price and amount from %s (better-auth 2087)',
+    'reads period, price and amount from %s (lesson 9: better-auth 2087)',
     (name) => {
       const facts = readSubscription(VERSIONS[name]);
       expect(facts).toMatchObject({
@@ -95,7 +95,7 @@ describe('a Stripe subscription of any API version', () => {
     expect(priced({ unit_amount: 500, billing_scheme: 'tiered' })).toBeNull();
   });
 
-  it('takes expanded objects and deleted customers for their ids (pay 1201)', () => {
+  it('takes expanded objects and deleted customers for their ids (lesson 11: pay 1201)', () => {
     const facts = readSubscription(
       rawSubscription({
         customer: { id: 'cus_1', object: 'customer', deleted: true },
@@ -137,7 +137,7 @@ describe('a Stripe subscription of any API version', () => {
       { default_payment_method: null },
     ],
   ];
-  it.each(NULLABLE)('clears %s when Stripe says null (cashier 1824)', (field, set, cleared) => {
+  it.each(NULLABLE)('clears %s when Stripe says null (lesson 10: cashier 1824)', (field, set, cleared) => {
     expect(readSubscription(rawSubscription(set))[field]).not.toBeNull();
     expect(readSubscription(rawSubscription(cleared))[field]).toBeNull();
     expect(storedIn('active', cleared).facts[field]).toBeNull();
