@@ -37,6 +37,20 @@ export async function hadTrial(
   return (await query.first('subscription_id')) !== undefined;
 }
 
+/** Whether another trial is known that began on this card no later. */
+export async function cardHadTrial(
+  db: Db,
+  fingerprint: string,
+  than: { subscriptionId: string; startedAt: number },
+): Promise<boolean> {
+  const earlier = await db('trials')
+    .where({ card_fingerprint: fingerprint })
+    .where('started_at', '<=', than.startedAt)
+    .whereNot({ subscription_id: than.subscriptionId })
+    .first('subscription_id');
+  return earlier !== undefined;
+}
+
 /** Records that a trial began; again with a longer end or a card that is known only now. */
 export async function recordTrialStarted(
   db: Db,
@@ -55,7 +69,8 @@ export async function recordTrialStarted(
     .onConflict('subscription_id')
     .merge({
       user_id: db.raw('coalesce(excluded.user_id, trials.user_id)'),
-      card_fingerprint: db.raw('coalesce(excluded.card_fingerprint, trials.card_fingerprint)'),
+      // The card that it began with stays: another one put in its place must not wash it clean.
+      card_fingerprint: db.raw('coalesce(trials.card_fingerprint, excluded.card_fingerprint)'),
       ends_at: trial.endsAt,
     });
   if (!known) await countTrial(db, trial, 'trial_started');

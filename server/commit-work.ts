@@ -71,12 +71,16 @@ async function write(
   const now = Date.now();
   const { changes, loose, verdicts } = work;
   const lines = changes.length > 0 ? await saveChanges(trx, changes) : [];
-  await recordTrials(trx, changes);
+  const ledger = await recordTrials(trx, changes, ctx.core.config.trial);
   const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerId) : [];
   if (loose.deletedCustomer) {
     await markCustomerDeleted(trx, loose.deletedCustomer.id, loose.deletedCustomer.at);
   }
-  const effects = [...verdicts.flatMap((verdict) => verdict.effects), ...loose.effects];
+  const effects = [
+    ...verdicts.flatMap((verdict) => verdict.effects),
+    ...loose.effects,
+    ...ledger.map((effect) => ({ ...effect, causeId: null })),
+  ];
   const wanted = effects.filter((effect) => isWanted(ctx, effect));
   const enqueued = await enqueueEffects(trx, wanted, now);
   const known = verdicts.filter((verdict) => !verdict.unknown);

@@ -33,7 +33,14 @@ export interface Config {
   auth: { jwtSecret: string | null; jwksUrl: string | null; audience: string | null };
   adminToken: string | null;
   plans: { file: string | null; prices: Record<PriceVariable, string | null> };
-  trial: { days: number; endWithoutMethod: 'cancel' | 'pause' };
+  trial: {
+    days: number;
+    endWithoutMethod: 'cancel' | 'pause';
+    /** A trial on a card that had one is ended at once. */
+    onePerCard: boolean;
+  };
+  /** Stripe Tax works out the tax of everything that is sold. */
+  automaticTax: boolean;
   grace: Grace;
   /** Who says which features a customer has: the plans file, or Stripe Entitlements. */
   entitlements: 'plans' | 'stripe';
@@ -154,7 +161,14 @@ function toConfig(env: Environment): Config {
         STRIPE_PRO_YEARLY_PRICE_ID: env.STRIPE_PRO_YEARLY_PRICE_ID ?? null,
       },
     },
-    trial: { days: env.TRIAL_DAYS, endWithoutMethod: env.TRIAL_END_WITHOUT_METHOD },
+    trial: {
+      days: env.TRIAL_DAYS,
+      endWithoutMethod: env.TRIAL_END_WITHOUT_METHOD,
+      // Everybody who tries it out shares the same few test cards.
+      onePerCard:
+        env.TRIAL_ONE_PER_CARD === undefined ? isLive(env) : env.TRIAL_ONE_PER_CARD === 'true',
+    },
+    automaticTax: env.AUTOMATIC_TAX === 'true',
     grace: env.GRACE,
     entitlements: env.ENTITLEMENTS,
     dunning: { maxAttempts: env.DUNNING_MAX_ATTEMPTS, finalAction: env.DUNNING_FINAL_ACTION },

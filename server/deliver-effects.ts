@@ -9,6 +9,7 @@ import { readEntitlements } from './entitlements.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { renderMail } from './mail-templates.ts';
 import { StripeOutage } from './read-stripe.ts';
+import { refuseTrial } from './refuse-trial.ts';
 import type { SubjectRunner } from './subject-runner.ts';
 import { sendTeamWebhook, stableId, WebhookRefused } from './team-webhooks.ts';
 
@@ -82,6 +83,7 @@ async function carryOut(
   if (effect.kind === 'dunning.final_action') {
     return carryOutFinalAction(ctx, means.runner, effect.payload);
   }
+  if (effect.kind === 'trial.refuse') return refuseTrial(ctx, means.runner, effect.payload);
   throw new Error(`There is nothing that carries out "${effect.kind}"`);
 }
 

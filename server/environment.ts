@@ -98,6 +98,8 @@ export const environment = z.object({
   TRIAL_END_WITHOUT_METHOD: z
     .enum(['cancel', 'pause'], 'must be cancel or pause')
     .default('cancel'),
+  TRIAL_ONE_PER_CARD: z.enum(['true', 'false'], 'must be true or false').optional(),
+  AUTOMATIC_TAX: z.enum(['true', 'false'], 'must be true or false').default('false'),
   GRACE: z
     .union(
       [z.literal('period_end'), whole(0, 365, '').transform((days) => ({ days }))],

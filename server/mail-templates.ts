@@ -87,6 +87,14 @@ const TEMPLATES: Record<string, Template> = {
       `Your subscription: ${appUrl}`,
     ],
   }),
+  'mail.trial_refused': ({ plan, appUrl }) => ({
+    subject: `No second trial of ${plan}`,
+    lines: [
+      `The card that you gave for your trial of ${plan} has been used for a trial before, so this one has ended. Nothing was charged.`,
+      'You can subscribe without a trial:',
+      appUrl,
+    ],
+  }),
   'mail.canceled': ({ plan, date, appUrl }) => ({
     subject: `Your subscription to ${plan} has ended`,
     lines: [

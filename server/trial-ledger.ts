@@ -1,10 +1,23 @@
 import type { Db } from '../db/database.ts';
 import type { SubscriptionChange } from '../db/save-changes.ts';
-import { recordTrialOutcome, recordTrialStarted, type TrialOutcome } from '../db/trials.ts';
-import type { StoredSubscription } from '../state/types.ts';
+import {
+  cardHadTrial,
+  recordTrialOutcome,
+  recordTrialStarted,
+  type TrialOutcome,
+} from '../db/trials.ts';
+import type { Effect, StoredSubscription } from '../state/types.ts';
 
-/** Keeps the ledger of trials beside the subscriptions: started, converted, lost. */
-export async function recordTrials(db: Db, changes: SubscriptionChange[]): Promise<void> {
+/**
+ * Keeps the ledger of trials beside the subscriptions: started, converted, lost. With `onePerCard`, a trial on a
+ * card that had one before is to be ended: only after Checkout is it known which card it is.
+ */
+export async function recordTrials(
+  db: Db,
+  changes: SubscriptionChange[],
+  { onePerCard }: { onePerCard: boolean },
+): Promise<Effect[]> {
+  const effects: Effect[] = [];
   for (const { before, next } of changes) {
     const { facts } = next;
     if (facts.trialStart === null) continue;
@@ -18,11 +31,35 @@ export async function recordTrials(db: Db, changes: SubscriptionChange[]): Promi
         endsAt: facts.trialEnd,
       });
     }
+    // Asked once, when the card becomes known: neither who comes later nor another card ends a trial that runs.
+    const isFirstSight = (before?.facts.cardFingerprint ?? null) === null;
+    if (onePerCard && isFirstSight && (await isSecondOfCard(db, next))) {
+      effects.push(...refusal(next));
+    }
     const outcome = outcomeOf(next);
     if (outcome !== null && outcome !== (before && outcomeOf(before))) {
       await recordTrialOutcome(db, next.id, { outcome, at: next.since });
     }
   }
+  return effects;
+}
+
+/** Trials that somebody gave by hand at Stripe are left alone: they carry no user id. */
+async function isSecondOfCard(db: Db, { id, facts }: StoredSubscription): Promise<boolean> {
+  if (facts.stripeStatus !== 'trialing' || facts.cardFingerprint === null) return false;
+  if (facts.metadata['user_id'] === undefined || facts.trialStart === null) return false;
+  return cardHadTrial(db, facts.cardFingerprint, {
+    subscriptionId: id,
+    startedAt: facts.trialStart,
+  });
+}
+
+function refusal({ id, customerId, userId, plan }: StoredSubscription): Effect[] {
+  const payload = { subscriptionId: id, customerId, userId, plan };
+  return [
+    { objectId: id, kind: 'trial.refuse', payload },
+    { objectId: id, kind: 'mail.trial_refused', payload },
+  ];
 }
 
 function isNews(before: StoredSubscription | null, next: StoredSubscription): boolean {

@@ -134,7 +134,7 @@ export interface StoredSubscription {
   mrr: number;
 }
 
-export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning';
+export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning' | 'trial_ledger';
 
 /** Why something moved: a Stripe event, a request of a person, a repair. */
 export interface Cause {

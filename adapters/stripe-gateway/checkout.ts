@@ -13,6 +13,7 @@ export interface SubscriptionCheckout {
   trialDays: number | null;
   trialEnd: 'cancel' | 'pause';
   promotionCodeId: string | null;
+  automaticTax: boolean;
   /** Kept in the session's metadata, to know the same checkout again. */
   wish: string;
   successUrl: string;
@@ -81,10 +82,22 @@ function subscriptionParams(input: SubscriptionCheckout): Stripe.Checkout.Sessio
       ...input.meterPrices.map((price) => ({ price })),
     ],
     discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
+    ...taxParams(input.automaticTax),
     subscription_data: { metadata: { user_id: input.userId }, ...trial },
     metadata,
     success_url: input.successUrl,
     cancel_url: input.cancelUrl,
+  };
+}
+
+/** Stripe Tax needs an address; Checkout asks for it and keeps it with the customer. */
+export function taxParams(automatic: boolean): Partial<Stripe.Checkout.SessionCreateParams> {
+  if (!automatic) return {};
+  return {
+    automatic_tax: { enabled: true },
+    billing_address_collection: 'required',
+    customer_update: { address: 'auto', name: 'auto' },
+    tax_id_collection: { enabled: true },
   };
 }
 

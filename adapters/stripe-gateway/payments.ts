@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { taxParams } from './checkout.ts';
 import { call } from './errors.ts';
 
 export interface PageRequest {
@@ -12,6 +13,7 @@ export interface OneOffInvoice {
   customerId: string;
   currency: string;
   collection: 'charge' | 'send';
+  automaticTax: boolean;
   /** Kept in the metadata, to find it again. */
   request: string;
 }
@@ -28,6 +30,7 @@ export interface PaymentCheckout {
   userId: string;
   priceId: string;
   quantity: number;
+  automaticTax: boolean;
   /** Kept in the session's metadata, to know the same checkout again. */
   wish: string;
   successUrl: string;
@@ -84,6 +87,7 @@ export function paymentCalls(stripe: Stripe) {
             pending_invoice_items_behavior: 'exclude',
             auto_advance: false,
             metadata: { request: input.request },
+            automatic_tax: input.automaticTax ? { enabled: true } : undefined,
             ...(input.collection === 'send'
               ? { collection_method: 'send_invoice', days_until_due: 30 }
               : { collection_method: 'charge_automatically' }),
@@ -172,6 +176,7 @@ function paymentParams(input: PaymentCheckout): Stripe.Checkout.SessionCreatePar
     line_items: [{ price: input.priceId, quantity: input.quantity }],
     payment_intent_data: { metadata: { user_id: input.userId } },
     invoice_creation: { enabled: true },
+    ...taxParams(input.automaticTax),
     metadata,
     success_url: input.successUrl,
     cancel_url: input.cancelUrl,

@@ -42,6 +42,7 @@ export interface NewSubscription {
   trialEnd: 'cancel' | 'pause';
   paymentMethodId: string;
   promotionCodeId: string | null;
+  automaticTax: boolean;
 }
 
 /** Changes of a subscription: what they would cost, and carrying them out. */
@@ -212,6 +213,7 @@ function creationParams(input: NewSubscription): Stripe.SubscriptionCreateParams
     payment_behavior: 'error_if_incomplete',
     discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
     metadata: { user_id: input.userId },
+    automatic_tax: input.automaticTax ? { enabled: true } : undefined,
     ...(trialDays === null
       ? {}
       : {

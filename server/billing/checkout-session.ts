@@ -45,12 +45,13 @@ function create(
   wish: CheckoutWish,
   idempotencyKey: string,
 ): Promise<Stripe.Checkout.Session> {
-  const { http, trial } = services.config;
+  const { automaticTax, http, trial } = services.config;
   return services.stripe.createSubscriptionCheckout(
     {
       ...wish,
       wish: fingerprint(wish),
       trialEnd: trial.endWithoutMethod,
+      automaticTax,
       successUrl: `${http.appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
       cancelUrl: `${http.appUrl}/billing?checkout=canceled`,
     },

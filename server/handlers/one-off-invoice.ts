@@ -55,10 +55,14 @@ type Wanted = z.infer<typeof body> & { customerId: string; currency: string; req
 /** Draft, items, finalized: all of it, or no invoice. */
 async function finalized(services: Services, wanted: Wanted): Promise<string> {
   const { stripe } = services;
+  const { automaticTax } = services.config;
   const made = await madeBefore(services, wanted);
   if (made) return made;
   try {
-    const { id } = await stripe.createOneOffInvoice(wanted, freshKey('invoice'));
+    const { id } = await stripe.createOneOffInvoice(
+      { ...wanted, automaticTax },
+      freshKey('invoice'),
+    );
     for (const entry of wanted.items) {
       await stripe.addInvoiceItem({ ...wanted, id }, entry, freshKey('invoice-item'));
     }

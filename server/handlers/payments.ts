@@ -39,6 +39,7 @@ export const paymentsRoute = defineRoute({
             userId: user.id,
             priceId: product.priceId,
             quantity: body.quantity,
+            automaticTax: services.config.automaticTax,
             wish,
             successUrl: `${appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
             cancelUrl: `${appUrl}/billing?checkout=canceled`,

@@ -104,12 +104,13 @@ async function onSavedCard(
         ],
         paymentMethodId: card.id,
         trialEnd: services.config.trial.endWithoutMethod,
+        automaticTax: services.config.automaticTax,
       },
       freshKey('reactivate'),
     );
     return answer(context, { id: created.id, customerId: wish.customerId });
   } catch (error) {
-    if (isGatewayError(error, 'card_declined') && needsTheCustomer(error)) return null;
+    if (isGatewayError(error, 'card_declined', 'invalid') && needsTheCustomer(error)) return null;
     // The answer may be lost of a subscription that was made. There was none before, and there is one at a time.
     const made = isAnswerLost(error) && (await liveSubscriptionOf(services, wish.customerId));
     if (!made) throw error;
@@ -125,11 +126,15 @@ async function answer(
   return json({ subscription: stored && subscriptionView(context.services, stored) });
 }
 
+const ONLY_THEMSELVES: ReadonlySet<string> = new Set([
+  'authentication_required',
+  'subscription_payment_intent_requires_action',
+  // Stripe Tax knows no address; Checkout asks for it.
+  'customer_tax_location_invalid',
+]);
+
 function needsTheCustomer(error: { code: string | null; declineCode: string | null }): boolean {
-  return [error.code, error.declineCode].some(
-    (code) =>
-      code === 'authentication_required' || code === 'subscription_payment_intent_requires_action',
-  );
+  return [error.code, error.declineCode].some((code) => code !== null && ONLY_THEMSELVES.has(code));
 }
 
 async function viaCheckout(context: CommandContext, wish: Wish): Promise<Response> {

@@ -18,7 +18,8 @@ describe('The configuration', () => {
     expect(loadConfig(TEST_ENV)).toMatchObject({
       databaseUrl: 'sqlite:./data/tenure.sqlite',
       http: { port: 3000, host: '127.0.0.1', appUrl: 'http://127.0.0.1:3000' },
-      trial: { days: 14, endWithoutMethod: 'cancel' },
+      trial: { days: 14, endWithoutMethod: 'cancel', onePerCard: false },
+      automaticTax: false,
       grace: 'period_end',
       dunning: { maxAttempts: 3, finalAction: 'cancel' },
       webhookAck: 'processed',

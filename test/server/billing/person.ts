@@ -21,8 +21,8 @@ export interface Person {
   /** The subscription at Stripe. */
   atStripe: () => Promise<Stripe.Subscription>;
   customerId: () => Promise<string>;
-  /** Buys through Checkout. */
-  subscribe: (choice?: object) => Promise<View>;
+  /** Buys through Checkout, with a card by its number. */
+  subscribe: (choice?: object, card?: string) => Promise<View>;
   useCard: (token: string) => Promise<string>;
   /** A preview, and then the change for that price. */
   changeTo: (
@@ -40,6 +40,8 @@ export interface View {
   interval: string | null;
   quantity: number | null;
   currentPeriodEnd: string;
+  trialEnd: string | null;
+  cancelAt: string | null;
   pendingChange: { kind: string; plan: string | null; quantity: number | null; at: string } | null;
   access: { level: string; reason: string };
   actions: string[];
@@ -82,10 +84,10 @@ export function newPerson(server: TestServer): Person {
     subscription,
     customerId,
     atStripe: async () => server.stripe.subscriptions.retrieve((await subscription()).id),
-    subscribe: async (choice = PRO) => {
+    subscribe: async (choice = PRO, card?: string) => {
       const opened = await post('checkout', choice);
       if (opened.status !== 200) throw new Error(opened.text);
-      await payCheckout(String(opened.json['url']));
+      await payCheckout(String(opened.json['url']), card === undefined ? {} : { card });
       await server.settled();
       return subscription();
     },

@@ -1,0 +1,36 @@
+import { isGatewayError } from '../adapters/stripe-gateway.ts';
+import type { Cause } from '../state/types.ts';
+import type { EngineContext } from './engine-context.ts';
+import type { SubjectRunner } from './subject-runner.ts';
+
+/**
+ * Ends a trial on a card that had one, without a charge: the customer agreed to pay after a trial, not today.
+ * Coming back is one click, with the price before it. Returns a note when nothing was left to do.
+ */
+export async function refuseTrial(
+  ctx: EngineContext,
+  runner: SubjectRunner,
+  payload: Record<string, unknown>,
+): Promise<string | null> {
+  const subscriptionId = String(payload['subscriptionId']);
+  const customerId = String(payload['customerId']);
+  const { stripe } = ctx.core;
+  const { status } = await ctx.reader.read((gateway) =>
+    gateway.retrieveSubscription(subscriptionId),
+  );
+  if (status !== 'trialing') return `the subscription is ${status} by now`;
+  try {
+    const details = { comment: 'A trial was had with this card before' };
+    await stripe.cancelNow(subscriptionId, details, `tenure-trial-refused-${subscriptionId}`);
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+  }
+  const cause: Cause = {
+    type: 'trial_ledger',
+    id: `trial-refused-${subscriptionId}`,
+    actor: 'system',
+    at: ctx.clock.now(),
+  };
+  await runner.sync({ subscriptionId, customerId, cause });
+  return null;
+}
