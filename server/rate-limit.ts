@@ -25,7 +25,7 @@ export function createRateLimits(
 ): RateLimits {
   const users = createWindows(perUser);
   const addresses = createWindows(perAddress);
-  const count = (by: 'user' | 'address', wait: number) => {
+  const refuse = (by: 'user' | 'address', wait: number) => {
     if (wait === 0) return;
     metrics.limited.inc({ by });
     throw new AppError('rate_limited', 'Too many requests; wait a little.', {
@@ -33,31 +33,44 @@ export function createRateLimits(
     });
   };
   return {
-    user: (id) => count('user', users(id)),
+    user: (id) => refuse('user', users.count(id)),
     address: (address) => {
-      if (address !== undefined) count('address', addresses(networkOf(address)));
+      if (address !== undefined) refuse('address', addresses.count(networkOf(address)));
     },
   };
 }
 
-/** Counts one for a caller; answers how many ms to wait, 0 when it may go on. */
-function createWindows(limit: number): (caller: string) => number {
-  if (limit === 0) return () => 0;
+export interface Windows {
+  /** Counts one; answers how many ms to wait, 0 when it may go on. */
+  count: (caller: string) => number;
+  /** How many ms a caller that has had enough must wait; counts nothing. */
+  wait: (caller: string) => number;
+}
+
+/** So many a minute for each caller; 0 is no limit. */
+export function createWindows(limit: number): Windows {
   const windows = new LRUCache<string, { count: number; endsAt: number }>({ max: MAX_CALLERS });
-  return (caller) => {
-    const now = performance.now();
-    const known = windows.get(caller);
-    if (!known || known.endsAt <= now) {
-      windows.set(caller, { count: 1, endsAt: now + MINUTE });
-      return 0;
-    }
-    known.count += 1;
-    return known.count > limit ? known.endsAt - now : 0;
+  if (limit === 0) return { count: () => 0, wait: () => 0 };
+  return {
+    count(caller) {
+      const now = performance.now();
+      const known = windows.get(caller);
+      if (!known || known.endsAt <= now) {
+        windows.set(caller, { count: 1, endsAt: now + MINUTE });
+        return 0;
+      }
+      known.count += 1;
+      return known.count > limit ? known.endsAt - now : 0;
+    },
+    wait(caller) {
+      const known = windows.get(caller);
+      return known && known.count >= limit ? Math.max(0, known.endsAt - performance.now()) : 0;
+    },
   };
 }
 
 /** One person has a whole /64 of IPv6 to choose addresses from. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

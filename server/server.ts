@@ -7,9 +7,10 @@ import { createHandler } from './routes.ts';
 import type { Services } from './services.ts';
 import { createWebhookDoor } from './webhook-door.ts';
 
-/** Slow senders are cut off: the whole request within this, its headers sooner. */
-const REQUEST_TIMEOUT_MS = 30_000;
-const HEADERS_TIMEOUT_MS = 10_000;
+/** Slow senders are cut off with 408: the whole request within this, its headers sooner. In ms. */
+const PATIENCE = { requestTimeout: 30_000, headersTimeout: 10_000 };
+/** How often connections are looked at for that; Node's own 30 s would make the above a wish. */
+const CHECK_MS = 1_000;
 /** How long requests in flight may take after a stop was asked for. */
 const DRAIN_MS = 15_000;
 
@@ -21,21 +22,23 @@ export interface RunningServer {
 }
 
 /** Serves the API on `config.http`; rejects when the port is taken. */
-export async function startServer(services: Services): Promise<RunningServer> {
+export async function startServer(
+  services: Services,
+  patience: Partial<typeof PATIENCE> = {},
+): Promise<RunningServer> {
   const { host, port } = services.config.http;
   const app = createApp(createHandler(services), services.config.http);
   const serve = createWebhookDoor(services, app);
   let closing = false;
   const inFlight = new Set<ServerResponse>();
-  const server = createServer((request, response) => {
+  const limits = { connectionsCheckingInterval: CHECK_MS, ...PATIENCE, ...patience };
+  const server = createServer(limits, (request, response) => {
     inFlight.add(response);
     response.once('close', () => inFlight.delete(response));
     // A kept-alive connection would outlive the stop.
     if (closing) response.setHeader('connection', 'close');
     serve(request, response);
   });
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
   await listen(server, host, port);
   await services.engine.start();
   const bound = (server.address() as AddressInfo).port;

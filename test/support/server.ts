@@ -22,7 +22,9 @@ export interface TestServerOptions {
   /** Added to the environment that the server is configured with; `undefined` takes a variable away. */
   env?: Record<string, string | undefined>;
   engine?: Partial<EngineOptions>;
-  services?: Pick<ServiceOptions, 'authenticate' | 'probe' | 'stripe' | 'usage'>;
+  services?: Pick<ServiceOptions, 'authenticate' | 'log' | 'probe' | 'stripe' | 'usage'>;
+  /** How long the server hears slow senders out. */
+  patience?: Parameters<typeof startServer>[1];
   /** Makes what the server needs in its Stripe account before it starts; returns variables to add. */
   prepare?: (stripe: Stripe) => Promise<Record<string, string>>;
   /** False leaves customers off a test clock. Default true. */
@@ -108,7 +110,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     engine: { catchUpEvery: 0, retryBase: 50, ...options.engine },
     ...options.services,
   });
-  const server = await startServer(services);
+  const server = await startServer(services, options.patience);
   await fillAmounts(services.catalogue, services);
   const settled = () => settle(services, stripe);
   return {

@@ -5,19 +5,12 @@ import { htmlDocument } from '../../dashboard/page.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../../dashboard/session.ts';
 import { loginPage } from '../../dashboard/views/others.ts';
 import { AppError } from '../../errors.ts';
+import { createWindows, networkOf } from '../../rate-limit.ts';
 import { defineRoute, type RouteContext } from '../../route.ts';
 import { formOf, localPath, page, redirect } from './admin-page.ts';
 
-/** Wrong tokens that one process hears out within a minute. */
-const TRIES = 20;
-const MINUTE = 60_000;
-const tries = { since: 0, count: 0 };
-
-function mayTry(): boolean {
-  const now = Date.now();
-  if (now - tries.since > MINUTE) Object.assign(tries, { since: now, count: 0 });
-  return tries.count < TRIES;
-}
+/** Wrong tokens that a process hears out from one address within a minute; somebody else's do not lock one out. */
+const wrongTokens = createWindows(20);
 
 const login = defineRoute({
   method: 'GET',
@@ -75,12 +68,13 @@ const submit = defineRoute({
     requireSameOrigin(request);
     const fields = await formOf(request, context);
     const back = localPath(fields.get('back'));
-    if (!mayTry()) {
+    const caller = networkOf(context.address ?? 'unknown');
+    if (wrongTokens.wait(caller) > 0) {
       const error = 'Too many wrong tokens; wait a minute.';
       return form(request, { services, error, back, status: 429 });
     }
     if (adminToken === null || !equal(fields.get('token') ?? '', adminToken)) {
-      tries.count += 1;
+      wrongTokens.count(caller);
       return form(request, { services, error: 'This is not the admin token.', back, status: 401 });
     }
     return redirect(back, [sessionCookie(services)]);
