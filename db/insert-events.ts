@@ -41,7 +41,9 @@ ON CONFLICT (id) DO NOTHING RETURNING id`;
  */
 export async function insertEvents(db: Db, events: NewEvent[]): Promise<Set<string>> {
   if (events.length === 0) return new Set();
-  const rows = await (isPostgres(db) ? insertPrepared(db, events) : insertMany(db, events));
+  // In one order, so that two batches with the same events in them cannot lock each other out.
+  const ordered = [...events].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const rows = await (isPostgres(db) ? insertPrepared(db, ordered) : insertMany(db, ordered));
   return new Set(rows.map((row) => row.id));
 }
 

@@ -23,8 +23,11 @@ interface Waiting {
   reject: (error: unknown) => void;
 }
 
+/** Batches under way at once on Postgres: while one waits for the disk, another is put together. */
+const LANES = 3;
+
 /**
- * Group commit: one INSERT stores whatever gathered while the one before it was under way, so a burst costs a
+ * Group commit: one INSERT stores whatever gathered while those before it were under way, so a burst costs a
  * few commits and a single event is never kept waiting. Each caller is answered after its own commit.
  */
 export function createInbox(
@@ -33,7 +36,17 @@ export function createInbox(
   probe: CoreServices['probe'],
 ): Inbox {
   let queue: Waiting[] = [];
-  let running: Promise<void> | null = null;
+  const lanes = database.dialect === 'postgres' ? LANES : 1;
+  let busy = 0;
+  const running = new Set<Promise<void>>();
+
+  function run(): void {
+    busy += 1;
+    const lane: Promise<void> = Promise.resolve()
+      .then(storeAll)
+      .finally(() => running.delete(lane));
+    running.add(lane);
+  }
 
   async function storeAll(): Promise<void> {
     while (queue.length > 0) {
@@ -41,7 +54,8 @@ export function createInbox(
       queue = queue.slice(batch.length);
       await storeBatch(batch);
     }
-    running = null;
+    // At once, not when the promise is settled: what comes in between would wait for nobody.
+    busy -= 1;
   }
 
   async function storeBatch(batch: Waiting[]): Promise<void> {
@@ -66,12 +80,12 @@ export function createInbox(
       }
       return new Promise((resolve, reject) => {
         queue.push({ event, resolve, reject });
-        running ??= Promise.resolve().then(storeAll);
+        if (busy < lanes) run();
       });
     },
     backlog: () => queue.length,
     settled: async () => {
-      await running;
+      await Promise.all(running);
     },
   };
 }

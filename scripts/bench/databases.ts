@@ -101,7 +101,8 @@ async function startEmbedded(parent: string): Promise<{ url: string; stop: () =>
   };
 }
 
-function freePort(): Promise<number> {
+/** A port that is free at the moment. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

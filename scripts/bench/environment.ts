@@ -1,5 +1,21 @@
 import { PRICE, SECRET_KEY, WEBHOOK_SECRET } from './payload.ts';
 
+/** The meter that a plan of the benchmark bills. */
+export const METER = 'api_calls';
+
+/** What `PLANS_FILE` holds while usage is measured. */
+export const METERED_PLANS = {
+  plans: [
+    {
+      id: 'starter',
+      name: 'Starter',
+      rank: 1,
+      prices: { monthly: PRICE },
+      meters: [{ meter: METER, priceId: 'price_metered' }],
+    },
+  ],
+};
+
 /** The environment that a server of the benchmark runs with: production's, but for the address of Stripe. */
 export function tenureEnvironment(settings: {
   databaseUrl: string;

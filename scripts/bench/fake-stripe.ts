@@ -17,9 +17,13 @@ export interface FakeStripeCounts {
   reads: number;
   /** Requests answered 429. */
   refused: number;
+  /** Meter events taken in. */
+  meterEvents: number;
 }
 
-const counts: FakeStripeCounts = { reads: 0, refused: 0 };
+const METER_EVENTS = '/v1/billing/meter_events';
+
+const counts: FakeStripeCounts = { reads: 0, refused: 0, meterEvents: 0 };
 let server: Server | null = null;
 let settings: FakeStripeSettings = { latency: 0, readsPerSecond: null };
 let second = { at: 0, reads: 0 };
@@ -28,8 +32,8 @@ answerAsChild({
   async start(given: FakeStripeSettings) {
     settings = given;
     server = createServer((request, response) => {
-      const id = /^\/v1\/subscriptions\/([^?]+)/.exec(request.url ?? '')?.[1];
-      void answerAfter(id).then(({ status, body }) => {
+      request.resume();
+      void answerAfter(request.url ?? '').then(({ status, body }) => {
         response.writeHead(status, { 'content-type': 'application/json' });
         response.end(body);
       });
@@ -45,13 +49,18 @@ answerAsChild({
   },
 });
 
-async function answerAfter(id: string | undefined): Promise<{ status: number; body: string }> {
+async function answerAfter(url: string): Promise<{ status: number; body: string }> {
   const allowed = takeTurn();
   if (settings.latency > 0) await sleep(settings.latency);
   if (!allowed) {
     counts.refused += 1;
     return { status: 429, body: error('rate_limit', 'Too many requests') };
   }
+  if (url === METER_EVENTS) {
+    counts.meterEvents += 1;
+    return { status: 200, body: '{"object":"billing.meter_event"}' };
+  }
+  const id = /^\/v1\/subscriptions\/([^?]+)/.exec(url)?.[1];
   if (id === undefined) return { status: 404, body: error('resource_missing', 'Not here') };
   counts.reads += 1;
   return { status: 200, body: JSON.stringify(subscriptionObject(id)) };

@@ -4,6 +4,8 @@ import { loadConfig } from '../../server/config.ts';
 import type { EngineOptions } from '../../server/engine-options.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { createServices, type Services } from '../../server/services.ts';
+import { checkAccess } from '../../server/access.ts';
+import { timeGate, timeTracking } from './in-process.ts';
 import { answerAsChild } from './child-main.ts';
 import { countStatements } from './count-statements.ts';
 import { tenureEnvironment } from './environment.ts';
@@ -30,7 +32,17 @@ answerAsChild({
     server = await startServer(services);
   },
   address: () => Promise.resolve(`${server?.url}/api/webhooks/stripe`),
+  access: async (userId: string) => (await checkAccess(running(), userId)).allowed,
+  gate: ({ userId, checks }: { userId: string; checks: number }) =>
+    timeGate(running(), { userId, checks }),
+  track: ({ users, calls }: { users: number; calls: number }) =>
+    timeTracking(running(), { users, calls }),
   async stop() {
     await server?.close();
   },
 });
+
+function running(): Services {
+  if (!services) throw new Error('the server was not started');
+  return services;
+}
