@@ -104,15 +104,14 @@ class Walk {
     if (read !== null) this.step(read, this.lookTime(), (line) => this.causeOf(line));
   }
 
-  /** Attempts told of after a later attempt was recorded. */
+  /** Attempts that a later attempt, or a read that counted them, was ahead of. */
   takeLateFailures(): void {
     const { stored } = this.input;
     if (this.current?.state !== 'past_due' || stored?.state !== 'past_due') return;
     for (const failure of failuresIn(this.signals)) {
       const known = [...this.input.history, ...this.asHistory()];
       const ofRun = failure.invoiceId === (stored.facts.latestInvoiceId ?? failure.invoiceId);
-      if (!ofRun || failure.attempt >= stored.failedAttempts || hasAttempt(known, failure))
-        continue;
+      if (!ofRun || failure.attempt > stored.failedAttempts || hasAttempt(known, failure)) continue;
       this.add({
         from: 'past_due',
         to: 'past_due',

@@ -26,7 +26,7 @@ function emptyWorld(): World {
 function deliver(
   world: World,
   events: EventFacts[],
-  readAt: { life: SimulatedSubscription; index: number },
+  readAt: { life: SimulatedSubscription; index: number; changes?: object },
 ) {
   const { life, index } = readAt;
   const history: HistoryLine[] = world.lines.map((line) => ({ ...line, causeId: line.eventId }));
@@ -34,7 +34,7 @@ function deliver(
   const decision = decideBatch({
     stored: world.stored,
     events,
-    read: readSubscription(life.reads[index]),
+    read: readSubscription({ ...life.reads[index], ...readAt.changes }),
     history,
     catalogue: CATALOGUE,
     settings: SETTINGS,
@@ -109,6 +109,31 @@ describe('a batch of events', () => {
       'past_due payment_succeeded active',
     ]);
     expect(world.lines.some((line) => line.unexpected || line.late)).toBe(false);
+  });
+
+  it('gives each failed attempt its line when a read runs ahead of its event', () => {
+    const life = live('active', ['fail', 'fail']);
+    const world = emptyWorld();
+    const events = life.events.map(readEvent);
+    const [first, second] = events.filter(({ type }) => type === 'invoice.payment_failed');
+    const others = events.filter((event) => event !== first && event !== second);
+    // Reads expand the invoice, and with it the number of attempts.
+    const readWith = (attempts: number) => ({
+      life,
+      index: life.events.length - 1,
+      changes: { latest_invoice: { id: 'in_2', status: 'open', attempt_count: attempts } },
+    });
+    deliver(world, others, readWith(1));
+    deliver(world, [first!], readWith(2));
+    deliver(world, [second!], readWith(2));
+    const failures = world.lines.filter(({ event }) => event === 'payment_failed');
+    expect(failures.map(({ from, detail }) => [from, detail['attempt']])).toEqual([
+      ['active', 1],
+      ['past_due', 2],
+    ]);
+    expect(failures[1]?.eventId).toBe(second?.id);
+    // However often it is told.
+    expect(deliver(world, [first!, second!], readWith(2)).transitions).toEqual([]);
   });
 
   it('shows every state that lay between two reads when all events wait together', () => {
