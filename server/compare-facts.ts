@@ -1,4 +1,7 @@
-import type { SubscriptionFacts } from '../state/types.ts';
+import { planOfFacts, type Catalogue } from '../state/catalogue.ts';
+import { lifecycleOf, statusOf } from '../state/lifecycle.ts';
+import { mrrOf } from '../state/plan-change.ts';
+import type { StoredSubscription, SubscriptionFacts } from '../state/types.ts';
 
 /** One field in which the database and Stripe do not agree. */
 export interface FieldDifference {
@@ -22,6 +25,29 @@ export function compareFacts(
     .filter((field) => !OF_THE_READ.has(field))
     .filter((field) => canonical(left[field]) !== canonical(right[field]))
     .map((field) => ({ field, here: left[field] ?? null, atStripe: right[field] ?? null }));
+}
+
+/** The same for a whole row: also what is derived from the facts, which is what access and figures go by. */
+export function compareRow(
+  here: StoredSubscription,
+  atStripe: SubscriptionFacts,
+  catalogue: Catalogue,
+): FieldDifference[] {
+  const { state } = lifecycleOf(atStripe, { catalogue, previous: here.state });
+  const derived = {
+    state,
+    status: statusOf(state),
+    plan: planOfFacts(catalogue, atStripe)?.plan.id ?? null,
+    mrr: mrrOf(atStripe),
+    customerId: atStripe.customerId,
+  };
+  const fields = compareFacts(here.facts, atStripe);
+  for (const [field, right] of Object.entries(derived)) {
+    const left = here[field as keyof typeof derived];
+    const isTold = fields.some((difference) => difference.field === field);
+    if (left !== right && !isTold) fields.push({ field, here: left, atStripe: right });
+  }
+  return fields;
 }
 
 /** JSON with sorted keys, so that neither their order nor `undefined` counts as a difference. */

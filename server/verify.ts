@@ -5,9 +5,10 @@ import {
   subscriptionsCreatedIn,
 } from '../db/subscriptions.ts';
 import { readSubscription } from '../state/subscription-facts.ts';
-import type { SubscriptionFacts } from '../state/types.ts';
-import { compareFacts, type FieldDifference } from './compare-facts.ts';
+import type { Cause, SubscriptionFacts } from '../state/types.ts';
+import { compareRow, type FieldDifference } from './compare-facts.ts';
 import type { Services } from './services.ts';
+import { throughOutages } from './through-outages.ts';
 
 /** One subscription that is not here as it is at Stripe. */
 export interface Difference {
@@ -83,12 +84,12 @@ async function readPage(
   after: string | null,
 ): Promise<Page & { next: string | null }> {
   const { reader } = services.engine;
-  const list = await reader.read((stripe) => stripe.listSubscriptions(after));
+  const list = await throughOutages(() => reader.read((stripe) => stripe.listSubscriptions(after)));
   const facts: SubscriptionFacts[] = [];
   for (const object of list.data) {
     // A list cuts the items of each subscription at ten.
     const whole = object.items.has_more
-      ? await reader.subscription(object.id)
+      ? await throughOutages(() => reader.subscription(object.id))
       : readSubscription(object);
     if (whole) facts.push(whole);
   }
@@ -104,11 +105,11 @@ async function readPage(
 async function compareHere(services: Services, facts: SubscriptionFacts[]): Promise<Suspect[]> {
   const ids = facts.map((each) => each.id);
   const rows = await findSubscriptions(services.database.knex, ids);
-  const here = new Map(rows.map((row) => [row.id, row.facts]));
+  const here = new Map(rows.map((row) => [row.id, row]));
   return facts
     .filter((atStripe) => {
       const known = here.get(atStripe.id);
-      return !known || compareFacts(known, atStripe).length > 0;
+      return !known || compareRow(known, atStripe, services.catalogue).length > 0;
     })
     .map((atStripe) => ({
       subscriptionId: atStripe.id,
@@ -144,16 +145,8 @@ async function settleAll(
     if (!difference) continue;
     run.result.differences += 1;
     if (run.options.repair) {
-      await services.engine.syncSubscription({
-        subscriptionId: suspect.subscriptionId,
-        customerId: difference.customerId,
-        cause: {
-          type: 'verify',
-          id: `verify-${Date.now()}`,
-          actor: 'system',
-          at: services.clock.now(),
-        },
-      });
+      const { customerId } = difference;
+      await throughOutages(() => repair(services, suspect.subscriptionId, customerId));
       difference.repaired = (await lookAgain(services, suspect.subscriptionId)) === null;
       if (difference.repaired) run.result.repaired += 1;
     }
@@ -161,9 +154,19 @@ async function settleAll(
   }
 }
 
+async function repair(services: Services, subscriptionId: string, customerId: string) {
+  const cause: Cause = {
+    type: 'verify',
+    id: `verify-${Date.now()}`,
+    actor: 'system',
+    at: services.clock.now(),
+  };
+  await services.engine.syncSubscription({ subscriptionId, customerId, cause });
+}
+
 /** A second look at both sides: an event may have been on its way while the page was read. */
 async function lookAgain(services: Services, id: string): Promise<Difference | null> {
-  const atStripe = await services.engine.reader.subscription(id);
+  const atStripe = await throughOutages(() => services.engine.reader.subscription(id));
   const here = await findSubscription(services.database.knex, id);
   const of = (kind: Difference['kind'], fields: FieldDifference[] = []): Difference => ({
     kind,
@@ -174,6 +177,6 @@ async function lookAgain(services: Services, id: string): Promise<Difference | n
   });
   if (!atStripe) return here && here.state !== 'canceled' ? of('missing_at_stripe') : null;
   if (!here) return of('missing_here');
-  const fields = compareFacts(here.facts, atStripe);
+  const fields = compareRow(here, atStripe, services.catalogue);
   return fields.length > 0 ? of('differs', fields) : null;
 }
