@@ -1,4 +1,5 @@
 import { machineArrows, type Arrow } from '../state/machine.ts';
+import { dayOf, type DailyFigure, type Figure } from '../state/metrics.ts';
 import { shardOf, type ArrowTraffic } from './counters.ts';
 import type { Db } from './database.ts';
 import type {
@@ -7,20 +8,6 @@ import type {
   StoredSubscription,
   Transition,
 } from '../state/types.ts';
-
-/**
- * What is added up by day. `mrr` and `paying` are changes, so their sum over all days is the present value;
- * trials are counted on the day on which they began, whatever the day of their outcome.
- */
-export type Figure =
-  | 'mrr'
-  | 'paying'
-  | 'churned'
-  | 'payment_failed'
-  | 'recovered'
-  | 'trial_started'
-  | 'trial_converted'
-  | 'trial_lost';
 
 /** Beside the figures, the traffic of each arrow by day of recording: weeks of hourly counts are too many to sum. */
 type ArrowFigure = `arrow:${LifecycleState}>${LifecycleState}>${LifecycleEventType}`;
@@ -37,20 +24,6 @@ export interface FigureChange {
   /** Spreads concurrent commits over rows. */
   subscriptionId: string;
   value: number;
-}
-
-export interface DailyFigure {
-  day: number;
-  figure: Figure;
-  currency: string;
-  value: number;
-}
-
-const DAY = 86_400_000;
-
-/** Midnight UTC of the day. */
-export function dayOf(at: number): number {
-  return Math.floor(at / DAY) * DAY;
 }
 
 /** What saved changes and the new lines of the history add to the figures. */

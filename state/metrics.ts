@@ -1,27 +1,84 @@
-/** The figures of a subscription business, computed from rows and history. Rates are fractions of 1. */
-import type { LifecycleEventType, LifecycleState } from './types.ts';
+/**
+ * The figures of a subscription business, from what each day added to them. Days are UTC, by business time; the sums
+ * are kept beside the history (`daily_figures`), because a million subscriptions cannot be counted at each look.
+ */
 
-export interface RevenueRow {
+/**
+ * What is added up by day. `mrr` and `paying` are changes, so their sum over all days is the present value;
+ * trials are counted on the day on which they began, whatever the day of their outcome.
+ */
+export type Figure =
+  | 'mrr'
+  | 'paying'
+  | 'churned'
+  | 'payment_failed'
+  | 'recovered'
+  | 'trial_started'
+  | 'trial_converted'
+  | 'trial_lost';
+
+/** What one day added; day 0 holds what was before the days that were asked for. */
+export interface DailyFigure {
+  day: number;
+  figure: Figure;
+  /** Lower case; empty for figures that are not money. */
   currency: string;
-  /** Minor units a month. */
-  mrr: number;
+  value: number;
 }
 
-export interface TrialRow {
-  startedAt: number;
-  outcome: 'converted' | 'lost' | null;
+export type Figures = readonly DailyFigure[];
+
+const DAY = 86_400_000;
+
+/** Midnight UTC of the day. */
+export function dayOf(at: number): number {
+  return Math.floor(at / DAY) * DAY;
 }
 
-export interface MovementRow {
-  subscriptionId: string;
-  from: LifecycleState;
-  to: LifecycleState;
-  event: LifecycleEventType;
-  at: number;
+/** Values by day, oldest first. `running` adds each to all before it: changes become a level. */
+export function seriesOf(
+  figures: Figures,
+  wish: { figure: Figure; currency: string | null; now: number; days: number; running?: boolean },
+): number[] {
+  const first = dayOf(wish.now) - (wish.days - 1) * DAY;
+  const own = figures.filter(
+    (row) =>
+      row.figure === wish.figure && (wish.currency === null || row.currency === wish.currency),
+  );
+  const values = new Map<number, number>();
+  let level = 0;
+  for (const { day, value } of own) {
+    if (day < first) level += value;
+    else values.set(day, (values.get(day) ?? 0) + value);
+  }
+  return Array.from({ length: wish.days }, (_, index) => {
+    const value = values.get(first + index * DAY) ?? 0;
+    if (!wish.running) return value;
+    level += value;
+    return level;
+  });
 }
 
+/** A figure's sum since a moment. */
+export function totalOf(figures: Figures, figure: Figure, since: number): number {
+  return figures
+    .filter((row) => row.figure === figure && row.day >= dayOf(since))
+    .reduce((sum, row) => sum + row.value, 0);
+}
+
+/** A share as a fraction of 1; null of nothing. */
+export function share(part: number, whole: number): number | null {
+  return whole > 0 ? part / whole : null;
+}
+
+/** Paying subscriptions that ended, of those that were paying in the time: those that still do, and these. */
+export function churnOf({ lost, paying }: { lost: number; paying: number }): number | null {
+  return share(lost, paying + lost);
+}
+
+/** The trials that began in one month, and what has become of them. */
 export interface TrialCohort {
-  /** Month of the start, `2026-11` (UTC). */
+  /** `2026-11` (UTC). */
   month: string;
   started: number;
   converted: number;
@@ -32,95 +89,64 @@ export interface TrialCohort {
   conversion: number | null;
 }
 
-/** Monthly recurring revenue for each currency, in minor units; the biggest first. */
-export function mrrByCurrency(rows: Iterable<RevenueRow>): { currency: string; mrr: number }[] {
-  const sums = new Map<string, number>();
-  for (const { currency, mrr } of rows) {
-    if (mrr !== 0) sums.set(currency, (sums.get(currency) ?? 0) + mrr);
+/** Trials by the month they began in, oldest first; months without any are left out. */
+export function trialCohorts(figures: Figures): TrialCohort[] {
+  const months = new Map<string, { started: number; converted: number; lost: number }>();
+  for (const { day, figure, value } of figures) {
+    if (day === 0 || !isTrialFigure(figure)) continue;
+    const month = new Date(day).toISOString().slice(0, 7);
+    const cohort = months.get(month) ?? { started: 0, converted: 0, lost: 0 };
+    cohort[TRIAL_FIELDS[figure]] += value;
+    months.set(month, cohort);
   }
-  return [...sums]
-    .map(([currency, mrr]) => ({ currency, mrr }))
-    .sort((a, b) => b.mrr - a.mrr || (a.currency < b.currency ? -1 : 1));
+  return [...months]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([month, { started, converted, lost }]) => ({
+      month,
+      started,
+      converted,
+      lost,
+      open: started - converted - lost,
+      conversion: share(converted, converted + lost),
+    }));
 }
 
-/** Trials by the month they started in, oldest first. */
-export function trialCohorts(trials: Iterable<TrialRow>): TrialCohort[] {
-  const cohorts = new Map<string, TrialCohort>();
-  for (const { startedAt, outcome } of trials) {
-    const month = new Date(startedAt).toISOString().slice(0, 7);
-    const cohort = cohorts.get(month) ?? emptyCohort(month);
-    cohort.started += 1;
-    cohort[outcome ?? 'open'] += 1;
-    cohort.conversion = rate(cohort.converted, cohort.converted + cohort.lost);
-    cohorts.set(month, cohort);
-  }
-  return [...cohorts.values()].sort((a, b) => (a.month < b.month ? -1 : 1));
+const TRIAL_FIELDS = {
+  trial_started: 'started',
+  trial_converted: 'converted',
+  trial_lost: 'lost',
+} as const;
+
+function isTrialFigure(figure: Figure): figure is keyof typeof TRIAL_FIELDS {
+  return figure in TRIAL_FIELDS;
 }
 
-function emptyCohort(month: string): TrialCohort {
-  return { month, started: 0, converted: 0, lost: 0, open: 0, conversion: null };
+/** How the business did in the last days. */
+export interface BusinessMetrics {
+  days: number;
+  /** Subscriptions that earn, at the end. */
+  paying: number;
+  churn: { lost: number; rate: number | null };
+  /** Subscriptions that became past due, and those of any time that were paid after all. */
+  payments: { failed: number; recovered: number };
 }
 
-/** States of a paying customer: what churn is counted on. */
-const PAYING: ReadonlySet<LifecycleState> = new Set([
-  'active',
-  'downgrading',
-  'cancel_pending',
-  'past_due',
-]);
-
-/**
- * Paying subscriptions that were lost in a window, of those that paid when it began. Lines need not be sorted,
- * and must include the last one before the window of each subscription that paid then.
- */
-export function churnIn(
-  lines: readonly MovementRow[],
-  window: { from: number; to: number },
-): { atStart: number; lost: number; churn: number | null } {
-  const atStart = new Set<string>();
-  for (const line of sorted(lines)) {
-    if (line.at >= window.from) break;
-    if (PAYING.has(line.to)) atStart.add(line.subscriptionId);
-    else atStart.delete(line.subscriptionId);
-  }
-  const lost = new Set(
-    lines
-      .filter((line) => line.at >= window.from && line.at < window.to && line.to === 'canceled')
-      .map((line) => line.subscriptionId)
-      .filter((id) => atStart.has(id)),
-  );
-  return { atStart: atStart.size, lost: lost.size, churn: rate(lost.size, atStart.size) };
-}
-
-/**
- * How payment failures in a window ended: each entry into `past_due` is one case. `recovered` were paid,
- * `lost` were canceled or given up as unpaid, `open` are neither yet.
- */
-export function recoveryIn(
-  lines: readonly MovementRow[],
-  window: { from: number; to: number },
-): { failed: number; recovered: number; lost: number; open: number; recovery: number | null } {
-  const open = new Set<string>();
-  const counts = { failed: 0, recovered: 0, lost: 0 };
-  for (const line of sorted(lines)) {
-    if (line.to === 'past_due') {
-      const inWindow = line.at >= window.from && line.at < window.to;
-      if (line.from === 'past_due' || !inWindow || open.has(line.subscriptionId)) continue;
-      open.add(line.subscriptionId);
-      counts.failed += 1;
-    } else if (open.delete(line.subscriptionId)) {
-      const paid = line.event === 'payment_succeeded';
-      counts[paid ? 'recovered' : 'lost'] += 1;
-    }
-  }
-  const recovery = rate(counts.recovered, counts.recovered + counts.lost);
-  return { ...counts, open: open.size, recovery };
-}
-
-function sorted(lines: readonly MovementRow[]): MovementRow[] {
-  return [...lines].sort((a, b) => a.at - b.at);
-}
-
-function rate(part: number, whole: number): number | null {
-  return whole === 0 ? null : part / whole;
+/** The metrics of the last `days` days, today included. */
+export function businessMetrics(
+  figures: Figures,
+  { now, days }: { now: number; days: number },
+): BusinessMetrics {
+  const since = dayOf(now) - (days - 1) * DAY;
+  const level = { figure: 'paying', currency: null, now, days, running: true } as const;
+  const paying = seriesOf(figures, level).at(-1) ?? 0;
+  const lost = totalOf(figures, 'churned', since);
+  return {
+    days,
+    paying,
+    churn: { lost, rate: churnOf({ lost, paying }) },
+    payments: {
+      failed: totalOf(figures, 'payment_failed', since),
+      recovered: totalOf(figures, 'recovered', since),
+    },
+  };
 }

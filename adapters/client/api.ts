@@ -208,6 +208,7 @@ export interface paths {
                   quantity: number | null;
                   at: string | null;
                 } | null;
+                unpaidInvoiceId: string | null;
                 access: {
                   level: 'full' | 'grace' | 'none';
                   until: string | null;
@@ -336,6 +337,7 @@ export interface paths {
                   quantity: number | null;
                   at: string | null;
                 } | null;
+                unpaidInvoiceId: string | null;
                 access: {
                   level: 'full' | 'grace' | 'none';
                   until: string | null;
@@ -418,6 +420,7 @@ export interface paths {
                   quantity: number | null;
                   at: string | null;
                 } | null;
+                unpaidInvoiceId: string | null;
                 access: {
                   level: 'full' | 'grace' | 'none';
                   until: string | null;
@@ -508,6 +511,7 @@ export interface paths {
                   quantity: number | null;
                   at: string | null;
                 } | null;
+                unpaidInvoiceId: string | null;
                 access: {
                   level: 'full' | 'grace' | 'none';
                   until: string | null;
@@ -577,6 +581,7 @@ export interface paths {
                   quantity: number | null;
                   at: string | null;
                 } | null;
+                unpaidInvoiceId: string | null;
                 access: {
                   level: 'full' | 'grace' | 'none';
                   until: string | null;
@@ -656,6 +661,7 @@ export interface paths {
                   quantity: number | null;
                   at: string | null;
                 } | null;
+                unpaidInvoiceId: string | null;
                 access: {
                   level: 'full' | 'grace' | 'none';
                   until: string | null;
@@ -732,6 +738,7 @@ export interface paths {
                       quantity: number | null;
                       at: string | null;
                     } | null;
+                    unpaidInvoiceId: string | null;
                     access: {
                       level: 'full' | 'grace' | 'none';
                       until: string | null;
@@ -808,6 +815,7 @@ export interface paths {
                   quantity: number | null;
                   at: string | null;
                 } | null;
+                unpaidInvoiceId: string | null;
                 access: {
                   level: 'full' | 'grace' | 'none';
                   until: string | null;
@@ -1027,6 +1035,62 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/invoices/{id}': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -1637,7 +1701,11 @@ export interface paths {
   };
   '/admin/api/stats': {
     get: {
-      parameters: {};
+      parameters: {
+        query?: {
+          days?: number;
+        };
+      };
       requestBody?: never;
       responses: {
         200: {
@@ -1646,6 +1714,30 @@ export interface paths {
             'application/json': {
               counts: { [name: string]: number };
               mrr: { [name: string]: number };
+              trialing: number;
+              days: number;
+              paying: number;
+              churn: {
+                lost: number;
+                rate: number | null;
+              };
+              payments: {
+                failed: number;
+                recovered: number;
+              };
+              trials: {
+                month: string;
+                started: number;
+                converted: number;
+                lost: number;
+                open: number;
+                conversion: number | null;
+              }[];
+              usage: {
+                waiting: number;
+                failing: number;
+                refused: number;
+              };
               inbox: {
                 waiting: number;
                 failing: number;
@@ -1658,6 +1750,7 @@ export interface paths {
             };
           };
         };
+        400: components['responses']['Error'];
         401: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];

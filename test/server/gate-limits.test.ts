@@ -145,7 +145,7 @@ describe.each(DIALECTS)('Stripe Entitlements on %s', (database) => {
       name: 'Single sign-on',
       lookup_key: 'sso',
     });
-    await stripe.products.createFeature(String(price.product), {
+    await stripe.products.createFeature(price.product as string, {
       entitlement_feature: feature.id,
     });
     person = newPerson(server);

@@ -1,44 +1,48 @@
 import { describe, expect, it } from 'vitest';
-import { churnIn, mrrByCurrency, recoveryIn, trialCohorts } from '../../state/metrics.ts';
-import type { MovementRow } from '../../state/metrics.ts';
-import { nextState } from '../../state/machine.ts';
+import {
+  businessMetrics,
+  churnOf,
+  seriesOf,
+  totalOf,
+  trialCohorts,
+  type DailyFigure,
+} from '../../state/metrics.ts';
 
-const NOVEMBER = {
-  from: Date.parse('2026-11-01T00:00:00Z'),
-  to: Date.parse('2026-12-01T00:00:00Z'),
-};
-const day = (number: number): number => NOVEMBER.from + number * 86_400_000;
+const NOVEMBER = Date.parse('2026-11-01T00:00:00Z');
+const DAY = 86_400_000;
+const day = (number: number): number => NOVEMBER + (number - 1) * DAY;
+const now = day(30) + 12 * 3_600_000;
 
-function line(subscriptionId: string, at: number, step: string): MovementRow {
-  const [from, event, to] = step.split(' ') as [
-    MovementRow['from'],
-    MovementRow['event'],
-    MovementRow['to'],
-  ];
-  expect(nextState(from, { type: event })).toBe(to);
-  return { subscriptionId, at, from, event, to };
-}
+const on = (number: number, figure: DailyFigure['figure'], value = 1): DailyFigure => ({
+  day: number === 0 ? 0 : day(number),
+  figure,
+  currency: figure === 'mrr' ? 'usd' : '',
+  value,
+});
 
 describe('the figures', () => {
-  it('add revenue by currency', () => {
-    const rows = [
-      { currency: 'usd', mrr: 1000 },
-      { currency: 'eur', mrr: 5000 },
-      { currency: 'usd', mrr: 2000 },
-      { currency: 'jpy', mrr: 0 },
-    ];
-    expect(mrrByCurrency(rows)).toEqual([
-      { currency: 'eur', mrr: 5000 },
-      { currency: 'usd', mrr: 3000 },
-    ]);
+  it('make levels of changes and keep sums by day', () => {
+    const figures = [on(0, 'paying', 10), on(28, 'paying', 2), on(30, 'paying', -1)];
+    const wish = { figure: 'paying', currency: '', now, days: 4 } as const;
+    expect(seriesOf(figures, { ...wish, running: true })).toEqual([10, 12, 12, 11]);
+    expect(seriesOf(figures, wish)).toEqual([0, 2, 0, -1]);
+    expect(totalOf(figures, 'paying', day(29))).toBe(-1);
   });
 
-  it('show trial conversion by the month of the start', () => {
+  it('keep currencies apart', () => {
+    const figures = [on(29, 'mrr', 2_000), { ...on(29, 'mrr', 980), currency: 'jpy' }];
+    const wish = { figure: 'mrr', currency: 'jpy', now, days: 2, running: true } as const;
+    expect(seriesOf(figures, wish)).toEqual([980, 980]);
+  });
+
+  it('show trial conversion by the month of the start, whenever it was decided', () => {
     const cohorts = trialCohorts([
-      { startedAt: day(3), outcome: 'converted' },
-      { startedAt: day(-3), outcome: null },
-      { startedAt: day(29.99), outcome: 'lost' },
-      { startedAt: day(5), outcome: null },
+      on(-3, 'trial_started'),
+      on(3, 'trial_started', 2),
+      on(3, 'trial_converted'),
+      on(29, 'trial_started'),
+      on(29, 'trial_lost'),
+      on(3, 'churned', 5),
     ]);
     expect(cohorts).toEqual([
       { month: '2026-10', started: 1, converted: 0, lost: 0, open: 1, conversion: null },
@@ -46,38 +50,28 @@ describe('the figures', () => {
     ]);
   });
 
-  it('count as churn only who paid before and left within the window', () => {
-    const lines = [
-      line('stays', day(-9), 'none paid active'),
-      line('leaves', day(4), 'active canceled canceled'),
-      line('leaves', day(-9), 'none paid active'),
-      line('left_before', day(-9), 'none paid active'),
-      line('left_before', day(-1), 'active canceled canceled'),
-      line('came_and_left', day(2), 'none paid active'),
-      line('came_and_left', day(3), 'active canceled canceled'),
-      line('trial_only', day(-9), 'none trial_started trialing'),
-      line('trial_only', day(3), 'trialing canceled canceled'),
+  it('count as churn what ended, of what ended and what still pays', () => {
+    const figures = [
+      on(0, 'paying', 8),
+      on(2, 'paying', -1),
+      on(2, 'churned'),
+      on(10, 'paying', 3),
+      on(20, 'paying', -1),
+      on(20, 'churned'),
+      on(21, 'payment_failed', 4),
+      on(25, 'recovered', 3),
     ];
-    expect(churnIn(lines, NOVEMBER)).toEqual({ atStart: 2, lost: 1, churn: 0.5 });
-    expect(churnIn([], NOVEMBER).churn).toBeNull();
-  });
-
-  it('follow each failed payment to its end', () => {
-    const lines = [
-      line('recovers', day(1), 'active payment_failed past_due'),
-      line('recovers', day(2), 'past_due payment_failed past_due'),
-      line('recovers', day(3), 'past_due payment_succeeded active'),
-      line('recovers', day(9), 'active payment_failed past_due'),
-      line('lost', day(1), 'active payment_failed past_due'),
-      line('lost', day(8), 'past_due retries_exhausted canceled'),
-      line('before', day(-1), 'active payment_failed past_due'),
-    ];
-    expect(recoveryIn(lines, NOVEMBER)).toEqual({
-      failed: 3,
-      recovered: 1,
-      lost: 1,
-      open: 1,
-      recovery: 0.5,
+    expect(businessMetrics(figures, { now, days: 30 })).toEqual({
+      days: 30,
+      paying: 9,
+      churn: { lost: 2, rate: 2 / 11 },
+      payments: { failed: 4, recovered: 3 },
     });
+    expect(businessMetrics(figures, { now, days: 7 })).toMatchObject({
+      paying: 9,
+      churn: { lost: 0, rate: 0 },
+      payments: { failed: 0, recovered: 3 },
+    });
+    expect(churnOf({ lost: 0, paying: 0 })).toBeNull();
   });
 });

@@ -4,17 +4,19 @@ import {
   stateCounts,
   type ArrowTraffic,
 } from '../../../db/counters.ts';
-import {
-  arrowTrafficByDay,
-  figuresSince,
-  type DailyFigure,
-} from '../../../db/dashboard-figures.ts';
+import { arrowTrafficByDay, figuresSince } from '../../../db/dashboard-figures.ts';
 import { movesPerHour } from '../../../db/dashboard-transitions.ts';
+import {
+  businessMetrics,
+  seriesOf,
+  share,
+  totalOf,
+  type DailyFigure,
+} from '../../../state/metrics.ts';
 import { formatMoney } from '../../../state/money.ts';
 import type { Services } from '../../services.ts';
 import { count, percent } from '../format.ts';
 import { WINDOWS, type Card, type LifecycleView, type WindowKey } from '../views/lifecycle.ts';
-import { seriesOf, totalOf } from './metrics.ts';
 
 const DAY = 86_400_000;
 
@@ -85,10 +87,9 @@ function trialCard(figures: DailyFigure[], now: number): Card {
   const started = totalOf(figures, 'trial_started', now - 30 * DAY);
   const converted = totalOf(figures, 'trial_converted', now - 30 * DAY);
   const lost = totalOf(figures, 'trial_lost', now - 30 * DAY);
-  const decided = converted + lost;
   return {
     label: 'Trial → paid, 30 d',
-    value: percent(decided === 0 ? null : converted / decided),
+    value: percent(share(converted, converted + lost)),
     change: { words: `of ${count(started)} begun`, tone: 'muted' },
     series: seriesOf(figures, { figure: 'trial_started', currency: '', now, days: 30 }),
     kind: 'bars',
@@ -97,17 +98,13 @@ function trialCard(figures: DailyFigure[], now: number): Card {
 }
 
 function churnCard(figures: DailyFigure[], now: number): Card {
-  const churned = totalOf(figures, 'churned', now - 30 * DAY);
-  const paying = figures
-    .filter(({ figure, day }) => figure === 'paying' && day < now - 30 * DAY)
-    .reduce((sum, { value }) => sum + value, 0);
-  const recovered = totalOf(figures, 'recovered', now - 30 * DAY);
+  const { churn, payments } = businessMetrics(figures, { now, days: 30 });
   return {
     label: 'Churn, 30 d',
-    value: paying > 0 ? percent(churned / paying) : count(churned),
+    value: churn.rate === null ? count(churn.lost) : percent(churn.rate),
     change: {
-      words: `${count(recovered)} recovered`,
-      tone: recovered > 0 ? 'good' : 'muted',
+      words: `${count(payments.recovered)} recovered`,
+      tone: payments.recovered > 0 ? 'good' : 'muted',
     },
     series: seriesOf(figures, { figure: 'churned', currency: '', now, days: 30 }),
     kind: 'bars',

@@ -1,9 +1,12 @@
+import { figuresSince } from '../../../db/dashboard-figures.ts';
 import {
+  churnOf,
   dayOf,
-  figuresSince,
-  type DailyFigure,
+  seriesOf,
+  share,
   type Figure,
-} from '../../../db/dashboard-figures.ts';
+  type Figures,
+} from '../../../state/metrics.ts';
 import { formatMoney } from '../../../state/money.ts';
 import type { Services } from '../../services.ts';
 import { count, percent } from '../format.ts';
@@ -18,39 +21,6 @@ const SPANS = {
   '90d': { words: '90 days', days: 91, step: 7 },
   '1y': { words: '1 year', days: 364, step: 28 },
 } as const;
-
-type Figures = readonly DailyFigure[];
-
-/** Values by day, oldest first. `running` adds each to all before it: changes become a level. */
-export function seriesOf(
-  figures: Figures,
-  wish: { figure: Figure; currency: string | null; now: number; days: number; running?: boolean },
-): number[] {
-  const first = dayOf(wish.now) - (wish.days - 1) * DAY;
-  const own = figures.filter(
-    (row) =>
-      row.figure === wish.figure && (wish.currency === null || row.currency === wish.currency),
-  );
-  const values = new Map<number, number>();
-  let level = 0;
-  for (const { day, value } of own) {
-    if (day < first) level += value;
-    else values.set(day, (values.get(day) ?? 0) + value);
-  }
-  return Array.from({ length: wish.days }, (_, index) => {
-    const value = values.get(first + index * DAY) ?? 0;
-    if (!wish.running) return value;
-    level += value;
-    return level;
-  });
-}
-
-/** A figure's sum since a moment. */
-export function totalOf(figures: Figures, figure: Figure, since: number): number {
-  return figures
-    .filter((row) => row.figure === figure && row.day >= dayOf(since))
-    .reduce((sum, row) => sum + row.value, 0);
-}
 
 /** Steps of several days: labels are their first days. */
 interface Steps {
@@ -71,11 +41,17 @@ function points(values: readonly number[], steps: Steps, join: 'sum' | 'last'): 
   return all;
 }
 
-const ratio = (top: Point[], bottom: Point[]): Point[] =>
-  top.map(({ label, value }, index) => {
-    const whole = bottom[index]?.value ?? 0;
-    return { label, value: whole > 0 && value !== null ? value / whole : null };
-  });
+/** Step by step, a figure of two series. */
+function combined(
+  top: Point[],
+  bottom: Point[],
+  rate: (part: number, whole: number) => number | null,
+): Point[] {
+  return top.map(({ label, value }, index) => ({
+    label,
+    value: value === null ? null : rate(value, bottom[index]?.value ?? 0),
+  }));
+}
 
 /** What the metrics page shows, from figures that were kept day by day. */
 export async function metricsView(
@@ -141,7 +117,7 @@ function plotsOf(figures: Figures, steps: Steps, currency: string | null): Metri
       title: 'Trial conversion by cohort',
       note: 'share of the trials begun in each step that are paid for by now',
       kind: 'bars',
-      points: ratio(sums('trial_converted'), started),
+      points: combined(sums('trial_converted'), started, share),
       format: percent,
     },
     {
@@ -149,13 +125,7 @@ function plotsOf(figures: Figures, steps: Steps, currency: string | null): Metri
       title: 'Churn',
       note: 'paying subscriptions that ended, of those at the step’s end and these',
       kind: 'bars',
-      points: ratio(
-        sums('churned'),
-        paying.map(({ label, value }, index) => ({
-          label,
-          value: (value ?? 0) + (sums('churned')[index]?.value ?? 0),
-        })),
-      ),
+      points: combined(sums('churned'), paying, (lost, still) => churnOf({ lost, paying: still })),
       format: percent,
     },
     {

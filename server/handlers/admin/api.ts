@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { recordAudit } from '../../../db/audit-log.ts';
-import { mrrByCurrency, stateCounts } from '../../../db/counters.ts';
+import { stateCounts } from '../../../db/counters.ts';
 import { describeState, machineArrows } from '../../../state/machine.ts';
 import { LIFECYCLE_STATES } from '../../../state/types.ts';
 import { liveHub } from '../../dashboard/live.ts';
@@ -8,7 +8,6 @@ import { eventsView, eventView, replayEvents } from '../../dashboard/queries/eve
 import { trafficOf, windowOf } from '../../dashboard/queries/lifecycle.ts';
 import { subscriptionView } from '../../dashboard/queries/subscription.ts';
 import { subscriptionsView } from '../../dashboard/queries/subscriptions.ts';
-import { liveStats } from '../../dashboard/stats.ts';
 import { AppError } from '../../errors.ts';
 import { defineRoute, json } from '../../route.ts';
 import {
@@ -20,6 +19,7 @@ import {
   subscriptionListItem,
   time,
 } from './schemas.ts';
+import { statsRoute } from './stats.ts';
 
 /** ms since the epoch, wherever a view holds them, as ISO 8601. */
 function withIsoTimes(value: unknown): unknown {
@@ -88,26 +88,6 @@ const lifecycle = defineRoute({
           )?.count ?? 0,
       })),
     });
-  },
-});
-
-const stats = defineRoute({
-  method: 'GET',
-  path: '/admin/api/stats',
-  auth: 'admin',
-  summary: 'Counts of the states, MRR, health of the inbox, the test clock',
-  response: z.object({
-    counts: z.partialRecord(state, z.int()),
-    mrr: z.record(z.string(), z.int()),
-    inbox: z.object({ waiting: z.int(), failing: z.int(), dead: z.int() }),
-    clock: z.object({ now: time, advancing: z.boolean() }).nullable(),
-  }),
-  handler: async (_request, { services }) => {
-    const [live, mrr] = await Promise.all([
-      liveStats(services),
-      mrrByCurrency(services.database.knex),
-    ]);
-    return json(withIsoTimes({ ...live, mrr }));
   },
 });
 
@@ -242,4 +222,13 @@ const stream = defineRoute({
   },
 });
 
-export const API = [lifecycle, stats, subscriptions, subscription, events, event, replay, stream];
+export const API = [
+  lifecycle,
+  statsRoute,
+  subscriptions,
+  subscription,
+  events,
+  event,
+  replay,
+  stream,
+];
