@@ -58,7 +58,10 @@ export function registerBillingJobs(registry: Registry): void {
 function announceRenewal(ctx: Context, subscription: Stripe.Subscription): void {
   const ends = subscription.cancel_at_period_end || subscription.cancel_at !== null;
   if (ends || subscription.status === 'paused') return;
-  const invoice = preview(ctx, { kind: 'renewal', subscription }, () => undefined);
+  const invoice = preview(ctx, idOf(subscription.customer), () => ({
+    kind: 'renewal',
+    subscription,
+  }));
   Reflect.deleteProperty(invoice, 'id');
   ctx.emit('invoice.upcoming', invoice);
 }

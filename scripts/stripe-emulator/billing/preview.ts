@@ -4,6 +4,8 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { idOf, newId } from '../kernel/ids.ts';
 import { rehearse } from '../kernel/journal.ts';
 import { cancelSubscription } from './cancel.ts';
+import { draftInvoice } from './invoice-draft.ts';
+import { pendingItems, takePending } from './pending-items.ts';
 import { renew } from './cycle.ts';
 import { createSubscription, type NewSubscription } from './subscription-create.ts';
 import { hasEnded, periodEnd } from './subscription-object.ts';
@@ -14,13 +16,22 @@ export type PreviewOf =
   | { kind: 'create'; params: NewSubscription }
   | { kind: 'update'; subscription: Stripe.Subscription; update: SubscriptionUpdate }
   | { kind: 'renewal'; subscription: Stripe.Subscription }
+  /** Only what waits for the customer, and the items given for the preview. */
+  | { kind: 'items'; customer: string; currency: string }
   | { kind: 'cancel'; subscription: Stripe.Subscription; prorate: boolean };
 
-/** The invoice that would be made; `prepare` runs first inside the rehearsal (extra items, discounts). */
-export function preview(ctx: Context, of: PreviewOf, prepare: () => void): Stripe.Invoice {
-  const customer = of.kind === 'create' ? of.params.customer : idOf(of.subscription.customer);
-  return rehearse(ctx, customer, () => {
-    prepare();
+/**
+ * The invoice that would be made. `prepare` says of what, inside the rehearsal: what it makes (extra items, prices) does not
+ * stay either. `known` is whom it is for, if that is known before.
+ */
+export function preview(
+  ctx: Context,
+  known: string | null,
+  prepare: () => PreviewOf,
+): Stripe.Invoice {
+  return rehearse(ctx, known, () => {
+    const of = prepare();
+    const customer = customerOf(of);
     const invoice = made(ctx, of);
     if (invoice === null) {
       throw invalidRequest(`No upcoming invoices for customer: '${customer}'`, {
@@ -32,14 +43,44 @@ export function preview(ctx: Context, of: PreviewOf, prepare: () => void): Strip
   });
 }
 
+/** Whom a preview is for. */
+export function customerOf(of: PreviewOf): string {
+  if (of.kind === 'create') return of.params.customer;
+  return of.kind === 'items' ? of.customer : idOf(of.subscription.customer);
+}
+
 function made(ctx: Context, of: PreviewOf): Stripe.Invoice | null {
   if (of.kind === 'create') {
     const subscription = createSubscription(ctx, of.params);
     return ctx.store.find('invoice', idOf(subscription.latest_invoice)) ?? null;
   }
+  if (of.kind === 'items') return oneOff(ctx, of);
   if (of.kind === 'update')
     return updateSubscription(ctx, of.subscription, of.update) ?? renewal(ctx, of.subscription);
   return of.kind === 'renewal' ? renewal(ctx, of.subscription) : finalInvoice(ctx, of);
+}
+
+function oneOff(ctx: Context, of: { customer: string; currency: string }): Stripe.Invoice | null {
+  const items = pendingItems(ctx, of.customer, { subscription: null, currency: of.currency });
+  if (items.length === 0) return null;
+  const customer = ctx.store.need('customer', of.customer, 'customer');
+  const now = ctx.nowFor(customer);
+  const invoice = draftInvoice(ctx, {
+    customer,
+    subscription: null,
+    reason: 'upcoming',
+    currency: of.currency,
+    lines: [],
+    discounts: customer.discount ? [customer.discount.id] : [],
+    collectionMethod: 'charge_automatically',
+    daysUntilDue: null,
+    period: { start: now, end: now },
+    autoAdvance: true,
+    description: null,
+    metadata: {},
+  });
+  takePending(ctx, invoice, items);
+  return invoice;
 }
 
 /** What canceling with a final invoice would bill. */

@@ -97,8 +97,7 @@ function oneOf<const V extends string>(values: readonly V[]): Field<V> {
   return field((value, path) => {
     const found = values.find((candidate) => candidate === value);
     if (found !== undefined) return found;
-    const name = path.replace(/^.*\[(\w+)\]$/, '$1');
-    throw fail(`Invalid ${name}: must be ${listed(values)}`, path);
+    throw fail(`Invalid ${path}: must be ${listed(values)}`, path);
   });
 }
 

@@ -9,6 +9,17 @@ export function registerCashBalance(registry: Registry): void {
   registry.get('/v1/customers/:id/cash_balance', {}, (ctx, _params, { id }) =>
     cashBalance(ctx, ctx.store.need('customer', id).id),
   );
+  const modes = p.oneOf(['automatic', 'manual', 'merchant_default']);
+  registry.post(
+    '/v1/customers/:id/cash_balance',
+    { settings: p.obj({ reconciliation_mode: modes }) },
+    (ctx, params, { id }) => {
+      const customer = ctx.store.need('customer', id).id;
+      const mode = params.settings?.reconciliation_mode;
+      if (mode !== undefined) ctx.note('cash_balance', customer)['mode'] = mode;
+      return cashBalance(ctx, customer);
+    },
+  );
   registry.includable('customer', 'cash_balance', (ctx, id) => cashBalance(ctx, id));
   const url = (id: string) => `/v1/customers/${id}/cash_balance_transactions`;
   registry.get('/v1/customers/:id/cash_balance_transactions', PAGE, (ctx, page, { id }) =>
@@ -58,6 +69,13 @@ function total(ctx: Context, customer: string, currency: string): number {
     .reduce((sum, entry) => sum + entry.net_amount, 0);
 }
 
+/** `merchant_default` is the account's own setting: automatic. */
+function settingsOf(ctx: Context, customer: string): Stripe.CashBalance.Settings {
+  const mode = ctx.store.find('_note', `cash_balance:${customer}`)?.data['mode'];
+  const own = mode === 'automatic' || mode === 'manual' ? mode : null;
+  return { reconciliation_mode: own ?? 'automatic', using_merchant_default: own === null };
+}
+
 function cashBalance(ctx: Context, customer: string): Stripe.CashBalance {
   const currencies = new Set(
     ctx.store
@@ -73,7 +91,7 @@ function cashBalance(ctx: Context, customer: string): Stripe.CashBalance {
     customer,
     customer_account: null,
     livemode: false,
-    settings: { reconciliation_mode: 'automatic', using_merchant_default: true },
+    settings: settingsOf(ctx, customer),
   };
 }
 

@@ -12,7 +12,7 @@ import {
   needDestination,
   type Destination,
 } from '../v2/destinations.ts';
-import { thinEvent } from '../v2/outbox.ts';
+import { ping, thinEvent } from '../v2/outbox.ts';
 import { thinEventsOf, type ThinEvent } from '../v2/thin-events.ts';
 
 const include = p.arr(p.str);
@@ -70,6 +70,9 @@ export function registerEventDestinations(registry: Registry): void {
   );
   registry.post('/v2/core/event_destinations/:id/disable', {}, (ctx, _params, { id }) =>
     kept(ctx, { ...needDestination(ctx, id), status: 'disabled' }),
+  );
+  registry.post('/v2/core/event_destinations/:id/ping', {}, (ctx, _params, { id }) =>
+    ping(ctx, needDestination(ctx, id)),
   );
   registry.delete('/v2/core/event_destinations/:id', {}, (ctx, _params, { id }) => {
     forgetDestination(ctx, needDestination(ctx, id).id);

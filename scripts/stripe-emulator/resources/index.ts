@@ -3,6 +3,7 @@ import type { Context } from '../kernel/context.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { registerAccount } from './account.ts';
+import { registerBalanceTransactions } from './balance-transactions.ts';
 import { registerCustomers } from './customers.ts';
 import { registerEvents } from './events.ts';
 import { registerInvoiceActions } from './invoice-actions.ts';
@@ -16,6 +17,7 @@ import { registerPrices } from './prices.ts';
 import { registerProducts } from './products.ts';
 import { registerSubscriptionItems } from './subscription-items.ts';
 import { registerSubscriptions } from './subscriptions.ts';
+import { registerUpcomingInvoice } from './upcoming-invoice.ts';
 import { registerTestClocks } from './test-clocks.ts';
 import { registerWebhookEndpoints } from './webhook-endpoints.ts';
 
@@ -34,6 +36,8 @@ export function registerAll(registry: Registry, emulator: Emulator): void {
   registerInvoiceLines(registry);
   registerInvoicePages(registry, emulator);
   registerInvoicePreview(registry);
+  registerUpcomingInvoice(registry);
+  registerBalanceTransactions(registry);
   registerSubscriptions(registry);
   registerSubscriptionItems(registry);
   registerTestClocks(registry, emulator);

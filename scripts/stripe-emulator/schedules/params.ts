@@ -54,7 +54,8 @@ const addInvoiceItem = p.obj({
   tax_rates: p.clearable(p.arr(p.str)),
 });
 
-const phase = {
+/** One phase of a schedule. */
+export const phaseParams = {
   add_invoice_items: p.arr(addInvoiceItem),
   application_fee_percent: p.number,
   automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.any }),
@@ -83,7 +84,7 @@ const phase = {
   trial: p.bool,
   trial_end: p.either(['now'], p.timestamp),
 };
-export type PhaseParams = Values<typeof phase>;
+export type PhaseParams = Values<typeof phaseParams>;
 
 const endBehavior = p.oneOf(['cancel', 'none', 'release', 'renew']);
 
@@ -95,7 +96,7 @@ export const createParams = {
   end_behavior: endBehavior,
   from_subscription: p.str,
   metadata: p.metadata,
-  phases: p.arr(p.obj(phase)),
+  phases: p.arr(p.obj(phaseParams)),
   start_date: p.either(['now'], p.timestamp),
 };
 export type CreateParams = Values<typeof createParams>;
@@ -104,7 +105,7 @@ export const updateParams = {
   default_settings: defaultSettings,
   end_behavior: endBehavior,
   metadata: p.metadata,
-  phases: p.arr(p.obj(phase)),
+  phases: p.arr(p.obj(phaseParams)),
   proration_behavior: proration,
 };
 export type UpdateParams = Values<typeof updateParams>;

@@ -1,7 +1,8 @@
 import type { Account } from '../kernel/account.ts';
 import type { Context } from '../kernel/context.ts';
 import { typeMatches, type EventRecord } from '../kernel/events.ts';
-import { asEndpoint, destinationsOf } from './destinations.ts';
+import { randomText } from '../kernel/ids.ts';
+import { asEndpoint, destinationsOf, type Destination } from './destinations.ts';
 import { findThinEvent, notificationOf, thinEventsOf, type ThinEvent } from './thin-events.ts';
 
 type ThinListener = (event: ThinEvent) => void;
@@ -54,6 +55,27 @@ export function publishReport(ctx: Context, event: ThinEvent): void {
   reports.push(event);
   if (reports.length > KEPT_REPORTS) reports.shift();
   send(ctx.account, event, null);
+}
+
+/** Sends a ping to one destination, whatever it listens to. */
+export function ping(ctx: Context, destination: Destination): ThinEvent {
+  const event: ThinEvent = {
+    id: `evt_test_${randomText(24)}`,
+    object: 'v2.core.event',
+    type: 'v2.core.event_destination.ping',
+    created: new Date().toISOString(),
+    livemode: false,
+    context: null,
+    reason: null,
+    related_object: {
+      id: destination.id,
+      type: 'v2.core.event_destination',
+      url: `/v2/core/event_destinations/${destination.id}`,
+    },
+  };
+  outboxOf(ctx.account).reports.push(event);
+  ctx.account.webhooks.send(asRecord(event, null), asEndpoint(destination));
+  return event;
 }
 
 /** A thin event by id: a view of a snapshot event, or a report. */
