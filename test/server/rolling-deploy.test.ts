@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
+import { migrate, NewerSchemaError } from '../../db/migrate.ts';
+import { migrations, type Migration } from '../../db/migrations/index.ts';
+import { runServer } from '../../server/run.ts';
+import { DIALECTS } from '../support/databases.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { newPerson } from './billing/person.ts';
+
+/** What a next release may do: add, with defaults where a value is needed. */
+const next: Migration = {
+  name: '9999-of-the-next-release',
+  up: async (trx) => {
+    await trx.schema.createTable('next_things', (table) => table.text('id').primary());
+    await trx.schema.alterTable('subscriptions', (table) => {
+      table.text('next_note').nullable();
+      table.integer('next_count').notNullable().defaultTo(0);
+    });
+    await trx.schema.alterTable('webhook_events', (table) => table.text('next_note').nullable());
+    await trx.schema.alterTable('outbox', (table) =>
+      table.index(['kind', 'created_at'], 'next_index'),
+    );
+  },
+};
+
+let emulator: RunningEmulator;
+beforeAll(async () => {
+  emulator = await startEmulator();
+});
+afterAll(() => emulator.close());
+
+describe.each(DIALECTS)('While a newer release is rolled out on %s', (database) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ database, emulator });
+  });
+  afterAll(() => server.close());
+
+  it('the older servers go on working on the newer schema, and stay ready', async () => {
+    const before = newPerson(server);
+    await before.subscribe();
+    expect(await migrate(server.database, [...migrations, next])).toEqual([next.name]);
+    expect((await server.call('GET', '/readyz')).status).toBe(200);
+    const after = newPerson(server);
+    expect((await after.subscribe()).state).toBe('trialing');
+    await before.command('cancel', { when: 'now' });
+    await server.settled();
+    expect((await before.subscription()).state).toBe('canceled');
+    expect((await server.call('GET', '/admin/api/events', { admin: true })).status).toBe(200);
+  });
+
+  it('an older server that starts is told what is wrong and what to do', async () => {
+    const env = { ...server.env, PORT: '0' };
+    const start = runServer({ env });
+    await expect(start).rejects.toThrow(NewerSchemaError);
+    await expect(start).rejects.toThrow(/9999-of-the-next-release.*Run the newer release/s);
+  });
+});
+
+describe('Every migration', () => {
+  const folder = new URL('../../db/migrations/', import.meta.url);
+  const files = readdirSync(folder).filter((name) => /^\d{4}-/.test(name));
+
+  it.each(files)('only adds, so that servers of the release before can go on: %s', (file) => {
+    const source = readFileSync(new URL(file, folder), 'utf8');
+    expect(source).not.toMatch(
+      /drop(Table|Column|Nullable|Primary|Unique)|rename(Table|Column)|\.alter\(\)|DROP |RENAME /,
+    );
+  });
+});
