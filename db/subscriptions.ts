@@ -68,6 +68,8 @@ export async function currentSubscriptionOfUser(
     .where({ user_id: userId })
     .orderBy([
       { column: 'created_at', order: 'desc' },
+      // Made in the same second: the one to which something happened last.
+      { column: 'since', order: 'desc' },
       { column: 'id', order: 'desc' },
     ]);
   const row = rows.find((candidate) => !ENDED.includes(candidate.state)) ?? rows[0];

@@ -12,6 +12,7 @@ import { creditRoute } from './handlers/credit.ts';
 import { descriptionRoutes } from './handlers/docs.ts';
 import {
   invoicePdfRoute,
+  invoiceRoute,
   invoicesRoute,
   payInvoiceRoute,
   upcomingRoute,
@@ -60,6 +61,7 @@ export const ROUTES: readonly Route[] = [
   paymentsRoute,
   invoicesRoute,
   upcomingRoute,
+  invoiceRoute,
   invoicePdfRoute,
   payInvoiceRoute,
   oneOffInvoiceRoute,

@@ -35,6 +35,8 @@ export const subscriptionSchema = z.object({
   trialEnd: time,
   cancelAt: time,
   pendingChange: pendingChangeSchema.nullable(),
+  /** An open invoice: `GET /api/billing/invoices/:id` has the link to pay or confirm it. */
+  unpaidInvoiceId: z.string().nullable(),
   access: accessSchema,
   actions: z.array(z.string()),
   since: z.iso.datetime(),
@@ -65,6 +67,7 @@ export function subscriptionView(
     trialEnd: isoTime(facts.trialEnd),
     cancelAt: isoTime(facts.cancelAt ?? (facts.cancelAtPeriodEnd ? facts.currentPeriodEnd : null)),
     pendingChange: pendingChange(services.catalogue, stored),
+    unpaidInvoiceId: facts.latestInvoice?.status === 'open' ? facts.latestInvoiceId : null,
     access: accessView(access),
     actions: allowedActions(stored, { accessNow: access }),
     since: new Date(stored.since).toISOString(),

@@ -1,11 +1,13 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
+import { planOfPrice } from '../../state/catalogue.ts';
+import { planItem } from '../../state/plan-change.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../billing/account.ts';
 import { freshKey, syncAfter, type CommandContext } from '../billing/command.ts';
 import { exclusively } from '../billing/exclusively.ts';
-import { invoiceSchema, invoiceView } from '../billing/invoice-view.ts';
+import { invoiceSchema, invoiceView, type InvoiceView } from '../billing/invoice-view.ts';
 import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
 import { AppError } from '../errors.ts';
 import { defineRoute, json } from '../route.ts';
@@ -40,9 +42,10 @@ export const upcomingRoute = defineRoute({
   response: z.object({ invoice: invoiceSchema.nullable() }),
   handler: async (_request, { services, user }) => {
     const current = await currentSubscriptionOfUser(services.database.knex, user.id);
-    if (!current || current.state === 'canceled') return json({ invoice: null });
+    const nothingComes = !current || current.state === 'canceled' || current.state === 'paused';
+    if (nothingComes) return json({ invoice: null });
     try {
-      return json({ invoice: invoiceView(await services.stripe.previewRenewal(current.id)) });
+      return json({ invoice: await renewalOf(services, current) });
     } catch (error) {
       // Stripe's word for "none will come"; any other failure is one.
       if (isGatewayError(error) && error.code === 'invoice_upcoming_none') {
@@ -50,6 +53,45 @@ export const upcomingRoute = defineRoute({
       }
       throw error;
     }
+  },
+});
+
+/** A smaller plan that waits is what the renewal bills. */
+async function renewalOf(
+  { stripe, catalogue }: Services,
+  { id, facts }: SubscriptionRow,
+): Promise<InvoiceView> {
+  const { nextPhase, currentPeriodEnd } = facts;
+  const item = planItem(catalogue, facts);
+  if (!item || !nextPhase || nextPhase.at > (currentPeriodEnd ?? Infinity)) {
+    return invoiceView(await stripe.previewRenewal(id));
+  }
+  const found = planOfPrice(catalogue, nextPhase.priceId);
+  const restartPeriod = found !== null && !found.interval.startsWith(item.interval);
+  const change = {
+    id: item.id,
+    price: nextPhase.priceId,
+    quantity: nextPhase.quantity ?? undefined,
+  };
+  const request = { subscriptionId: id, items: [change], prorationDate: null, restartPeriod };
+  const view = invoiceView(await stripe.previewChange(request));
+  // With another interval Stripe can only be asked as if the new period began today.
+  if (!restartPeriod) return view;
+  return { ...view, periodStart: new Date(nextPhase.at).toISOString(), periodEnd: null };
+}
+
+/** One invoice, and while it is open, where it can be paid and what its payment waits for. */
+export const invoiceRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/invoices/:id',
+  auth: 'user',
+  summary: 'An invoice, with the page to pay or confirm it on while it is open',
+  response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
+  errors: ['not_found'],
+  handler: async (_request, { services, user, params }) => {
+    const { id } = await ownInvoice(services, user.id, params['id'] ?? '');
+    const invoice = await services.stripe.retrievePayableInvoice(id);
+    return json({ invoice: invoiceView(invoice), payment: neededOn(invoice) });
   },
 });
 

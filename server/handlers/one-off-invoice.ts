@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { requireStripeCustomer } from '../billing/account.ts';
 import { certainly, freshKey } from '../billing/command.ts';
 import { invoiceSchema, invoiceView } from '../billing/invoice-view.ts';
 import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
+import { savedCard } from '../billing/saved-card.ts';
 import { AppError } from '../errors.ts';
 import { defineRoute, json } from '../route.ts';
 import type { Services } from '../services.ts';
@@ -43,7 +45,7 @@ export const oneOffInvoiceRoute = defineRoute({
     // The same under the caller's Idempotency-Key: what an attempt before this one began is found again.
     const request = commandKey('invoice');
     const id = await finalized(services, { ...wanted, customerId, currency, request });
-    if (wanted.collection === 'charge') await charge(services, id);
+    if (wanted.collection === 'charge') await charge(services, { id, customerId }, wanted.userId);
     const invoice = await services.stripe.retrievePayableInvoice(id);
     const payment = wanted.collection === 'charge' ? neededOn(invoice) : null;
     return json({ invoice: invoiceView(invoice), payment });
@@ -104,11 +106,20 @@ async function madeBefore(
 }
 
 /** Tries to collect at once. Whatever keeps it from that: it stays open, and the answer says so. */
-async function charge({ stripe }: Services, id: string): Promise<void> {
+async function charge(
+  services: Services,
+  { id, customerId }: { id: string; customerId: string },
+  userId: string,
+): Promise<void> {
+  const { stripe, database } = services;
   const { status } = await stripe.retrieveInvoice(id);
   if (status !== 'open') return;
+  // Checkout saves a card with the subscription, not with the customer.
+  const subscription = await currentSubscriptionOfUser(database.knex, userId);
+  const lastMethodId = subscription?.facts.defaultPaymentMethodId ?? null;
   try {
-    await stripe.payInvoice(id, null, freshKey('pay'));
+    const card = await savedCard(services, { customerId, lastMethodId });
+    await stripe.payInvoice(id, card?.id ?? null, freshKey('pay'));
   } catch (error) {
     // Without any saved method Stripe calls it an invalid request.
     if (!isGatewayError(error)) throw error;

@@ -12,6 +12,8 @@ export interface Trouble {
   /** How many calls of this kind pass unharmed first. */
   skip: number;
   when: 'before' | 'after';
+  /** Default once. */
+  times?: number;
 }
 
 /** The switches of the emulator for the account of one server. */
@@ -35,8 +37,8 @@ export function stripeSwitches(server: TestServer) {
     /** Nothing that happens is told by webhook: only what commands read themselves counts. */
     silence: () => ask('POST', 'faults', { type: 'webhook_drop' }),
     /** Breaks one call while `run` runs. The error is kept under its idempotency key, as Stripe keeps it. */
-    async during<T>({ call, skip, when }: Trouble, run: () => Promise<T>): Promise<T> {
-      const rule = { type: 'error', ...call, skip, when, times: 1, keep: true };
+    async during<T>({ call, skip, when, times = 1 }: Trouble, run: () => Promise<T>): Promise<T> {
+      const rule = { type: 'error', ...call, skip, when, times, keep: true };
       const fault = (await ask('POST', 'faults', rule)) as { id: string };
       try {
         return await run();
