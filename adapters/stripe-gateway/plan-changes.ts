@@ -100,12 +100,18 @@ export function planChangeCalls(stripe: Stripe) {
         }),
       ),
 
-    /** Stops invoices and the period; what was paid and not used becomes credit of the customer. */
+    /** Stops invoices and the period; what was paid and not used becomes credit, and usage is billed now. */
     pauseSubscription: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
       call(() =>
         stripe.subscriptions.pause(
           id,
-          { invoicing_behavior: 'invoice', bill_for: { unused_time_from: { type: 'now' } } },
+          {
+            invoicing_behavior: 'invoice',
+            bill_for: {
+              unused_time_from: { type: 'now' },
+              outstanding_usage_through: { type: 'now' },
+            },
+          },
           { idempotencyKey },
         ),
       ),

@@ -75,13 +75,18 @@ export function subscriptionCalls(stripe: Stripe) {
         ),
       ),
 
+    /** With `invoiceUsage`, what was used and is on no invoice yet is billed now; else it never is. */
     cancelNow: (
       id: string,
-      details: CancellationDetails,
+      { invoiceUsage, ...details }: CancellationDetails & { invoiceUsage?: boolean },
       idempotencyKey: string,
     ): Promise<Stripe.Subscription> =>
       call(() =>
-        stripe.subscriptions.cancel(id, { cancellation_details: details }, { idempotencyKey }),
+        stripe.subscriptions.cancel(
+          id,
+          { cancellation_details: details, invoice_now: invoiceUsage === true ? true : undefined },
+          { idempotencyKey },
+        ),
       ),
 
     /** Later invoices stay drafts, and nothing is charged. */

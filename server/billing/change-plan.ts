@@ -4,6 +4,7 @@ import { certainly, freshKey, readNow, type CommandContext } from './command.ts'
 import { itemChanges, nextPhaseItems, type PlanTarget } from './plan-target.ts';
 import { acceptQuote, hasQuote, quoteExpired } from './quote.ts';
 import { putNextPhase, releaseSchedule, withoutSchedule } from './schedule.ts';
+import { settleUsage } from './settle-usage.ts';
 
 /** A change that is wanted, and the moment of the quote that it was shown with. */
 export interface WantedChange {
@@ -52,6 +53,7 @@ async function changeNow(
     ? await acceptQuote(services, subscription, { target, prorationDate })
     : null;
   await dropUnpaidChange(context, subscription);
+  await settleUsage(context, subscription);
   const request = {
     subscriptionId: subscription.id,
     items: itemChanges(services.catalogue, subscription, target),

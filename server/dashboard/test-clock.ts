@@ -88,6 +88,8 @@ export async function advanceClock(services: Services, leap: Leap): Promise<numb
   try {
     const { frozen_time } = await services.stripe.retrieveTestClock(clock.id);
     const target = Math.ceil((await destination(services, leap, frozen_time * 1000)) / 1000);
+    // The clock passes the hour in which a draft still takes usage in a moment.
+    await services.usage.flush();
     await services.stripe.advanceTestClock(clock.id, target);
     const arrival = untilReady(services, clock.id);
     await Promise.race([arrival, sleep(PATIENCE_MS, undefined, { ref: false })]);

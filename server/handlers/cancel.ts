@@ -3,6 +3,7 @@ import { mayCancel } from '../../state/actions.ts';
 import { endsByItself } from '../../state/lifecycle.ts';
 import { certainly, freshKey, notAllowed, readNow, runCommand } from '../billing/command.ts';
 import { withoutSchedule } from '../billing/schedule.ts';
+import { hasUsage, settleUsage } from '../billing/settle-usage.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
 import { defineRoute } from '../route.ts';
 
@@ -38,10 +39,12 @@ export const cancelRoute = defineRoute({
         throw notAllowed(services, subscription, `cancel ${body.when}`);
       }
       const { id } = subscription;
+      const invoiceUsage = hasUsage(subscription);
+      if (body.when === 'now') await settleUsage(context, subscription);
       const details = { feedback: body.feedback, comment: body.comment };
       const cancel = () =>
         body.when === 'now'
-          ? services.stripe.cancelNow(id, details, freshKey('cancel'))
+          ? services.stripe.cancelNow(id, { ...details, invoiceUsage }, freshKey('cancel'))
           : services.stripe.cancelAtPeriodEnd(id, details, freshKey('cancel'));
       // Stripe refuses to cancel what a schedule manages.
       await withoutSchedule(context, subscription, () =>

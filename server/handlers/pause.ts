@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import { certainly, freshKey, readNow, runCommand } from '../billing/command.ts';
 import { withoutSchedule } from '../billing/schedule.ts';
+import { settleUsage } from '../billing/settle-usage.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
 import { AppError } from '../errors.ts';
 import { defineRoute } from '../route.ts';
@@ -25,7 +26,10 @@ export const pauseRoute = defineRoute({
     return runCommand(context, 'pause', (subscription) =>
       withoutSchedule(context, subscription, () =>
         certainly(
-          () => pause(services, subscription, resumesAt),
+          async () => {
+            await settleUsage(context, subscription);
+            return pause(services, subscription, resumesAt);
+          },
           async () => {
             const facts = await readNow(services, subscription.id);
             return facts.stripeStatus === 'paused' || facts.pauseCollection !== null;

@@ -20,6 +20,13 @@ const NOTHING: FlushReport = { led: true, delivered: 0, calls: 0, rounds: 0 };
 /** What was left of an earlier round goes first, and what grew beside it after that. */
 const MOST_ROUNDS = 3;
 
+/** Whose usage is sent; nobody named is everybody. */
+interface Whose {
+  userIds?: readonly string[] | undefined;
+  /** Whether or not this process leads: both may send, and Stripe takes each identifier once. */
+  forced?: boolean;
+}
+
 /** What was done. */
 export interface FlushReport {
   /** False when another process is sending: nothing was done. */
@@ -31,7 +38,10 @@ export interface FlushReport {
 }
 
 export interface UsageFlusher extends Loop {
-  /** Sends what was recorded until now, of everybody or of some users; waits for a round under way. */
+  /**
+   * Sends what was recorded until now; waits for a round under way. Of everybody only as the leader; of some users at
+   * once, because somebody waits for it.
+   */
   flush(userIds?: readonly string[]): Promise<FlushReport>;
   /** Sends what these users have left, soon: something happened to their subscription. */
   flushSoon(userIds: readonly string[]): void;
@@ -53,22 +63,22 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
 
   const lead = () => leadJob(db, JOB, { owner, now: Date.now(), duration: options.lease });
 
-  async function round(userIds?: readonly string[]): Promise<FlushReport & { more: boolean }> {
+  async function round({ userIds, forced }: Whose): Promise<FlushReport & { more: boolean }> {
     const report = { ...NOTHING, more: false };
     if (!(await haveUnsentUsage(db, userIds))) return report;
-    if (!(await lead())) return { ...report, led: false };
+    if (!forced && !(await lead())) return { ...report, led: false };
     report.rounds = 1;
     await sealWindows(db, { now: Date.now(), userIds });
     // What could not be sealed waits behind an earlier part of its window.
     report.more = await haveOpenUsage(db, userIds);
-    await sendDue(report, userIds);
+    await sendDue(report, { userIds, forced });
     return report;
   }
 
-  async function flush(userIds?: readonly string[]): Promise<FlushReport> {
+  async function flush(whose: Whose): Promise<FlushReport> {
     const all = { ...NOTHING };
     for (let left = MOST_ROUNDS; left > 0; left -= 1) {
-      const report = await round(userIds);
+      const report = await round(whose);
       all.led = report.led;
       all.delivered += report.delivered;
       all.calls += report.calls;
@@ -78,13 +88,13 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
     return all;
   }
 
-  async function sendDue(report: FlushReport, userIds?: readonly string[]): Promise<void> {
+  async function sendDue(report: FlushReport, { userIds, forced }: Whose): Promise<void> {
     // What fails in this round is for a later one.
     const now = Date.now();
     while (pauseUntil <= Date.now()) {
       const due = await dueWindows(db, { now, limit: CHUNK, userIds });
       if (due.length === 0) return;
-      report.led = await lead();
+      report.led = forced === true || (await lead());
       if (!report.led) return;
       const sent = await sendWindows(ctx, due);
       report.delivered += sent.delivered;
@@ -115,10 +125,10 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
     soon.clear();
     const report: FlushReport = { ...NOTHING };
     if (everybody || (userIds && userIds.length > 0)) {
-      Object.assign(report, await inTurn(() => flush(userIds)));
+      Object.assign(report, await inTurn(() => flush({ userIds })));
     } else if (((await nextWindowDueAt(db)) ?? Infinity) <= Date.now()) {
       // Windows that failed are tried again when they are due, not with the next round.
-      await inTurn(() => sendDue(report));
+      await inTurn(() => sendDue(report, {}));
     }
     following = !report.led;
     if (everybody && report.led) await forgetOld();
@@ -152,7 +162,7 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
       await turn;
       await resignJob(db, JOB, owner).catch(() => undefined);
     },
-    flush: (userIds) => inTurn(() => flush(userIds)),
+    flush: (userIds) => inTurn(() => flush({ userIds, forced: userIds !== undefined })),
     flushSoon(userIds) {
       for (const userId of userIds) soon.add(userId);
       loop.wake();

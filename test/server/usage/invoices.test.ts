@@ -88,6 +88,41 @@ describe.each(DIALECTS)('Invoices with usage on %s', (database) => {
     expect(late.json['error']).toMatchObject({ code: 'usage_refused', reason: 'period_closed' });
   });
 
+  it('bill usage until now when somebody cancels at once, or pauses', async () => {
+    const leaver = newPerson(server);
+    await leaver.subscribe({ plan: 'volume', interval: 'monthly' });
+    await use(leaver, 40);
+    await server.advance(1 / 24);
+    await leaver.command('cancel', { when: 'now' });
+    await server.settled();
+    expect(await leaver.subscription()).toMatchObject({ state: 'canceled' });
+    expect((await leaver.invoices())[0]).toMatchObject({ total: 400, status: 'paid' });
+
+    const sleeper = newPerson(server);
+    await sleeper.subscribe({ plan: 'metered', interval: 'monthly' });
+    await use(sleeper, 2_000);
+    await server.advance(1 / 24);
+    await sleeper.command('pause');
+    await server.settled();
+    expect(await sleeper.subscription()).toMatchObject({ state: 'paused' });
+    expect((await sleeper.invoices())[0]).toMatchObject({ total: 1_000 });
+  });
+
+  it('bill usage of the former plan when somebody changes it', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'volume', interval: 'monthly' });
+    await use(person, 40);
+    await server.advance(1 / 24);
+    const { answer } = await person.changeTo({ plan: 'team', interval: 'monthly' });
+    expect(answer.status).toBe(202);
+    await use(person, 1_000);
+    await server.services.usage.flush();
+    const items = (await person.atStripe()).items.data;
+    expect(items).toHaveLength(2);
+    const billed = (await person.invoices()).flatMap(({ lines }) => lines.data);
+    expect(billed).toContainEqual(expect.objectContaining({ quantity: 40, amount: 400 }));
+  });
+
   it('bill with the next one what Stripe could not be told before the invoice was final', async () => {
     const person = newPerson(server);
     await person.subscribe({ plan: 'metered', interval: 'monthly' });
