@@ -16,7 +16,7 @@ export { trackRequests, trackUsage, type TrackRequestsOptions } from './track-us
 
 export interface BillingRouterOptions<Native extends IncomingMessage = IncomingMessage> {
   services: Services;
-  /** How the host app knows its users, from Express's own request as the second argument; default: the bearer token. */
+  /** Another way to know users, from Express's own request as the second argument; default: as `services` do. */
   authenticate?: Authenticate<Native>;
 }
 

@@ -19,7 +19,7 @@ export interface BillingHandlerOptions<Native = unknown> {
   services: Services;
   /** Where the app mounts it; default `/api`: the routes are then `/api/billing/…` and `/api/webhooks/stripe`. */
   mountPath?: string;
-  /** How the app knows its users; default: the bearer token. `native` is what the app handed over. */
+  /** Another way to know users; default: as `services` do. `native` is what the app handed over. */
   authenticate?: Authenticate<Native>;
 }
 

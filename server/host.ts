@@ -5,11 +5,11 @@ import { loadConfig } from './config.ts';
 import type { Logger } from './log.ts';
 import { createServices, type Services } from './services.ts';
 
-export interface BillingOptions {
+export interface BillingOptions<Native = unknown> {
   /** Default: the process's environment. */
   env?: Record<string, string | undefined>;
-  /** How the host app knows its users; default: the bearer token of the configuration. */
-  authenticate?: Authenticate;
+  /** How the host app knows its users, in all routers and gates; default: the bearer token of the configuration. */
+  authenticate?: Authenticate<Native>;
   /** Default: pino to standard output, at `LOG_LEVEL`. */
   log?: Logger;
 }
@@ -18,10 +18,12 @@ export interface BillingOptions {
  * Billing inside a host app, from the environment to work: checked, migrated, and with the engine
  * running that processes events. Once per process; `close()` ends it. Throws a ConfigError that lists every mistake.
  */
-export async function startBilling(options: BillingOptions = {}): Promise<Services> {
+export async function startBilling<Native = unknown>(
+  options: BillingOptions<Native> = {},
+): Promise<Services> {
   const { env = process.env, authenticate, log } = options;
   const config = loadConfig(env, { ownAuthentication: authenticate !== undefined });
-  const services = createServices(config, { env, authenticate, log });
+  const services = withAuthentication(createServices(config, { env, log }), authenticate);
   try {
     await migrate(services.database);
     await services.engine.start();

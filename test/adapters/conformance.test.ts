@@ -14,7 +14,7 @@ import type { Case, Expected } from './conformance/case.ts';
 import { exchange, type Received, type Sent } from './conformance/exchange.ts';
 import { HOSTS, MOUNT } from './conformance/hosts.ts';
 import { refusalsOf } from './conformance/refusals.ts';
-import { FILE, isSame, readConformance, replay } from './conformance/replay.ts';
+import { differences, FILE, readConformance, replay } from './conformance/replay.ts';
 import { echo } from './echo.ts';
 
 const AUDIENCE = 'conformance';
@@ -213,15 +213,6 @@ function direct(handler: FetchHandler): (sent: Sent) => Promise<Received> {
 function record(cases: Case[], answers: { actual: Expected }[]): void {
   for (const [i, { actual }] of answers.entries())
     Object.assign(cases[i] ?? {}, { expect: actual });
-}
-
-/** What came otherwise than expected, case by case: to be an empty list. */
-function differences(cases: Case[], answers: { name: string; actual: Expected }[]): string[] {
-  return answers.flatMap(({ name, actual }, i) => {
-    const expected = cases[i]?.expect;
-    if (expected && isSame(actual, expected)) return [];
-    return [`${name}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`];
-  });
 }
 
 function fits(each: Case, route: Route): boolean {

@@ -159,7 +159,19 @@ function contentOf(
   return JSON.stringify(json) === clean(text) ? { json } : { text: clean(text) };
 }
 
-export function isSame(a: Expected, b: Expected): boolean {
+/** What came otherwise than expected, case by case: to be an empty list. */
+export function differences(
+  cases: Case[],
+  answers: { name: string; actual: Expected }[],
+): string[] {
+  return answers.flatMap(({ name, actual }, i) => {
+    const expected = cases[i]?.expect;
+    if (expected && isSame(actual, expected)) return [];
+    return [`${name}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`];
+  });
+}
+
+function isSame(a: Expected, b: Expected): boolean {
   return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
 }
 

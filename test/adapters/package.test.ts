@@ -1,0 +1,260 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { transform } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { payCheckout } from '../../scripts/pay-checkout.ts';
+import { filesOfGuide } from '../support/guide.ts';
+import { exchange } from './conformance/exchange.ts';
+import { differences, readConformance, replay, type Target } from './conformance/replay.ts';
+import { startNextApp, type NextApp } from './next-app.ts';
+import { tokenFor } from '../support/tokens.ts';
+import { installTarball, packTarball, run } from '../support/packed.ts';
+import { until } from '../support/server.ts';
+import { startStripeFor, type StripeForApp } from '../support/stripe-for-app.ts';
+
+const ENTRIES = ['tenure', 'tenure/express', 'tenure/next', 'tenure/fetch', 'tenure/django'];
+const TSC = resolve('node_modules/.bin/tsc');
+
+const LOGIN = `
+import type { RequestHandler } from 'express';
+export interface WithUser { user?: { id: string; email: string } }
+export const login: RequestHandler = (request, _response, next) => {
+  const id = /user=(\\w+)/.exec(request.headers.cookie ?? '')?.[1];
+  if (id && id !== 'nobody') (request as WithUser).user = { id, email: id + '@example.com' };
+  next();
+};
+`;
+const GUIDE = new Map([...filesOfGuide('express.md'), ['login.ts', LOGIN]]);
+
+let dir: string;
+let project: string;
+let tarball: string;
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'tenure-package-'));
+  project = join(dir, 'project');
+  mkdirSync(join(dir, 'source'));
+  mkdirSync(project);
+  tarball = await packTarball(join(dir, 'source'));
+  await installTarball(tarball, project, [
+    '@types/node',
+    '@types/express',
+    '@types/express-serve-static-core',
+  ]);
+  writeFileSync(join(project, 'package.json'), '{"type":"module"}');
+  for (const [name, code] of GUIDE) writeFileSync(join(project, name), code);
+}, 120_000);
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('The packed package, in a project of its own', () => {
+  it('is imported by each of its names, and required by programs in CommonJS', async () => {
+    const names = JSON.stringify(ENTRIES);
+    const told = (module: string) => `${module}.createHandler?.name ?? Object.keys(${module})[0]`;
+    writeFileSync(
+      join(project, 'all.mjs'),
+      `for (const name of ${names}) { const m = await import(name); console.log(name, ${told('m')}); }`,
+    );
+    writeFileSync(
+      join(project, 'all.cjs'),
+      `for (const name of ${names}) { const m = require(name); console.log(name, ${told('m')}); }`,
+    );
+    const imported = await run('node', ['all.mjs'], project);
+    expect(imported.trim().split('\n')).toHaveLength(ENTRIES.length);
+    expect(await run('node', ['--no-warnings', 'all.cjs'], project)).toBe(imported);
+  });
+
+  it('brings the Python package, and neither tests nor caches', async () => {
+    const files = readdirSync(join(project, 'node_modules/tenure'), { recursive: true }).map(
+      String,
+    );
+    expect(files).toContain('adapters/django/tenure_django/proxy.py');
+    expect(files).toContain('dist/server/dashboard/styles.css');
+    expect(files.filter((file) => /__pycache__|^test|\.test\.|\.map$/.test(file))).toEqual([]);
+  });
+
+  it('has types that hold a program and the guide to them, without skipping any declaration', async () => {
+    writeFileSync(join(project, 'consumer.ts'), CONSUMER);
+    writeTsconfig(['consumer.ts', ...GUIDE.keys()]);
+    expect(await run(TSC, ['-p', project], project)).toBe('');
+  });
+});
+
+describe('The guide to Express', () => {
+  let stripe: StripeForApp;
+  let app: ChildProcess;
+  beforeAll(async () => {
+    stripe = await startStripeFor('/api/webhooks/stripe');
+    for (const [name, code] of GUIDE) {
+      const { code: script } = await transform(code, { loader: 'ts', format: 'esm' });
+      writeFileSync(join(project, name.replace(/ts$/, 'js')), script);
+    }
+    const env = {
+      ...process.env,
+      ...stripe.env,
+      DATABASE_URL: `sqlite:${join(dir, 'app.sqlite')}`,
+    };
+    app = spawn(process.execPath, ['server.js'], { cwd: project, env, stdio: 'inherit' });
+    await until(() =>
+      ask('/').then(
+        () => true,
+        () => false,
+      ),
+    );
+  }, 60_000);
+  afterAll(async () => {
+    await stripe.close();
+  });
+
+  const ask = async (path: string, user = 'nobody', body?: string) => {
+    const answer = await fetch(stripe.appUrl + path, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { cookie: `user=${user}`, 'content-type': 'application/json' },
+      body,
+    });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  it('leads from a login through a checkout and its webhook to the gated page', async () => {
+    expect((await ask('/reports')).status).toBe(401);
+    expect((await ask('/reports', 'ada')).status).toBe(402);
+    const body = '{"plan":"pro","interval":"monthly"}';
+    const opened = await ask('/api/billing/checkout', 'ada', body);
+    expect(opened.status).toBe(200);
+    await payCheckout((JSON.parse(opened.text) as { url: string }).url);
+    await until(async () => (await ask('/reports', 'ada')).status === 200);
+    expect((await ask('/export', 'ada')).text).toBe('The export');
+    expect((await ask('/api/elsewhere', 'ada')).status).toBe(404);
+  });
+
+  it('ends when asked to, with everything closed', async () => {
+    app.kill('SIGTERM');
+    const [code, signal] = await once(app, 'exit');
+    expect([code, signal]).toEqual([0, null]);
+  });
+});
+
+describe('A Next.js app that is built and started', () => {
+  let app: NextApp;
+  beforeAll(async () => {
+    app = await startNextApp(tarball);
+  }, 120_000);
+  afterAll(() => app.close());
+
+  const visit = async (path: string, cookie = '', form?: FormData) => {
+    const init = form ? { method: 'POST', body: form } : {};
+    const answer = await fetch(app.url + path, {
+      redirect: 'manual',
+      ...init,
+      headers: { cookie, accept: 'text/html', origin: app.url },
+    });
+    const page = (await answer.text()).replaceAll('<!-- -->', '');
+    const location = answer.headers.get('location')?.replace(app.url, '') ?? null;
+    return { status: answer.status, location, page, cookies: answer.headers.getSetCookie() };
+  };
+
+  /** Sends a page's form back as a browser without scripts does, and follows nothing. */
+  const submit = async (path: string, cookie = '', fields: Record<string, string> = {}) => {
+    const { page } = await visit(path, cookie);
+    const form = new FormData();
+    for (const [, attributes = ''] of page.matchAll(/<input type="hidden"([^>]*)>/g)) {
+      const value = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(attributes)?.[1] ?? '';
+      form.append(value('name'), value('value').replaceAll('&quot;', '"'));
+    }
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    return visit(path, cookie, form);
+  };
+
+  it('leads from the login through a checkout and its webhook to the gated page', async () => {
+    expect(await visit('/reports')).toMatchObject({
+      status: 307,
+      location: '/sign-in?reason=unauthenticated',
+    });
+    const signedIn = await submit('/sign-in', '', { email: 'ada@example.com' });
+    expect(signedIn).toMatchObject({ status: 303, location: '/billing' });
+    const cookie = signedIn.cookies[0]?.split(';')[0] ?? '';
+    expect((await visit('/billing', cookie)).page).toContain('State: none');
+    expect(await visit('/reports', cookie)).toMatchObject({
+      status: 307,
+      location: '/billing?reason=subscription_required',
+    });
+    expect((await submit('/actions', cookie)).location).toBe(
+      '/billing?reason=subscription_required',
+    );
+
+    const opened = await fetch(`${app.url}/api/billing/checkout`, {
+      method: 'POST',
+      headers: { cookie, 'content-type': 'application/json' },
+      body: '{"plan":"pro","interval":"monthly"}',
+    });
+    await payCheckout(((await opened.json()) as { url: string }).url);
+    await until(async () => (await visit('/reports', cookie)).status === 200);
+
+    expect((await visit('/reports', cookie)).page).toContain(
+      'The reports of ada@example.com, access full',
+    );
+    expect((await visit('/billing', cookie)).page).toMatch(/Your plan: pro.*State: trialing/);
+    expect((await visit('/single-sign-on', cookie)).location).toBe(
+      '/billing?reason=feature_required',
+    );
+    expect((await submit('/actions', cookie)).status).toBe(200);
+  });
+
+  it('answers every route, refusal and error of the API as all adapters do', async () => {
+    const conformance = readConformance();
+    const cases = [...conformance.refusals, ...conformance.api];
+    const target: Target = {
+      base: `${app.url}/api`,
+      send: exchange,
+      webhookSecret: app.webhookSecret,
+      // The app knows people by its cookie; whatever bearer token they bring is nothing to it.
+      identify: async (as, user): Promise<Record<string, string>> => {
+        if (as === 'user') return { cookie: app.cookieOf(user) };
+        if (as === 'admin') return { authorization: `Bearer ${app.adminToken}` };
+        return as === 'nobody' ? {} : { authorization: `Bearer ${await tokenFor(user)}` };
+      },
+      hostHeaders: ['vary'],
+    };
+    const answers = await replay(cases, target, conformance);
+    expect(differences(cases, answers)).toEqual([]);
+  });
+});
+
+function writeTsconfig(files: string[]): void {
+  const compilerOptions = {
+    target: 'es2023',
+    module: 'nodenext',
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    types: ['node'],
+  };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+}
+
+const CONSUMER = `
+import type express from 'express';
+import { isSubscriptionActive, type Config, type Services } from 'tenure';
+import { createDjangoListener } from 'tenure/django';
+import { createBillingRouter, startBilling } from 'tenure/express';
+import { createBillingHandler } from 'tenure/fetch';
+import { createBilling } from 'tenure/next';
+
+const services: Services = await startBilling();
+const days: number = services.config.trial.days;
+const mayUse: boolean = await isSubscriptionActive(services, 'u1');
+const authenticate = (_request: Request, native: express.Request) =>
+  ({ id: String(native.query['user']), email: null, name: null });
+await startBilling({ authenticate });
+export const router = createBillingRouter({ services, authenticate });
+export const response: Promise<Response> = createBillingHandler({ services })(new Request('http://x/'));
+const { getSubscription } = createBilling({ authenticate: () => null });
+const state: string | undefined = (await getSubscription())?.state;
+// @ts-expect-error the option has another name
+createBillingRouter({ service: services });
+// @ts-expect-error a state is no number
+const wrong: number = (await getSubscription())?.state;
+export { createDjangoListener, days, mayUse, state, wrong };
+export type { Config };
+`;

@@ -1,0 +1,3 @@
+import { billing } from '@/lib/billing';
+
+export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = billing.routes;

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const exec = promisify(execFile);
+const ROOT = resolve(import.meta.dirname, '../..');
+/** What the package is made from. */
+const SOURCES = [
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'LICENSE',
+  'README.md',
+  'CHANGELOG.md',
+  'server',
+  'adapters',
+  'db',
+  'state',
+  'scripts',
+];
+
+/** Runs `npm pack` (which builds) on a copy of the sources, away from `dist/`; the tarball's path. */
+export async function packTarball(dir: string): Promise<string> {
+  for (const name of SOURCES) {
+    cpSync(join(ROOT, name), join(dir, name), {
+      recursive: true,
+      filter: (path) => !path.includes('__pycache__'),
+    });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
+  await run('npm', ['pack', '--silent'], dir);
+  const { version } = readPackage(dir);
+  return join(dir, `tenure-${version}.tgz`);
+}
+
+/** Puts the tarball into a project as `npm install` would; what it depends on is found from there already. */
+export async function unpackTarball(tarball: string, project: string): Promise<void> {
+  const modules = join(project, 'node_modules');
+  mkdirSync(join(modules, 'tenure'), { recursive: true });
+  await run(
+    'tar',
+    ['-xzf', tarball, '-C', join(modules, 'tenure'), '--strip-components=1'],
+    project,
+  );
+}
+
+/** The same for a project far from here: its dependencies, and what the host has beside it, are linked. */
+export async function installTarball(
+  tarball: string,
+  project: string,
+  hostHas: string[],
+): Promise<void> {
+  await unpackTarball(tarball, project);
+  const modules = join(project, 'node_modules');
+  const { dependencies } = readPackage(join(modules, 'tenure'));
+  for (const name of new Set([...Object.keys(dependencies), ...hostHas])) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  }
+}
+
+/** A command to its end; what it printed. Rejects with what it complained of. */
+export async function run(command: string, args: string[], cwd: string): Promise<string> {
+  try {
+    const { stdout } = await exec(command, args, { cwd, maxBuffer: 16 * 1024 * 1024 });
+    return stdout;
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause: error });
+  }
+}
+
+function readPackage(dir: string): { version: string; dependencies: Record<string, string> } {
+  return JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as {
+    version: string;
+    dependencies: Record<string, string>;
+  };
+}
