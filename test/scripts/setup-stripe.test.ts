@@ -132,7 +132,7 @@ describe('setup:stripe', () => {
     });
     const mended = await setUp(environment());
     expect(mended.actions.find(({ kind }) => kind === 'webhook')?.why).toMatch(
-      /36 events added, 1 events taken away, it was disabled/,
+      /37 events added, 1 events taken away, it was disabled/,
     );
     expect(await only()).toMatchObject({ id: made.id, status: 'enabled' });
 
@@ -198,16 +198,16 @@ describe('npm run setup:stripe', () => {
       STRIPE_SECRET_KEY: 'sk_test_setup_by_script',
       TEAM_MONTHLY: 'price_gone',
     });
-    const dry = await runScript('setup-stripe', ['--dry-run', '--env-file', file], env);
+    const dry = await runScript('setup-stripe', ['--dry-run', '--save-to', file], env);
     expect(dry).toMatchObject({ code: 2, stderr: '' });
-    const made = await runScript('setup-stripe', ['--env-file', file], env);
+    const made = await runScript('setup-stripe', ['--save-to', file], env);
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(made.stdout).not.toContain('whsec_');
     const text = readFileSync(file, 'utf8');
     expect(text).toMatch(/^# mine\nTRIAL_DAYS=7\nTEAM_MONTHLY=price_\w+\n/);
     expect(text).toMatch(/^STRIPE_WEBHOOK_SECRET=whsec_\w+$/m);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const again = await runScript('setup-stripe', ['--json', '--env-file', file], env);
+    const again = await runScript('setup-stripe', ['--json', '--save-to', file], env);
     expect(JSON.parse(again.stdout)).toMatchObject({ changes: 0, written: [] });
     expect(readFileSync(file, 'utf8')).toBe(text);
   });
