@@ -39,6 +39,8 @@ export interface EngineLab {
   eventsSince(lastId: string | null): Promise<Stripe.Event[]>;
   /** Asks the emulator itself for something: faults, settings. */
   control(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
+  /** The environment of a server of its own on this account. */
+  env(database: Database): Record<string, string>;
   /** An engine as a process of its own would have it. */
   engine(database: Database, options?: LabEngineOptions): LabEngine;
 }
@@ -84,6 +86,7 @@ export async function createEngineLab(shared?: RunningEmulator): Promise<EngineL
     prices,
     eventsSince: (lastId) => eventsSince(stripe, lastId),
     control: (method, path, body) => control(`${emulator.url}${path}`, secretKey, { method, body }),
+    env: (database) => envOf({ emulator, secretKey, prices }, database),
     engine: (database, options = {}) =>
       createLabEngine({ emulator, secretKey, prices, gateway }, database, options),
   };
@@ -136,12 +139,11 @@ async function control(
   return text === '' ? null : JSON.parse(text);
 }
 
-function createLabEngine(
-  lab: Pick<EngineLab, 'emulator' | 'secretKey' | 'prices' | 'gateway'>,
+function envOf(
+  lab: Pick<EngineLab, 'emulator' | 'secretKey' | 'prices'>,
   database: Database,
-  options: LabEngineOptions,
-): LabEngine {
-  const env = {
+): Record<string, string> {
+  return {
     STRIPE_SECRET_KEY: lab.secretKey,
     STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
     STRIPE_API_BASE: lab.emulator.url,
@@ -154,8 +156,15 @@ function createLabEngine(
     // Counting callers costs more memory than a short-lived engine may.
     RATE_LIMIT_PER_USER: '0',
     RATE_LIMIT_PER_ADDRESS: '0',
-    ...options.env,
   };
+}
+
+function createLabEngine(
+  lab: Pick<EngineLab, 'emulator' | 'secretKey' | 'prices' | 'gateway'>,
+  database: Database,
+  options: LabEngineOptions,
+): LabEngine {
+  const env = { ...envOf(lab, database), ...options.env };
   const config: Config = loadConfig(env);
   const core: CoreServices = {
     config,
