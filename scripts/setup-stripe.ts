@@ -16,7 +16,7 @@ the server needs to know (price ids, portal, signing secret of a new endpoint) i
 
   --dry-run           say what would be made or changed, and change nothing
   --webhook-url URL   where Stripe delivers events (default: APP_URL/api/webhooks/stripe; without both: no endpoint)
-  --env-file FILE     where the results are written (default: .env)
+  --save-to FILE      where the results are written (default: .env)
   --print             print the results, the new signing secret too, instead of writing them
   --json              print one JSON document
   --help              this text
@@ -28,7 +28,7 @@ const { values } = parseArgs({
   options: {
     'dry-run': { type: 'boolean', default: false },
     'webhook-url': { type: 'string' },
-    'env-file': { type: 'string', default: '.env' },
+    'save-to': { type: 'string', default: '.env' },
     print: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -39,7 +39,7 @@ if (values.help) process.stdout.write(HELP);
 else process.exitCode = await main();
 
 async function main(): Promise<number> {
-  loadEnvironmentFile(values['env-file']);
+  loadEnvironmentFile(values['save-to']);
   const dryRun = values['dry-run'];
   try {
     const options = setupOptions(process.env, { webhookUrl: values['webhook-url'] });
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
       dryRun,
       onAction: (action) => values.json || console.log(wordsOf(action, dryRun)),
     });
-    const written = dryRun || values.print ? [] : setInEnvFile(values['env-file'], result.env);
+    const written = dryRun || values.print ? [] : setInEnvFile(values['save-to'], result.env);
     if (values.json) console.log(JSON.stringify(asJson(result, written)));
     else report(result, written);
     if (options.webhookUrl === null && !values.json) {
@@ -78,7 +78,7 @@ function report(result: SetupResult, written: string[]): void {
   if (values.print && !values['dry-run']) {
     for (const [name, value] of Object.entries(result.env)) console.log(`${name}=${value}`);
   }
-  if (written.length > 0) console.log(`Written to ${values['env-file']}: ${written.join(', ')}.`);
+  if (written.length > 0) console.log(`Written to ${values['save-to']}: ${written.join(', ')}.`);
 }
 
 /** Secrets leave only by --print. */

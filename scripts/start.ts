@@ -39,6 +39,7 @@ if (values.help) {
 async function start(): Promise<void> {
   loadEnvironmentFile();
   if (process.env['STRIPE_SECRET_KEY']?.trim()) {
+    await takeListenSecret();
     const { runServers } = await import('../server/cluster.ts');
     const servers = await runServers();
     // One of several processes: the first one does the talking.
@@ -60,6 +61,21 @@ async function start(): Promise<void> {
   });
   const login = await testLogin(stack);
   console.log(values.json ? JSON.stringify(login) : greeting(login));
+}
+
+/** With a test key, the secret of `npm run stripe:listen` serves until another is set; nobody has to copy it. */
+async function takeListenSecret(): Promise<void> {
+  const key = process.env['STRIPE_SECRET_KEY'] ?? '';
+  if (!/^[rs]k_test_/.test(key) || process.env['STRIPE_WEBHOOK_SECRET']?.trim()) return;
+  const { listenSecret } = await import('./stripe-cli/attach.ts');
+  const { cliTarget } = await import('./stripe-cli/target.ts');
+  try {
+    process.env['STRIPE_WEBHOOK_SECRET'] = await listenSecret(cliTarget(process.env));
+    console.error('Takes the events of npm run stripe:listen (STRIPE_WEBHOOK_SECRET is not set).');
+  } catch (error) {
+    // The configuration is checked next, and says that the secret is missing.
+    console.error(error instanceof Error ? error.message : error);
+  }
 }
 
 interface Login {
