@@ -39,6 +39,8 @@ export function allowedActions(
   return ACTIONS.filter((action) => {
     if (action === 'update_payment_method' && state === 'none') return false;
     if (collectionPaused && action === 'pause') return false;
+    // Its invoice would be void: a bigger plan for nothing.
+    if (collectionPaused && (action === 'change' || action === 'quantity')) return false;
     if (collectionPaused && action === 'resume' && state !== 'canceled') return true;
     if (action === 'resume' && state === 'cancel_pending' && context.accessNow?.level === 'none') {
       return collectionPaused;

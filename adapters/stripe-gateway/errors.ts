@@ -63,7 +63,8 @@ function toGatewayError(error: unknown): unknown {
   if (!(error instanceof Stripe.errors.StripeError)) return error;
   return new GatewayError(kindOf(error), withoutKey(error.message), {
     code: error.code ?? null,
-    declineCode: error.decline_code ?? null,
+    // The SDK makes an absent one an empty text.
+    declineCode: error.decline_code || null,
     retryAfter: retryAfterOf(error.headers),
     param: error.param ?? null,
     status: error.statusCode ?? null,

@@ -106,7 +106,7 @@ async function onSavedCard(
         trialEnd: services.config.trial.endWithoutMethod,
         automaticTax: services.config.automaticTax,
       },
-      freshKey('reactivate'),
+      freshKey('reactivate', context),
     );
     return answer(context, { id: created.id, customerId: wish.customerId });
   } catch (error) {
@@ -128,6 +128,7 @@ async function answer(
 
 const ONLY_THEMSELVES: ReadonlySet<string> = new Set([
   'authentication_required',
+  'invoice_payment_intent_requires_action',
   'subscription_payment_intent_requires_action',
   // Stripe Tax knows no address; Checkout asks for it.
   'customer_tax_location_invalid',
@@ -138,6 +139,6 @@ function needsTheCustomer(error: { code: string | null; declineCode: string | nu
 }
 
 async function viaCheckout(context: CommandContext, wish: Wish): Promise<Response> {
-  const { id, url } = await openCheckout(context.services, wish, freshKey('checkout'));
+  const { id, url } = await openCheckout(context.services, wish, freshKey('checkout', context));
   return json({ url, sessionId: id });
 }

@@ -40,6 +40,7 @@ export interface View {
   interval: string | null;
   quantity: number | null;
   currentPeriodEnd: string;
+  priceId: string | null;
   trialEnd: string | null;
   cancelAt: string | null;
   pendingChange: { kind: string; plan: string | null; quantity: number | null; at: string } | null;
