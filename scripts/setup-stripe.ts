@@ -15,18 +15,20 @@ Reads STRIPE_SECRET_KEY, APP_URL and PLANS_FILE (without it: the default plans).
 the server needs to know (price ids, portal, signing secret of a new endpoint) is written to the .env file.
 
   --dry-run           say what would be made or changed, and change nothing
+  --check             the same for a pipeline: exit 2 when there is something to do
   --webhook-url URL   where Stripe delivers events (default: APP_URL/api/webhooks/stripe; without both: no endpoint)
   --save-to FILE      where the results are written (default: .env)
   --print             print the results, the new signing secret too, instead of writing them
   --json              print one JSON document
   --help              this text
 
-Exit 1 when something was refused or Stripe could not be reached, 2 when a dry run found something to do.
+Exit 1 when something was refused or Stripe could not be reached.
 `;
 
 const { values } = parseArgs({
   options: {
     'dry-run': { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
     'webhook-url': { type: 'string' },
     'save-to': { type: 'string', default: '.env' },
     print: { type: 'boolean', default: false },
@@ -35,17 +37,18 @@ const { values } = parseArgs({
   },
 });
 
+const dryRun = values['dry-run'] || values.check;
+
 if (values.help) process.stdout.write(HELP);
 else process.exitCode = await main();
 
 async function main(): Promise<number> {
   loadEnvironmentFile(values['save-to']);
-  const dryRun = values['dry-run'];
   try {
     const options = setupOptions(process.env, { webhookUrl: values['webhook-url'] });
     const result = await setUpAccount(options, {
       dryRun,
-      onAction: (action) => values.json || console.log(wordsOf(action, dryRun)),
+      onAction: (action) => values.json || console.log(wordsOf(action)),
     });
     const written = dryRun || values.print ? [] : setInEnvFile(values['save-to'], result.env);
     if (values.json) console.log(JSON.stringify(asJson(result, written)));
@@ -54,7 +57,7 @@ async function main(): Promise<number> {
       console.log('No webhook endpoint: set APP_URL, or give --webhook-url.');
     }
     if (result.refused > 0) return 1;
-    return dryRun && result.changes > 0 ? 2 : 0;
+    return values.check && result.changes > 0 ? 2 : 0;
   } catch (error) {
     if (!(error instanceof ConfigError) && !isGatewayError(error)) throw error;
     console.error(isGatewayError(error) ? `Stripe refused: ${error.message}` : error.message);
@@ -62,7 +65,7 @@ async function main(): Promise<number> {
   }
 }
 
-function wordsOf({ kind, what, did, id, why }: SetupAction, dryRun: boolean): string {
+function wordsOf({ kind, what, did, id, why }: SetupAction): string {
   const done = dryRun && did !== 'kept' && did !== 'refused' ? `would be ${did}` : did;
   return `${done.padEnd(dryRun ? 17 : 9)} ${kind.padEnd(8)} ${what}${id ? ` (${id})` : ''}${why ? `: ${why}` : ''}`;
 }
@@ -72,10 +75,10 @@ function report(result: SetupResult, written: string[]): void {
   console.log(
     changes === 0
       ? '\nEverything is as it should be.'
-      : `\n${changes} changes${values['dry-run'] ? ' to make' : ''}.`,
+      : `\n${changes} changes${dryRun ? ' to make' : ''}.`,
   );
   if (refused > 0) console.log(`${refused} refused: see above.`);
-  if (values.print && !values['dry-run']) {
+  if (values.print && !dryRun) {
     for (const [name, value] of Object.entries(result.env)) console.log(`${name}=${value}`);
   }
   if (written.length > 0) console.log(`Written to ${values['save-to']}: ${written.join(', ')}.`);

@@ -50,13 +50,15 @@ function pricesOf(plan: Plan): Sold[] {
   const { monthly, yearly } = plan.prices;
   const of = (price: { priceId: string } | undefined, interval: 'month' | 'year', word: string) =>
     price ? [{ what: `${plan.name}, ${word}`, priceId: price.priceId, interval, meter: null }] : [];
+  const meters = plan.meters ?? [];
+  const base = [...of(monthly, 'month', 'monthly'), ...of(yearly, 'year', 'yearly')];
   return [
-    ...of(monthly, 'month', 'monthly'),
-    ...of(yearly, 'year', 'yearly'),
-    ...(plan.meters ?? []).map(({ meter, priceId }) => ({
+    // A plan that is billed by usage alone names its metered price in both places.
+    ...base.filter(({ priceId }) => !meters.some((meter) => meter.priceId === priceId)),
+    ...meters.map(({ meter, priceId, interval }) => ({
       what: `${plan.name}, ${meter}`,
       priceId,
-      interval: 'month' as const,
+      interval: interval === 'yearly' ? ('year' as const) : ('month' as const),
       meter,
     })),
   ];

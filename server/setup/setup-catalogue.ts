@@ -33,15 +33,18 @@ function pricesOfPlan(plan: Plan): Sold[] {
     entry === undefined
       ? []
       : [{ owner, entry, interval, meter: null, lookupKey: `${plan.id}_${name}` }];
+  const meters = plan.meters ?? [];
+  const base = [...of(monthly, 'month', 'monthly'), ...of(yearly, 'year', 'yearly')];
+  const counted = new Set(meters.map(({ priceId }) => referenceOf(priceId)));
   return [
-    ...of(monthly, 'month', 'monthly'),
-    ...of(yearly, 'year', 'yearly'),
-    ...(plan.meters ?? []).map(({ meter, priceId }) => ({
+    // A plan that is billed by usage alone names its metered price in both places.
+    ...base.filter(({ entry }) => !counted.has(referenceOf(entry))),
+    ...meters.map(({ meter, priceId, interval }) => ({
       owner,
       entry: priceId,
-      interval: 'month' as const,
+      interval: interval === 'yearly' ? ('year' as const) : ('month' as const),
       meter,
-      lookupKey: `${plan.id}_${meter}`,
+      lookupKey: `${plan.id}_${meter}${interval === 'yearly' ? '_yearly' : ''}`,
     })),
   ];
 }

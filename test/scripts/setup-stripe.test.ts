@@ -181,6 +181,29 @@ describe('setup:stripe', () => {
     expect((await setUp(environment(dearer))).changes).toBe(0);
   });
 
+  it('makes one price for a plan that is billed by usage alone, by the year if so named', async () => {
+    const price = { price: '$ONLY_CALLS', currency: 'eur', amount: '0.5' };
+    const plans = {
+      plans: [
+        {
+          id: 'usage',
+          name: 'Usage',
+          rank: 1,
+          prices: { yearly: '$ONLY_CALLS' },
+          meters: [{ meter: 'api_calls', priceId: price, interval: 'yearly' }],
+        },
+      ],
+    };
+    const made = await setUp(environment(plans));
+    const prices = made.actions.filter(({ kind }) => kind === 'price');
+    expect(prices.map(({ what, did }) => [what, did])).toEqual([
+      ['usage_api_calls_yearly', 'created'],
+    ]);
+    const { recurring } = await account.stripe.prices.retrieve(made.env['ONLY_CALLS'] ?? '');
+    expect(recurring).toMatchObject({ interval: 'year', usage_type: 'metered' });
+    expect((await setUp(environment(plans))).changes).toBe(0);
+  });
+
   it('refuses to make a price in the place of one that the file names by its id', async () => {
     const plans = {
       plans: [{ id: 'x', name: 'X', rank: 1, prices: { monthly: 'price_of_another_account' } }],
@@ -199,7 +222,7 @@ describe('npm run setup:stripe', () => {
       STRIPE_SECRET_KEY: 'sk_test_setup_by_script',
       TEAM_MONTHLY: 'price_gone',
     });
-    const dry = await runScript('setup-stripe', ['--dry-run', '--save-to', file], env);
+    const dry = await runScript('setup-stripe', ['--check', '--save-to', file], env);
     expect(dry).toMatchObject({ code: 2, stderr: '' });
     const made = await runScript('setup-stripe', ['--save-to', file], env);
     expect(made).toMatchObject({ code: 0, stderr: '' });
