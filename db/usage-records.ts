@@ -52,7 +52,7 @@ export async function insertUsage(trx: Db, records: UsageRecord[]): Promise<Usag
   const columns = 'user_id, key, meter, quantity, used_at, corrects';
   const answer: unknown = await trx.raw(
     `INSERT INTO usage_records (${columns}, recorded_at)
-     SELECT ${columns}, ? FROM (${batch.sql}) AS given WHERE true
+     SELECT ${columns}, ? FROM (${batch.sql}) AS given WHERE true ORDER BY user_id, key
      ON CONFLICT (user_id, key) DO NOTHING RETURNING user_id, key`,
     [Date.now(), ...batch.bindings],
   );

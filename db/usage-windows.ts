@@ -179,6 +179,13 @@ export async function postponeWindows(
     });
 }
 
+/** Makes refused windows due again, once what Stripe minded is mended; returns how many. */
+export async function retryRefused(db: Db, now: number): Promise<number> {
+  return db('usage_windows')
+    .where({ status: 'refused' })
+    .update({ status: 'sealed', next_attempt_at: now, last_error: null });
+}
+
 /** When the next sealed window is due; null when none waits. */
 export async function nextWindowDueAt(db: Db): Promise<number | null> {
   const row = await db('usage_windows').whereRaw(SEALED).min({ at: 'next_attempt_at' }).first();

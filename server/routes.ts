@@ -32,6 +32,7 @@ import {
   correctUsageRoute,
   reconcileUsageRoute,
   recordUsageRoute,
+  retryUsageRoute,
   usageRoute,
 } from './handlers/usage.ts';
 import { webhookRoute } from './handlers/webhook.ts';
@@ -73,6 +74,7 @@ export const ROUTES: readonly Route[] = [
   usageRoute,
   correctUsageRoute,
   reconcileUsageRoute,
+  retryUsageRoute,
   accessRoute,
   healthRoute,
   readyRoute,

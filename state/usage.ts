@@ -88,10 +88,12 @@ function periodAfter(at: number, boundaries: readonly number[]): number | null {
  */
 export function meterTimestamp(
   window: { lastAt: number },
-  context: { now: number; boundaries: readonly number[] },
+  context: BillingPeriods & { now: number },
 ): { seconds: number; carriedOver: boolean } {
   const own = Math.floor(window.lastAt / 1000);
-  const end = periodAfter(window.lastAt, context.boundaries);
+  // What was used before this subscription is none of its business, however it came to be late.
+  const foreign = context.since !== null && window.lastAt < context.since;
+  const end = foreign ? null : periodAfter(window.lastAt, context.boundaries);
   // Within the draft's last moments nobody knows which side the event falls on: it goes where it surely counts.
   if (end === null || context.now < end + DRAFT_MS - MINUTE) {
     return { seconds: own, carriedOver: false };

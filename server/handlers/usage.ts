@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { recordAudit } from '../../db/audit-log.ts';
+import { retryRefused } from '../../db/usage-windows.ts';
 import { AppError } from '../errors.ts';
 import { defineRoute, json } from '../route.ts';
 import { correctUsage } from '../usage/correct.ts';
@@ -111,6 +112,24 @@ export const correctUsageRoute = defineRoute({
       detail: { idempotencyKey: body.idempotencyKey, ...corrected },
     });
     return json(corrected, 202);
+  },
+});
+
+/** Sends what Stripe refused once more. */
+export const retryUsageRoute = defineRoute({
+  method: 'POST',
+  path: '/admin/api/usage/retry',
+  auth: 'admin',
+  summary: 'Send usage again that Stripe refused, once the reason is mended',
+  response: z.object({ retried: z.int() }),
+  status: 202,
+  handler: async (_request, { services }) => {
+    const db = services.database.knex;
+    const retried = await retryRefused(db, Date.now());
+    services.usage.meters.forget();
+    const detail = { retried };
+    await recordAudit(db, { actor: 'admin', action: 'usage.retry', target: null, detail });
+    return json({ retried }, 202);
   },
 });
 

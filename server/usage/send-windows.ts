@@ -104,7 +104,7 @@ async function prepare(
     else if (!meter) await rest(ctx, window, `Stripe has no meter "${window.meter}": create it`);
     else if (meter.problem !== null) await rest(ctx, window, meter.problem);
     else {
-      const time = meterTimestamp(window, { now: ctx.clock.now(), boundaries: account.boundaries });
+      const time = meterTimestamp(window, { now: ctx.clock.now(), ...account });
       parcels.push({ window, account, meter, ...time });
     }
   }

@@ -9,6 +9,8 @@ import { METER, pieceOf } from './metered-plans.ts';
 
 const [from = 0, until = 0, customers = 1] = process.argv.slice(2).map(Number);
 const CHUNK = 1_000;
+/** Five rounds or so on the way. */
+const FLUSH_EVERY = Math.ceil(until / CHUNK / 5);
 
 const services = createServices(loadConfig(process.env), {
   log: createLogger({ level: 'silent' }),
@@ -32,7 +34,9 @@ for (let at = from; at < until; at += CHUNK) {
     }),
   );
   say(`recorded ${at + size}`);
-  if ((at / CHUNK) % 10 === 4) flushing ??= flush();
+  if ((at / CHUNK) % FLUSH_EVERY === 4) {
+    flushing ??= flush();
+  }
 }
 await flushing;
 await services.close();

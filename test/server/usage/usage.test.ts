@@ -171,6 +171,25 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
     expect(await flush()).toMatchObject({ delivered: 1, calls: 1 });
     expect(await server.services.usage.health()).toEqual({ waiting: 0, failing: 0, refused: 0 });
   });
+
+  it('is kept, visibly, when Stripe refuses it, and sent again on demand', async () => {
+    const { knex } = server.database;
+    const before = Number((await totals())['recorded']);
+    await report(piece(9));
+    // Nobody could send it for so long that Stripe takes it no more.
+    const old = await knex('usage_windows').where({ status: 'open' }).first();
+    await knex('usage_windows')
+      .where({ id: old.id })
+      .update({ last_at: now() - 36 * DAY });
+    expect(await flush()).toMatchObject({ delivered: 0, calls: 1 });
+    expect(await totals()).toMatchObject({ pending: 0, refused: 9, recorded: before + 9 });
+    expect(await server.services.usage.health()).toMatchObject({ refused: 1 });
+    await knex('usage_windows').where({ id: old.id }).update({ last_at: now() });
+    const again = await server.call('POST', '/admin/api/usage/retry', { admin: true });
+    expect([again.status, again.json]).toEqual([202, { retried: 1 }]);
+    expect(await flush()).toMatchObject({ delivered: 1 });
+    expect(await totals()).toMatchObject({ refused: 0, acknowledged: before + 9 });
+  });
 });
 
 const afterBackoff = () => new Promise((resolve) => setTimeout(resolve, 80));
