@@ -28,7 +28,7 @@ describe('access', () => {
   } as const;
 
   it.each(LIFECYCLE_STATES.filter((state) => state !== 'none'))(
-    'in %s follows its rule',
+    'in %s follows its rule (lesson 21: no state falls through)',
     (state) => {
       const access = accessOf(storedIn(state), { now: NOW, grace: PERIOD_GRACE });
       expect(access.level).toBe(expected[state]);

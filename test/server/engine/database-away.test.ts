@@ -47,7 +47,7 @@ it(
     const stories: Story[] = [];
     const acknowledged = new Set<string>();
     const given = { events: new Set<string>(), refused: 0 };
-    let isOver = false;
+    const end = new AbortController();
 
     /** Stripe: delivers each event until it is taken. */
     async function send(event: Stripe.Event, i: number): Promise<void> {
@@ -65,7 +65,7 @@ it(
     }
     /** A shop with customers all the time. */
     async function live(): Promise<void> {
-      for (let i = 0; !isOver; i += 1) {
+      for (let i = 0; !end.signal.aborted; i += 1) {
         const story = await beginStory(lab);
         stories.push(story);
         await lab.stripe.subscriptions.update(story.subscriptionId, { cancel_at_period_end: true });
@@ -81,7 +81,7 @@ it(
       await postgres.start();
     }
     await pause(700);
-    isOver = true;
+    end.abort();
     await life;
 
     expect(given.refused).toBeGreaterThan(0);
@@ -92,9 +92,9 @@ it(
       .select('id', 'status');
     expect(new Set(stored.map(({ id }) => id))).toEqual(acknowledged);
     expect(stored.filter(({ status }) => status !== 'done')).toEqual([]);
-    for (const { subscriptionId, now } of stories) {
-      const row = await findSubscription(database.knex, subscriptionId);
-      expect(compareFacts(row!.facts, readSubscription(await now()))).toEqual([]);
+    for (const story of stories) {
+      const row = await findSubscription(database.knex, story.subscriptionId);
+      expect(compareFacts(row!.facts, readSubscription(await story.now()))).toEqual([]);
     }
     expect(await database.knex('outbox').whereNot({ status: 'delivered' })).toEqual([]);
     expect(await database.knex('outbox').where({ kind: 'mail.receipt' })).toHaveLength(
