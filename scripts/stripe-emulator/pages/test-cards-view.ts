@@ -21,9 +21,12 @@ const offered = OFFERED.flatMap((name) => TEST_CARDS.filter((card) => card.names
 
 const grouped = (number: string): string => number.replaceAll(/(\d{4})(?=\d)/g, '$1 ');
 
+const withFill = (target: string, number: string): string =>
+  `${target}${target.includes('?') ? '&' : '?'}fill=${number}#number`;
+
 const entry = (card: TestCard, target: string): Markup =>
   html`<li>
-    <a href="${target}?fill=${card.number}#number" data-fill="${card.number}">
+    <a href="${withFill(target, card.number)}" data-fill="${card.number}">
       <span>${grouped(card.number)}</span><span>${card.title}</span>
     </a>
   </li>`;
