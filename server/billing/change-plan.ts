@@ -62,7 +62,7 @@ async function changeNow(
   };
   await withoutSchedule(context, subscription, () =>
     certainly(
-      () => services.stripe.changeSubscription(request, freshKey('change')),
+      () => services.stripe.changeSubscription(request, freshKey('change', context)),
       async () => hasHappened(await readNow(services, subscription.id), target),
     ),
   );
@@ -94,9 +94,10 @@ async function changeLater(
 
 /** A change that waits for its payment is given up by voiding its invoice. */
 async function dropUnpaidChange(
-  { services: { stripe } }: CommandContext,
+  context: CommandContext,
   { id, facts }: SubscriptionRow,
 ): Promise<void> {
+  const { stripe } = context.services;
   if (!facts.pendingUpdate) return;
   // Not simply the latest one: that may be a renewal by now.
   const invoices = await stripe.invoicesOf(id, 20);
@@ -105,7 +106,7 @@ async function dropUnpaidChange(
   );
   if (!unpaid) return;
   await certainly(
-    () => stripe.voidInvoice(unpaid.id, freshKey('void')),
+    () => stripe.voidInvoice(unpaid.id, freshKey('void', context)),
     async () => (await stripe.retrieveInvoice(unpaid.id)).status === 'void',
   );
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { accessOf } from '../../state/access.ts';
@@ -108,10 +108,10 @@ export function isAnswerLost(error: unknown): boolean {
 
 /**
  * A key for one call to Stripe. The SDK's own retries share it; a person's retry gets another, because Stripe
- * repeats an error for as long as it remembers the key.
+ * repeats an error for as long as it remembers the key. The request's id in it leads from Stripe's log to ours.
  */
-export function freshKey(step: string): string {
-  return `tenure-${step}-${randomUUID()}`;
+export function freshKey(step: string, { requestId }: { requestId: string }): string {
+  return `tenure-${step}-${requestId}-${randomBytes(6).toString('hex')}`;
 }
 
 /** Reads the subscription back through the processor, with this request as the cause. */

@@ -15,7 +15,7 @@ export async function putNextPhase(
   );
   const [item] = next.items;
   await certainly(
-    () => services.stripe.scheduleNextPhase(schedule, next, freshKey('next-phase')),
+    () => services.stripe.scheduleNextPhase(schedule, next, freshKey('next-phase', context)),
     async () => {
       const { nextPhase } = await readNow(services, id);
       return (
@@ -25,9 +25,10 @@ export async function putNextPhase(
   );
 }
 
-async function createSchedule({ services }: CommandContext, id: string): Promise<string> {
+async function createSchedule(context: CommandContext, id: string): Promise<string> {
+  const { services } = context;
   try {
-    return (await services.stripe.createSchedule(id, freshKey('schedule'))).id;
+    return (await services.stripe.createSchedule(id, freshKey('schedule', context))).id;
   } catch (error) {
     const made = isAnswerLost(error) && (await readNow(services, id)).scheduleId;
     if (!made) throw error;
@@ -37,12 +38,13 @@ async function createSchedule({ services }: CommandContext, id: string): Promise
 
 /** Takes a schedule off; one that is released, run out or canceled in the meantime is as good. */
 export async function releaseSchedule(
-  { services: { stripe } }: CommandContext,
+  context: CommandContext,
   scheduleId: string | null,
 ): Promise<void> {
+  const { stripe } = context.services;
   if (scheduleId === null) return;
   try {
-    await stripe.releaseSchedule(scheduleId, freshKey('release'));
+    await stripe.releaseSchedule(scheduleId, freshKey('release', context));
   } catch (error) {
     if (!isGatewayError(error, 'invalid') && !isAnswerLost(error)) throw error;
     const { status } = await stripe.retrieveSchedule(scheduleId);

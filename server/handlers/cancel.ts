@@ -44,8 +44,8 @@ export const cancelRoute = defineRoute({
       const details = { feedback: body.feedback, comment: body.comment };
       const cancel = () =>
         body.when === 'now'
-          ? services.stripe.cancelNow(id, { ...details, invoiceUsage }, freshKey('cancel'))
-          : services.stripe.cancelAtPeriodEnd(id, details, freshKey('cancel'));
+          ? services.stripe.cancelNow(id, { ...details, invoiceUsage }, freshKey('cancel', context))
+          : services.stripe.cancelAtPeriodEnd(id, details, freshKey('cancel', context));
       // Stripe refuses to cancel what a schedule manages.
       await withoutSchedule(context, subscription, () =>
         certainly(cancel, async () => {

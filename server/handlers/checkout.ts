@@ -39,7 +39,7 @@ export const checkoutRoute = defineRoute({
           trialDays: await trialDaysFor(context, { customerId }),
           promotionCodeId: await promotionCodeId(context, body.promotionCode),
         },
-        freshKey('checkout'),
+        freshKey('checkout', context),
       );
       return json({ url: session.url, sessionId: session.id });
     });

@@ -155,9 +155,9 @@ async function pay(
   const subscription = invoice.parent?.subscription_details?.subscription;
   const subscriptionId = typeof subscription === 'string' ? subscription : subscription?.id;
   try {
-    await stripe.payInvoice(invoice.id, method, freshKey('pay'));
+    await stripe.payInvoice(invoice.id, method, freshKey('pay', context));
     if (method !== null && keep && subscriptionId) {
-      await stripe.setSubscriptionMethod(subscriptionId, method, freshKey('method'));
+      await stripe.setSubscriptionMethod(subscriptionId, method, freshKey('method', context));
     }
   } catch (error) {
     const after = await stripe.retrievePayableInvoice(invoice.id);

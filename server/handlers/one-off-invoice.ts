@@ -36,7 +36,7 @@ export const oneOffInvoiceRoute = defineRoute({
   body,
   response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
   errors: ['no_billing_account'],
-  handler: async (_request, { services, body: wanted, commandKey }) => {
+  handler: async (_request, { services, body: wanted, commandKey, requestId }) => {
     const { currency } = wanted.items[0] ?? { currency: '' };
     if (wanted.items.some((entry) => entry.currency !== currency)) {
       throw new AppError('invalid_request', 'All items of an invoice are in one currency.');
@@ -44,15 +44,21 @@ export const oneOffInvoiceRoute = defineRoute({
     const customerId = await requireStripeCustomer(services, wanted.userId);
     // The same under the caller's Idempotency-Key: what an attempt before this one began is found again.
     const request = commandKey('invoice');
-    const id = await finalized(services, { ...wanted, customerId, currency, request });
-    if (wanted.collection === 'charge') await charge(services, { id, customerId }, wanted.userId);
+    const id = await finalized(services, { ...wanted, customerId, currency, request, requestId });
+    if (wanted.collection === 'charge')
+      await charge(services, { ...wanted, id, customerId, requestId });
     const invoice = await services.stripe.retrievePayableInvoice(id);
     const payment = wanted.collection === 'charge' ? neededOn(invoice) : null;
     return json({ invoice: invoiceView(invoice), payment });
   },
 });
 
-type Wanted = z.infer<typeof body> & { customerId: string; currency: string; request: string };
+type Wanted = z.infer<typeof body> & {
+  customerId: string;
+  currency: string;
+  request: string;
+  requestId: string;
+};
 
 /** Draft, items, finalized: all of it, or no invoice. */
 async function finalized(services: Services, wanted: Wanted): Promise<string> {
@@ -63,16 +69,16 @@ async function finalized(services: Services, wanted: Wanted): Promise<string> {
   try {
     const { id } = await stripe.createOneOffInvoice(
       { ...wanted, automaticTax },
-      freshKey('invoice'),
+      freshKey('invoice', wanted),
     );
     for (const entry of wanted.items) {
-      await stripe.addInvoiceItem({ ...wanted, id }, entry, freshKey('invoice-item'));
+      await stripe.addInvoiceItem({ ...wanted, id }, entry, freshKey('invoice-item', wanted));
     }
     await certainly(
       () =>
         wanted.collection === 'send'
-          ? stripe.sendInvoice(id, freshKey('send'))
-          : stripe.finalizeInvoice(id, freshKey('finalize')),
+          ? stripe.sendInvoice(id, freshKey('send', wanted))
+          : stripe.finalizeInvoice(id, freshKey('finalize', wanted)),
       async () => (await stripe.retrieveInvoice(id)).status !== 'draft',
     );
     return id;
@@ -108,9 +114,9 @@ async function madeBefore(
 /** Tries to collect at once. Whatever keeps it from that: it stays open, and the answer says so. */
 async function charge(
   services: Services,
-  { id, customerId }: { id: string; customerId: string },
-  userId: string,
+  wanted: { id: string; customerId: string; userId: string; requestId: string },
 ): Promise<void> {
+  const { id, customerId, userId } = wanted;
   const { stripe, database } = services;
   const { status } = await stripe.retrieveInvoice(id);
   if (status !== 'open') return;
@@ -119,7 +125,7 @@ async function charge(
   const lastMethodId = subscription?.facts.defaultPaymentMethodId ?? null;
   try {
     const card = await savedCard(services, { customerId, lastMethodId });
-    await stripe.payInvoice(id, card?.id ?? null, freshKey('pay'));
+    await stripe.payInvoice(id, card?.id ?? null, freshKey('pay', wanted));
   } catch (error) {
     // Without any saved method Stripe calls it an invalid request.
     if (!isGatewayError(error)) throw error;

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import { certainly, freshKey, readNow, runCommand } from '../billing/command.ts';
+import {
+  certainly,
+  freshKey,
+  readNow,
+  runCommand,
+  type CommandContext,
+} from '../billing/command.ts';
 import { withoutSchedule } from '../billing/schedule.ts';
 import { settleUsage } from '../billing/settle-usage.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
@@ -28,7 +34,7 @@ export const pauseRoute = defineRoute({
         certainly(
           async () => {
             await settleUsage(context, subscription);
-            return pause(services, subscription, resumesAt);
+            return pause(context, subscription, resumesAt);
           },
           async () => {
             const facts = await readNow(services, subscription.id);
@@ -41,15 +47,17 @@ export const pauseRoute = defineRoute({
 });
 
 function pause(
-  { stripe }: Services,
+  context: CommandContext,
   { id, facts }: SubscriptionRow,
   resumesAt: number | null,
 ): Promise<unknown> {
+  const { stripe } = context.services;
   const stoppable =
     facts.billingMode === 'flexible' && facts.collectionMethod === 'charge_automatically';
-  if (resumesAt === null && stoppable) return stripe.pauseSubscription(id, freshKey('pause'));
+  if (resumesAt === null && stoppable)
+    return stripe.pauseSubscription(id, freshKey('pause', context));
   // Only a pause of collection has an end of its own, or exists for classic billing and sent invoices.
-  return stripe.voidCollection(id, resumesAt, freshKey('pause'));
+  return stripe.voidCollection(id, resumesAt, freshKey('pause', context));
 }
 
 /** Seconds, or null; throws 400 for a day that has passed. */

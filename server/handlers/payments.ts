@@ -18,8 +18,9 @@ export const paymentsRoute = defineRoute({
   }),
   response: z.object({ url: z.url(), sessionId: z.string() }),
   errors: ['unknown_product'],
-  handler: (_request, { services, user, body }) =>
-    exclusively(services, user.id, async () => {
+  handler: (_request, context) => {
+    const { services, user, body } = context;
+    return exclusively(services, user.id, async () => {
       const product = services.catalogue.products.find(({ id }) => id === body.product);
       if (!product) {
         throw new AppError('unknown_product', `There is no product "${body.product}".`);
@@ -44,9 +45,10 @@ export const paymentsRoute = defineRoute({
             successUrl: `${appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
             cancelUrl: `${appUrl}/billing?checkout=canceled`,
           },
-          freshKey('payment'),
+          freshKey('payment', context),
         ));
       if (!session.url) throw new Error(`Checkout session ${session.id} has no URL`);
       return json({ url: session.url, sessionId: session.id });
-    }),
+    });
+  },
 });

@@ -53,7 +53,7 @@ export const discountRoute = defineRoute({
     return runCommand(context, 'change', async ({ id }) => {
       const promotion = await promotionCodeId(context, body.promotionCode ?? undefined);
       try {
-        await services.stripe.setDiscount(id, promotion, freshKey('discount'));
+        await services.stripe.setDiscount(id, promotion, freshKey('discount', context));
       } catch (error) {
         // Used up, or for first purchases only: Stripe names the parameter.
         if (!isGatewayError(error, 'invalid') || !error.param?.startsWith('discounts')) throw error;
@@ -99,14 +99,15 @@ export const createPromotionRoute = defineRoute({
   body: newPromotion,
   response: promotionSchema,
   status: 201,
-  handler: async (_request, { services, body }) =>
-    json(promotionView(await createPromotion(services, body)), 201),
+  handler: async (_request, context) =>
+    json(promotionView(await createPromotion(context, context.body)), 201),
 });
 
 async function createPromotion(
-  { stripe, log }: Services,
+  context: { services: Services; requestId: string },
   wanted: z.infer<typeof newPromotion>,
 ): Promise<Stripe.PromotionCode> {
+  const { stripe, log } = context.services;
   const { percentOff, amountOff = 0, currency = '', expiresAt } = wanted;
   const input = {
     ...wanted,
@@ -117,8 +118,8 @@ async function createPromotion(
     expiresAt: expiresAt === undefined ? null : Math.floor(Date.parse(expiresAt) / 1000),
   };
   try {
-    await stripe.createCoupon(input, freshKey('coupon'));
-    return await stripe.createPromotionCode(input, freshKey('promotion'));
+    await stripe.createCoupon(input, freshKey('coupon', context));
+    return await stripe.createPromotionCode(input, freshKey('promotion', context));
   } catch (error) {
     // A coupon without a code is of no use to anybody.
     await stripe.deleteCoupon(input.couponId).catch((second: unknown) => {

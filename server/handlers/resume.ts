@@ -16,7 +16,6 @@ import { exclusively } from '../billing/exclusively.ts';
 import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
 import { releaseSchedule } from '../billing/schedule.ts';
 import { defineRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 
 /** Takes back what waits: a scheduled end, a coming downgrade, or a pause. */
 export const resumeRoute = defineRoute({
@@ -48,16 +47,16 @@ async function resume(context: CommandContext, subscription: SubscriptionRow): P
     // The portal of a flexible subscription sets `cancel_at` and leaves the flag alone.
     const field = facts.cancelAtPeriodEnd ? 'cancel_at_period_end' : 'cancel_at';
     await certainly(
-      () => stripe.undoCancel(id, field, freshKey('resume')),
+      () => stripe.undoCancel(id, field, freshKey('resume', context)),
       async () => !endsByItself(await now()),
     );
   } else if (state === 'downgrading' && facts.scheduleId) {
     await releaseSchedule(context, facts.scheduleId);
   } else if (state === 'paused') {
-    await endPause(services, subscription);
+    await endPause(context, subscription);
   } else if (facts.pauseCollection) {
     await certainly(
-      () => stripe.resumeCollection(id, freshKey('resume')),
+      () => stripe.resumeCollection(id, freshKey('resume', context)),
       async () => (await now()).pauseCollection === null,
     );
   } else {
@@ -66,14 +65,15 @@ async function resume(context: CommandContext, subscription: SubscriptionRow): P
 }
 
 /** Active again once the new period is paid. An earlier attempt left its invoice: that one is paid, not a second. */
-async function endPause(services: Services, { id, facts }: SubscriptionRow): Promise<void> {
+async function endPause(context: CommandContext, { id, facts }: SubscriptionRow): Promise<void> {
+  const { services } = context;
   const { stripe } = services;
   const begun = facts.latestInvoiceId && (await stripe.retrieveInvoice(facts.latestInvoiceId));
   const waits = begun && begun.status === 'open' && begun.billing_reason === 'subscription_update';
   let latest = facts.latestInvoiceId;
   if (!waits) {
     await certainly(
-      () => stripe.resumePaused(id, freshKey('resume')),
+      () => stripe.resumePaused(id, freshKey('resume', context)),
       async () => {
         const after = await readNow(services, id);
         return after.stripeStatus === 'active' || after.latestInvoiceId !== facts.latestInvoiceId;
@@ -86,7 +86,7 @@ async function endPause(services: Services, { id, facts }: SubscriptionRow): Pro
   if (invoice.status !== 'open' || (!waits && invoice.attempt_count > 0)) return;
   try {
     await certainly(
-      () => stripe.payInvoice(invoice.id, null, freshKey('resume-pay')),
+      () => stripe.payInvoice(invoice.id, null, freshKey('resume-pay', context)),
       async () => (await stripe.retrieveInvoice(invoice.id)).status === 'paid',
     );
   } catch (error) {
