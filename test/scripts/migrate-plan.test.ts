@@ -1,9 +1,13 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type Stripe from 'stripe';
 import type { MigrationItem } from '../../db/plan-migrations.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
 import { MigrationRefused } from '../../server/migrate-plan/request.ts';
 import { previewMigration, runMigration } from '../../server/migrate-plan/run-migration.ts';
+import { runScript } from './run-script.ts';
 import { DAY, migrationLab, requestFor, START, type MigrationLab } from './migration-lab.ts';
 
 let lab: MigrationLab;
@@ -258,5 +262,34 @@ describe('migrate-plan while Stripe fails', () => {
       await expect(asked).rejects.toThrow(words);
       await expect(asked).rejects.toBeInstanceOf(MigrationRefused);
     }
+  });
+});
+
+describe('npm run migrate-plan', () => {
+  it('shows what each customer would get, writes a report, and says what is wrong with a request', async () => {
+    const [from, to] = await Promise.all([lab.price({}), lab.price({ unit_amount: 3000 })]);
+    const subscription = await lab.subscribe(from.id);
+    const csv = join(mkdtempSync(join(tmpdir(), 'tenure-report-')), 'report.csv');
+    const args = ['--from', from.id, '--to', to.id, '--at', 'now', '--dry-run', '--csv', csv];
+    const run = await runScript('migrate-plan', args, lab.env);
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(run.stdout).toMatch(
+      new RegExp(
+        `^would {3}${subscription.id}: on \\d{4}-\\d\\d-\\d\\d, credit \\$\\S+, debit \\$\\S+, charged now \\$\\S+, next invoice \\$30\\.00\n`,
+      ),
+    );
+    expect(run.stdout).toContain('1 subscriptions: 1 would change');
+    const [header, line] = readFileSync(csv, 'utf8').split('\n');
+    expect(header).toMatch(/^subscription,customer,result,reason,/);
+    expect(line).toMatch(new RegExp(`^${subscription.id},cus_\\w+,would change,,1,1,`));
+    rmSync(dirname(csv), { recursive: true });
+
+    const wrong = await runScript(
+      'migrate-plan',
+      ['--from', from.id, '--to', 'price_gone'],
+      lab.env,
+    );
+    expect(wrong).toMatchObject({ code: 1, stdout: '' });
+    expect(wrong.stderr).toMatch(/^There is no price price_gone in this account/);
   });
 });
