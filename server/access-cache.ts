@@ -7,7 +7,7 @@ import { currentSubscriptionOfUser, type SubscriptionRow } from '../db/subscript
  * How long another process's change may stay unseen. This process's own are seen at once, and on Postgres those of
  * the others by NOTIFY; age is what holds when a notice is lost, and between processes that share an SQLite file.
  */
-const MAX_AGE_MS = 900;
+const MAX_AGE_MS = 500;
 const MAX_USERS = 10_000;
 
 /** What decides about access, for each user who asked lately. The access rule is applied afresh on each check. */
