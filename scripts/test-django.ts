@@ -91,6 +91,8 @@ async function testWith(django: Django): Promise<Result> {
       EMULATOR_PORT: String(await claimPort(0, '127.0.0.1')),
       AUTH_JWT_AUDIENCE: audience,
       DUNNING_FINAL_ACTION: 'none',
+      RATE_LIMIT_PER_USER: '0',
+      RATE_LIMIT_PER_ADDRESS: '0',
       OUTGOING_WEBHOOK_URL: `http://127.0.0.1:${djangoPort}/api/webhooks/tenure`,
       OUTGOING_WEBHOOK_SECRET: outgoingSecret,
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'silent',
@@ -105,6 +107,7 @@ async function testWith(django: Django): Promise<Result> {
       jwt_audience: audience,
       admin_token: stack.env['ADMIN_TOKEN'],
       outgoing_secret: outgoingSecret,
+      webhook_secret: stack.env['STRIPE_WEBHOOK_SECRET'],
       django_port: djangoPort,
       test_clock: stack.env['STRIPE_TEST_CLOCK'],
     };

@@ -43,6 +43,8 @@ export interface Conformance {
   normalise: [string, string | null][];
   /** Headers of the connection, not of the answer. */
   ignoredHeaders: string[];
+  /** What the server's own app (helmet) adds to every answer, around the adapter. */
+  serverHeaders: string[];
   /** Answered by the echo handler. */
   transport: Case[];
   /** What each route refuses, made from the table; goes before `api`. */
