@@ -24,6 +24,9 @@ export async function changePlan(
     if (await hasQuote(context.services, subscription, wanted)) return;
     throw quoteExpired('There is no such quote for this change.');
   }
+  if (prorationDate !== undefined && !(target.effective === 'now' && target.prorate)) {
+    throw quoteExpired('What was quoted as a change for now is another one by now.');
+  }
   if (target.unchanged) return keepPlan(context, subscription);
   if (isUnderWay(subscription.facts, target)) return;
   if (target.effective === 'now') return changeNow(context, subscription, wanted);

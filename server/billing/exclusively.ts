@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { claimSubject, releaseSubject } from '../../db/subjects.ts';
+import { claimSubject, releaseSubject, renewSubject } from '../../db/subjects.ts';
 import { AppError } from '../errors.ts';
 import { sleep } from '../limit.ts';
 import type { Services } from '../services.ts';
 
-/** A process that dies in the middle of a command gives the user free after this long. */
-const LEASE_MS = 120_000;
+/** A process that dies in the middle of a command gives the user free after this long; one that works renews it. */
+const LEASE_MS = 60_000;
 /** How long a second click waits for the first one to end before it is answered 409. */
 const WAIT_MS = 15_000;
 
@@ -26,9 +26,17 @@ export async function exclusively<T>(
     const now = Date.now();
     const claim = await claimSubject(db, key, { owner, now, duration: LEASE_MS });
     if (claim) {
+      const terms = () => ({ owner, now: Date.now(), duration: LEASE_MS });
+      const renewal = setInterval(() => {
+        renewSubject(db, claim, terms()).catch((error: unknown) => {
+          services.log.warn({ err: error, userId }, 'could not renew the lease of a command');
+        });
+      }, LEASE_MS / 3);
+      renewal.unref();
       try {
         return await task();
       } finally {
+        clearInterval(renewal);
         await releaseSubject(db, claim, owner);
       }
     }
