@@ -26,9 +26,17 @@ export function changeBalance(
     apply() {
       customer.balance += change.amount;
       customer.currency ??= change.currency;
-      customer.invoice_credit_balance = { [change.currency]: customer.balance };
     },
   });
+  return recordChange(ctx, change);
+}
+
+/** The transaction of a change that the customer shows already. */
+export function recordChange(
+  ctx: Context,
+  change: BalanceChange,
+): Stripe.CustomerBalanceTransaction {
+  const customer = ctx.store.need('customer', change.customer, 'customer');
   return ctx.add('customer_balance_transaction', {
     id: ctx.store.newId('customer_balance_transaction'),
     object: 'customer_balance_transaction',

@@ -54,10 +54,7 @@ const OTHERS: Readonly<Record<string, Make>> = {
   bancontact: nothing,
   billie: nothing,
   blik: nothing,
-  boleto: (given) => ({
-    fingerprint: fingerprintOf(`boleto/${given['tax_id'] ?? ''}`),
-    tax_id: given['tax_id'] ?? '',
-  }),
+  boleto: (given) => ({ tax_id: given['tax_id'] ?? '' }),
   cashapp: shown('buyer_id', 'cashtag'),
   crypto: nothing,
   customer_balance: nothing,

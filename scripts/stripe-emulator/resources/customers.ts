@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { recordChange } from '../balance/service.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest, resourceMissing } from '../kernel/errors.ts';
 import { idOf, randomText } from '../kernel/ids.ts';
@@ -114,6 +115,7 @@ export function create(ctx: Context, params: Values<typeof createParams>): Strip
   });
   if (params.shipping !== undefined) setShipping(customer, params.shipping);
   applyInvoiceSettings(customer, { ...params.invoice_settings, default_payment_method: undefined });
+  noteBalance(ctx, customer, { by: customer.balance, type: 'initial' });
   ctx.emit('customer.created', customer);
   if (params.tax?.ip_address !== undefined)
     ctx.note('customer_tax', customer.id)['ip'] = params.tax.ip_address;
@@ -250,9 +252,23 @@ function update(
   };
   if (params.tax?.ip_address !== undefined)
     ctx.note('customer_tax', customer.id)['ip'] = params.tax.ip_address;
+  const balance = customer.balance;
   ctx.update('customer', customer, { event: 'customer.updated', apply });
+  noteBalance(ctx, customer, { by: customer.balance - balance, type: 'adjustment' });
   setDiscount(ctx, customer, params);
   return customer;
+}
+
+/** A balance that was set leaves its entry in the customer's account. */
+function noteBalance(
+  ctx: Context,
+  customer: Stripe.Customer,
+  change: { by: number; type: 'initial' | 'adjustment' },
+): void {
+  if (change.by === 0) return;
+  customer.currency ??= ctx.settings.currency;
+  const { currency } = customer;
+  recordChange(ctx, { customer: customer.id, amount: change.by, currency, type: change.type });
 }
 
 function list(ctx: Context, params: Values<typeof listParams>): Stripe.ApiList<Stripe.Customer> {
