@@ -56,7 +56,7 @@ function sha256(value: string): Buffer {
 }
 
 /** Cheap to ask for: counters that every commit keeps, and indexes on what waits. */
-async function storedFigures({ database, engine, log }: Services): Promise<string> {
+async function storedFigures({ database, engine, log, usage }: Services): Promise<string> {
   const registry = new Registry();
   const gauge = (name: string, help: string, labelNames: string[] = []) =>
     new Gauge({ name, help, labelNames, registers: [registry] });
@@ -64,9 +64,10 @@ async function storedFigures({ database, engine, log }: Services): Promise<strin
   try {
     const db = database.knex;
     const now = Date.now();
-    const [inbox, outbox, states, mrr] = await Promise.all([
+    const [inbox, outbox, sending, states, mrr] = await Promise.all([
       inboxHealth(db, now),
       outboxHealth(db),
+      usage.health(),
       stateCounts(db),
       mrrByCurrency(db),
     ]);
@@ -77,6 +78,10 @@ async function storedFigures({ database, engine, log }: Services): Promise<strin
     gauge('tenure_inbox_oldest_due_seconds', 'Age of the oldest event that is due; 0: none').set(
       inbox.oldestDueAt === null ? 0 : Math.max(0, now - inbox.oldestDueAt) / 1000,
     );
+    const windows = gauge('tenure_usage_windows', 'Usage that Stripe does not have', ['status']);
+    windows.set({ status: 'waiting' }, sending.waiting - sending.failing);
+    windows.set({ status: 'failing' }, sending.failing);
+    windows.set({ status: 'refused' }, sending.refused);
     const effects = gauge('tenure_outbox_effects', 'Effects that are not carried out', ['status']);
     effects.set({ status: 'waiting' }, outbox.waiting);
     effects.set({ status: 'dead' }, outbox.dead);
@@ -89,6 +94,9 @@ async function storedFigures({ database, engine, log }: Services): Promise<strin
     log.warn({ err: error }, 'metrics without the database');
     up.set(0);
   }
+  gauge('tenure_usage_backlog', 'Usage records that wait in memory to be stored').set(
+    usage.backlog(),
+  );
   gauge('tenure_inbox_backlog', 'Deliveries that wait in memory to be stored').set(
     engine.backlog(),
   );
