@@ -188,11 +188,11 @@ async function settle(services: Services, stripe: Stripe): Promise<void> {
   });
 }
 
-/** Polls until it holds; fails after ten seconds. */
+/** Polls until it holds; fails after twenty seconds. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 20_000;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('It did not come true within ten seconds');
+    if (Date.now() > deadline) throw new Error('It did not come true within twenty seconds');
     await sleep(20);
   }
 }

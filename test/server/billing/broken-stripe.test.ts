@@ -73,6 +73,10 @@ const SCENARIOS: Record<string, Scenario> = {
     ...after('change', STARTER),
     ...command('change', { plan: 'starter', interval: 'yearly', when: 'period_end' }),
   },
+  'the present plan while another waits': {
+    ...after('change', STARTER),
+    ...command('change', PRO),
+  },
   'more seats': {
     prepare: quoted({ quantity: 3 }),
     act: (person, body) => person.command('quantity', body),

@@ -148,6 +148,7 @@ describe.each(DIALECTS)('Invoices on %s', (dialect) => {
     expect(paymentOf(shown)).toMatchObject({ status: 'requires_action', invoiceId: id });
     const { url } = paymentOf(shown);
     expect(url).toBe(invoiceOf(shown).url);
+    expect((await fetch(url)).status).toBe(200);
     const mails = await mailsAbout(id);
     const mail = mails.find(({ kind }) => kind === 'mail.action_required');
     expect(mail?.payload).toContain(url);
