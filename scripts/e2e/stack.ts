@@ -99,7 +99,7 @@ async function start(
 
 async function prepareAccount(key: string, apiBase: string | undefined) {
   const env = { STRIPE_SECRET_KEY: key, STRIPE_API_BASE: apiBase, PLANS_FILE };
-  const made = await setUpAccount(setupOptions(env), { dryRun: false });
+  const made = await setUpAccount(setupOptions(env, { portalName: 'e2e' }), { dryRun: false });
   const values = new Map<string, string>();
   for (const { kind, what, id } of made.actions) {
     if (kind === 'price' && id !== null) values.set(`price.${what}`, id);

@@ -168,6 +168,12 @@ function checkMeter(
       `${what}: ${price.id} counts "${used.event_name}", and usage is reported as "${name}".`,
       'Set the price of the right meter.',
     );
+  } else if (used.default_aggregation.formula !== 'sum') {
+    report.problem(
+      'meter_formula',
+      `${what}: the meter ${used.id} takes the ${used.default_aggregation.formula} of its events; usage arrives as sums.`,
+      'Make a meter with the formula "sum" and a price for it.',
+    );
   } else if (used.status !== 'active') {
     report.problem(
       'meter_inactive',

@@ -13,6 +13,8 @@ export interface SetupOptions {
   webhookUrl: string | null;
   /** Where the billing portal leads back to. */
   appUrl: string | null;
+  /** Tells our portal configuration from others of the account. */
+  portalName: string;
   /** Where `$NAME` references of the plans file are looked up. */
   env: Record<string, string | undefined>;
 }
@@ -29,7 +31,7 @@ const environment = z.object({
 /** Reads the environment; throws a ConfigError that lists every problem. */
 export function setupOptions(
   env: Record<string, string | undefined>,
-  given: { webhookUrl?: string | undefined } = {},
+  given: { webhookUrl?: string | undefined; portalName?: string } = {},
 ): SetupOptions {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
   const parsed = environment.safeParse(set);
@@ -47,6 +49,7 @@ export function setupOptions(
     plans: planFileOf(PLANS_FILE ?? null),
     webhookUrl: given.webhookUrl ?? (appUrl === null ? null : `${appUrl}${WEBHOOK_PATH}`),
     appUrl,
+    portalName: given.portalName ?? 'portal',
     env: set,
   };
 }

@@ -18,7 +18,7 @@ export async function setUpPortal(ctx: SetupContext): Promise<void> {
   const params = {
     features,
     default_return_url: ctx.options.appUrl === null ? undefined : `${ctx.options.appUrl}/billing`,
-    metadata: { [MARK]: 'portal', tenure_products: fingerprint.slice(0, 32) },
+    metadata: { [MARK]: ctx.options.portalName, tenure_products: fingerprint.slice(0, 32) },
   };
   const known = await findOurs(ctx);
   const report = (did: 'created' | 'updated' | 'kept', id: string | null, why = '') =>
@@ -42,7 +42,7 @@ async function findOurs(ctx: SetupContext): Promise<Configuration | null> {
   const named = ctx.options.env['STRIPE_PORTAL_CONFIGURATION'];
   return (
     all.find(({ id }) => id === named) ??
-    all.find(({ metadata }) => metadata?.[MARK] === 'portal') ??
+    all.find(({ metadata }) => metadata?.[MARK] === ctx.options.portalName) ??
     null
   );
 }
@@ -60,7 +60,7 @@ function changesOf(
       .filter(([name, value]) => !holds(known.features[name as keyof typeof shown], value))
       .map(([name]) => name),
     ...(known.metadata?.['tenure_products'] === wanted.metadata['tenure_products'] &&
-    known.metadata?.[MARK] === 'portal'
+    known.metadata?.[MARK] === wanted.metadata[MARK]
       ? []
       : ['products']),
     ...(wanted.default_return_url === undefined ||

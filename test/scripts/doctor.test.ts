@@ -244,6 +244,21 @@ const PLANTED: [what: string, code: string, plant: (here: Deployment) => Promise
     async (here) => (here.env['CALLS'] = (await newPrice(here, {})).id),
   ],
   [
+    'a meter that counts events instead of adding them up',
+    'meter_formula',
+    async (here) => {
+      const [meter] = (await here.stripe.billing.meters.list()).data;
+      await here.stripe.billing.meters.deactivate(meter!.id);
+      const other = await here.stripe.billing.meters.create({
+        display_name: 'calls',
+        event_name: 'calls',
+        default_aggregation: { formula: 'count' },
+      });
+      const recurring = { interval: 'month', usage_type: 'metered', meter: other.id } as const;
+      here.env['CALLS'] = (await newPrice(here, { recurring })).id;
+    },
+  ],
+  [
     'a meter that is switched off',
     'meter_inactive',
     async ({ stripe }) => {
