@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { SignJWT, UnsecuredJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import { createDjangoListener, mintDjangoToken } from '../../server/django.ts';
 import type { Route } from '../../server/route.ts';
@@ -144,6 +144,23 @@ describe('The Node half of the Django adapter', () => {
     expect(await asked(await mintDjangoToken({ id: 'u1' }, tokens))).toBe(200);
     expect(await asked(await tokenFor('u1', { audience: AUDIENCE, expiresIn: '10m' }))).toBe(401);
     await closed(app.server);
+  });
+});
+
+describe('Next, which loads modules anew on a hot reload', () => {
+  it('keeps one database pool and one engine per process', async () => {
+    const load = async () => {
+      vi.resetModules();
+      const { createBilling } = await import('../../server/next.ts');
+      return createBilling({ env: server.env, authenticate: () => null });
+    };
+    const before = await load();
+    const [first, atOnce] = await Promise.all([before.services(), before.services()]);
+    const again = await (await load()).services();
+    expect(atOnce.database).toBe(first.database);
+    expect(again.database).toBe(first.database);
+    expect(again.engine).toBe(first.engine);
+    await first.close();
   });
 });
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { transform } from 'esbuild';
@@ -136,6 +136,12 @@ describe('The guide to Express', () => {
 });
 
 describe('A Next.js app that is built and started', () => {
+  it('is the one of the guide', () => {
+    for (const [name, code] of filesOfGuide('next.md')) {
+      expect(readFileSync(join('test/next-app', name), 'utf8'), name).toBe(code);
+    }
+  });
+
   let app: NextApp;
   beforeAll(async () => {
     app = await startNextApp(tarball);
