@@ -51,7 +51,8 @@ async function replay(): Promise<number> {
     await services.engine.start();
     const request = { ids: positionals, failed: values.failed, since };
     const result = await replayEvents(services, request);
-    const outcome = await awaitReplay(services, result.requeued, PATIENCE);
+    const ids = new Set([...result.requeued, ...result.fetched]);
+    const outcome = await awaitReplay(services, [...ids], PATIENCE);
     if (values.json) console.log(JSON.stringify({ ...result, ...outcome }));
     else report(result, outcome);
     return outcome.failed.length + result.notFound.length > 0 ? 1 : 0;
@@ -67,7 +68,7 @@ function report(
   for (const id of result.notFound) console.log(`${id} is neither here nor at Stripe`);
   for (const { id, error } of outcome.failed) console.log(`${id} failed: ${error}`);
   console.log(
-    `${outcome.done.length} processed again, ${result.fetched} fetched from Stripe, ` +
+    `${outcome.done.length} processed, ${result.fetched.length} of them fetched from Stripe, ` +
       `${outcome.failed.length} failed, ${result.effects} effects tried again.`,
   );
 }

@@ -11,6 +11,7 @@ import { catchUp } from './catch-up.ts';
 import { toNewEvent } from './incoming-event.ts';
 import { sleep } from './limit.ts';
 import type { Services } from './services.ts';
+import { throughOutages } from './through-outages.ts';
 
 const PAGE = 200;
 
@@ -26,8 +27,8 @@ export interface ReplayRequest {
 export interface ReplayResult {
   /** Stored events that wait to be processed again. */
   requeued: string[];
-  /** Fetched from Stripe because they had never arrived. */
-  fetched: number;
+  /** Fetched from Stripe because they had never arrived; they wait as well. */
+  fetched: string[];
   /** Neither here nor at Stripe. */
   notFound: string[];
   /** Dead effects that are tried again. */
@@ -39,7 +40,7 @@ export async function replayEvents(
   services: Services,
   request: ReplayRequest,
 ): Promise<ReplayResult> {
-  const result: ReplayResult = { requeued: [], fetched: 0, notFound: [], effects: 0 };
+  const result: ReplayResult = { requeued: [], fetched: [], notFound: [], effects: 0 };
   if (request.ids) await replayIds(services, request.ids, result);
   if (request.failed) await replayFailed(services, result);
   if (request.since !== undefined) await replaySince(services, request.since, result);
@@ -54,10 +55,13 @@ async function replayIds(services: Services, ids: string[], result: ReplayResult
   result.requeued.push(...known);
   for (const id of ids.filter((each) => !known.has(each))) {
     try {
-      const event = await services.engine.reader.read((stripe) => stripe.retrieveEvent(id));
+      const event = await throughOutages(() =>
+        services.engine.reader.read((stripe) => stripe.retrieveEvent(id)),
+      );
       const { live } = services.config.stripe;
       const context = { live, source: 'replay' as const, receivedAt: Date.now() };
-      result.fetched += await services.engine.store([toNewEvent(JSON.stringify(event), context)]);
+      await services.engine.store([toNewEvent(JSON.stringify(event), context)]);
+      result.fetched.push(id);
     } catch (error) {
       if (!isGatewayError(error, 'not_found')) throw error;
       result.notFound.push(id);
@@ -82,9 +86,12 @@ async function replayFailed(services: Services, result: ReplayResult): Promise<v
 }
 
 async function replaySince(services: Services, since: number, result: ReplayResult): Promise<void> {
-  const store = (events: NewEvent[]) => services.engine.store(events);
+  const store = (events: NewEvent[]) => {
+    result.fetched.push(...events.map((event) => event.id));
+    return services.engine.store(events);
+  };
   const context = { core: services, reader: services.engine.reader };
-  result.fetched += await catchUp(context, store, { since: Math.floor(since / 1000) });
+  await throughOutages(() => catchUp(context, store, { since: Math.floor(since / 1000) }));
   await eachEvent(services, { since }, async (ids) => {
     await requeueEvents(services.database.knex, ids, Date.now());
     result.requeued.push(...ids);
