@@ -271,3 +271,19 @@ export async function forgetWindows(db: Db, before: number): Promise<number> {
     .select('id');
   return db('usage_windows').whereIn('id', old).delete();
 }
+
+/** Users and meters with usage that Stripe acknowledged since a moment, in pages by user and meter. */
+export async function usersWithUsage(
+  db: Db,
+  page: { since: number; limit: number; after?: { userId: string; meter: string } },
+): Promise<{ userId: string; meter: string }[]> {
+  const select = db('usage_totals')
+    .distinct({ userId: 'user_id', meter: 'meter' })
+    .where('window_at', '>=', page.since)
+    .orderBy(['user_id', 'meter'])
+    .limit(page.limit);
+  if (page.after) {
+    void select.whereRaw('(user_id, meter) > (?, ?)', [page.after.userId, page.after.meter]);
+  }
+  return select;
+}

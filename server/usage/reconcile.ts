@@ -30,10 +30,11 @@ export async function reconcileUsage(
   const from = Math.floor(usagePeriod(account, now).from / DAY) * DAY;
   const until = Math.floor(now / DAY) * DAY + DAY;
   const { recorded, acknowledged } = await services.usage.totals(who, { from, until });
-  const atStripe = await services.stripe.meterTotal(meter.id, account.customerId, {
-    from: from / 1000,
-    until: until / 1000,
-  });
+  const span = { from: from / 1000, until: until / 1000 };
+  const { customerId } = account;
+  const atStripe = await services.engine.reader.read((stripe) =>
+    stripe.meterTotal(meter.id, customerId, span),
+  );
   const difference = atStripe - acknowledged;
   if (difference !== 0) {
     services.log.warn({ ...who, acknowledged, atStripe }, 'Stripe counts other usage than it took');

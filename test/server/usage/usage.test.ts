@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIALECTS } from '../../support/databases.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
+import { verifyUsage, type UsageDifference } from '../../../server/usage/verify-usage.ts';
 import { newPerson, refusal, type Person } from '../billing/person.ts';
 import { METER, meteredPlans } from './metered-plans.ts';
 
@@ -156,6 +157,27 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
     const sum = before + 50;
     expect(await totals()).toMatchObject({ recorded: sum, acknowledged: sum, pending: 0 });
     expect(await atStripe()).toMatchObject({ atStripe: sum, difference: 0 });
+  });
+
+  it('is compared with what Stripe counts', async () => {
+    await flush();
+    expect(await verifyUsage(server.services)).toEqual({ checked: 1, differences: 0 });
+    // Somebody sent an event past the ledger.
+    await server.stripe.billing.meterEvents.create({
+      event_name: METER,
+      payload: { stripe_customer_id: await person.customerId(), value: '13' },
+      timestamp: now() / 1000,
+    });
+    const found: UsageDifference[] = [];
+    const result = await verifyUsage(server.services, (difference) => found.push(difference));
+    expect(result).toEqual({ checked: 1, differences: 1 });
+    expect(found).toMatchObject([{ userId: person.id, meter: METER, difference: 13 }]);
+    await server.stripe.billing.meterEvents.create({
+      event_name: METER,
+      payload: { stripe_customer_id: await person.customerId(), value: '-13' },
+      timestamp: now() / 1000,
+    });
+    expect(await verifyUsage(server.services)).toMatchObject({ differences: 0 });
   });
 
   it('waits, visibly, while its meter cannot take it', async () => {
