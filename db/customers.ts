@@ -45,6 +45,15 @@ export async function findCustomerByStripeId(
   return row ? fromRow(row) : null;
 }
 
+/** Several accounts by their Stripe ids. */
+export async function customersByStripeId(
+  db: Db,
+  stripeCustomerIds: string[],
+): Promise<Map<string, CustomerRow>> {
+  const rows: Row[] = await db('customers').whereIn('stripe_customer_id', stripeCustomerIds);
+  return new Map(rows.map((row) => [row.stripe_customer_id ?? '', fromRow(row)]));
+}
+
 /** Makes the account of a user if there is none; a known e-mail or name replaces the stored one. */
 export async function ensureCustomer(
   db: Db,

@@ -44,16 +44,26 @@ export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms)
   return rowsOf(await db.raw(sql, values));
 }
 
-/** Takes the lease of one subject, whether it has events or not; null while somebody else holds it. */
-export async function claimSubject(db: Db, key: string, terms: LeaseTerms): Promise<Claim | null> {
+/**
+ * Takes the leases of these subjects, whether they have events or not; those that somebody else holds are left
+ * out. Keys are unique and sorted, so that two processes cannot lock each other out.
+ */
+export async function claimSubjects(db: Db, keys: string[], terms: LeaseTerms): Promise<Claim[]> {
   const { owner, now, duration } = terms;
   const sql = `
-    INSERT INTO subjects (key, fence, lease_until, owner) VALUES (?, 1, ?, ?)
+    INSERT INTO subjects (key, fence, lease_until, owner)
+    VALUES ${keys.map(() => '(?, 1, ?, ?)').join(', ')}
     ON CONFLICT (key) DO UPDATE SET
       fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
       WHERE subjects.lease_until <= ?
     RETURNING key, fence`;
-  const [claim] = rowsOf(await db.raw(sql, [key, now + duration, owner, now]));
+  const rows = keys.flatMap((key) => [key, now + duration, owner]);
+  return rowsOf(await db.raw(sql, [...rows, now]));
+}
+
+/** The same for one subject; null while somebody else holds it. */
+export async function claimSubject(db: Db, key: string, terms: LeaseTerms): Promise<Claim | null> {
+  const [claim] = await claimSubjects(db, [key], terms);
   return claim ?? null;
 }
 
@@ -71,15 +81,29 @@ function rowsOf(result: Claim[] | { rows: Claim[] }): Claim[] {
 }
 
 /**
- * Gives the lease back, if it is still ours. As the first statement of a transaction it also locks the subject's
- * row until the commit. False: another process took the subject over, so what was read since the claim may be
- * old and must be thrown away.
+ * Gives leases back, those that are still ours, and returns their keys. As the first statement of a transaction it
+ * also locks the subjects' rows until the commit. A key that is missing: another process took the subject over, or
+ * it was given back before, so what was read since the claim may be old and must be thrown away.
  */
+export async function releaseSubjects(
+  db: Db,
+  claims: Claim[],
+  owner: string,
+): Promise<Set<string>> {
+  const rows: { key: string }[] = await db('subjects')
+    .where({ owner })
+    .where('lease_until', '>', 0)
+    .where((q) => {
+      for (const { key, fence } of claims) void q.orWhere({ key, fence });
+    })
+    .update({ lease_until: 0 })
+    .returning('key');
+  return new Set(rows.map(({ key }) => key));
+}
+
+/** The same for one lease; false when it was not ours any more. */
 export async function releaseSubject(db: Db, claim: Claim, owner: string): Promise<boolean> {
-  const changed = await db('subjects')
-    .where({ key: claim.key, fence: claim.fence, owner })
-    .update({ lease_until: 0 });
-  return changed > 0;
+  return (await releaseSubjects(db, [claim], owner)).has(claim.key);
 }
 
 /** Forgets subjects that nobody worked on for long; owners are unique, so a forgotten fence may start again. */

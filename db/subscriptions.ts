@@ -118,20 +118,41 @@ const toRow = (sub: StoredSubscription) => ({
   updated_at: Date.now(),
 });
 
+/** A subscription of a customer as far as others of them go. */
+export interface StateOfCustomer {
+  id: string;
+  customerId: string;
+  state: LifecycleState;
+  createdAt: number;
+}
+
+/** Every subscription of these customers, newest first. */
+export async function statesOfCustomers(db: Db, customerIds: string[]): Promise<StateOfCustomer[]> {
+  return db('subscriptions')
+    .whereIn('customer_id', customerIds)
+    .orderBy('created_at', 'desc')
+    .select({ id: 'id', customerId: 'customer_id', state: 'state', createdAt: 'created_at' });
+}
+
 /**
- * Marks or unmarks the customer's subscriptions as duplicates of each other.
- * Returns the ids of the live ones if there is more than one, else an empty list.
+ * Marks or unmarks the subscriptions of these customers as duplicates of each other.
+ * Returns, for each customer who has more than one live subscription, the ids of those.
  */
-export async function markDuplicates(db: Db, customerId: string): Promise<string[]> {
-  const rows: { id: string; state: LifecycleState; duplicate: boolean | number }[] = await db(
-    'subscriptions',
-  )
-    .where({ customer_id: customerId })
-    .select('id', 'state', 'duplicate');
-  const live = rows.filter((row) => !ENDED.includes(row.state)).map((row) => row.id);
-  const duplicates = live.length > 1 ? live : [];
+export async function markDuplicates(db: Db, customerIds: string[]): Promise<string[][]> {
+  const rows: {
+    id: string;
+    customer_id: string;
+    state: LifecycleState;
+    duplicate: boolean | number;
+  }[] = await db('subscriptions')
+    .whereIn('customer_id', customerIds)
+    .select('id', 'customer_id', 'state', 'duplicate');
+  const live = new Map<string, string[]>(customerIds.map((id) => [id, []]));
+  for (const row of rows) if (!ENDED.includes(row.state)) live.get(row.customer_id)?.push(row.id);
+  const duplicates = [...live.values()].filter((ids) => ids.length > 1);
+  const marked = new Set(duplicates.flat());
   for (const row of rows) {
-    const duplicate = duplicates.includes(row.id);
+    const duplicate = marked.has(row.id);
     if (Boolean(row.duplicate) !== duplicate) {
       await db('subscriptions').where({ id: row.id }).update({ duplicate });
     }

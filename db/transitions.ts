@@ -107,16 +107,23 @@ export async function timelineOf(
   return rows.map(transitionFromRow).sort((a, b) => a.occurredAt - b.occurredAt || a.id - b.id);
 }
 
-/** What `state/` needs to know of the past: the newest lines, newest first. */
-export async function recentHistory(
+/** What `state/` needs to know of the past: the newest lines of each subscription, newest first. */
+export async function recentHistories(
   db: Db,
-  subscriptionId: string,
-  limit = 50,
+  subscriptionIds: string[],
+  limit: number,
 ): Promise<TransitionRow[]> {
-  const rows: StoredTransition[] = await db('transitions')
-    .where({ subscription_id: subscriptionId })
+  const numbered = db('transitions')
+    .whereIn('subscription_id', subscriptionIds)
+    .select(
+      '*',
+      db.raw('row_number() OVER (PARTITION BY subscription_id ORDER BY id DESC) AS nth'),
+    );
+  const rows: StoredTransition[] = await db
+    .from(numbered.as('numbered'))
+    .where('nth', '<=', limit)
     .orderBy('id', 'desc')
-    .limit(limit);
+    .select('*');
   return rows.map(transitionFromRow);
 }
 

@@ -130,13 +130,32 @@ export async function waitingEventsOf(
   subject: string,
   options: { now: number; limit: number; also?: string[] },
 ): Promise<EventRow[]> {
-  const rows: Row[] = await db('webhook_events')
-    .where({ subject, status: 'waiting' })
-    .where(
-      (q) => void q.where('next_attempt_at', '<=', options.now).orWhereIn('id', options.also ?? []),
-    )
-    .orderBy(['received_at', 'created_at', 'id'])
-    .limit(options.limit);
+  return waitingEventsOfMany(db, [subject], { also: [], ...options });
+}
+
+/**
+ * The same for several subjects at once; `limit` is for each of them. The events in `also` are due for whichever
+ * of these subjects they belong to.
+ */
+export async function waitingEventsOfMany(
+  db: Db,
+  subjects: string[],
+  options: { now: number; limit: number; also: string[] },
+): Promise<EventRow[]> {
+  const order = 'received_at, created_at, id';
+  const numbered = db('webhook_events')
+    .whereIn('subject', subjects)
+    .where({ status: 'waiting' })
+    .where((q) => {
+      void q.where('next_attempt_at', '<=', options.now);
+      if (options.also.length > 0) void q.orWhereIn('id', options.also);
+    })
+    .select('*', db.raw(`row_number() OVER (PARTITION BY subject ORDER BY ${order}) AS nth`));
+  const rows: Row[] = await db
+    .from(numbered.as('numbered'))
+    .where('nth', '<=', options.limit)
+    .orderByRaw(order)
+    .select('*');
   return rows.map(fromRow);
 }
 
@@ -158,7 +177,10 @@ export async function finishEvents(
 }
 
 function withFlag(db: Db, flag: EventFlag): Knex.Raw {
-  return db.raw("CASE WHEN flags = '' THEN ? ELSE flags || ',' || ? END", [flag, flag]);
+  return db.raw(
+    "CASE WHEN flags = '' THEN ? WHEN flags LIKE ? THEN flags ELSE flags || ',' || ? END",
+    [flag, `%${flag}%`, flag],
+  );
 }
 
 /** Moves an event to another subject, once its customer is known (thin events do not say it). */
@@ -189,11 +211,15 @@ export async function postponeEvent(
     });
 }
 
-/** Makes events wait again, and be due now, whatever became of them; returns how many. */
+/**
+ * Makes events wait again, and be due now, whatever became of them; returns how many. Those that are none of ours (other
+ * types, modes and accounts) stay as they are; one whose object Stripe did not have may be tried again.
+ */
 export async function requeueEvents(db: Db, ids: string[], now: number): Promise<number> {
   if (ids.length === 0) return 0;
   return db('webhook_events')
     .whereIn('id', ids)
+    .where((q) => void q.whereNot({ status: 'ignored' }).orWhereLike('flags', '%not_found%'))
     .update({ status: 'waiting', attempts: 0, next_attempt_at: now, last_error: null });
 }
 

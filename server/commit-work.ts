@@ -3,7 +3,7 @@ import { markCustomerDeleted } from '../db/customers.ts';
 import type { Db } from '../db/database.ts';
 import { enqueueEffects } from '../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../db/save-changes.ts';
-import { releaseSubject, type Claim } from '../db/subjects.ts';
+import { releaseSubjects, type Claim } from '../db/subjects.ts';
 import { markDuplicates } from '../db/subscriptions.ts';
 import type { TransitionRow } from '../db/transitions.ts';
 import { finishEvents, moveEvent, postponeEvent, type EventRow } from '../db/webhook-events.ts';
@@ -37,45 +37,76 @@ export interface DecidedWork {
 interface Written {
   lines: TransitionRow[];
   effects: number;
-  duplicates: string[];
+  /** Of each customer with more than one live subscription, those. */
+  duplicates: string[][];
+}
+
+/** One subject's decided work and the claim under which it was decided. */
+export interface Decision {
+  claim: Claim;
+  work: DecidedWork;
 }
 
 /**
- * Writes rows, history, effects and "done" in one transaction, and gives the lease back in its first
- * statement: that locks the subject's row, and if the fence has moved, what was read may be old and nothing is
- * written. Returns whether it was.
+ * Writes rows, history, effects and "done" of several subjects in one transaction, and gives the leases back in its
+ * first statement: that locks the subjects' rows, and where a fence has moved, what was read may be old and
+ * nothing of that subject is written. Returns the subjects that were.
  */
 export async function commitWork(
   ctx: EngineContext,
-  claim: Claim,
-  work: DecidedWork,
-): Promise<boolean> {
-  const changes = work.verdicts.flatMap(({ change }) => change ?? []);
+  decisions: readonly Decision[],
+): Promise<Set<string>> {
   await ctx.probe('before_transaction');
-  const written = await ctx.core.database.knex.transaction(async (trx) => {
-    if (!(await releaseSubject(trx, claim, ctx.owner))) return null;
-    const result = await write(trx, ctx, { ...work, changes, customerId: claim.key });
+  const done = await ctx.core.database.knex.transaction(async (trx) => {
+    const claims = decisions.map(({ claim }) => claim);
+    const ours = await releaseSubjects(trx, claims, ctx.owner);
+    if (ours.size === 0) return null;
+    const work = together(decisions.filter(({ claim }) => ours.has(claim.key)));
+    const written = await write(trx, ctx, work);
     await ctx.probe('before_commit');
-    return result;
+    return { ours, work, written };
   });
-  await ctx.probe('after_commit');
-  if (written) report(ctx, { changes, work, written });
-  return written !== null;
+  if (done) report(ctx, done);
+  return done?.ours ?? new Set();
 }
 
-async function write(
-  trx: Db,
-  ctx: EngineContext,
-  work: DecidedWork & { changes: SubscriptionChange[]; customerId: string },
-): Promise<Written> {
+/** The work of several subjects as one. */
+interface JointWork {
+  verdicts: Verdict[];
+  changes: SubscriptionChange[];
+  /** Customers whose subscriptions may have changed. */
+  customerIds: string[];
+  loose: { events: EventRow[]; effects: CausedEffect[] };
+  deletedCustomers: { id: string; at: number }[];
+  moves: DecidedWork['moves'];
+  failures: Failure[];
+}
+
+function together(decisions: Decision[]): JointWork {
+  const all = decisions.map(({ work }) => work);
+  const verdicts = all.flatMap((work) => work.verdicts);
+  const changed = decisions.filter(({ work }) => work.verdicts.some(({ change }) => change));
+  return {
+    verdicts,
+    changes: verdicts.flatMap(({ change }) => change ?? []),
+    customerIds: changed.map(({ claim }) => claim.key),
+    loose: {
+      events: all.flatMap(({ loose }) => loose.events),
+      effects: all.flatMap(({ loose }) => loose.effects),
+    },
+    deletedCustomers: all.flatMap(({ loose }) => loose.deletedCustomer ?? []),
+    moves: all.flatMap(({ moves }) => moves),
+    failures: all.flatMap(({ failures }) => failures),
+  };
+}
+
+async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Written> {
   const now = Date.now();
   const { changes, loose, verdicts } = work;
   const lines = changes.length > 0 ? await saveChanges(trx, changes) : [];
   const ledger = await recordTrials(trx, changes, ctx.core.config.trial);
-  const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerId) : [];
-  if (loose.deletedCustomer) {
-    await markCustomerDeleted(trx, loose.deletedCustomer.id, loose.deletedCustomer.at);
-  }
+  const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerIds) : [];
+  for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
     ...verdicts.flatMap((verdict) => verdict.effects),
     ...loose.effects,
@@ -84,27 +115,19 @@ async function write(
   const wanted = effects.filter((effect) => isWanted(ctx, effect));
   const enqueued = await enqueueEffects(trx, wanted, now);
   const known = verdicts.filter((verdict) => !verdict.unknown);
-  await finishEvents(
-    trx,
-    [...known.flatMap((verdict) => verdict.events.map(idOf)), ...loose.events.map(idOf)],
-    {
-      status: 'done',
-      at: now,
-    },
-  );
-  await finishEvents(
-    trx,
-    verdicts.filter((v) => v.unknown).flatMap((v) => v.events.map(idOf)),
-    {
-      status: 'ignored',
-      at: now,
-      flag: 'not_found',
-    },
-  );
+  const unknown = verdicts.filter((verdict) => verdict.unknown);
+  await finishEvents(trx, [...eventsOf(known), ...loose.events.map(idOf)], {
+    status: 'done',
+    at: now,
+  });
+  await finishEvents(trx, eventsOf(unknown), { status: 'ignored', at: now, flag: 'not_found' });
   for (const move of work.moves) await moveEvent(trx, move.eventId, move);
   await postpone(trx, ctx, work.failures);
   return { lines, effects: enqueued, duplicates };
 }
+
+const eventsOf = (verdicts: Verdict[]) =>
+  verdicts.flatMap((verdict) => verdict.events.map((row) => row.id));
 
 const idOf = (row: EventRow) => row.id;
 
@@ -144,10 +167,10 @@ function wordsOf(error: unknown): string {
 
 function report(
   ctx: EngineContext,
-  done: { changes: SubscriptionChange[]; work: DecidedWork; written: Written },
+  { work, written }: { work: JointWork; written: Written },
 ): void {
   const { log, access } = ctx.core;
-  const { changes, work, written } = done;
+  const { changes } = work;
   count(ctx, work);
   for (const { next } of changes) if (next.userId) access.invalidate(next.userId);
   ctx.changes.announce(
@@ -160,11 +183,8 @@ function report(
     if (line.unexpected) log.warn(fields, 'subscription moved unexpectedly');
     else log.info(fields, 'subscription moved');
   }
-  if (written.duplicates.length > 0) {
-    log.error(
-      { subscriptions: written.duplicates },
-      'a customer has more than one live subscription',
-    );
+  for (const subscriptions of written.duplicates) {
+    log.error({ subscriptions }, 'a customer has more than one live subscription');
   }
   for (const { unknownStatus, change } of work.verdicts) {
     if (unknownStatus === null) continue;
@@ -178,7 +198,7 @@ function report(
   }
 }
 
-function count(ctx: EngineContext, { verdicts, loose, failures }: DecidedWork): void {
+function count(ctx: EngineContext, { verdicts, loose, failures }: JointWork): void {
   const { events, eventAge } = ctx.core.metrics;
   const now = Date.now();
   const dealtWith = (rows: EventRow[], outcome: 'done' | 'ignored') => {

@@ -1,9 +1,12 @@
+import type { Claim } from '../db/subjects.ts';
 import type { RefreshingClock } from './business-clock.ts';
 import type { ChangeFeed } from './changes.ts';
+import type { DecidedWork } from './commit-work.ts';
 import type { EngineOptions } from './engine-options.ts';
 import type { EventWatch } from './event-watch.ts';
 import type { StripeReader } from './read-stripe.ts';
 import type { CoreServices } from './services.ts';
+import type { SubjectReads } from './subject-reads.ts';
 
 /** What the parts of one engine share. */
 export interface EngineContext {
@@ -12,6 +15,9 @@ export interface EngineContext {
   reader: StripeReader;
   changes: ChangeFeed;
   statusOf: EventWatch;
+  reads: SubjectReads;
+  /** Writes what was decided about a subject; false when somebody else took it over. */
+  commit: (claim: Claim, work: DecidedWork) => Promise<boolean>;
   options: EngineOptions;
   /** Tells this engine from all others, also from earlier ones of the same machine. */
   owner: string;

@@ -3,6 +3,7 @@ import { knownEventIds, type NewEvent } from '../db/webhook-events.ts';
 import { createTestClock, realClock, type RefreshingClock } from './business-clock.ts';
 import { createCatchUp } from './catch-up.ts';
 import { createChangeFeed } from './changes.ts';
+import { createCommitGroup } from './commit-group.ts';
 import { createEffectDelivery } from './deliver-effects.ts';
 import type { EngineContext } from './engine-context.ts';
 import { engineOptions, type EngineOptions } from './engine-options.ts';
@@ -11,6 +12,8 @@ import { createInbox } from './inbox.ts';
 import { createStripeReader } from './read-stripe.ts';
 import { receiveEvent } from './receive-event.ts';
 import type { CoreServices, Engine } from './services.ts';
+import { READ_LIMITS } from './subject-facts.ts';
+import { createSubjectReads } from './subject-reads.ts';
 import { createSubjectRunner } from './subject-runner.ts';
 import { createWorker } from './worker.ts';
 
@@ -19,6 +22,8 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   const options = engineOptions(core.config, given);
   const reader = createStripeReader(core.stripe, options);
   const changes = createChangeFeed(core.database, core.log);
+  const owner = randomUUID();
+  const terms = () => ({ owner, now: Date.now(), duration: options.lease });
   const ctx: EngineContext = {
     core,
     options,
@@ -26,10 +31,13 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     changes,
     statusOf: createEventWatch(core.database.knex),
     clock: clockOf(core),
-    owner: randomUUID(),
+    reads: createSubjectReads(core.database.knex, terms, READ_LIMITS),
+    commit: (claim, work) => commit({ claim, work }),
+    owner,
     probe: async (step) => core.probe?.(step),
     effectsWaiting: () => effects.wake(),
   };
+  const commit = createCommitGroup(ctx);
   const inbox = createInbox(core.database, options, core.probe);
   const runner = createSubjectRunner(ctx);
   const worker = createWorker(ctx, runner);

@@ -1,7 +1,6 @@
-import { findCustomerByStripeId } from '../db/customers.ts';
 import type { Claim } from '../db/subjects.ts';
 import type { Cause, StoredSubscription } from '../state/types.ts';
-import { commitWork, type Failure } from './commit-work.ts';
+import type { DecidedWork, Failure } from './commit-work.ts';
 import {
   decideSighting,
   effectsOfLoose,
@@ -11,9 +10,6 @@ import {
 } from './decide-subject.ts';
 import type { EngineContext } from './engine-context.ts';
 import { loadKnown, loadWork, type SubjectWork, type WaitingEvent } from './subject-facts.ts';
-
-/** Most events of one subject that are taken at once. */
-const BATCH = 200;
 
 /** A claimed subject and what besides its due events is wanted of it. */
 export interface SubjectTask {
@@ -44,16 +40,13 @@ export interface TaskResult {
  */
 export async function processSubject(ctx: EngineContext, task: SubjectTask): Promise<TaskResult> {
   const { core, probe } = ctx;
-  const db = core.database.knex;
   const subject = task.claim.key;
   await probe('claimed');
-  const work = await loadWork(db, subject, {
-    now: Date.now(),
-    limit: BATCH,
+  const work = await loadWork(ctx.reads, subject, {
     also: task.also,
     subscriptionId: task.wanted?.subscriptionId,
   });
-  const known = await loadKnown(db, subject, work.bySubscription);
+  const known = await loadKnown(ctx.reads, subject, work.bySubscription);
   await probe('loaded');
   const plan = await readAll(ctx, { subject, work, known });
   // A test clock may have moved since it was last looked at: what was read must not seem older than it is, or
@@ -75,7 +68,7 @@ export async function processSubject(ctx: EngineContext, task: SubjectTask): Pro
       return [];
     }
   });
-  const committed = await commitWork(ctx, task.claim, {
+  const committed = await ctx.commit(task.claim, {
     verdicts,
     loose: await decideLoose(ctx, work, { subject, context }),
     moves: plan.moves,
@@ -119,10 +112,9 @@ async function decideLoose(
   ctx: EngineContext,
   work: SubjectWork,
   input: { subject: string; context: DecisionContext },
-): Promise<Parameters<typeof commitWork>[2]['loose']> {
+): Promise<DecidedWork['loose']> {
   if (work.loose.length === 0) return { events: [], effects: [], deletedCustomer: null };
-  const db = ctx.core.database.knex;
-  const userId = (await findCustomerByStripeId(db, input.subject))?.userId ?? null;
+  const userId = (await ctx.reads.customer(input.subject))?.userId ?? null;
   const deletion = work.loose.find(({ facts }) => facts.type === 'customer.deleted');
   return {
     events: work.loose.map(({ row }) => row),

@@ -1,17 +1,12 @@
-import { findCustomerByStripeId } from '../db/customers.ts';
-import type { Db } from '../db/database.ts';
-import {
-  findSubscriptions,
-  liveSubscriptionsOf,
-  type SubscriptionRow,
-} from '../db/subscriptions.ts';
-import { recentHistory, type TransitionRow } from '../db/transitions.ts';
-import { hadTrial } from '../db/trials.ts';
-import { waitingEventsOf, type EventRow } from '../db/webhook-events.ts';
+import type { SubscriptionRow } from '../db/subscriptions.ts';
+import type { TransitionRow } from '../db/transitions.ts';
+import type { EventRow } from '../db/webhook-events.ts';
 import { readEvent, type EventFacts } from '../state/event-facts.ts';
 import type { LifecycleState } from '../state/types.ts';
+import type { ReadLimits, SubjectReads } from './subject-reads.ts';
 
-const HISTORY_LIMIT = 100;
+/** Most events of one subject that are taken at once, and lines of history that decisions look back on. */
+export const READ_LIMITS: ReadLimits = { events: 200, history: 100 };
 
 /** A stored event with what it says. */
 export interface WaitingEvent {
@@ -35,16 +30,16 @@ export interface SubjectWork {
  * asked for, and all live ones of a customer who was deleted.
  */
 export async function loadWork(
-  db: Db,
+  reads: SubjectReads,
   subject: string,
-  options: { now: number; limit: number; also: string[]; subscriptionId?: string },
+  options: { also: string[]; subscriptionId?: string },
 ): Promise<SubjectWork> {
-  const rows = await waitingEventsOf(db, subject, options);
+  const rows = await reads.events(subject, options.also);
   const work: SubjectWork = {
     bySubscription: new Map(),
     loose: [],
     broken: [],
-    more: rows.length === options.limit,
+    more: rows.length === READ_LIMITS.events,
   };
   if (options.subscriptionId) work.bySubscription.set(options.subscriptionId, []);
   for (const row of rows) {
@@ -56,8 +51,9 @@ export async function loadWork(
   }
   const deleted = work.loose.filter(({ facts }) => facts.type === 'customer.deleted');
   if (deleted.length > 0) {
-    for (const { id } of await liveSubscriptionsOf(db, subject)) {
-      if (!work.bySubscription.has(id)) work.bySubscription.set(id, []);
+    for (const { id, state } of await reads.states(subject)) {
+      if (state !== 'canceled' && state !== 'none' && !work.bySubscription.has(id))
+        work.bySubscription.set(id, []);
     }
   }
   return work;
@@ -90,41 +86,47 @@ export interface Known {
  * the commit was the only one who could write it since.
  */
 export async function loadKnown(
-  db: Db,
+  reads: SubjectReads,
   customerId: string,
   groups: Map<string, WaitingEvent[]>,
 ): Promise<Map<string, Known>> {
-  const ids = [...groups.keys()];
-  const rows = new Map((await findSubscriptions(db, ids)).map((row) => [row.id, row]));
-  const known = new Map<string, Known>();
-  for (const [id, events] of groups) {
-    const stored = rows.get(id) ?? null;
-    const history = stored ? await recentHistory(db, id, HISTORY_LIMIT) : [];
-    const tellsOfBirth = events.some(({ facts }) => facts.type === 'customer.subscription.created');
-    const past =
-      stored === null || tellsOfBirth || stored.userId === null
-        ? await loadPast(db, customerId, { id, createdAt: stored?.createdAt ?? Infinity })
-        : { userId: stored.userId, everTrialed: false, formerState: null };
-    known.set(id, { stored, history, historyComplete: history.length < HISTORY_LIMIT, ...past });
-  }
-  return known;
+  const known = await Promise.all(
+    [...groups].map(
+      async ([id, events]) => [id, await loadOne(reads, customerId, { id, events })] as const,
+    ),
+  );
+  return new Map(known);
+}
+
+async function loadOne(
+  reads: SubjectReads,
+  customerId: string,
+  { id, events }: { id: string; events: WaitingEvent[] },
+): Promise<Known> {
+  const stored = await reads.subscription(id);
+  const tellsOfBirth = events.some(({ facts }) => facts.type === 'customer.subscription.created');
+  const [history, past] = await Promise.all([
+    stored ? reads.history(id) : [],
+    stored === null || tellsOfBirth || stored.userId === null
+      ? loadPast(reads, customerId, { id, createdAt: stored?.createdAt ?? Infinity })
+      : { userId: stored.userId, everTrialed: false, formerState: null },
+  ]);
+  return { stored, history, historyComplete: history.length < READ_LIMITS.history, ...past };
 }
 
 /** What only the beginning of a subscription depends on. */
 async function loadPast(
-  db: Db,
+  reads: SubjectReads,
   customerId: string,
   sub: { id: string; createdAt: number },
 ): Promise<Pick<Known, 'userId' | 'everTrialed' | 'formerState'>> {
-  const userId = (await findCustomerByStripeId(db, customerId))?.userId ?? null;
-  const others: { state: LifecycleState; created_at: number }[] = await db('subscriptions')
-    .where({ customer_id: customerId })
-    .whereNot({ id: sub.id })
-    .orderBy('created_at', 'desc')
-    .select('state', 'created_at');
+  const [customer, all] = await Promise.all([reads.customer(customerId), reads.states(customerId)]);
+  const userId = customer?.userId ?? null;
+  const trials = await reads.trials({ userId, customerId });
+  const former = all.find((other) => other.id !== sub.id && other.createdAt <= sub.createdAt);
   return {
     userId,
-    everTrialed: await hadTrial(db, { userId, customerId, exceptSubscriptionId: sub.id }),
-    formerState: others.find((other) => other.created_at <= sub.createdAt)?.state ?? null,
+    everTrialed: trials.some(({ subscriptionId }) => subscriptionId !== sub.id),
+    formerState: former?.state ?? null,
   };
 }

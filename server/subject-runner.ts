@@ -1,4 +1,4 @@
-import { claimSubject, releaseSubject, type Claim } from '../db/subjects.ts';
+import { releaseSubject, type Claim } from '../db/subjects.ts';
 import { waitingEventsOf, type EventSummary } from '../db/webhook-events.ts';
 import type { Cause, StoredSubscription } from '../state/types.ts';
 import { postpone } from './commit-work.ts';
@@ -39,7 +39,6 @@ export interface SubjectRunner {
 export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
   const running = new Map<string, Promise<TaskResult | null>>();
   const limit = createLimit(FOREGROUND);
-  const db = ctx.core.database.knex;
 
   function track(key: string, work: Promise<TaskResult | null>): Promise<TaskResult | null> {
     const tracked = work.finally(() => {
@@ -67,9 +66,7 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
   }
 
   async function claimAndAttempt(task: Omit<SubjectTask, 'claim'> & { key: string }) {
-    const { lease: duration } = ctx.options;
-    const terms = { owner: ctx.owner, now: Date.now(), duration };
-    const claim = await claimSubject(db, task.key, terms);
+    const claim = await ctx.reads.claim(task.key);
     return claim && attempt({ claim, also: task.also, wanted: task.wanted });
   }
 

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerAsChild } from './child-main.ts';
+import { METER } from './environment.ts';
 import { addressOf } from './listening.ts';
 import { subscriptionObject } from './payload.ts';
 
@@ -22,6 +23,23 @@ export interface FakeStripeCounts {
 }
 
 const METER_EVENTS = '/v1/billing/meter_events';
+
+const METERS = JSON.stringify({
+  object: 'list',
+  has_more: false,
+  data: [
+    {
+      id: 'mtr_bench',
+      object: 'billing.meter',
+      event_name: METER,
+      status: 'active',
+      event_time_window: null,
+      default_aggregation: { formula: 'sum' },
+      customer_mapping: { type: 'by_id', event_payload_key: 'stripe_customer_id' },
+      value_settings: { event_payload_key: 'value' },
+    },
+  ],
+});
 
 const counts: FakeStripeCounts = { reads: 0, refused: 0, meterEvents: 0 };
 let server: Server | null = null;
@@ -60,6 +78,7 @@ async function answerAfter(url: string): Promise<{ status: number; body: string 
     counts.meterEvents += 1;
     return { status: 200, body: '{"object":"billing.meter_event"}' };
   }
+  if (url.startsWith('/v1/billing/meters?')) return { status: 200, body: METERS };
   const id = /^\/v1\/subscriptions\/([^?]+)/.exec(url)?.[1];
   if (id === undefined) return { status: 404, body: error('resource_missing', 'Not here') };
   counts.reads += 1;

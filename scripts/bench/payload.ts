@@ -22,9 +22,10 @@ const TYPES = [
   'customer.subscription.updated',
 ] as const;
 
-/** Seconds; the same for all, so that no figure depends on the clock. */
-const CREATED = 1_790_000_000;
-const PERIOD_END = 1_792_592_000;
+/** Seconds, on the day, so that all processes of a run agree: a period that has begun and is not over. */
+const DAY = 86_400;
+const CREATED = (Math.floor(Date.now() / 1000 / DAY) - 10) * DAY;
+const PERIOD_END = CREATED + 30 * DAY;
 
 /** One delivery as Stripe makes it: a whole HTTP request with the body pretty-printed and signed. */
 export function deliveries(plan: EventPlan, target: { host: string; path: string }): Buffer[] {

@@ -12,7 +12,7 @@ import {
   searchByEmail,
   subscriptionsAfter,
 } from '../../db/subscriptions.ts';
-import { listTransitions, recentHistory, timelineOf } from '../../db/transitions.ts';
+import { listTransitions, recentHistories, timelineOf } from '../../db/transitions.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 import { aLine, aStoredSubscription } from '../support/factories.ts';
 
@@ -50,11 +50,11 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
   it('that live beside each other are marked, until one has ended', async () => {
     await save({ id: 'sub_1', customerId: 'cus_1' });
     const second = await save({ id: 'sub_2', customerId: 'cus_1' });
-    expect(await markDuplicates(database.knex, 'cus_1')).toEqual(['sub_1', 'sub_2']);
+    expect(await markDuplicates(database.knex, ['cus_1'])).toEqual([['sub_1', 'sub_2']]);
     expect(await listSubscriptions(database.knex, { duplicate: true, limit: 9 })).toHaveLength(2);
     const ended = { ...second, state: 'canceled' as const, status: 'canceled' as const };
     await saveChanges(database.knex, [{ before: second, next: ended, lines: [] }]);
-    expect(await markDuplicates(database.knex, 'cus_1')).toEqual([]);
+    expect(await markDuplicates(database.knex, ['cus_1'])).toEqual([]);
     expect(await listSubscriptions(database.knex, { duplicate: true, limit: 9 })).toEqual([]);
     expect((await liveSubscriptionsOf(database.knex, 'cus_1')).map((s) => s.id)).toEqual(['sub_1']);
   });
@@ -124,7 +124,7 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
       'evt_2',
       'evt_1',
     ]);
-    expect((await recentHistory(database.knex, 'sub_1')).map((line) => line.to)).toEqual([
+    expect((await recentHistories(database.knex, ['sub_1'], 50)).map((line) => line.to)).toEqual([
       'past_due',
       'active',
     ]);

@@ -1,0 +1,88 @@
+import { customersByStripeId, type CustomerRow } from '../db/customers.ts';
+import type { Db } from '../db/database.ts';
+import { claimSubjects, type Claim, type LeaseTerms } from '../db/subjects.ts';
+import {
+  findSubscriptions,
+  statesOfCustomers,
+  type StateOfCustomer,
+  type SubscriptionRow,
+} from '../db/subscriptions.ts';
+import { recentHistories, type TransitionRow } from '../db/transitions.ts';
+import { trialsOf, type TrialOwner } from '../db/trials.ts';
+import { waitingEventsOfMany, type EventRow } from '../db/webhook-events.ts';
+import { createBatcher } from './batching.ts';
+
+/** What a subject's processing asks the database before it decides; subjects that ask together share the statements. */
+export interface SubjectReads {
+  /** Takes the lease of a subject; null while somebody else holds it. */
+  claim(key: string): Promise<Claim | null>;
+  /** Events that are due, oldest first, and those in `also` whether due or not. */
+  events(subject: string, also: string[]): Promise<EventRow[]>;
+  subscription(id: string): Promise<SubscriptionRow | null>;
+  /** Newest first. */
+  history(subscriptionId: string): Promise<TransitionRow[]>;
+  customer(stripeCustomerId: string): Promise<CustomerRow | null>;
+  /** Every subscription of a customer, newest first. */
+  states(customerId: string): Promise<StateOfCustomer[]>;
+  /** Whose trials are known, of those of this user and this customer. */
+  trials(owner: TrialOwner): Promise<{ subscriptionId: string }[]>;
+}
+
+export interface ReadLimits {
+  /** Most events of one subject. */
+  events: number;
+  /** Most lines of one history. */
+  history: number;
+}
+
+export function createSubjectReads(
+  db: Db,
+  terms: () => LeaseTerms,
+  limits: ReadLimits,
+): SubjectReads {
+  const claim = createBatcher(async (keys: string[]) => {
+    const claims = new Map(
+      (await claimSubjects(db, [...new Set(keys)].sort(), terms())).map((each) => [each.key, each]),
+    );
+    return keys.map((key) => {
+      const own = claims.get(key) ?? null;
+      // A key that is asked for twice is had by one.
+      claims.delete(key);
+      return own;
+    });
+  });
+  const events = createBatcher(async (asked: { subject: string; also: string[] }[]) => {
+    const rows = await waitingEventsOfMany(
+      db,
+      asked.map(({ subject }) => subject),
+      { now: Date.now(), limit: limits.events, also: asked.flatMap(({ also }) => also) },
+    );
+    return asked.map(({ subject }) => rows.filter((row) => row.subject === subject));
+  });
+  const subscription = createBatcher(async (ids: string[]) => {
+    const rows = new Map((await findSubscriptions(db, ids)).map((row) => [row.id, row]));
+    return ids.map((id) => rows.get(id) ?? null);
+  });
+  const history = createBatcher(async (ids: string[]) => {
+    const lines = await recentHistories(db, ids, limits.history);
+    return ids.map((id) => lines.filter((line) => line.subscriptionId === id));
+  });
+  const customer = createBatcher(async (ids: string[]) => {
+    const rows = await customersByStripeId(db, ids);
+    return ids.map((id) => rows.get(id) ?? null);
+  });
+  const states = createBatcher(async (ids: string[]) => {
+    const rows = await statesOfCustomers(db, ids);
+    return ids.map((id) => rows.filter((row) => row.customerId === id));
+  });
+  const trials = createBatcher((owners: TrialOwner[]) => trialsOf(db, owners));
+  return {
+    claim,
+    events: (subject, also) => events({ subject, also }),
+    subscription,
+    history,
+    customer,
+    states,
+    trials,
+  };
+}
