@@ -1,14 +1,17 @@
 import { parseArgs } from 'node:util';
 import { examine, type Finding } from '../server/doctor/examine.ts';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { LocalStripeAway } from './stripe-cli/attach.ts';
+import { scriptEnvironment } from './script-environment.ts';
 
 const HELP = `Looks a deployment over: what is configured, what is at Stripe, and what the database says.
 
   npm run doctor
 
-It changes nothing. For each problem it says what is so and what to do.
+It changes nothing. For each problem it says what is so and what to do. Without STRIPE_SECRET_KEY it looks at the local
+deployment of \`npm start\`, which must be running.
 
   --webhook-url URL  where Stripe delivers events (default: APP_URL/api/webhooks/stripe)
+  --data DIR         where npm start keeps the local deployment (default: data)
   --strict           warnings count as problems
   --json             print one JSON document: {healthy, findings: [{check, level, code, message, mend}]}
   --help             this text
@@ -19,6 +22,7 @@ Exit 1 when there is a problem.
 const { values } = parseArgs({
   options: {
     'webhook-url': { type: 'string' },
+    data: { type: 'string', default: 'data' },
     strict: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -28,13 +32,21 @@ const { values } = parseArgs({
 const MARKS = { ok: 'ok  ', warning: 'WARN', problem: 'BAD ' };
 
 if (values.help) process.stdout.write(HELP);
-else process.exitCode = await main();
+else {
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    if (!(error instanceof LocalStripeAway)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
 
 async function main(): Promise<number> {
-  loadEnvironmentFile();
+  const { env, webhookUrl } = await scriptEnvironment(values.data);
   const findings = await examine({
-    env: process.env,
-    webhookUrl: values['webhook-url'],
+    env,
+    webhookUrl: values['webhook-url'] ?? webhookUrl ?? undefined,
     onFinding: (finding) => values.json || console.log(wordsOf(finding)),
   });
   const bad = (finding: Finding) =>

@@ -4,7 +4,6 @@ import { isGatewayError } from '../adapters/stripe-gateway.ts';
 import { migrate } from '../db/migrate.ts';
 import type { MigrationItem } from '../db/plan-migrations.ts';
 import { ConfigError, loadConfig } from '../server/config.ts';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
 import { CSV_HEADER, csvLine } from '../server/migrate-plan/report.ts';
 import { MigrationRefused, type MigrationRequest } from '../server/migrate-plan/request.ts';
 import {
@@ -16,6 +15,8 @@ import {
 import { createServices, type Services } from '../server/services.ts';
 import { formatMoney } from '../state/money.ts';
 import { progressBar } from './progress-bar.ts';
+import { LocalStripeAway } from './stripe-cli/attach.ts';
+import { scriptEnvironment } from './script-environment.ts';
 
 const HELP = `Moves every subscription of one price to another.
 
@@ -38,6 +39,7 @@ changed once. Subscriptions that end, wait for a payment or have a schedule of t
   --retire                  when all are moved, archive the old price
   --csv FILE                a report with a line per subscription; amounts in minor units
   --rate N                  calls to Stripe per second (default: 80 live, 20 test)
+  --data DIR                where npm start keeps the local deployment (default: data)
   --json                    print the result as one JSON line
   --help                    this text
 
@@ -59,6 +61,7 @@ const { values } = parseArgs({
     retire: { type: 'boolean', default: false },
     csv: { type: 'string' },
     rate: { type: 'string' },
+    data: { type: 'string', default: 'data' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -68,10 +71,11 @@ if (values.help) process.stdout.write(HELP);
 else process.exitCode = await main();
 
 async function main(): Promise<number> {
-  loadEnvironmentFile();
   try {
     const request = requestOf();
-    const services = createServices(loadConfig(), {
+    const { env } = await scriptEnvironment(values.data);
+    const services = createServices(loadConfig(env), {
+      env,
       engine: { catchUpEvery: 0, ...(values.rate ? { readsPerSecond: whole('rate', 1) } : {}) },
     });
     try {
@@ -80,12 +84,15 @@ async function main(): Promise<number> {
       await services.close();
     }
   } catch (error) {
-    const known =
-      error instanceof MigrationRefused || error instanceof ConfigError || isGatewayError(error);
-    if (!known) throw error;
+    if (!isExpected(error)) throw error;
     console.error(error.message);
     return 1;
   }
+}
+
+function isExpected(error: unknown): error is Error {
+  const kinds = [MigrationRefused, ConfigError, LocalStripeAway];
+  return isGatewayError(error) || kinds.some((kind) => error instanceof kind);
 }
 
 async function carryOut(services: Services, request: MigrationRequest): Promise<number> {

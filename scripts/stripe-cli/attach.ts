@@ -41,13 +41,18 @@ export async function listenSecret(target: CliTarget): Promise<string> {
   }
 }
 
+/** The local Stripe is not running; the message says what to do. */
+export class LocalStripeAway extends Error {
+  override name = 'LocalStripeAway';
+}
+
 /** Says what to do when the local Stripe is not there, rather than let the CLI try for seconds. */
 export async function requireReachable({ apiBase }: CliTarget): Promise<void> {
   if (apiBase === null) return;
   try {
     await fetch(apiBase);
   } catch (error) {
-    throw new Error(
+    throw new LocalStripeAway(
       `There is no local Stripe on ${apiBase}. Run npm start (or npm run emulator) first, or set STRIPE_API_KEY to work on a sandbox.`,
       { cause: error },
     );

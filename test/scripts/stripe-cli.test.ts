@@ -33,6 +33,7 @@ afterAll(async () => {
 });
 
 /** Starts one of `scripts/`, and collects what it says. */
+// eslint
 function begin(name: string, args: string[], more: Record<string, string> = {}): () => string {
   let text = '';
   child = spawn(process.execPath, ['--import', 'tsx', `scripts/${name}.ts`, ...args], {
@@ -101,6 +102,27 @@ describe('npm run stripe:listen and stripe:trigger', { timeout: 60_000 }, () => 
     await listen.until(/<--\s+\[200\]/);
     await cli.close();
     child = starting;
+  });
+
+  it('npm run doctor knows the local deployment of npm start', async () => {
+    const home = join(directory, 'shop');
+    const ports = { PORT: '0', EMULATOR_PORT: String(42_000 + Math.floor(Math.random() * 10_000)) };
+    const nothing = { STRIPE_API_KEY: '', STRIPE_API_BASE: '' };
+    const output = begin('start', ['--json', '--data', home], { ...nothing, ...ports });
+    await until(async () => output().includes('"token"'));
+    const doctor = await runScript('doctor', ['--json', '--data', home], ports);
+    expect(doctor.stderr).toBe('');
+    expect(JSON.parse(doctor.stdout)).toMatchObject({ healthy: true });
+    // Nothing of the running server was replaced: its secrets are those of its start.
+    const local = JSON.parse(readFileSync(join(home, 'local.json'), 'utf8')) as object;
+    expect(local).toMatchObject({
+      adminToken: (JSON.parse(output()) as { adminToken: string }).adminToken,
+    });
+    child?.kill('SIGINT');
+    await once(child!, 'exit');
+    const away = await runScript('doctor', ['--data', home], ports);
+    expect(away).toMatchObject({ code: 1, stdout: '' });
+    expect(away.stderr).toMatch(/^There is no local Stripe on /);
   });
 
   it('say what to do when there is no local Stripe', async () => {
