@@ -14,9 +14,15 @@ export interface Mailer {
   close(): void;
 }
 
+/**
+ * A server that does not answer is given up well before another process may try the same mail (60 s), in ms.
+ * Nodemailer itself would wait for ten minutes.
+ */
+const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 15_000 };
+
 /** Sends plain-text mail over `smtp://` or `smtps://`. */
 export function createMailer(options: { smtpUrl: string; from: string }): Mailer {
-  const transport = createTransport(options.smtpUrl, { from: options.from });
+  const transport = createTransport({ url: options.smtpUrl, ...TIMEOUTS }, { from: options.from });
   return {
     async send(mail) {
       await transport.sendMail({

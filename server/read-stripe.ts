@@ -4,6 +4,8 @@ import type { SubscriptionFacts } from '../state/types.ts';
 import type { EngineOptions } from './engine-options.ts';
 
 const LONGEST_PAUSE = 60_000;
+/** Stripe asks for seconds; a proxy in between that says "tomorrow" must not stop the shop until then. */
+const LONGEST_RETRY_AFTER = 10 * 60_000;
 /** Failures in a row after which all reads pause. */
 const FAILURES_TO_PAUSE = 3;
 
@@ -45,7 +47,10 @@ export function createStripeReader(
 
   function pause(retryAfter: number | null): number {
     const step = Math.min(options.outageBase * 2 ** Math.max(0, failures - 1), LONGEST_PAUSE);
-    const delay = retryAfter === null ? step * (0.75 + Math.random() / 2) : retryAfter * 1000;
+    const delay =
+      retryAfter === null
+        ? step * (0.75 + Math.random() / 2)
+        : Math.min(retryAfter * 1000, LONGEST_RETRY_AFTER);
     return Date.now() + delay;
   }
 

@@ -17,16 +17,18 @@ describe.each(DIALECTS)('Events that never arrived, on %s,', (dialect) => {
   let lab: EngineLab;
   let database: TestDatabase;
   const engines: LabEngine[] = [];
+  const stop = () => Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
   beforeAll(async () => {
     lab = await createEngineLab();
     database = await createTestDatabase(dialect);
   });
   afterAll(async () => {
+    await stop();
     await lab.emulator.close();
     await database.drop();
   });
   beforeEach(async () => {
-    await Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
+    await stop();
     await database.clear();
   });
 

@@ -17,12 +17,16 @@ afterAll(() => lab.emulator.close());
 describe.each(DIALECTS)('While Stripe is in trouble, on %s,', (dialect) => {
   let database: TestDatabase;
   const engines: LabEngine[] = [];
+  const stop = () => Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
   beforeAll(async () => {
     database = await createTestDatabase(dialect);
   });
-  afterAll(() => database.drop());
+  afterAll(async () => {
+    await stop();
+    await database.drop();
+  });
   beforeEach(async () => {
-    await Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
+    await stop();
     await lab.control('DELETE', '/_emulator/faults');
     await database.clear();
   });

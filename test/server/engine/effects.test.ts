@@ -1,0 +1,182 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { findSubscription } from '../../../db/subscriptions.ts';
+import { isRelevant } from '../../../server/incoming-event.ts';
+import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
+import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
+import { until } from '../../support/server.ts';
+import { startSmtpSink, type SmtpSink } from '../../support/smtp-sink.ts';
+import { beginStory } from '../../support/subscription-story.ts';
+
+const DAY = 86_400;
+
+let lab: EngineLab;
+let smtp: SmtpSink;
+beforeAll(async () => {
+  [lab, smtp] = await Promise.all([createEngineLab(), startSmtpSink()]);
+});
+afterAll(async () => {
+  await smtp.close();
+  await lab.emulator.close();
+});
+
+describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
+  let database: TestDatabase;
+  const engines: LabEngine[] = [];
+  beforeAll(async () => {
+    database = await createTestDatabase(dialect);
+  });
+  const stop = () => Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
+  afterAll(async () => {
+    await stop();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    await stop();
+    await database.clear();
+    smtp.mails.length = 0;
+  });
+
+  async function start(env: Record<string, string>): Promise<LabEngine> {
+    const engine = lab.engine(database, { env, engine: { poll: 20, retryBase: 20 } });
+    engines.push(engine);
+    await engine.services.engine.start();
+    return engine;
+  }
+  const withMail = () => start({ SMTP_URL: smtp.url, MAIL_FROM: 'Shop <shop@example.com>' });
+  const quiet = () =>
+    until(async () => {
+      const event = await database.knex('webhook_events').where({ status: 'waiting' }).first('id');
+      const effect = await database.knex('outbox').where({ status: 'waiting' }).first('id');
+      return event === undefined && effect === undefined;
+    });
+  const subjects = () =>
+    smtp.mails.map(({ data }) => /^subject: (.*)$/im.exec(data)?.[1] ?? '').toSorted();
+
+  it('is one mail, although its events come twice and to two processes', async () => {
+    const two = [await withMail(), await withMail()];
+    const story = await beginStory(lab);
+    await lab.stripe.subscriptions.cancel(story.subscriptionId);
+    const news = await story.news();
+    await Promise.all(news.flatMap((event) => two.map((engine) => engine.deliver(event))));
+    await quiet();
+    expect(smtp.mails.map(({ to }) => to)).toEqual(Array(2).fill('someone@example.com'));
+    expect(new Set(subjects()).size).toBe(2);
+    expect(smtp.mails.map(({ data }) => data).join()).toContain('20.00');
+  });
+
+  it('is sent again after a mail server refused it, under the same message id', async () => {
+    smtp.refuse(2);
+    const engine = await withMail();
+    const story = await beginStory(lab);
+    for (const event of await story.news()) await engine.deliver(event);
+    await quiet();
+    expect(smtp.mails).toHaveLength(1);
+    expect(smtp.mails[0]!.messageId).toMatch(/^<[0-9a-f]{32}@example\.com>$/);
+    const [effect] = await database.knex('outbox');
+    expect(effect).toMatchObject({ status: 'delivered', attempts: 3 });
+  });
+
+  it('is the end at Stripe after three failed payments, once, with notices of each', async () => {
+    const engine = await withMail();
+    const { stripe, prices } = lab;
+    const clock = await stripe.testHelpers.testClocks.create({ frozen_time: 1_790_000_000 });
+    const customer = await stripe.customers.create({
+      email: 'payer@example.com',
+      test_clock: clock.id,
+    });
+    const card = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', {
+      customer: customer.id,
+    });
+    let mark = (await stripe.events.list({ limit: 1 })).data[0]!.id;
+    const { id } = await stripe.subscriptions.create({
+      customer: customer.id,
+      default_payment_method: card.id,
+      items: [{ price: prices.starterMonthly }],
+      trial_period_days: 3,
+    });
+    let cancels = 0;
+    const { cancelNow } = engine.services.stripe;
+    engine.services.stripe.cancelNow = (...given) => {
+      cancels += 1;
+      return cancelNow(...given);
+    };
+    const failures: number[] = [];
+    for (let now = clock.frozen_time; cancels === 0 && failures.length < 5; now += 4 * DAY) {
+      await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: now + 4 * DAY });
+      await until(
+        async () => (await stripe.testHelpers.testClocks.retrieve(clock.id)).status === 'ready',
+      );
+      const news = await lab.eventsSince(mark);
+      mark = news.at(-1)?.id ?? mark;
+      for (const event of news) {
+        if (event.type === 'invoice.payment_failed') {
+          failures.push(event.data.object.attempt_count);
+        }
+        // Twice each: the end must come once.
+        if (isRelevant(event.type))
+          await Promise.all([engine.deliver(event), engine.deliver(event)]);
+      }
+      await quiet();
+    }
+    expect(failures).toEqual([1, 2, 3]);
+    expect(cancels).toBe(1);
+    expect(await stripe.subscriptions.retrieve(id)).toMatchObject({ status: 'canceled' });
+    expect(await findSubscription(database.knex, id)).toMatchObject({ state: 'canceled' });
+    for (const event of await lab.eventsSince(mark)) await engine.deliver(event);
+    await quiet();
+    const kinds: { kind: string }[] = await database
+      .knex('outbox')
+      .whereLike('kind', 'mail.payment%')
+      .orderBy('kind');
+    expect(kinds.map(({ kind }) => kind)).toEqual([
+      'mail.payment_failed',
+      'mail.payment_failed',
+      'mail.payment_failed_final',
+    ]);
+    const toPayer = smtp.mails.filter(({ to }) => to === 'payer@example.com');
+    // The trial's end, three failures, the end of the subscription.
+    expect(toPayer).toHaveLength(new Set(toPayer.map(({ messageId }) => messageId)).size);
+    expect(cancels).toBe(1);
+  });
+
+  it('is told to the team’s own system, signed, again until it is taken', async () => {
+    const calls: { headers: IncomingHttpHeaders; body: string; at: number }[] = [];
+    const answers = [500, 429];
+    const server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk) => (body += String(chunk)));
+      request.on('end', () => {
+        calls.push({ headers: request.headers, body, at: Date.now() });
+        const status = answers.shift() ?? 200;
+        response.writeHead(status, status === 429 ? { 'retry-after': '1' } : {}).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const key = Buffer.from('a key of the team, 24 bytes+');
+    const engine = await start({
+      OUTGOING_WEBHOOK_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+      OUTGOING_WEBHOOK_SECRET: `whsec_${key.toString('base64')}`,
+    });
+    const story = await beginStory(lab);
+    const created = (await story.news()).find(
+      ({ type }) => type === 'customer.subscription.created',
+    );
+    await engine.deliver(created);
+    await quiet();
+    expect(calls).toHaveLength(3);
+    const ids = calls.map(({ headers }) => headers['webhook-id']);
+    expect(new Set(ids).size).toBe(1);
+    expect(calls[2]!.at - calls[1]!.at).toBeGreaterThanOrEqual(995);
+    const { headers, body } = calls[2]!;
+    const signed = `${ids[0]}.${headers['webhook-timestamp']}.${body}`;
+    expect(headers['webhook-signature']).toBe(
+      `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
+    );
+    expect(JSON.parse(body)).toMatchObject({ type: 'subscription.changed' });
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
