@@ -33,7 +33,7 @@ export interface EngineOptions {
 }
 
 const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
-  concurrency: 4,
+  concurrency: 32,
   lease: 30_000,
   effectLease: 60_000,
   retryBase: 2_000,

@@ -8,7 +8,7 @@ import { createLimit, sleep } from './limit.ts';
 import { processSubject, type SubjectTask, type TaskResult } from './process-event.ts';
 
 /** Subjects that deliveries and requests may process at once, besides the workers. */
-const FOREGROUND = 16;
+const FOREGROUND = 64;
 
 /** Somebody waited longer than allowed for a subject that others kept working on. */
 export class StillBusy extends Error {
