@@ -92,12 +92,17 @@ function verifierOf(auth: Config['auth']): ((token: string) => Promise<JWTPayloa
 
 function userOf(payload: JWTPayload): User | null {
   const { sub, email, name } = payload;
-  if (typeof sub !== 'string' || sub === '' || sub.length > 255) return null;
+  if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0')) return null;
   return {
     id: sub,
-    email: typeof email === 'string' && email !== '' ? email : null,
-    name: typeof name === 'string' && name !== '' ? name : null,
+    email: wordsOf(email),
+    name: wordsOf(name),
   };
+}
+
+// PostgreSQL stores every character but U+0000.
+function wordsOf(claim: unknown): string | null {
+  return typeof claim === 'string' && claim !== '' && !claim.includes('\0') ? claim : null;
 }
 
 // A key set that cannot be fetched says nothing about the token; everything else of jose does.

@@ -179,6 +179,7 @@ function errorResponses(route: Route): Json {
     ...(route.auth === 'signature' || route.limited === false ? [] : (['rate_limited'] as const)),
     ...(route.body ? OF_BODY : []),
     ...(route.query ? (['invalid_request'] as const) : []),
+    ...(route.path.includes(':') ? (['not_found'] as const) : []),
     ...(takesIdempotencyKey(route) ? OF_COMMAND : []),
     ...(route.errors ?? []),
   ]);

@@ -47,7 +47,10 @@ function compile(path: string): { regex: RegExp; names: string[] } {
 function paramsOf({ regex, names }: Pattern, path: string): Record<string, string> {
   const values = regex.exec(path)?.slice(1) ?? [];
   try {
-    return Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(values[i] ?? '')]));
+    const decoded = values.map((value) => decodeURIComponent(value));
+    // No text in the database has this character, and PostgreSQL refuses to look for it.
+    if (decoded.some((value) => value.includes('\0'))) throw new URIError('U+0000 in a path');
+    return Object.fromEntries(names.map((name, i) => [name, decoded[i] ?? '']));
   } catch (error) {
     throw new AppError('not_found', 'There is nothing at this path.', { cause: error });
   }

@@ -117,6 +117,12 @@ export function json(value: unknown, status = 200, headers: Record<string, strin
 }
 
 function parse(schema: z.ZodType, value: unknown, place: 'body' | 'query'): unknown {
+  if (hasNul(value)) {
+    throw new AppError(
+      'invalid_request',
+      `The ${place} has a character that no text may have (U+0000).`,
+    );
+  }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => ({
@@ -127,6 +133,13 @@ function parse(schema: z.ZodType, value: unknown, place: 'body' | 'query'): unkn
   throw new AppError('invalid_request', `The ${place} is not valid: ${words.join('; ')}`, {
     fields: { issues },
   });
+}
+
+/** PostgreSQL stores every character but this one. */
+function hasNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, each]) => name.includes('\0') || hasNul(each));
 }
 
 // A repeated name becomes an array, which a schema of single values refuses.

@@ -102,8 +102,10 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
     let response: Response;
     let pattern = 'unmatched';
     try {
-      const { params, route } = match(request.method, new URL(request.url).pathname);
+      const { pathname, search } = new URL(request.url);
+      const { params, route } = match(request.method, pathname);
       pattern = route.path;
+      if (route.page) refuseNul(search);
       const call = { services, request, info, requestId, params, dispatch: handler, limits };
       response = await answer(route, call);
     } catch (error) {
@@ -117,6 +119,15 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
     return response;
   };
   return handler;
+}
+
+/** Pages read their query as it is; routes of the API have schemas, which see to it. */
+function refuseNul(text: string): void {
+  if (!text.includes('%00')) return;
+  throw new AppError(
+    'invalid_request',
+    'The query has a character that no text may have (U+0000).',
+  );
 }
 
 interface Call {

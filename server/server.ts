@@ -9,6 +9,8 @@ import { createWebhookDoor } from './webhook-door.ts';
 
 /** Slow senders are cut off with 408: the whole request within this, its headers sooner. In ms. */
 const PATIENCE = { requestTimeout: 30_000, headersTimeout: 10_000 };
+/** Longer than load balancers keep an idle connection: else they send a request into one that just closed. */
+const KEEP_ALIVE_MS = 65_000;
 /** How often connections are looked at for that; Node's own 30 s would make the above a wish. */
 const CHECK_MS = 1_000;
 /** How long requests in flight may take after a stop was asked for. */
@@ -31,7 +33,12 @@ export async function startServer(
   const serve = createWebhookDoor(services, app);
   let closing = false;
   const inFlight = new Set<ServerResponse>();
-  const limits = { connectionsCheckingInterval: CHECK_MS, ...PATIENCE, ...patience };
+  const limits = {
+    connectionsCheckingInterval: CHECK_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    ...PATIENCE,
+    ...patience,
+  };
   const server = createServer(limits, (request, response) => {
     inFlight.add(response);
     response.once('close', () => inFlight.delete(response));

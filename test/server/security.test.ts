@@ -143,6 +143,12 @@ describe('Input that is meant to break something', () => {
     ]) {
       expect((await fetch(`${server.url}/admin/assets/${path}`)).status).toBe(404);
     }
+    const admin = (path: string) => server.call('GET', path, { admin: true });
+    expect((await admin('/admin/api/subscriptions?q=%00')).status).toBe(400);
+    expect((await admin('/admin/api/events/%00')).status).toBe(404);
+    expect((await admin('/admin/login?back=%00')).status).toBe(400);
+    const nul = await alice.command('cancel', { when: 'now', comment: 'a\u0000b' });
+    expect(nul.status).toBe(400);
     expect((await alice.subscription()).state).toBe('trialing');
   });
 });

@@ -100,7 +100,14 @@ export async function formOf(
   if (!type.startsWith('application/x-www-form-urlencoded')) {
     throw new AppError('unsupported_media_type', 'A form is expected here.');
   }
-  return new URLSearchParams(new TextDecoder().decode(await context.bytes()));
+  const fields = new URLSearchParams(new TextDecoder().decode(await context.bytes()));
+  if ([...fields.values()].some((value) => value.includes('\0'))) {
+    throw new AppError(
+      'invalid_request',
+      'A field has a character that no text may have (U+0000).',
+    );
+  }
+  return fields;
 }
 
 function adminContext(
