@@ -4,6 +4,7 @@ import { checkoutCalls, type CheckoutCalls } from './stripe-gateway/checkout.ts'
 import { createStripeClient, type GatewayOptions } from './stripe-gateway/client.ts';
 import { customerCalls, type CustomerCalls } from './stripe-gateway/customers.ts';
 import { eventCalls, type EventCalls } from './stripe-gateway/events.ts';
+import { featureCalls, type FeatureCalls } from './stripe-gateway/features.ts';
 import { invoiceCalls, type InvoiceCalls } from './stripe-gateway/invoices.ts';
 import { meterCalls, type MeterCalls } from './stripe-gateway/meters.ts';
 import { migrationCalls, type MigrationCalls } from './stripe-gateway/migrations.ts';
@@ -29,6 +30,7 @@ export interface StripeGateway
     CheckoutCalls,
     CustomerCalls,
     EventCalls,
+    FeatureCalls,
     InvoiceCalls,
     MeterCalls,
     MigrationCalls,
@@ -49,6 +51,7 @@ export function createStripeGateway(options: GatewayOptions): StripeGateway {
     ...checkoutCalls(stripe),
     ...customerCalls(stripe),
     ...eventCalls(stripe),
+    ...featureCalls(stripe),
     ...invoiceCalls(stripe),
     ...meterCalls(stripe),
     ...migrationCalls(stripe),

@@ -2,6 +2,7 @@ import { createStripeGateway, type StripeGateway } from '../../adapters/stripe-g
 import { setUpCatalogue } from './setup-catalogue.ts';
 import type { SetupAction, SetupContext } from './setup-context.ts';
 import { setUpEndpoint } from './setup-endpoint.ts';
+import { setUpFeatures } from './setup-features.ts';
 import type { SetupOptions } from './setup-options.ts';
 import { setUpPortal } from './setup-portal.ts';
 
@@ -36,12 +37,14 @@ export async function setUpAccount(
     env: {},
     products: new Map(),
     prices: new Map(),
+    made: new Set(),
     report(action) {
       actions.push(action);
       run.onAction?.(action);
     },
   };
   await setUpCatalogue(ctx);
+  await setUpFeatures(ctx);
   await setUpPortal(ctx);
   await setUpEndpoint(ctx);
   const count = (...did: SetupAction['did'][]) =>

@@ -169,6 +169,7 @@ async function setUpProduct(
     if (!ctx.dryRun) {
       await ctx.stripe.createProductWithId({ id, ...wanted, metadata: { tenure: owner.key } });
     }
+    ctx.made.add(id);
     report('created');
     return id;
   }

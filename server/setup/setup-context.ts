@@ -1,7 +1,7 @@
 import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { SetupOptions } from './setup-options.ts';
 
-export type SetupKind = 'product' | 'price' | 'meter' | 'portal' | 'webhook';
+export type SetupKind = 'product' | 'price' | 'meter' | 'feature' | 'portal' | 'webhook';
 
 /** One thing of the account, and what was (or, in a dry run, would be) done about it. */
 export interface SetupAction {
@@ -23,4 +23,6 @@ export interface SetupContext {
   /** Ids by what they are for: products of plans, prices of references. */
   products: Map<string, string>;
   prices: Map<string, { id: string; product: string }>;
+  /** Products that this run made, or would make. */
+  made: Set<string>;
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type Stripe from 'stripe';
 import type { MigrationItem } from '../../db/plan-migrations.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
+import { renderMail } from '../../server/mail-templates.ts';
 import { MigrationRefused } from '../../server/migrate-plan/request.ts';
 import { previewMigration, runMigration } from '../../server/migrate-plan/run-migration.ts';
 import { runScript } from './run-script.ts';
@@ -211,6 +212,27 @@ describe('migrate-plan --at period_end', () => {
     expect(reasons.get(leaving.id)).toMatch(/^it ends on 2026-/);
     expect(reasons.get(planned.id)).toMatch(/its schedule sub_sched_\w+ has other plans/);
     expect(reasons.get(unpaid.id)).toMatch(/first payment/);
+  });
+});
+
+describe('the notice of a change', () => {
+  it('says when and how much, or that usage counts from then on', () => {
+    const payload = {
+      effectiveAt: '2026-03-01T12:00:00.000Z',
+      unitAmount: 2400,
+      currency: 'usd',
+      interval: 'month',
+      usageBased: null,
+    };
+    const mail = (change: object) =>
+      renderMail('mail.price_change', {
+        payload: { ...payload, ...change },
+        planName: 'Pro',
+        appUrl: 'https://app.example.com',
+      });
+    expect(mail({})?.subject).toBe('The price of Pro changes on 1 March 2026');
+    expect(mail({})?.text).toContain('From 1 March 2026 the price of Pro is $24.00 a month.');
+    expect(mail({ usageBased: 'yes' })?.text).toContain('you pay for Pro by what you use');
   });
 });
 

@@ -204,6 +204,35 @@ describe('setup:stripe', () => {
     expect((await setUp(environment(plans))).changes).toBe(0);
   });
 
+  it('with ENTITLEMENTS=stripe gives each product the features of its plan, and takes others away', async () => {
+    const plans = (features: string[]) => ({
+      plans: [
+        {
+          id: 'gated',
+          name: 'Gated',
+          rank: 1,
+          features,
+          prices: { monthly: { price: '$GATED', currency: 'eur', amount: 100 } },
+        },
+      ],
+    });
+    const entitled = (features: string[]) =>
+      environment(plans(features), { ENTITLEMENTS: 'stripe' });
+    const attached = async () => {
+      const { data } = await account.stripe.products.listFeatures('tenure_gated');
+      return data.map((each) => each.entitlement_feature.lookup_key).toSorted();
+    };
+    await setUp(entitled(['exports', 'api_access']), true);
+    await setUp(entitled(['exports', 'api_access']));
+    expect(await attached()).toEqual(['api_access', 'exports']);
+    expect((await setUp(entitled(['exports', 'api_access']))).changes).toBe(0);
+    const changed = await setUp(entitled(['exports', 'sso']));
+    expect(changed.actions.find(({ what }) => what === 'features of Gated')?.why).toBe(
+      'sso given, api_access taken away',
+    );
+    expect(await attached()).toEqual(['exports', 'sso']);
+  });
+
   it('refuses to make a price in the place of one that the file names by its id', async () => {
     const plans = {
       plans: [{ id: 'x', name: 'X', rank: 1, prices: { monthly: 'price_of_another_account' } }],
