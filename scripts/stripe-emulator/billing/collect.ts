@@ -140,7 +140,9 @@ export function collect(ctx: Context, invoice: Stripe.Invoice, payment: Payment)
     metadata: {},
   });
   paymentOf(ctx, invoice, outcome.paymentIntent.id);
-  countAttempt(ctx, invoice, payment.kind);
+  // The customer's own first confirmation is no attempt before the bank has decided.
+  const undecided = first && outcome.status === 'requires_action';
+  countAttempt(ctx, invoice, undecided ? 'undecided' : payment.kind);
   if (outcome.status === 'succeeded') {
     settle(ctx, invoice, {
       paymentIntent: outcome.paymentIntent.id,
@@ -166,9 +168,14 @@ function describe(invoice: Stripe.Invoice): string {
 }
 
 /** The first attempt of any kind counts, then automatic retries only. */
-function countAttempt(ctx: Context, invoice: Stripe.Invoice, kind: Payment['kind']): void {
+function countAttempt(
+  ctx: Context,
+  invoice: Stripe.Invoice,
+  kind: Payment['kind'] | 'undecided',
+): void {
   const apply = () => {
-    if (invoice.attempt_count === 0 || kind === 'retry') invoice.attempt_count += 1;
+    if (kind !== 'undecided' && (invoice.attempt_count === 0 || kind === 'retry'))
+      invoice.attempt_count += 1;
     invoice.attempted = true;
   };
   ctx.update('invoice', invoice, { event: null, apply });

@@ -8,6 +8,7 @@ import { askBank, offSessionDecline } from './decide.ts';
 import type { Decline } from './declines.ts';
 import { openDispute } from './disputes.ts';
 import { tellDecline } from './intent-objects.ts';
+import { passChecks } from './method-objects.ts';
 import { cardOf, isSetUp, keepMethod, markSetUp, markSpent } from './methods.ts';
 import { isDelayed, redirects } from './other-methods.ts';
 
@@ -169,6 +170,9 @@ function keepForLater(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHo
 
 function take(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHow): ConfirmResult {
   const held = intent.capture_method === 'manual';
+  const { checks } = how.method.card ?? {};
+  if (checks)
+    ctx.update('payment_method', how.method, { event: null, apply: () => passChecks(checks) });
   const charge = addCharge(ctx, intent, { how, decline: null, state: 'succeeded' });
   ctx.update('payment_intent', intent, {
     event: null,
@@ -184,7 +188,7 @@ function take(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHow): Conf
   });
   keepForLater(ctx, intent, how);
   if (intent.capture_method === 'automatic_async')
-    ctx.schedule(ctx.now() + 1, null, { job: BOOK_CHARGE, ref: charge.id });
+    ctx.schedule(ctx.now() + 2, null, { job: BOOK_CHARGE, ref: charge.id });
   else if (!held) book(ctx, charge);
   ctx.emit('charge.succeeded', charge);
   ctx.emit(held ? 'payment_intent.amount_capturable_updated' : 'payment_intent.succeeded', intent);

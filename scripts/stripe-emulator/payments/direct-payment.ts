@@ -70,7 +70,8 @@ export function confirmDirectly(
     );
   }
   requireUsable(ctx, method, idOf(intent.customer));
-  requireReturnUrl(ctx, intent, how.returnUrl);
+  // Nobody is there to be sent on when the customer is away.
+  if (!how.offSession) requireReturnUrl(ctx, intent, how.returnUrl);
   if (!intent.payment_method_types.includes(method.type))
     intent.payment_method_types.push(method.type);
   const result = confirmPayment(ctx, intent, {

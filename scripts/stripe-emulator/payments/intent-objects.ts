@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { isWireObject, type Wire } from '../kernel/form.ts';
 import { randomText } from '../kernel/ids.ts';
 import { docUrlFor, type Decline } from './declines.ts';
 
@@ -45,6 +46,26 @@ function paymentOptions(types: readonly string[]): Stripe.PaymentIntent.PaymentM
   return options;
 }
 
+/** The wishes for a kind of method that an intent shows as they were given. */
+const SHOWN = ['capture_method', 'network', 'request_three_d_secure', 'setup_future_usage'];
+
+/** Puts given `payment_method_options` over those that an intent has. */
+export function applyOptions(
+  intent: Stripe.PaymentIntent | Stripe.SetupIntent,
+  given: Wire | undefined,
+): void {
+  if (!isWireObject(given)) return;
+  const options: Record<string, unknown> = { ...intent.payment_method_options };
+  for (const [type, wishes] of Object.entries(given)) {
+    if (!isWireObject(wishes) || !intent.payment_method_types.includes(type)) continue;
+    const kept = Object.entries(wishes).filter(
+      ([name, value]) => SHOWN.includes(name) && typeof value === 'string' && value !== '',
+    );
+    if (kept.length > 0) options[type] = { ...Object(options[type]), ...Object.fromEntries(kept) };
+  }
+  Object.assign(intent, { payment_method_options: options });
+}
+
 const configurationOf = (choice: MethodChoice) =>
   choice.automatic === null ? null : { id: CONFIGURATION, parent: null };
 
@@ -79,7 +100,7 @@ export function newPaymentIntent(facts: PaymentIntentFacts): Stripe.PaymentInten
     last_payment_error: null,
     latest_charge: null,
     livemode: false,
-    managed_payments: null,
+    managed_payments: { enabled: false },
     metadata: facts.metadata,
     next_action: null,
     on_behalf_of: null,
@@ -139,7 +160,7 @@ export function newSetupIntent(facts: SetupIntentFacts): Stripe.SetupIntent {
     last_setup_error: null,
     latest_attempt: null,
     livemode: false,
-    managed_payments: null,
+    managed_payments: { enabled: false },
     mandate: null,
     metadata: facts.metadata,
     next_action: null,

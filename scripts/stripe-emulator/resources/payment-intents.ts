@@ -8,7 +8,12 @@ import { cancelIntent } from '../payments/cancel-payment.ts';
 import { BOOK_CHARGE, bookLater, SETTLE_DEBIT } from '../payments/confirm-payment.ts';
 import { createMethod, type MethodData } from '../payments/create-method.ts';
 import { captureIntent, confirmDirectly, unexpectedState } from '../payments/direct-payment.ts';
-import { DEFAULT_TYPES, newPaymentIntent, type MethodChoice } from '../payments/intent-objects.ts';
+import {
+  applyOptions,
+  DEFAULT_TYPES,
+  newPaymentIntent,
+  type MethodChoice,
+} from '../payments/intent-objects.ts';
 import { methodFor, requireUsable } from '../payments/methods.ts';
 import { requireChargeable } from '../payments/min-amount.ts';
 import { customerIn, metadataOf, requireNoTypes, shippingOf } from '../payments/params.ts';
@@ -35,12 +40,15 @@ const CANCELABLE = [
 ];
 
 /** The kinds of methods an intent takes: named by old calls, else automatic. */
-export function choiceFor(given: {
-  payment_method_types?: string[];
-  allowed_payment_method_types?: string[];
-  excluded_payment_method_types?: string[] | null;
-  automatic_payment_methods?: { enabled: boolean; allow_redirects?: 'always' | 'never' };
-}): MethodChoice {
+export function choiceFor(
+  ctx: Context,
+  given: {
+    payment_method_types?: string[];
+    allowed_payment_method_types?: string[];
+    excluded_payment_method_types?: string[] | null;
+    automatic_payment_methods?: { enabled: boolean; allow_redirects?: 'always' | 'never' };
+  },
+): MethodChoice {
   const { automatic_payment_methods: automatic, payment_method_types: named } = given;
   if (named !== undefined && automatic?.enabled === true) {
     throw invalidRequest(
@@ -49,6 +57,9 @@ export function choiceFor(given: {
     );
   }
   if (named !== undefined) return { types: named, automatic: null };
+  // Until then a card was what an intent took unless it said otherwise.
+  if (automatic?.enabled !== true && apiVersionOf(ctx) < '2023-08-16')
+    return { types: ['card'], automatic: null };
   const types = (given.allowed_payment_method_types ?? DEFAULT_TYPES).filter(
     (type) => given.excluded_payment_method_types?.includes(type) !== true,
   );
@@ -70,7 +81,7 @@ function create(ctx: Context, params: CreateValues): Stripe.PaymentIntent {
   requireNoTypes(ctx, params.payment_method_types);
   requireChargeable(params.amount, params.currency);
   const customer = customerIn(ctx, params.customer);
-  if (params.off_session !== undefined && params.confirm !== true) {
+  if (params.off_session !== undefined && params.off_session !== false && params.confirm !== true) {
     throw invalidRequest('You can only pass `off_session` when `confirm` is `true`.', {
       param: 'off_session',
     });
@@ -84,7 +95,7 @@ function create(ctx: Context, params: CreateValues): Stripe.PaymentIntent {
     currency: params.currency,
     customer,
     description: params.description ?? null,
-    choice: choiceFor(params),
+    choice: choiceFor(ctx, params),
     captureMethod: params.capture_method ?? usualCapture(ctx),
     confirmationMethod: params.confirmation_method ?? 'automatic',
     metadata: metadataOf(params.metadata),
@@ -99,6 +110,7 @@ function create(ctx: Context, params: CreateValues): Stripe.PaymentIntent {
   intent.application_fee_amount = params.application_fee_amount ?? null;
   intent.allowed_payment_method_types = params.allowed_payment_method_types ?? null;
   intent.excluded_payment_method_types = params.excluded_payment_method_types ?? null;
+  applyOptions(intent, params.payment_method_options);
   choose(intent, method);
   ctx.add('payment_intent', intent);
   ctx.emit('payment_intent.created', intent);
@@ -128,6 +140,7 @@ function confirm(
   const apply = () => {
     if (params.setup_future_usage !== undefined)
       intent.setup_future_usage = params.setup_future_usage;
+    applyOptions(intent, params.payment_method_options);
     if (params.receipt_email !== undefined) intent.receipt_email = params.receipt_email;
     if (params.shipping) intent.shipping = shippingOf(params.shipping);
     intent.capture_method = params.capture_method ?? intent.capture_method;
@@ -188,11 +201,11 @@ function update(
   return ctx.update('payment_intent', intent, { event: null, apply });
 }
 
+const apiVersionOf = (ctx: Context): string => ctx.request?.apiVersion ?? ctx.settings.apiVersion;
+
 /** Since 2024-04-10 money is captured after the answer. */
 const usualCapture = (ctx: Context): 'automatic' | 'automatic_async' =>
-  (ctx.request?.apiVersion ?? ctx.settings.apiVersion) >= '2024-04-10'
-    ? 'automatic_async'
-    : 'automatic';
+  apiVersionOf(ctx) >= '2024-04-10' ? 'automatic_async' : 'automatic';
 
 /** `/v1/payment_intents`. */
 export function registerPaymentIntents(registry: Registry): void {

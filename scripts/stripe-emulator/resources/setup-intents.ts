@@ -8,7 +8,7 @@ import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { confirmSetup, setupRefused } from '../payments/confirm-setup.ts';
 import { createMethod, METHOD_DATA, type MethodData } from '../payments/create-method.ts';
-import { newSetupIntent } from '../payments/intent-objects.ts';
+import { applyOptions, newSetupIntent } from '../payments/intent-objects.ts';
 import { methodFor, requireUsable } from '../payments/methods.ts';
 import { customerIn, ignored, metadataOf, requireNoTypes } from '../payments/params.ts';
 import { choiceFor } from './payment-intents.ts';
@@ -122,11 +122,12 @@ function create(ctx: Context, params: Values<typeof CREATE>): Stripe.SetupIntent
     created: ctx.nowFor(customer),
     customer,
     description: params.description ?? null,
-    choice: choiceFor(params),
+    choice: choiceFor(ctx, params),
     metadata: metadataOf(params.metadata),
     usage: params.usage ?? 'off_session',
   });
   intent.allowed_payment_method_types = params.allowed_payment_method_types ?? null;
+  applyOptions(intent, params.payment_method_options);
   choose(intent, method);
   ctx.add('setup_intent', intent);
   ctx.emit('setup_intent.created', intent);

@@ -35,6 +35,8 @@ export function answerRenderer(
   return (value) => {
     if (isShape(value) && (value['object'] === 'event' || String(value['url']) === '/v1/events'))
       return value;
-    return renderFor(value, { version, lookup: lookupIn(account), addedFrom: '' });
+    // Named versions are pinned by the SDKs of their time; accounts keep the others, and are shown what was added since.
+    const addedFrom = /\.[a-z]+$/.test(version) ? '' : '2026-09-30';
+    return renderFor(value, { version, lookup: lookupIn(account), addedFrom });
   };
 }

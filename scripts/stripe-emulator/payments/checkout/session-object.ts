@@ -90,8 +90,9 @@ export function newSession(ctx: Context, params: CreateValues, facts: SessionFac
   return {
     id,
     object: 'checkout.session',
-    adaptive_pricing:
-      params.mode === 'payment' ? { enabled: params.adaptive_pricing?.enabled ?? false } : null,
+    adaptive_pricing: {
+      enabled: params.mode !== 'setup' && (params.adaptive_pricing?.enabled ?? true),
+    },
     after_expiration: null,
     allow_promotion_codes: params.allow_promotion_codes ?? null,
     allowed_payment_method_types: params.allowed_payment_method_types ?? null,
