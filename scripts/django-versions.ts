@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A Django that can be imported: which Python runs it, and with what on its path. */
@@ -19,17 +19,17 @@ export interface Absent {
 
 interface Wanted {
   version: string;
-  /** The Debian release that packages it. */
-  release: string;
+  /** The Debian releases that package it, or did. */
+  releases: string[];
   /** The newest Python that runs it. */
   newestPython: number;
 }
 
 /** The supported long-term versions. */
 export const WANTED: readonly Wanted[] = [
-  { version: '3.2', release: 'bookworm', newestPython: 11 },
-  { version: '4.2', release: 'trixie', newestPython: 12 },
-  { version: '5.2', release: 'sid', newestPython: 99 },
+  { version: '3.2', releases: ['bookworm'], newestPython: 11 },
+  { version: '4.2', releases: ['trixie'], newestPython: 12 },
+  { version: '5.2', releases: ['sid', 'forky'], newestPython: 99 },
 ];
 
 const NEEDED = ['python3-django', 'python3-asgiref', 'python3-sqlparse', 'python3-tz'];
@@ -44,7 +44,11 @@ const EXTRA_PACKAGES = [
   'python3-click',
   'python3-packaging',
 ];
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+const KEYRINGS = ['gpg', 'pgp'].map((end) => `/usr/share/keyrings/debian-archive-keyring.${end}`);
+/** Where Debian is for a machine that does not say where it has its packages from. */
+const ARCHIVE = 'http://deb.debian.org/debian';
+/** No step of getting a Django takes longer; without a network each fails within its own seconds. */
+const STEP_MS = 90_000;
 const UNPACKED = join('usr', 'lib', 'python3', 'dist-packages');
 
 /** The Django named by `DJANGO_PATH`, which is then the only one; null when none is named. */
@@ -95,58 +99,88 @@ function byPip(wanted: Wanted, cacheDir: string): Django | string {
 function byDebian(wanted: Wanted, cacheDir: string): Django | string {
   const home = join(cacheDir, `debian-${wanted.version}`);
   const path = join(home, UNPACKED);
-  if (!existsSync(path)) {
-    const problem = unpackFrom(wanted.release, home, join(cacheDir, 'apt'));
-    if (problem) return `Debian: ${problem}`;
+  const problems: string[] = [];
+  for (const release of wanted.releases) {
+    if (!existsSync(path)) {
+      const problem = unpackFrom(release, home, join(cacheDir, 'apt'));
+      if (problem) {
+        problems.push(`Debian ${release}: ${problem}`);
+        continue;
+      }
+    }
+    const found = firstThatImports(path, wanted.newestPython);
+    if (found?.version.startsWith(`${wanted.version}.`)) {
+      return { ...found, path, source: `Debian ${release}` };
+    }
+    problems.push(
+      found
+        ? `Debian ${release} has Django ${found.version} now`
+        : `Debian ${release}: no python3 up to 3.${wanted.newestPython} imports it`,
+    );
+    rmSync(home, { recursive: true, force: true });
   }
-  const found = firstThatImports(path, wanted.newestPython);
-  if (!found) return `Debian: no python3 up to 3.${wanted.newestPython} imports it`;
-  if (!found.version.startsWith(`${wanted.version}.`)) {
-    return `Debian: ${wanted.release} has Django ${found.version} now`;
-  }
-  return { ...found, path, source: `Debian ${wanted.release}` };
+  return problems.join('; ');
 }
 
 /** Downloads a release's packages with a private apt configuration and unpacks them; installs nothing. */
 function unpackFrom(release: string, home: string, aptDir: string): string | null {
-  const archive = debianArchive();
-  if (!archive) return 'apt knows no Debian archive';
+  if (!run('apt-get', ['--version']).ok) return 'there is no apt-get';
   const dir = join(aptDir, release);
   const downloads = join(dir, 'downloads');
+  rmSync(downloads, { recursive: true, force: true });
   for (const part of ['lists/partial', 'cache/archives/partial', 'downloads']) {
     mkdirSync(join(dir, part), { recursive: true });
   }
-  writeFileSync(
-    join(dir, 'sources.list'),
-    `deb [signed-by=${KEYRING}] ${archive} ${release} main\n`,
-  );
+  const keyring = KEYRINGS.find((file) => existsSync(file));
+  const signed = keyring ? `[signed-by=${keyring}] ` : '';
+  writeFileSync(join(dir, 'sources.list'), `deb ${signed}${debianArchive()} ${release} main\n`);
   const options = [
     `Dir::Etc::sourcelist=${join(dir, 'sources.list')}`,
     'Dir::Etc::sourceparts=/dev/null',
     `Dir::State::lists=${join(dir, 'lists')}`,
     `Dir::Cache=${join(dir, 'cache')}`,
     'APT::Sandbox::User=root',
+    'Acquire::Retries=2',
+    'Acquire::http::Timeout=15',
+    'Acquire::https::Timeout=15',
+    'Acquire::Languages=none',
   ].flatMap((option) => ['-o', option]);
-  const updated = run('apt-get', [...options, '-qq', 'update']);
+  // A release that is not there any more is an error only with this word.
+  const updated = run('apt-get', [...options, '-qq', '--error-on=any', 'update']);
   if (!updated.ok) return lastLine(updated.errors);
-  for (const name of [...NEEDED, ...EXTRA_PACKAGES]) {
-    const got = run('apt-get', [...options, '-qq', 'download', `${name}/${release}`], {
+  const download = (names: string[]) =>
+    run('apt-get', [...options, '-qq', 'download', ...names.map((n) => `${n}/${release}`)], {
       cwd: downloads,
     });
-    if (!got.ok && name === 'python3-django') return lastLine(got.errors);
+  const all = [...NEEDED, ...EXTRA_PACKAGES];
+  // One by one only where a release lacks one of them (python3-tz is gone from newer ones).
+  if (!download(all).ok) {
+    for (const name of all) {
+      const got = download([name]);
+      if (!got.ok && name === 'python3-django') return lastLine(got.errors);
+    }
   }
-  for (const file of readdirSync(downloads)) {
-    const unpacked = run('dpkg-deb', ['-x', join(downloads, file), home]);
+  return unpackAll(downloads, home);
+}
+
+function unpackAll(downloads: string, home: string): string | null {
+  // Under another name until it is whole: a run that was broken off must not be taken for one.
+  const partial = `${home}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  for (const file of readdirSync(downloads).filter((name) => name.endsWith('.deb'))) {
+    const unpacked = run('dpkg-deb', ['-x', join(downloads, file), partial]);
     if (!unpacked.ok) return lastLine(unpacked.errors);
   }
+  rmSync(home, { recursive: true, force: true });
+  renameSync(partial, home);
   return null;
 }
 
 /** The archive that this machine installs Debian's packages from. */
-function debianArchive(): string | undefined {
+function debianArchive(): string {
   const format = ['--format', '$(REPO_URI) $(LABEL)', 'Created-By: Packages'];
   const lines = run('apt-get', ['indextargets', ...format]).output.split('\n');
-  return lines.find((line) => line.endsWith(' Debian'))?.split(' ')[0];
+  return lines.find((line) => line.endsWith(' Debian'))?.split(' ')[0] ?? ARCHIVE;
 }
 
 function pythons(): string[] {
@@ -200,7 +234,7 @@ function run(command: string, args: string[], where: { cwd?: string; path?: stri
     cwd: where.cwd,
     env,
     encoding: 'utf8',
-    timeout: 300_000,
+    timeout: STEP_MS,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   return { ok: status === 0, output: stdout ?? '', errors: error?.message ?? stderr ?? '' };

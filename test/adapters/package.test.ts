@@ -27,7 +27,11 @@ export const login: RequestHandler = (request, _response, next) => {
   next();
 };
 `;
-const GUIDE = new Map([...filesOfGuide('express.md'), ['login.ts', LOGIN]]);
+const GUIDE = new Map([
+  ...filesOfGuide('express.md'),
+  ['login.ts', LOGIN],
+  ...[...filesOfGuide('django.md')].filter(([name]) => name.endsWith('.ts')),
+]);
 
 let dir: string;
 let project: string;
@@ -83,6 +87,7 @@ describe('The packed package, in a project of its own', () => {
 
 describe('The guide to Express', () => {
   let stripe: StripeForApp;
+  let env: Record<string, string | undefined>;
   let app: ChildProcess;
   beforeAll(async () => {
     stripe = await startStripeFor('/api/webhooks/stripe');
@@ -90,22 +95,17 @@ describe('The guide to Express', () => {
       const { code: script } = await transform(code, { loader: 'ts', format: 'esm' });
       writeFileSync(join(project, name.replace(/ts$/, 'js')), script);
     }
-    const env = {
-      ...process.env,
-      ...stripe.env,
-      DATABASE_URL: `sqlite:${join(dir, 'app.sqlite')}`,
-    };
+    env = { ...process.env, ...stripe.env, DATABASE_URL: `sqlite:${join(dir, 'app.sqlite')}` };
     app = spawn(process.execPath, ['server.js'], { cwd: project, env, stdio: 'inherit' });
-    await until(() =>
-      ask('/').then(
-        () => true,
-        () => false,
-      ),
-    );
+    await until(async () => (await statusOf('/')) === 404);
   }, 60_000);
-  afterAll(async () => {
-    await stripe.close();
-  });
+  afterAll(() => stripe.close());
+
+  const statusOf = (path: string) =>
+    ask(path).then(
+      ({ status }) => status,
+      () => null,
+    );
 
   const ask = async (path: string, user = 'nobody', body?: string) => {
     const answer = await fetch(stripe.appUrl + path, {
@@ -130,8 +130,16 @@ describe('The guide to Express', () => {
 
   it('ends when asked to, with everything closed', async () => {
     app.kill('SIGTERM');
-    const [code, signal] = await once(app, 'exit');
-    expect([code, signal]).toEqual([0, null]);
+    expect(await once(app, 'exit')).toEqual([0, null]);
+  });
+
+  it('has in the one to Django a backend that serves what Django asks for', async () => {
+    app = spawn(process.execPath, ['backend.js'], { cwd: project, env, stdio: 'inherit' });
+    await until(async () => (await statusOf('/healthz')) === 200);
+    expect(await statusOf('/api/billing/plans')).toBe(200);
+    expect(await statusOf('/admin')).toBe(404);
+    app.kill('SIGTERM');
+    expect(await once(app, 'exit')).toEqual([0, null]);
   });
 });
 

@@ -12,10 +12,9 @@ import json
 import time
 import unittest
 from typing import Any
-from urllib.parse import urlencode
 
 from .servers import USER, Browser, DjangoServer, missing
-from .stack import given, pay_checkout, until
+from .stack import call, given, pay_checkout, until
 
 HOUR, DAY = 3600, 86400
 STACK = given()
@@ -52,7 +51,7 @@ class Lifecycle(unittest.TestCase):
 
     def signals(self, name: str) -> list[dict[str, Any]]:
         heard = json.loads(self.ada.get("/signals").body)["signals"]
-        return [event for event in heard if event["signal"] == name]
+        return [e for e in heard if e["signal"] == name and e["user_id"] == USER]
 
     def use_card(self, customer: str, subscription: str, card: str) -> str:
         """Attach a test card and make it the one that is charged."""
