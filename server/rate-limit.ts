@@ -49,10 +49,13 @@ export interface Windows {
 
 /** So many a minute for each caller; 0 is no limit. */
 export function createWindows(limit: number): Windows {
-  const windows = new LRUCache<string, { count: number; endsAt: number }>({ max: MAX_CALLERS });
   if (limit === 0) return { count: () => 0, wait: () => 0 };
+  // Made when the first caller comes: it takes its room at once, and a handler of webhooks alone needs none.
+  let made: LRUCache<string, { count: number; endsAt: number }> | null = null;
+  const callers = () => (made ??= new LRUCache({ max: MAX_CALLERS }));
   return {
     count(caller) {
+      const windows = callers();
       const now = performance.now();
       const known = windows.get(caller);
       if (!known || known.endsAt <= now) {
@@ -63,7 +66,7 @@ export function createWindows(limit: number): Windows {
       return known.count > limit ? known.endsAt - now : 0;
     },
     wait(caller) {
-      const known = windows.get(caller);
+      const known = made?.get(caller);
       return known && known.count >= limit ? Math.max(0, known.endsAt - performance.now()) : 0;
     },
   };
