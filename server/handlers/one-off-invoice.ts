@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { requireStripeCustomer } from '../billing/account.ts';
-import { certainly, freshKey } from '../billing/command.ts';
+import { certainly, freshKey, isAnswerLost } from '../billing/command.ts';
 import { invoiceSchema, invoiceView } from '../billing/invoice-view.ts';
 import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
 import { savedCard } from '../billing/saved-card.ts';
@@ -118,14 +118,21 @@ async function charge(
 ): Promise<void> {
   const { id, customerId, userId } = wanted;
   const { stripe, database } = services;
-  const { status } = await stripe.retrieveInvoice(id);
-  if (status !== 'open') return;
+  const isOpen = async () => (await stripe.retrieveInvoice(id)).status === 'open';
+  if (!(await isOpen())) return;
   // Checkout saves a card with the subscription, not with the customer.
   const subscription = await currentSubscriptionOfUser(database.knex, userId);
   const lastMethodId = subscription?.facts.defaultPaymentMethodId ?? null;
-  try {
+  const pay = async () => {
     const card = await savedCard(services, { customerId, lastMethodId });
     await stripe.payInvoice(id, card?.id ?? null, freshKey('pay', wanted));
+  };
+  try {
+    await pay().catch(async (error: unknown) => {
+      if (!isAnswerLost(error)) throw error;
+      // A second attempt is harmless: an invoice is paid once.
+      if (await isOpen()) await pay();
+    });
   } catch (error) {
     // Without any saved method Stripe calls it an invalid request.
     if (!isGatewayError(error)) throw error;
