@@ -26,7 +26,7 @@ export interface EngineOptions {
   outageBase: number;
   /** How often events are looked for that never arrived; 0 never. */
   catchUpEvery: number;
-  /** Most events that may wait in memory to be stored; beyond, deliveries are answered 503. */
+  /** Most deliveries that may wait in memory, to be stored or processed; beyond, they are answered 503. */
   maxBacklog: number;
   /** Most events in one INSERT. */
   maxBatch: number;

@@ -8,7 +8,7 @@ import { createEffectDelivery } from './deliver-effects.ts';
 import type { EngineContext } from './engine-context.ts';
 import { engineOptions, type EngineOptions } from './engine-options.ts';
 import { createEventWatch } from './event-watch.ts';
-import { createInbox } from './inbox.ts';
+import { createInbox, overloaded } from './inbox.ts';
 import { createStripeReader } from './read-stripe.ts';
 import { receiveEvent } from './receive-event.ts';
 import type { CoreServices, Engine } from './services.ts';
@@ -85,13 +85,30 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       ctx.clock.stop();
     },
     syncSubscription: (request) => runner.sync(request),
-    receive: (event) => receiveEvent(parts, event),
+    receive: withinLimit(options.maxBacklog, (event) => receiveEvent(parts, event)),
     store,
     onChange: changes.subscribe,
     wake,
     lookedAt: worker.lookedAt,
     backlog: inbox.backlog,
     reader,
+  };
+}
+
+/**
+ * Refuses deliveries, before anything is stored, while too many are being stored or processed: a Stripe that answers
+ * slowly must not fill the memory with deliveries that wait for it.
+ */
+function withinLimit(most: number, receive: Engine['receive']): Engine['receive'] {
+  let under = 0;
+  return async (event) => {
+    if (under >= most) throw overloaded();
+    under += 1;
+    try {
+      return await receive(event);
+    } finally {
+      under -= 1;
+    }
   };
 }
 

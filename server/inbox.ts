@@ -26,6 +26,13 @@ interface Waiting {
 /** Batches under way at once on Postgres: while one waits for the disk, another is put together. */
 const LANES = 3;
 
+/** Says that it should be tried again a little later. */
+export function overloaded(): AppError {
+  return new AppError('overloaded', 'Too many events are waiting; try again.', {
+    headers: { 'retry-after': '2' },
+  });
+}
+
 /**
  * Group commit: one INSERT stores whatever gathered while those before it were under way, so a burst costs a
  * few commits and a single event is never kept waiting. Each caller is answered after its own commit.
@@ -73,11 +80,7 @@ export function createInbox(
 
   return {
     store(event) {
-      if (queue.length >= options.maxBacklog) {
-        throw new AppError('overloaded', 'Too many events are waiting to be stored; try again.', {
-          headers: { 'retry-after': '2' },
-        });
-      }
+      if (queue.length >= options.maxBacklog) throw overloaded();
       return new Promise((resolve, reject) => {
         queue.push({ event, resolve, reject });
         if (busy < lanes) run();

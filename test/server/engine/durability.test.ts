@@ -242,6 +242,22 @@ describe.each(DIALECTS)('What was acknowledged, on %s,', (dialect) => {
     const stored = (await rows('webhook_events')).map((row: { id: string }) => row.id);
     expect(stored.sort()).toEqual(taken.map(({ id }) => id).sort());
   });
+
+  it('nor one whose process waits for a Stripe that hangs: memory stays bounded', async () => {
+    const story = await beginStory(lab);
+    const news = await story.news();
+    const engine = start({ engine: { maxBacklog: 3, readTimeout: 600 } });
+    engine.services.stripe.retrieveSubscription = () => new Promise(() => {});
+    const waiting = news.slice(0, 3).map((event) => engine.deliver(event));
+    await until(async () => (await rows('webhook_events')).length === 3);
+    expect(await engine.deliver(news[3])).toMatchObject({
+      status: 503,
+      body: { error: { code: 'overloaded' } },
+    });
+    expect(await rows('webhook_events')).toHaveLength(3);
+    for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(500);
+    expect((await engine.deliver(news[3])).status).not.toBe(503);
+  });
 });
 
 const anEvent = (id: string) => ({

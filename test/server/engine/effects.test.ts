@@ -97,14 +97,14 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
       items: [{ price: prices.starterMonthly }],
       trial_period_days: 3,
     });
-    let cancels = 0;
+    const cancels: string[] = [];
     const { cancelNow } = engine.services.stripe;
     engine.services.stripe.cancelNow = (...given) => {
-      cancels += 1;
+      cancels.push(given[0]);
       return cancelNow(...given);
     };
     const failures: number[] = [];
-    for (let now = clock.frozen_time; cancels === 0 && failures.length < 5; now += 4 * DAY) {
+    for (let now = clock.frozen_time; cancels.length === 0 && failures.length < 5; now += 4 * DAY) {
       await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: now + 4 * DAY });
       await until(
         async () => (await stripe.testHelpers.testClocks.retrieve(clock.id)).status === 'ready',
@@ -122,7 +122,7 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
       await quiet();
     }
     expect(failures).toEqual([1, 2, 3]);
-    expect(cancels).toBe(1);
+    expect(cancels).toEqual([id]);
     expect(await stripe.subscriptions.retrieve(id)).toMatchObject({ status: 'canceled' });
     expect(await findSubscription(database.knex, id)).toMatchObject({ state: 'canceled' });
     for (const event of await lab.eventsSince(mark)) await engine.deliver(event);
@@ -139,7 +139,7 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
     const toPayer = smtp.mails.filter(({ to }) => to === 'payer@example.com');
     // The trial's end, three failures, the end of the subscription.
     expect(toPayer).toHaveLength(new Set(toPayer.map(({ messageId }) => messageId)).size);
-    expect(cancels).toBe(1);
+    expect(cancels).toEqual([id]);
   });
 
   it('is told to the team’s own system, signed, again until it is taken', async () => {
@@ -167,11 +167,11 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
     await engine.deliver(created);
     await quiet();
     expect(calls).toHaveLength(3);
-    const ids = calls.map(({ headers }) => headers['webhook-id']);
+    const ids = calls.map(({ headers }) => String(headers['webhook-id']));
     expect(new Set(ids).size).toBe(1);
     expect(calls[2]!.at - calls[1]!.at).toBeGreaterThanOrEqual(995);
     const { headers, body } = calls[2]!;
-    const signed = `${ids[0]}.${headers['webhook-timestamp']}.${body}`;
+    const signed = `${ids[0]}.${String(headers['webhook-timestamp'])}.${body}`;
     expect(headers['webhook-signature']).toBe(
       `v1,${createHmac('sha256', key).update(signed).digest('base64')}`,
     );
