@@ -137,11 +137,14 @@ describe('a Stripe subscription of any API version', () => {
       { default_payment_method: null },
     ],
   ];
-  it.each(NULLABLE)('clears %s when Stripe says null (lesson 10: cashier 1824)', (field, set, cleared) => {
-    expect(readSubscription(rawSubscription(set))[field]).not.toBeNull();
-    expect(readSubscription(rawSubscription(cleared))[field]).toBeNull();
-    expect(storedIn('active', cleared).facts[field]).toBeNull();
-  });
+  it.each(NULLABLE)(
+    'clears %s when Stripe says null (lesson 10: cashier 1824)',
+    (field, set, cleared) => {
+      expect(readSubscription(rawSubscription(set))[field]).not.toBeNull();
+      expect(readSubscription(rawSubscription(cleared))[field]).toBeNull();
+      expect(storedIn('active', cleared).facts[field]).toBeNull();
+    },
+  );
 
   it('says what is missing from something that is no subscription', () => {
     expect(() => readSubscription(null)).toThrow('no object');

@@ -169,6 +169,6 @@ describe.each(DIALECTS)('Usage of several processes on %s', (database) => {
     const held = await knex('usage_windows')
       .where({ user_id: person.id, status: 'sealed' })
       .first();
-    expect(String((held as { last_error: string }).last_error)).toContain('by hand');
+    expect((held as { last_error: string }).last_error).toContain('by hand');
   });
 });
