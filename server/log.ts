@@ -24,6 +24,13 @@ const SECRET_PATHS = [
 const SECRET_TEXTS =
   /\b(?:[rsp]k_(?:live|test)_\w{4,}|whsec_[\w+/=-]{6,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]+)|(?<=:\/\/[^\s:/@"]*:)[^\s@/"]+(?=@)|(?<=\bBearer )[\w~+/.=-]{6,}/g;
 
+/** Whether a line may hold one: twenty times quicker to ask, and most do not. */
+const MAYBE_SECRET = /[rsp]k_|whsec_|eyJ|:\/\/|Bearer /;
+
+function withoutSecrets(line: string): string {
+  return MAYBE_SECRET.test(line) ? line.replaceAll(SECRET_TEXTS, '[secret]') : line;
+}
+
 export interface LogOptions {
   level: LogLevel;
   /** Coloured lines for people instead of JSON. */
@@ -40,7 +47,7 @@ export function createLogger(options: LogOptions): Logger {
       paths: [...SECRET_PATHS, ...SECRET_PATHS.slice(0, 10).map((path) => `*.${path}`)],
       censor: '[secret]',
     },
-    hooks: { streamWrite: (line: string) => line.replaceAll(SECRET_TEXTS, '[secret]') },
+    hooks: { streamWrite: withoutSecrets },
   };
   if (options.destination) return pino(settings, options.destination);
   if (options.pretty) {
