@@ -7,6 +7,7 @@ export interface ItemChange {
   price?: string;
   quantity?: number;
   deleted?: boolean;
+  tax_rates?: string[];
 }
 
 export interface ChangeRequest {
@@ -22,6 +23,7 @@ export interface PhaseItem {
   price: string;
   /** Undefined for metered prices. */
   quantity?: number;
+  tax_rates?: string[];
 }
 
 /** What a subscription becomes at the end of its present period. */
@@ -179,24 +181,53 @@ function phasesThen(
         end_date: next.startsAt ?? current.end_date,
         trial_end: current.trial_end ?? undefined,
         items: current.items.map(phaseItem),
-        discounts: current.discounts.map(discountOf),
+        ...settingsOf(current),
       },
       {
         items: next.items,
         duration: { interval: next.interval, interval_count: next.intervalCount ?? 1 },
         proration_behavior: 'none',
-        discounts: current.discounts.map(discountOf),
+        ...settingsOf(current),
       },
     ],
   };
 }
 
-function phaseItem(item: Stripe.SubscriptionSchedule.Phase.Item): PhaseItem {
-  const price = typeof item.price === 'string' ? item.price : item.price.id;
-  return { price, quantity: item.quantity };
+function phaseItem(
+  item: Stripe.SubscriptionSchedule.Phase.Item,
+): Stripe.SubscriptionScheduleUpdateParams.Phase.Item {
+  return {
+    price: idOf(item.price),
+    quantity: item.quantity,
+    tax_rates: named(item.tax_rates),
+    discounts: item.discounts.length > 0 ? item.discounts.map(discountOf) : undefined,
+  };
 }
 
-// A phase that names no discounts would take them off the subscription.
+/**
+ * A phase that does not name these would take them off. Card and metadata are not named: a phase would put back
+ * those of today over what the customer has changed by then.
+ */
+function settingsOf(
+  phase: Stripe.SubscriptionSchedule.Phase,
+): Partial<Stripe.SubscriptionScheduleUpdateParams.Phase> {
+  return {
+    discounts: phase.discounts.map(discountOf),
+    default_tax_rates: named(phase.default_tax_rates),
+    automatic_tax: phase.automatic_tax ? { enabled: phase.automatic_tax.enabled } : undefined,
+    collection_method: phase.collection_method ?? undefined,
+    description: phase.description ?? undefined,
+  };
+}
+
+function named(rates: { id: string }[] | null | undefined): string[] | undefined {
+  return rates && rates.length > 0 ? rates.map(({ id }) => id) : undefined;
+}
+
+function idOf(value: string | { id: string }): string {
+  return typeof value === 'string' ? value : value.id;
+}
+
 function discountOf(stacked: Stripe.SubscriptionSchedule.Phase.Discount): {
   coupon?: string;
   discount?: string;

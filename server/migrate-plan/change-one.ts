@@ -188,7 +188,10 @@ export function changeOf(
   const { subscription, step, quantity, prorationAt } = wanted;
   const price = { price: step.to.priceId, ...(quantity === null ? {} : { quantity }) };
   const items: ItemChange[] = step.replaceItem
-    ? [{ id: step.item.id, deleted: true }, price]
+    ? [
+        { id: step.item.id, deleted: true },
+        { ...price, ...taxesOf(subscription, step.item.id) },
+      ]
     : [{ id: step.item.id, ...price }];
   return {
     subscriptionId: subscription.id,
@@ -226,11 +229,17 @@ function nextItems(
   subscription: Stripe.Subscription,
   { step, quantity, from }: { step: PlannedStep; quantity: number | null; from: string },
 ) {
-  return subscription.items.data.map((item) =>
-    item.price.id === from
+  return subscription.items.data.map((item) => ({
+    ...(item.price.id === from
       ? { price: step.to.priceId, quantity: quantity ?? undefined }
-      : { price: item.price.id, quantity: item.quantity },
-  );
+      : { price: item.price.id, quantity: item.quantity }),
+    ...taxesOf(subscription, item.id),
+  }));
+}
+
+function taxesOf(subscription: Stripe.Subscription, itemId: string): { tax_rates?: string[] } {
+  const rates = subscription.items.data.find(({ id }) => id === itemId)?.tax_rates ?? [];
+  return rates.length > 0 ? { tax_rates: rates.map(({ id }) => id) } : {};
 }
 
 /** What came of it, as Stripe shows it: the invoice that the change made, if it made one. */

@@ -16,11 +16,11 @@ export interface Lead {
 }
 
 /**
- * Makes this process the only one that carries a run out. A run whose process has died on this machine is taken
+ * Makes this process the only one that moves subscriptions off a price. A run whose process has died on this machine is taken
  * over at once. Throws MigrationRefused while another process is at it.
  */
-export async function takeLead(db: Db, migrationId: string): Promise<Lead> {
-  const job = `migrate-plan ${migrationId}`;
+export async function takeLead(db: Db, priceId: string): Promise<Lead> {
+  const job = `migrate-plan ${priceId}`;
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
   const terms = () => ({ owner, now: Date.now(), duration: LEASE_MS });
   if (!(await leadJob(db, job, terms()))) {
@@ -31,7 +31,7 @@ export async function takeLead(db: Db, migrationId: string): Promise<Lead> {
     }
     if (!(await leadJob(db, job, terms()))) {
       throw new MigrationRefused(
-        `Another process (${row?.owner ?? 'unknown'}) is carrying this out. If it is gone, try again in ${LEASE_MS / 1000} seconds.`,
+        `Another process (${row?.owner ?? 'unknown'}) is moving subscriptions off this price. If it is gone, try again in ${LEASE_MS / 1000} seconds.`,
       );
     }
   }

@@ -92,9 +92,9 @@ export async function runMigration(
   hooks: MigrationHooks = {},
 ): Promise<MigrationResult> {
   const db = services.database.knex;
-  const { migration, resumed } = await openMigration(services, request);
-  const lead = await takeLead(db, migration.id);
+  const lead = await takeLead(db, request.from);
   try {
+    const { migration, resumed } = await openMigration(services, request);
     const run = await prepare(services, request, migration.id);
     if (migration.plannedAt === null) {
       await plan(run);

@@ -6,6 +6,7 @@ import type Stripe from 'stripe';
 import type { MigrationItem } from '../../db/plan-migrations.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
 import { renderMail } from '../../server/mail-templates.ts';
+import { takeLead } from '../../server/migrate-plan/lead.ts';
 import { MigrationRefused } from '../../server/migrate-plan/request.ts';
 import { previewMigration, runMigration } from '../../server/migrate-plan/run-migration.ts';
 import { runScript } from './run-script.ts';
@@ -162,6 +163,58 @@ describe('migrate-plan --at period_end', () => {
     await lab.advance(28);
     expect(itemsOf(await read(subscription.id))).toEqual([[to.id, 1]]);
     expect(await invoicesOf(subscription.id)).toEqual([2400, 2000, 2000]);
+  });
+
+  it('keeps tax rates, discounts and metadata of who is moved', async () => {
+    const [from, to] = await Promise.all([lab.price({}), lab.price({ unit_amount: 3000 })]);
+    const metered = await lab.price({
+      unit_amount: 5,
+      recurring: { interval: 'month', usage_type: 'metered', meter: await lab.meter() },
+    });
+    const rate = (percentage: number) =>
+      lab.stripe.taxRates.create({ display_name: 'VAT', inclusive: false, percentage });
+    const [general, special] = await Promise.all([rate(20), rate(5)]);
+    const coupon = await lab.stripe.coupons.create({ percent_off: 10, duration: 'forever' });
+    const subscription = await lab.subscribe(from.id, {
+      items: [{ price: from.id, tax_rates: [special.id], metadata: { line: 'a' } }],
+      default_tax_rates: [general.id],
+      discounts: [{ coupon: coupon.id }],
+      metadata: { team: 'blue' },
+    });
+    const kept = async () => {
+      const now = await read(subscription.id);
+      return {
+        rates: now.default_tax_rates?.map(({ id }) => id),
+        itemRates: now.items.data[0]?.tax_rates?.map(({ id }) => id),
+        discounts: now.discounts.length,
+        metadata: now.metadata,
+      };
+    };
+    const before = await kept();
+    expect(before).toMatchObject({ rates: [general.id], itemRates: [special.id], discounts: 1 });
+    await runMigration(lab.services, requestFor({ from: from.id, to: to.id }));
+    expect(await kept()).toEqual(before);
+    await lab.advance(32);
+    expect(itemsOf(await read(subscription.id))).toEqual([[to.id, 1]]);
+    expect(await kept()).toEqual(before);
+    expect((await invoicesOf(subscription.id))[0]).toBe(Math.round(3000 * 0.9 * 1.05));
+    await lab.advance(32);
+    await runMigration(lab.services, requestFor({ from: to.id, to: metered.id, at: 'now' }));
+    expect(itemsOf(await read(subscription.id))).toEqual([[metered.id, undefined]]);
+    expect(await kept()).toEqual(before);
+  });
+
+  it('lets one process at a time move subscriptions off a price', async () => {
+    const [from, to] = await Promise.all([lab.price({}), lab.price({})]);
+    const db = lab.database.knex;
+    const lead = await takeLead(db, from.id);
+    const asked = runMigration(lab.services, requestFor({ from: from.id, to: to.id }));
+    await expect(asked).rejects.toThrow(
+      /Another process .* is moving subscriptions off this price/,
+    );
+    await lead.resign();
+    const again = runMigration(lab.services, requestFor({ from: from.id, to: to.id }));
+    expect(await again).toMatchObject({ total: 0, left: 0 });
   });
 
   it('moves flat to metered and monthly to yearly with the next period, without a proration', async () => {
