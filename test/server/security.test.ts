@@ -147,6 +147,20 @@ describe('Input that is meant to break something', () => {
     expect((await admin('/admin/api/subscriptions?q=%00')).status).toBe(400);
     expect((await admin('/admin/api/events/%00')).status).toBe(404);
     expect((await admin('/admin/login?back=%00')).status).toBe(400);
+    const post = async (path: string, body: string) => {
+      const token = await tokenFor(alice.id);
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      return fetch(server.url + path, { method: 'POST', headers, body });
+    };
+    const deep = '['.repeat(400_000) + ']'.repeat(400_000);
+    for (const body of [deep, `{"when":${deep}}`]) {
+      expect((await post('/api/billing/subscription/cancel', body)).status).toBe(400);
+    }
+    const many = await post(
+      '/api/billing/usage',
+      JSON.stringify(Array.from({ length: 1_000 }, () => 1)),
+    );
+    expect([many.status, (await many.text()).length < 10_000]).toEqual([400, true]);
     const nul = await alice.command('cancel', { when: 'now', comment: 'a\u0000b' });
     expect(nul.status).toBe(400);
     expect((await alice.subscription()).state).toBe('trialing');
