@@ -50,9 +50,13 @@ export function compareChange(current: PlanPosition, target: PlanPosition): Chan
     return kindOf(target.quantity - current.quantity);
   }
   // Compared over a common length, as whole numbers: amount × quantity ÷ days, cross-multiplied.
-  const before = BigInt(current.amount * current.quantity) * BigInt(intervalDays(target));
-  const after = BigInt(target.amount * target.quantity) * BigInt(intervalDays(current));
+  const before = worth(current.amount, current) * BigInt(intervalDays(target));
+  const after = worth(target.amount, target) * BigInt(intervalDays(current));
   return kindOf(after === before ? 0 : after > before ? 1 : -1);
+}
+
+function worth(amount: number, { quantity }: PlanPosition): bigint {
+  return BigInt(amount) * BigInt(quantity);
 }
 
 /** The position of a subscription's plan item. */

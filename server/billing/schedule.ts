@@ -100,5 +100,6 @@ async function scheduledPhase(
       quantity,
     })),
     interval: days > 200 ? 'year' : 'month',
+    startsAt: phase.start_date,
   };
 }

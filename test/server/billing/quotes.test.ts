@@ -152,6 +152,21 @@ describe.each(DIALECTS)('A quote on %s', (dialect) => {
     expect((await person.invoices())[0]).toMatchObject({ amount_paid: 2000, total: 3000 });
   });
 
+  it('of a bigger plan for a shorter time: a new month now, and what the year had left as credit', async () => {
+    const person = await subscriber({ plan: 'starter', interval: 'yearly' });
+    const { quote, answer } = await person.changeTo(PRO);
+    expect(quote).toMatchObject({
+      kind: 'upgrade',
+      effective: 'now',
+      debit: 5000,
+      credit: 20_000,
+      amountDue: 0,
+      nextAmount: 5000,
+    });
+    expect(viewOf(answer)).toMatchObject({ state: 'active', plan: 'pro', interval: 'monthly' });
+    expect((await person.get('credit')).json).toMatchObject({ balance: 15_000 });
+  });
+
   it('is refused for a plan in another currency, before anything is asked of Stripe', async () => {
     const person = await subscriber(STARTER);
     const refused = await person.command('preview', monthly('kihon'));
