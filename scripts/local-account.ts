@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createStripeGateway, type StripeGateway } from '../adapters/stripe-gateway.ts';
+import {
+  createStripeGateway,
+  stripeDecimal,
+  type StripeGateway,
+} from '../adapters/stripe-gateway.ts';
 import type { PriceVariable } from '../server/config.ts';
 
 /** The key of the local account; it opens nothing elsewhere. */
@@ -64,6 +68,8 @@ export interface LocalAccountOptions {
   webhookUrl: string;
   /** A clock that is set already; null makes one. */
   testClock: string | null;
+  /** True sells usage with the monthly Pro plan. */
+  usage?: boolean;
 }
 
 /**
@@ -76,10 +82,11 @@ export async function prepareLocalAccount(
   const { apiBase, secretKey = LOCAL_KEY, secretsFile } = options;
   const stripe = createStripeGateway({ secretKey, apiBase });
   const secrets = readSecrets(secretsFile);
-  const [prices, testClock, webhook] = await Promise.all([
+  const [prices, testClock, webhook, usage] = await Promise.all([
     ensurePrices(stripe),
     options.testClock ?? ensureTestClock(stripe, secrets.testClock),
     ensureEndpoint(stripe, options.webhookUrl, secrets.webhook),
+    options.usage ? ensureUsagePrice(stripe) : {},
   ]);
   if (secretsFile !== null) writeSecrets(secretsFile, { ...secrets, testClock, webhook });
   return {
@@ -90,6 +97,7 @@ export async function prepareLocalAccount(
     AUTH_JWT_SECRET: secrets.jwtSecret,
     ADMIN_TOKEN: secrets.adminToken,
     ...prices,
+    ...usage,
   };
 }
 
@@ -103,6 +111,40 @@ async function ensurePrices(stripe: StripeGateway): Promise<Record<string, strin
       known.get(price.lookupKey) ?? (await createPrice(stripe, price, products));
   }
   return ids;
+}
+
+const METER = 'api_calls';
+const USAGE_LOOKUP_KEY = 'pro_api_calls';
+
+/** What the default plans say of usage: 1,000 calls a month are free, the others a quarter of a cent. */
+async function ensureUsagePrice(stripe: StripeGateway): Promise<Record<string, string>> {
+  const known = await stripe.priceWithLookupKey(USAGE_LOOKUP_KEY);
+  const price = known ?? (await createUsagePrice(stripe));
+  return { STRIPE_PRO_API_CALLS_PRICE_ID: price.id };
+}
+
+async function createUsagePrice(stripe: StripeGateway): Promise<{ id: string }> {
+  const meters = await stripe.listMeters();
+  const meter =
+    meters.find(({ event_name, status }) => event_name === METER && status === 'active') ??
+    (await stripe.createMeter({
+      display_name: 'API calls',
+      event_name: METER,
+      default_aggregation: { formula: 'sum' },
+    }));
+  const product = await stripe.createProduct('API calls', 'tenure-local-product-API calls');
+  return stripe.createCataloguePrice({
+    product: product.id,
+    currency: 'usd',
+    billing_scheme: 'tiered',
+    tiers_mode: 'graduated',
+    tiers: [
+      { up_to: 1000, unit_amount: 0 },
+      { up_to: 'inf', unit_amount_decimal: stripeDecimal('0.25') },
+    ],
+    recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
+    lookup_key: USAGE_LOOKUP_KEY,
+  });
 }
 
 async function createPrice(

@@ -41,6 +41,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
       secretsFile: join(dataDir, 'local.json'),
       webhookUrl: `http://${host}:${port}/api/webhooks/stripe`,
       testClock: given['STRIPE_TEST_CLOCK'] || null,
+      usage: true,
     });
     const env = {
       DATABASE_URL: `sqlite:${join(dataDir, 'tenure.sqlite')}`,

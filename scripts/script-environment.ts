@@ -28,6 +28,7 @@ export async function scriptEnvironment(dataDir: string): Promise<ScriptEnvironm
     secretsFile: join(dataDir, 'local.json'),
     webhookUrl: url,
     testClock: process.env['STRIPE_TEST_CLOCK']?.trim() || null,
+    usage: true,
   });
   const given = Object.entries(process.env).filter(([, value]) => value?.trim());
   const env = {

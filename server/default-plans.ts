@@ -28,6 +28,22 @@ export const DEFAULT_PLANS: PlanFile = {
         monthly: usd('$STRIPE_PRO_MONTHLY_PRICE_ID', 5000),
         yearly: usd('$STRIPE_PRO_YEARLY_PRICE_ID', 50_000),
       },
+      // Sold once the variable is set: 1,000 calls a month are free, the others a quarter of a cent.
+      meters: [
+        {
+          meter: 'api_calls',
+          priceId: {
+            price: '$STRIPE_PRO_API_CALLS_PRICE_ID',
+            currency: 'usd',
+            tiersMode: 'graduated',
+            tiers: [
+              { upTo: 1000, unit: 0 },
+              { upTo: null, unit: '0.25' },
+            ],
+          },
+          interval: 'monthly',
+        },
+      ],
     },
   ],
   products: [],

@@ -33,6 +33,8 @@ export interface Demo {
   /** Replaces the saved card, as a person would in the portal. */
   saveCard: (paymentMethod: string) => Promise<void>;
   payOpenInvoice: () => Promise<void>;
+  /** Reports usage; returns what is recorded of this period. */
+  useCalls: (quantity: number) => Promise<number>;
   waitFor: (state: string) => Promise<void>;
 }
 
@@ -111,6 +113,11 @@ export async function createDemo({ server, stripe: local, env }: LocalStack): Pr
   return {
     subscription,
     stateNow,
+    useCalls: async (quantity) => {
+      await call('POST', 'usage', { meter: 'api_calls', quantity, idempotencyKey: 'demo-1' });
+      const answer = await call('GET', 'usage?meter=api_calls');
+      return (answer as { recorded: number }).recorded;
+    },
     subscribe: async (plan) => {
       const answer = await call('POST', 'checkout', { plan, interval: 'monthly' });
       await payCheckout((answer as { url: string }).url);

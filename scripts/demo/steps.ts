@@ -31,6 +31,15 @@ export const STEPS: Step[] = [
     check: hasAccess('full'),
   },
   {
+    title: 'Uses 5,000 API calls, billed with the renewal',
+    act: async (demo) => {
+      const recorded = await demo.useCalls(5_000);
+      if (recorded !== 5_000) throw new Error(`${recorded} calls are recorded`);
+    },
+    to: 'active',
+    by: [],
+  },
+  {
     title: 'Cancels at the end of the period',
     act: (demo) => demo.command('cancel', { when: 'period_end', feedback: 'unused' }),
     to: 'cancel_pending',

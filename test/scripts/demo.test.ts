@@ -21,6 +21,7 @@ describe('npm run demo', () => {
       expect(lines.map(({ after }) => after)).toEqual([
         'trialing',
         'active',
+        'active',
         'cancel_pending',
         'active',
         'past_due',
