@@ -155,3 +155,13 @@ export async function saveMigrationItem(db: Db, id: string, item: MigrationItem)
       updated_at: Date.now(),
     });
 }
+
+/** How many live subscriptions have a schedule that leads to this price with their next phase. */
+export async function countHeadingFor(db: Db, priceId: string): Promise<number> {
+  const row: { count?: number | string } | undefined = await db('subscriptions')
+    .whereNot({ state: 'canceled' })
+    .whereLike('facts', `%"nextPhase":{"priceId":"${priceId}"%`)
+    .count({ count: '*' })
+    .first();
+  return Number(row?.count ?? 0);
+}

@@ -168,6 +168,11 @@ function report(result: MigrationResult, dryRun: boolean): void {
   if (left > 0) console.log(`${left} are still to do: run the same command again.`);
   else if (failed > 0 && !dryRun)
     console.log('Run the same command again to try those that failed.');
+  if (result.arriving > 0) {
+    console.log(
+      `${result.arriving} more come to ${values.from ?? ''} by a schedule of their own; run this again when they have${values.retire ? ', and it is archived then' : ''}.`,
+    );
+  }
   if (result.retired) {
     console.log(
       `${values.from ?? ''} is archived. Take it out of the plans file or the environment too.`,

@@ -22,6 +22,8 @@ export type MigrationStep =
   /** It is as it shall be. */
   | { do: 'nothing' }
   | { do: 'billing_mode' }
+  /** A schedule that has nothing more in store only stands in the way. */
+  | { do: 'release'; scheduleId: string }
   | {
       do: 'change' | 'schedule';
       item: ItemFacts;
@@ -34,19 +36,18 @@ export type MigrationStep =
       restartPeriod: boolean;
     };
 
-/** The next thing to do for one subscription. `begun`: an earlier try may have come half way. */
+/** The next thing to do for one subscription, as it is now; `scheduleEndsIt`: its schedule cancels it at its end. */
 export function migrationStep(
   facts: SubscriptionFacts,
   rule: MigrationRule,
-  begun: boolean,
+  scheduleEndsIt: boolean,
 ): MigrationStep {
   const over = whyOver(facts);
   if (over) return { do: 'skip', why: over };
   const item = facts.items.find(({ priceId }) => priceId === rule.from);
   if (rule.toFlexible && facts.billingMode !== 'flexible') {
     if (!item) return { do: 'skip', why: 'it is not on the old price any more' };
-    if (facts.scheduleId !== null) return { do: 'skip', why: 'a schedule is attached to it' };
-    return { do: 'billing_mode' };
+    return inTheWay(facts, scheduleEndsIt) ?? { do: 'billing_mode' };
   }
   const { to } = rule;
   if (to === null) return { do: 'nothing' };
@@ -54,11 +55,20 @@ export function migrationStep(
     const arrived = facts.items.some(({ priceId }) => priceId === to.priceId);
     return arrived ? { do: 'nothing' } : { do: 'skip', why: 'it is not on the old price any more' };
   }
-  if (facts.nextPhase?.priceId === to.priceId) return { do: 'nothing' };
-  const obstacle = whyNotNow(facts, begun);
+  if (facts.nextPhase?.priceId === to.priceId) {
+    // Planned by an earlier run; wanted sooner now.
+    const { scheduleId } = facts;
+    return rule.at === 'now' && scheduleId !== null
+      ? { do: 'release', scheduleId }
+      : { do: 'nothing' };
+  }
+  const obstacle = whyNotNow(facts);
   if (obstacle) return { do: 'skip', why: obstacle };
   // Who does not pay now has no period to wait for.
   const atOnce = rule.at === 'now' || isIdle(facts);
+  const schedule = inTheWay(facts, scheduleEndsIt);
+  // A change with the next period takes a schedule over that has nothing more in store.
+  if (schedule && (schedule.do === 'skip' || atOnce)) return schedule;
   return {
     do: atOnce ? 'change' : 'schedule',
     item,
@@ -83,16 +93,20 @@ function whyOver(facts: SubscriptionFacts): string | null {
   }
 }
 
-function whyNotNow(facts: SubscriptionFacts, begun: boolean): string | null {
+function inTheWay(facts: SubscriptionFacts, scheduleEndsIt: boolean): MigrationStep | null {
+  const { scheduleId, nextPhase } = facts;
+  if (scheduleId === null) return null;
+  if (nextPhase !== null || scheduleEndsIt) {
+    return { do: 'skip', why: `its schedule ${scheduleId} has other plans for it` };
+  }
+  return { do: 'release', scheduleId };
+}
+
+function whyNotNow(facts: SubscriptionFacts): string | null {
   if (facts.pendingUpdate !== null) return 'a change of it waits for its payment';
   if (facts.cancelAt !== null || facts.cancelAtPeriodEnd) {
     const end = facts.cancelAt ?? facts.currentPeriodEnd;
     return `it ends on ${end === null ? 'its last day' : day(end)}`;
-  }
-  // A bare schedule may be what an earlier try left behind; its second step is still to come.
-  const ours = begun && facts.nextPhase === null;
-  if (facts.scheduleId !== null && !ours) {
-    return `its schedule ${facts.scheduleId} has other plans for it`;
   }
   return null;
 }

@@ -87,12 +87,15 @@ export function accountSetupCalls(stripe: Stripe) {
         }),
       ),
 
-    /** The newest events that no endpoint has acknowledged; at most 100, Stripe keeps 30 days. */
-    undeliveredEvents: async (createdFrom: number): Promise<Stripe.Event[]> => {
+    /** The newest events of a time (seconds) that not every endpoint has acknowledged; at most 100. */
+    undeliveredEvents: async (created: {
+      from: number;
+      until: number;
+    }): Promise<Stripe.Event[]> => {
       const page = await call(() =>
         stripe.events.list({
           delivery_success: false,
-          created: { gte: createdFrom },
+          created: { gte: created.from, lte: created.until },
           limit: 100,
         }),
       );

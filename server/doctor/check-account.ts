@@ -69,10 +69,14 @@ function checkMode(exam: Examination, report: Report): void {
   }
 }
 
+/** Younger events are most likely on their way. */
+const ON_ITS_WAY_S = 300;
+
 /** Events that Stripe could not hand over in the last three days. */
 export async function checkDeliveries(exam: Examination, report: Report): Promise<void> {
-  const since = Math.floor(exam.now() / 1000) - 3 * 86_400;
-  const events = await exam.stripe.undeliveredEvents(since);
+  const now = Math.floor(exam.now() / 1000);
+  const until = now - ON_ITS_WAY_S;
+  const events = await exam.stripe.undeliveredEvents({ from: now - 3 * 86_400, until });
   const [newest] = events;
   if (!newest) return report.ok('every event of the last three days was acknowledged');
   const many = events.length >= 100 ? '100 or more' : String(events.length);

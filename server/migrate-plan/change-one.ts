@@ -45,7 +45,7 @@ export async function changeOne(run: MigrationRun, item: MigrationItem): Promise
       stripe.retrieveSubscription(current.subscriptionId),
     );
     const facts = readSubscription(subscription);
-    const step = migrationStep(facts, run.rule, current.status === 'working');
+    const step = migrationStep(facts, run.rule, scheduleEnds(subscription));
     if (step.do === 'skip') return settle(run, current, { status: 'skipped', reason: step.why });
     if (step.do === 'nothing') {
       // Somebody else was there before.
@@ -55,7 +55,8 @@ export async function changeOne(run: MigrationRun, item: MigrationItem): Promise
       const result = { ...current.result, ...outcomeOf(subscription, current.before) };
       return settle(run, current, { status: 'done', result, reason: null });
     }
-    const quantity = step.do === 'billing_mode' ? null : quantityFor(run, step, facts.id);
+    const quantity =
+      step.do === 'change' || step.do === 'schedule' ? quantityFor(run, step, facts.id) : null;
     if (quantity === undefined) {
       const reason = 'the file of quantities does not name it';
       return settle(run, current, { status: 'skipped', reason });
@@ -115,7 +116,7 @@ async function takeStep(
   work: {
     item: MigrationItem;
     subscription: Stripe.Subscription;
-    step: PlannedStep | { do: 'billing_mode' };
+    step: Exclude<MigrationStep, { do: 'skip' | 'nothing' }>;
     quantity: number | null;
     now: number;
   },
@@ -128,6 +129,13 @@ async function takeStep(
     return asDone(
       await tryChange(services, (stripe) => stripe.useFlexibleBilling(id, key('mode'))),
       { billingMode: 'flexible' },
+    );
+  }
+  if (step.do === 'release') {
+    const { scheduleId } = step;
+    return asDone(
+      await tryChange(services, (stripe) => stripe.releaseSchedule(scheduleId, key('release'))),
+      {},
     );
   }
   if (step.do === 'change') {
@@ -160,6 +168,11 @@ async function takeStep(
 
 function asDone(answer: Answer<unknown>, value: Done): Answer<Done> {
   return answer.kind === 'ok' ? { kind: 'ok', value } : answer;
+}
+
+/** Whether the schedule of a subscription cancels it when it has run out. */
+export function scheduleEnds({ schedule }: Stripe.Subscription): boolean {
+  return typeof schedule === 'object' && schedule?.end_behavior === 'cancel';
 }
 
 /** Null for a metered price; undefined when nobody said how many this subscription gets. */

@@ -3,7 +3,14 @@ import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import type { MigrationItem } from '../../db/plan-migrations.ts';
 import { migrationStep } from '../../state/plan-migration.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
-import { ALREADY_THERE, changeOf, quantityFor, startOf, type MigrationRun } from './change-one.ts';
+import {
+  ALREADY_THERE,
+  changeOf,
+  quantityFor,
+  scheduleEnds,
+  startOf,
+  type MigrationRun,
+} from './change-one.ts';
 
 /** What the change of one subscription would be and cost; nothing is changed. */
 export async function previewOne(
@@ -21,10 +28,14 @@ export async function previewOne(
     reason: null,
   };
   const subscription = await run.ask((stripe) => stripe.retrieveSubscription(listed.id));
-  const step = migrationStep(readSubscription(subscription), run.rule, false);
+  const facts = readSubscription(subscription);
+  let step = migrationStep(facts, run.rule, scheduleEnds(subscription));
+  // What comes after the schedule is out of the way.
+  if (step.do === 'release') step = migrationStep({ ...facts, scheduleId: null }, run.rule, false);
   if (step.do === 'skip') return { ...item, status: 'skipped', reason: step.why };
   if (step.do === 'nothing') return { ...item, status: 'skipped', reason: ALREADY_THERE };
-  if (step.do === 'billing_mode') return { ...item, result: { billingMode: 'flexible' } };
+  if (step.do === 'billing_mode' || step.do === 'release')
+    return { ...item, result: { billingMode: 'flexible' } };
   const quantity = quantityFor(run, step, listed.id);
   if (quantity === undefined) {
     return { ...item, status: 'skipped', reason: 'the file of quantities does not name it' };

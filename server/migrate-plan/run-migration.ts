@@ -3,6 +3,7 @@ import type { Stripe } from 'stripe';
 import { findCustomerByStripeId } from '../../db/customers.ts';
 import {
   addMigrationItems,
+  countHeadingFor,
   countMigrationItems,
   createMigration,
   findOpenMigration,
@@ -44,6 +45,8 @@ export interface MigrationResult {
   done: number;
   skipped: number;
   failed: number;
+  /** Not on the old price yet, but led there by a schedule of their own. */
+  arriving: number;
   /** Not looked at: the run was stopped. */
   left: number;
   retired: boolean;
@@ -78,6 +81,7 @@ const NOTHING = {
   done: 0,
   skipped: 0,
   failed: 0,
+  arriving: 0,
   left: 0,
   retired: false,
 };
@@ -107,14 +111,16 @@ export async function runMigration(
     const counts = await countMigrationItems(db, migration.id);
     const left = counts.pending + counts.working;
     const finished = left === 0 && counts.failed === 0;
-    const retired = finished && request.retire;
+    const arriving = await countHeadingFor(db, request.from);
+    // Their schedule would fail at an archived price.
+    const retired = finished && request.retire && arriving === 0;
     if (retired) {
       await services.stripe.setPriceActive(request.from, false);
     }
     if (finished) await finishMigration(db, migration.id, Date.now());
     const { done, skipped, failed } = counts;
     const total = done + skipped + failed + left;
-    return { id: migration.id, resumed, total, done, skipped, failed, left, retired };
+    return { id: migration.id, resumed, total, done, skipped, failed, arriving, left, retired };
   } finally {
     await lead.resign();
   }

@@ -204,6 +204,32 @@ describe('migrate-plan --at period_end', () => {
     expect(await kept()).toEqual(before);
   });
 
+  it('does not retire a price that a downgrade still leads to', async () => {
+    const [from, to, big] = await Promise.all([
+      lab.price({}),
+      lab.price({}),
+      lab.price({ unit_amount: 9000 }),
+    ]);
+    const arriving = await lab.subscribe(big.id);
+    // A downgrade as a customer asks for it, known to the server.
+    await runMigration(lab.services, requestFor({ from: big.id, to: from.id }));
+    const request = requestFor({ from: from.id, to: to.id, retire: true });
+    expect(await runMigration(lab.services, request)).toMatchObject({
+      arriving: 1,
+      retired: false,
+    });
+    expect((await lab.stripe.prices.retrieve(from.id)).active).toBe(true);
+    // Planned, then wanted at once.
+    const early = await lab.subscribe(from.id);
+    await runMigration(lab.services, requestFor({ from: from.id, to: to.id }));
+    await runMigration(lab.services, requestFor({ from: from.id, to: to.id, at: 'now' }));
+    expect(itemsOf(await read(early.id))).toEqual([[to.id, 1]]);
+    await lab.advance(32);
+    const done = await runMigration(lab.services, { ...request, at: 'now' });
+    expect(done).toMatchObject({ done: 1, arriving: 0, retired: true });
+    expect(itemsOf(await read(arriving.id))).toEqual([[to.id, 1]]);
+  });
+
   it('lets one process at a time move subscriptions off a price', async () => {
     const [from, to] = await Promise.all([lab.price({}), lab.price({})]);
     const db = lab.database.knex;
