@@ -47,6 +47,17 @@ export function promotionCalls(stripe: Stripe) {
         ),
       ),
 
+    /** The codes that gave a subscription its discounts. */
+    promotionsOn: async (subscriptionId: string): Promise<string[]> => {
+      const { discounts } = await call(() =>
+        stripe.subscriptions.retrieve(subscriptionId, { expand: ['discounts.promotion_code'] }),
+      );
+      return discounts.flatMap((discount) => {
+        const promotion = typeof discount === 'string' ? null : discount.promotion_code;
+        return promotion === null || typeof promotion === 'string' ? [] : [promotion.code];
+      });
+    },
+
     deleteCoupon: (id: string): Promise<Stripe.DeletedCoupon> => call(() => stripe.coupons.del(id)),
 
     createPromotionCode: (

@@ -16,6 +16,13 @@ export interface Trouble {
   times?: number;
 }
 
+interface LoggedRequest {
+  id: string;
+  method: string;
+  path: string;
+  requestBody: string;
+}
+
 /** The switches of the emulator for the account of one server. */
 export function stripeSwitches(server: TestServer) {
   const headers = {
@@ -28,11 +35,14 @@ export function stripeSwitches(server: TestServer) {
     if (!response.ok) throw new Error(await response.text());
     return response.json();
   };
-  const requests = async () =>
-    ((await ask('GET', 'requests')) as { data: { id: string; method: string; path: string }[] })
-      .data;
+  const requests = async () => ((await ask('GET', 'requests')) as { data: LoggedRequest[] }).data;
 
   return {
+    /** What the latest POST to a path said. */
+    lastBody: async (path: string) => {
+      const found = (await requests()).find((each) => each.method === 'POST' && each.path === path);
+      return new URLSearchParams(found?.requestBody);
+    },
     settings: (changes: object) => ask('POST', 'settings', changes),
     /** Nothing that happens is told by webhook: only what commands read themselves counts. */
     silence: () => ask('POST', 'faults', { type: 'webhook_drop' }),
