@@ -45,8 +45,8 @@ export function chaosSuite(dialect: Dialect, runs: number): void {
     beforeAll(async () => {
       lab = await createEngineLab();
       tapes = [
-        ...(await recordTapes(lab, { count: 30, steps: 3, seed: SEED })),
-        ...(await recordTapes(lab, { count: 10, steps: 6, seed: SEED + 1_000 })),
+        ...(await recordTapes(lab, { count: 30, steps: 2, seed: SEED })),
+        ...(await recordTapes(lab, { count: 12, steps: 5, seed: SEED + 1_000 })),
       ];
       lanes = await Promise.all(Array.from({ length: LANES }, () => openLane(dialect)));
       catalogue = lab.engine(lanes[0]!.database).services.catalogue;
@@ -77,7 +77,7 @@ export function chaosSuite(dialect: Dialect, runs: number): void {
     async function check(lane: Lane, plan: ChaosPlan): Promise<void> {
       if (failed) return;
       const random = randomFrom(plan.seed);
-      const chosen = random.shuffled(tapes).slice(0, random.chance(0.3) ? 2 : 1);
+      const chosen = random.shuffled(tapes).slice(0, random.chance(0.2) ? 2 : 1);
       const expected: string[] = [];
       for (const tape of chosen) expected.push(...(await effectsOfQuietRun(lane, tape)));
       const result = await play(lane, plan, chosen);
