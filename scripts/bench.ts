@@ -118,6 +118,7 @@ async function openLaboratory(
     note,
     rounds: Number(values.rounds ?? (values.quick ? 2 : 5)),
     effort: values.quick ? 0.1 : 1,
+    size: Number(values.scale ?? (values.quick ? 2_000 : 100_000)),
     async close() {
       await load.stop();
       await host.close();

@@ -1,5 +1,8 @@
 import { PRICE, SECRET_KEY, WEBHOOK_SECRET } from './payload.ts';
 
+/** Opens the dashboard of a server that was given it. */
+export const ADMIN_TOKEN = 'admin_token_of_the_benchmark';
+
 /** The meter that a plan of the benchmark bills. */
 export const METER = 'api_calls';
 

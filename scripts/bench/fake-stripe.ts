@@ -5,12 +5,15 @@ import { answerAsChild } from './child-main.ts';
 import { METER } from './environment.ts';
 import { addressOf } from './listening.ts';
 import { subscriptionObject } from './payload.ts';
+import { scaleCreated, scaleId, scaleState } from './population.ts';
 
 export interface FakeStripeSettings {
   /** How long each answer takes, in ms. */
   latency: number;
   /** Reads per second beyond which it answers 429; null for no limit. */
   readsPerSecond: number | null;
+  /** So many subscriptions are in its list, the newest made now (in seconds). */
+  list?: { size: number; now: number };
 }
 
 export interface FakeStripeCounts {
@@ -79,10 +82,30 @@ async function answerAfter(url: string): Promise<{ status: number; body: string 
     return { status: 200, body: '{"object":"billing.meter_event"}' };
   }
   if (url.startsWith('/v1/billing/meters?')) return { status: 200, body: METERS };
+  if (url.startsWith('/v1/subscriptions?')) return { status: 200, body: listPage(url) };
   const id = /^\/v1\/subscriptions\/([^?]+)/.exec(url)?.[1];
   if (id === undefined) return { status: 404, body: error('resource_missing', 'Not here') };
   counts.reads += 1;
   return { status: 200, body: JSON.stringify(subscriptionObject(id)) };
+}
+
+/** Newest first, as Stripe lists them. */
+function listPage(url: string): string {
+  const { size, now } = settings.list ?? { size: 0, now: 0 };
+  const query = new URL(url, 'http://stripe').searchParams;
+  const limit = Number(query.get('limit') ?? 10);
+  const after = query.get('starting_after');
+  const newest = after === null ? size - 1 : Number(after.slice(scaleId(0).length - 1)) - 1;
+  const oldest = Math.max(newest - limit + 1, 0);
+  const data = [];
+  for (let i = newest; i >= oldest; i -= 1) {
+    data.push({
+      ...subscriptionObject(scaleId(i)),
+      created: scaleCreated(i, size, now),
+      status: scaleState(i),
+    });
+  }
+  return JSON.stringify({ object: 'list', data, has_more: oldest > 0, url: '/v1/subscriptions' });
 }
 
 /** Stripe counts by the second. */

@@ -4,6 +4,7 @@ import type { Laboratory } from './laboratory.ts';
 import { latency } from './latency.ts';
 import { limited, processing } from './processing.ts';
 import type { Row } from './report.ts';
+import { scale } from './scale.ts';
 import { several } from './several.ts';
 import { start } from './start.ts';
 import { usage } from './usage.ts';
@@ -29,5 +30,5 @@ export const FIGURES: Record<FigureName, (lab: Laboratory) => Promise<Row[]>> = 
   process: processing,
   limited,
   several,
-  scale: () => Promise.resolve([]),
+  scale,
 };

@@ -4,7 +4,9 @@ import { SignJWT } from 'jose';
 import { checkAccess } from '../../server/access.ts';
 import { createGate } from '../../server/gate.ts';
 import type { Services } from '../../server/services.ts';
+import { verifyDatabase } from '../../server/verify.ts';
 import { METER } from './environment.ts';
+import type { Verified } from './scale.ts';
 
 /** µs per call. */
 export interface GateTimes {
@@ -79,4 +81,20 @@ async function untilSent(services: Services): Promise<void> {
     await sleep(200);
   }
   throw new Error('usage did not reach Stripe');
+}
+
+/** `verify` as the command runs it, and how its memory went. */
+export async function verify(services: Services): Promise<Verified> {
+  const memory = () => process.memoryUsage.rss() / 2 ** 20;
+  const started = performance.now();
+  let early = 0;
+  let most = 0;
+  const { checked, differences } = await verifyDatabase(services, {
+    onProgress({ checked, total }) {
+      if (checked * 10 >= total && early === 0) early = memory();
+      if (early > 0) most = Math.max(most, memory());
+    },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  return { checked, differences, seconds, growth: most - early };
 }

@@ -11,6 +11,8 @@ export interface Laboratory {
   rounds: number;
   /** Scales the amount of work: 1 for a real measurement, less for a look. */
   effort: number;
+  /** Subscriptions of the figure `scale`. */
+  size: number;
   load: Child;
   note(text: string): void;
 }

@@ -5,7 +5,7 @@ import type { EngineOptions } from '../../server/engine-options.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { createServices, type Services } from '../../server/services.ts';
 import { checkAccess } from '../../server/access.ts';
-import { timeGate, timeTracking } from './in-process.ts';
+import { timeGate, timeTracking, verify } from './in-process.ts';
 import { answerAsChild } from './child-main.ts';
 import { countStatements } from './count-statements.ts';
 import { tenureEnvironment } from './environment.ts';
@@ -35,6 +35,7 @@ answerAsChild({
   access: async (userId: string) => (await checkAccess(running(), userId)).allowed,
   gate: ({ userId, checks }: { userId: string; checks: number }) =>
     timeGate(running(), { userId, checks }),
+  verify: () => verify(running()),
   track: ({ users, calls }: { users: number; calls: number }) =>
     timeTracking(running(), { users, calls }),
   async stop() {

@@ -1,0 +1,133 @@
+import { openDatabase } from '../../db/database.ts';
+import { migrate } from '../../db/migrate.ts';
+import { migrations } from '../../db/migrations/index.ts';
+import { ADMIN_TOKEN } from './environment.ts';
+import { startFakeStripe, startTenure, type Laboratory } from './laboratory.ts';
+import { populate, populateFigures } from './population.ts';
+import type { Row } from './report.ts';
+
+/** Views of the dashboard and of its API that an operator opens all day. */
+const VIEWS = [
+  '/admin',
+  '/admin/api/stats',
+  '/admin/api/lifecycle',
+  '/admin/api/subscriptions',
+  '/admin/api/subscriptions?state=past_due',
+  '/admin/subscriptions',
+  '/admin/api/subscriptions/ID',
+  '/admin/subscriptions/ID',
+  '/admin/api/events',
+  '/admin/api/events?status=dead',
+  '/admin/events',
+  '/admin/metrics',
+  '/admin/transitions',
+];
+
+const REQUESTS = 40;
+
+/** The dashboard, `verify` and a migration on a database of `size` subscriptions and ten times as many events. */
+export async function scale(lab: Laboratory): Promise<Row[]> {
+  const { size } = lab;
+  if (lab.host.dialect === 'sqlite') return [];
+  const now = Math.floor(Date.now() / 1000);
+  const databaseUrl = await lab.host.create();
+  const migration = await prepare(lab, { databaseUrl, size, now });
+  const stripe = await startFakeStripe({ latency: 0, readsPerSecond: null, list: { size, now } });
+  const tenure = await startTenure(lab, stripe, { databaseUrl, env: { ADMIN_TOKEN } });
+  try {
+    const origin = new URL(tenure.url).origin;
+    const cookie = await signIn(origin);
+    const views = [];
+    for (const view of VIEWS) {
+      const path = view.replace('ID', `sub_scale${Math.floor(size / 2)}`);
+      views.push({ view, p95: await timeView(origin + path, cookie) });
+    }
+    const slowest = views.toSorted((a, b) => b.p95 - a.p95);
+    const verified = await tenure.child.ask<Verified>('verify');
+    if (verified.differences > 0) {
+      lab.note(`verify found ${verified.differences} differences that are not there`);
+    }
+    const shared = { figure: 'scale', database: lab.host.dialect } as const;
+    return [
+      {
+        ...shared,
+        what: `slowest view's p95, ${size} subscriptions`,
+        value: slowest[0]?.p95 ?? NaN,
+        unit: 'ms',
+        target: { at: 'most', value: 200 },
+        detail: Object.fromEntries(slowest.map(({ view, p95 }) => [view, p95])),
+      },
+      {
+        ...shared,
+        what: `verify of ${verified.checked}: memory it grew by`,
+        value: verified.growth,
+        unit: 'MB',
+        detail: { seconds: verified.seconds, differences: verified.differences },
+      },
+      {
+        ...shared,
+        what: 'migrations 2 and later, locks held',
+        value: migration,
+        unit: 'ms',
+      },
+    ];
+  } finally {
+    await tenure.child.stop();
+    await stripe.stop();
+  }
+}
+
+export interface Verified {
+  checked: number;
+  differences: number;
+  seconds: number;
+  /** MB between a tenth of the way and the end, at most; what grows with the database would show here. */
+  growth: number;
+}
+
+/** Returns how long the migrations after the first took on the filled database, in ms. */
+async function prepare(
+  lab: Laboratory,
+  { databaseUrl, size, now }: { databaseUrl: string; size: number; now: number },
+): Promise<number> {
+  const database = openDatabase(databaseUrl, { poolSize: 2 });
+  try {
+    await migrate(database, migrations.slice(0, 1));
+    const filling = performance.now();
+    await populate(database, size, now);
+    lab.note(`filled in ${Math.round((performance.now() - filling) / 1000)} s`);
+    await lab.host.calm();
+    const started = performance.now();
+    await migrate(database);
+    const taken = performance.now() - started;
+    await populateFigures(database);
+    return taken;
+  } finally {
+    await database.close();
+  }
+}
+
+/** The cookie of a session, as an operator's browser has one. */
+async function signIn(origin: string): Promise<string> {
+  const response = await fetch(`${origin}/admin/login`, {
+    method: 'POST',
+    body: new URLSearchParams({ token: ADMIN_TOKEN, back: '/admin' }),
+    redirect: 'manual',
+  });
+  const cookie = response.headers.get('set-cookie')?.split(';')[0];
+  if (!cookie) throw new Error(`the dashboard answered ${response.status} to the admin token`);
+  return cookie;
+}
+
+async function timeView(url: string, cookie: string): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < REQUESTS; i += 1) {
+    const started = performance.now();
+    const response = await fetch(url, { headers: { cookie }, redirect: 'manual' });
+    await response.arrayBuffer();
+    times.push(performance.now() - started);
+    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  }
+  times.sort((a, b) => a - b);
+  return times[Math.ceil(times.length * 0.95) - 1] ?? NaN;
+}
