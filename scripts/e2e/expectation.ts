@@ -17,6 +17,8 @@ export interface Sight {
   /** Lines that the present step added. */
   fresh: HistoryLine[];
   invoice: { status: string; total: number } | null;
+  /** How often the event that is looked for was forwarded and answered 2xx. */
+  deliveries: number;
   /** The whole history in words, for when something is wrong. */
   history: string[];
 }
@@ -31,6 +33,7 @@ export function differences(expected: Expectation, sight: Sight): string[] {
     ['interval', subscription?.interval, expected.interval],
     ['pending plan', subscription?.pendingChange?.plan ?? null, expected.pending],
     ['invoice', invoice?.status ?? 'none', expected.invoice?.status],
+    ['deliveries', sight.deliveries, expected.deliveries?.times],
     ['invoice total', invoice?.total ?? 0, expected.invoice?.total],
   ];
   const missing = (expected.history ?? []).filter(
@@ -40,6 +43,7 @@ export function differences(expected: Expectation, sight: Sight): string[] {
     ...pairs
       .filter(([, seen, wanted]) => wanted !== undefined && seen !== wanted)
       .map(([name, seen, wanted]) => `${name} ${String(seen)} instead of ${String(wanted)}`),
+    ...(expected.quiet ? fresh.map(({ event }) => `${event} is new in the history`) : []),
     ...missing.map((event) => `no ${event} in the history`),
     ...fresh
       .filter(({ unexpected }) => unexpected)

@@ -23,7 +23,7 @@ const DAY = 86_400;
 /** Stripe charges a renewal about an hour after the period's end. */
 const AFTER_PERIOD = 2 * 3600;
 
-const NOTHING: Sight = { subscription: null, fresh: [], invoice: null, history: [] };
+const NOTHING: Sight = { subscription: null, fresh: [], invoice: null, deliveries: 0, history: [] };
 
 interface Play {
   stack: E2eStack;
@@ -216,15 +216,26 @@ async function look(play: Play, expected: Expectation): Promise<Sight> {
   )) as { steps: HistoryLine[] };
   const fresh = steps.filter((line) => !play.known.has(nameOf(line)));
   // Asking Stripe is slow, so only once the rest is as it should be.
-  const rest = { ...expected, invoice: undefined };
+  const rest = { ...expected, invoice: undefined, deliveries: undefined };
   const stateIsRight = differences(rest, { ...NOTHING, subscription, fresh }).length === 0;
   const invoice =
     expected.invoice && stateIsRight ? await newestInvoice(play, subscription.id) : null;
-  return { subscription, fresh, invoice, history: steps.map(wordsOf) };
+  const deliveries = deliveriesOf(play, expected.deliveries?.event ?? '');
+  return { subscription, fresh, invoice, deliveries, history: steps.map(wordsOf) };
 }
 
 function wordsOf({ from, to, event, at, cause }: HistoryLine): string {
   return `  ${at} ${from} → ${to} ${event} (${cause.id})`;
+}
+
+/** `stripe listen` prints a line for each answer of the server, with the event's id. */
+function deliveriesOf(play: Play, event: string): number {
+  if (event === '') return 0;
+  const answered = `[${fillIn(event, play.values)}]`;
+  return play.stack
+    .listenLog()
+    .split('\n')
+    .filter((line) => /<--\s+\[2\d\d\]/.test(line) && line.includes(answered)).length;
 }
 
 function nameOf({ event, to, cause }: HistoryLine): string {

@@ -44,6 +44,10 @@ export interface Expectation {
   pending?: string | null;
   /** Lifecycle events that this step has to have recorded. */
   history?: LifecycleEventType[];
+  /** An event that was forwarded and answered 2xx so often; it is waited for. */
+  deliveries?: { event: string; times: number };
+  /** This step adds no line to the history. */
+  quiet?: true;
   /** The newest invoice; amounts in minor units. */
   invoice?: { status: string; total?: number };
 }

@@ -37,5 +37,18 @@ export const trialConverts: Scenario = {
       advance: 'past the period',
       expect: { state: 'active', history: ['renewed'], invoice: { status: 'paid', total: 5000 } },
     },
+    {
+      does: 'Stripe sends the event of that payment once more: nothing happens twice',
+      cli: [
+        { call: 'get /v1/events -d type=invoice.paid -d limit=1', keep: { event: 'data.0.id' } },
+        'events resend ${event}',
+      ],
+      expect: {
+        state: 'active',
+        access: 'full',
+        deliveries: { event: '${event}', times: 2 },
+        quiet: true,
+      },
+    },
   ],
 };

@@ -4,7 +4,7 @@ import { runScenario, type StepOutcome } from '../../scripts/e2e/run-scenario.ts
 import { startE2eStack, type E2eStack } from '../../scripts/e2e/stack.ts';
 import { fillIn, partOf, splitWords } from '../../scripts/e2e/words.ts';
 import { SCENARIOS } from '../../scripts/scenarios/index.ts';
-import type { Scenario } from '../../scripts/scenarios/scenario.ts';
+import type { Expectation, Scenario } from '../../scripts/scenarios/scenario.ts';
 import { shuffled } from '../../scripts/shuffle.ts';
 import { runScript } from './run-script.ts';
 
@@ -105,18 +105,22 @@ describe('the words of a scenario', () => {
         },
       ],
       invoice: { status: 'open', total: 100 },
+      deliveries: 1,
       history: [],
     };
-    const expected = {
+    const expected: Expectation = {
       state: 'active',
       access: 'full',
       history: ['renewed'],
       invoice: { status: 'paid', total: 100 },
-    } as const;
-    expect(differences({ ...expected, history: ['renewed'] }, sight)).toEqual([
+    };
+    const deliveries = { event: '${event}', times: 2 };
+    expect(differences({ ...expected, deliveries, quiet: true }, sight)).toEqual([
       'state none instead of active',
       'access none instead of full',
       'invoice open instead of paid',
+      'deliveries 1 instead of 2',
+      'paid is new in the history',
       'no renewed in the history',
       'paid was unexpected to the machine',
     ]);
