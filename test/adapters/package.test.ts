@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { transform } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,7 +16,10 @@ import { installTarball, packTarball, run } from '../support/packed.ts';
 import { until } from '../support/server.ts';
 import { startStripeFor, type StripeForApp } from '../support/stripe-for-app.ts';
 
-const ENTRIES = ['tenure', 'tenure/express', 'tenure/next', 'tenure/fetch', 'tenure/django'];
+const ENTRIES = [
+  'tenure',
+  ...['express', 'next', 'fetch', 'django', 'client'].map((n) => `tenure/${n}`),
+];
 const TSC = resolve('node_modules/.bin/tsc');
 
 const LOGIN = `
@@ -232,6 +236,24 @@ describe('A Next.js app that is built and started', () => {
     };
     const answers = await replay(cases, target, conformance);
     expect(differences(cases, answers)).toEqual([]);
+  });
+
+  it('survives a client that hangs up, and serves a hundred requests at once', async () => {
+    const { port } = new URL(app.url);
+    await new Promise<void>((done, fail) => {
+      const socket = connect(Number(port), '127.0.0.1', () => {
+        socket.write(
+          'POST /api/webhooks/stripe HTTP/1.1\r\nhost: a\r\ncontent-length: 99\r\n\r\n{',
+        );
+        setTimeout(() => socket.destroy(), 20);
+      });
+      socket.once('error', fail).once('close', () => done());
+    });
+    const cookies = Array.from({ length: 100 }, (_, i) => app.cookieOf(`u${i}@example.com`));
+    const answers = await Promise.all(
+      cookies.map(async (cookie) => (await visit('/api/billing/subscription', cookie)).page),
+    );
+    expect(new Set(answers)).toEqual(new Set(['{"subscription":null}']));
   });
 });
 

@@ -64,6 +64,7 @@ CACHES = {
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LOGIN_REDIRECT_URL = "/"
 USE_TZ = True
+TEST_RUNNER = "project.runner.Runner"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TENURE = {
