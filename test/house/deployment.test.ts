@@ -8,6 +8,7 @@ import { DockerfileParser, type Instruction } from 'dockerfile-ast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { claimPort } from '../../scripts/free-port.ts';
+import { describeServerProcesses } from '../server/cluster-suite.ts';
 import { until } from '../support/server.ts';
 
 const run = promisify(execFile);
@@ -32,7 +33,7 @@ function execForm(kind: string): string[] {
 
 // No container engine is needed here: what the Dockerfile says is checked, and its steps are carried out.
 describe('The Dockerfile', () => {
-  let stage: string;
+  let stage = '';
   beforeAll(async () => {
     stage = mkdtempSync(join(tmpdir(), 'tenure-image-'));
     for (const [from = '', ...rest] of of('COPY')) {
@@ -43,7 +44,7 @@ describe('The Dockerfile', () => {
     symlinkSync(join(root, 'node_modules'), join(stage, 'node_modules'));
     const build = of('RUN').find((words) => words.join(' ') === 'npm run build') ?? [];
     await run(build[0] ?? 'false', build.slice(1), { cwd: stage });
-  }, 120_000);
+  }, 240_000);
   afterAll(() => rmSync(stage, { recursive: true, force: true }));
 
   it('has two stages, copies what is there, and does not run as root', () => {
@@ -93,7 +94,7 @@ describe('The Dockerfile', () => {
       await until(async () => {
         if (server.exitCode !== null) throw new Error(`It ended with ${server.exitCode}: ${said}`);
         return healthy();
-      });
+      }, 60_000);
       for (const path of ['/readyz', '/openapi.json', '/docs', '/admin/login']) {
         expect((await fetch(`http://127.0.0.1:${port}${path}`)).status, path).toBe(200);
       }
@@ -104,7 +105,9 @@ describe('The Dockerfile', () => {
     } finally {
       server.kill('SIGKILL');
     }
-  }, 60_000);
+  }, 120_000);
+
+  describeServerProcesses(() => stage);
 });
 
 describe('The compose file', () => {

@@ -188,11 +188,11 @@ async function settle(services: Services, stripe: Stripe): Promise<void> {
   });
 }
 
-/** Polls until it holds; fails after twenty seconds. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
+/** Polls until it holds; fails after twenty seconds, or as many ms as said. */
+export async function until(holds: () => Promise<boolean>, ms = 20_000): Promise<void> {
+  const deadline = Date.now() + ms;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('It did not come true within twenty seconds');
+    if (Date.now() > deadline) throw new Error(`It did not come true within ${ms / 1000} seconds`);
     await sleep(20);
   }
 }
