@@ -36,9 +36,9 @@ describe('the lines of a draft', () => {
         { pricing: { price: shirt }, quantity: 2 },
       ],
     });
-    expect(amounts(made)).toEqual([700, 3000]);
+    expect(amounts(made)).toEqual([3000, 700]);
     expect(made).toMatchObject({ total: 3700, amount_due: 3700 });
-    const [setup, shirts] = made.lines.data;
+    const [shirts, setup] = made.lines.data;
     const changed = await stripe.invoices.updateLineItem(id, shirts?.id ?? '', {
       quantity: 3,
       description: 'Three shirts',

@@ -136,12 +136,14 @@ function insert(
       param,
     });
   }
+  const period = periodFor(subscription, price, at);
   return addItem(ctx, subscription, {
     price,
     quantity: update.quantity ?? 1,
     metadata: mergeMetadata({}, update.metadata),
     taxRates: update.taxRates ?? [],
-    period: periodFor(subscription, price, at),
+    // What was used before belongs to the item that was there then, if one was.
+    period: isMetered(price) ? { ...period, start: Math.max(period.start, at) } : period,
   });
 }
 

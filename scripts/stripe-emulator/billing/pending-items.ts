@@ -19,6 +19,11 @@ export function pendingItems(
   });
 }
 
+/** One-off invoices show the newest item first. */
+function toFront(invoice: Stripe.Invoice, line: Stripe.InvoiceLineItem): void {
+  invoice.lines.data = [line, ...invoice.lines.data.filter((other) => other !== line)];
+}
+
 /** Moves pending items onto a draft. */
 export function takePending(
   ctx: Context,
@@ -27,6 +32,7 @@ export function takePending(
 ): void {
   for (const item of items) {
     const line = addLine(ctx, invoice, pendingLine(ctx, item));
+    if (!invoice.parent?.subscription_details) toFront(invoice, line);
     const apply = () => {
       item.invoice = invoice.id;
     };
@@ -34,16 +40,6 @@ export function takePending(
     linkDebits(ctx, item.id, { invoice: invoice.id, line: line.id });
   }
   recompute(ctx, invoice);
-}
-
-/** Frees the items of an invoice that is deleted: they wait for the next one. */
-export function releaseItems(ctx: Context, invoice: Stripe.Invoice): void {
-  for (const item of ctx.store.by('invoiceitem', 'invoice', invoice.id)) {
-    const apply = () => {
-      item.invoice = null;
-    };
-    ctx.update('invoiceitem', item, { event: null, apply });
-  }
 }
 
 /** Those that a renewal of the subscription bills: its own and the customer's free ones. */

@@ -54,8 +54,23 @@ const NOUNS: Record<string, string> = {
   subscription_schedule: 'subscription_schedule',
   invoice_payment: 'invoice payment',
   'checkout.session': 'checkout.session',
+  balance_transaction: 'balance transaction',
+  credit_note: 'credit note',
+  tax_rate: 'tax rate',
   'test_helpers.test_clock': 'test clock',
   'billing.meter': 'meter',
+};
+
+/** The names by which Stripe calls the id in the path, where it is not `id`. */
+const PATH_PARAMS: Record<string, string> = {
+  coupon: 'coupon',
+  payment_intent: 'intent',
+  payment_method: 'payment_method',
+  price: 'price',
+  promotion_code: 'promotion_code',
+  setup_intent: 'intent',
+  subscription_schedule: 'schedule',
+  tax_rate: 'tax_rate',
 };
 
 /** `resource_missing`: 404 when the path named it (`param` = `id`), 400 when a parameter did. */
@@ -63,9 +78,15 @@ export function resourceMissing(object: string, id: string, param = 'id'): ApiEr
   const noun = NOUNS[object] ?? object;
   return invalidRequest(`No such ${noun}: '${id}'`, {
     code: 'resource_missing',
-    param,
+    param: param === 'id' ? (PATH_PARAMS[object] ?? 'id') : param,
     status: param === 'id' ? 404 : 400,
   });
+}
+
+/** 404 `resource_missing` of an endpoint that calls its path's id by a name of its own. */
+export function missingAt(object: string, id: string, param: string): ApiError {
+  const { body } = resourceMissing(object, id);
+  return new ApiError(404, { ...body, param });
 }
 
 /** 401 with Stripe's wording; the key is masked as Stripe masks it. */

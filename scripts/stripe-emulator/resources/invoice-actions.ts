@@ -8,6 +8,7 @@ import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { attempt } from '../kernel/journal.ts';
+import { invoiceAt } from './invoices.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
@@ -126,7 +127,11 @@ function pay(ctx: Context, params: Values<typeof payParams>, path: { id: string 
 }
 
 function send(ctx: Context, _params: object, path: { id: string }): Stripe.Invoice {
-  const invoice = ctx.store.need('invoice', path.id);
+  const invoice = invoiceAt(ctx, path.id);
+  if (invoice.status === 'paid')
+    throw invalidRequest(
+      'This invoice cannot be sent right now. Please contact us via https://support.stripe.com/contact with details, so we can help.',
+    );
   if (invoice.collection_method !== 'send_invoice') {
     throw invalidRequest(
       'You can only manually send an invoice if its collection method is `send_invoice`.',
@@ -144,14 +149,14 @@ function send(ctx: Context, _params: object, path: { id: string }): Stripe.Invoi
   });
 }
 
+const notOpen = (): Error =>
+  invalidRequest("You can only pass in open invoices. This invoice isn't open.");
+
 function voidInvoice(ctx: Context, _params: object, path: { id: string }): Stripe.Invoice {
   const invoice = ctx.store.need('invoice', path.id);
-  if (invoice.status !== 'open' && invoice.status !== 'uncollectible') {
-    throw invalidRequest(
-      `You can only void open or uncollectible invoices: this one is ${invoice.status ?? 'unknown'}.`,
-      { code: 'invoice_not_editable' },
-    );
-  }
+  if (invoice.status === 'paid')
+    throw invalidRequest('Invoices with `paid` payments cannot be voided.');
+  if (invoice.status !== 'open') throw notOpen();
   return attempt(ctx, idOf(invoice.customer), () => {
     markVoid(ctx, invoice);
     afterVoid(ctx, invoice);
@@ -188,12 +193,9 @@ function afterVoid(ctx: Context, invoice: Stripe.Invoice): void {
 
 function uncollectible(ctx: Context, _params: object, path: { id: string }): Stripe.Invoice {
   const invoice = ctx.store.need('invoice', path.id);
-  if (invoice.status !== 'open') {
-    throw invalidRequest(
-      `You can only mark open invoices as uncollectible: this one is ${invoice.status ?? 'unknown'}.`,
-      { code: 'invoice_not_editable' },
-    );
-  }
+  if (invoice.status === 'uncollectible')
+    throw invalidRequest('This invoice has already been marked uncollectible.');
+  if (invoice.status !== 'open') throw notOpen();
   return attempt(ctx, idOf(invoice.customer), () => {
     markUncollectible(ctx, invoice, 'user_forgiven');
     const subscription = ctx.store.find(

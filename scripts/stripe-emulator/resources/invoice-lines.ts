@@ -7,6 +7,7 @@ import { idOf } from '../kernel/ids.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
+import { invoiceAt } from './invoices.ts';
 import { changeItem, lineChanges, newInvoiceItem } from './invoice-item-object.ts';
 
 const lineFields = {
@@ -66,9 +67,11 @@ function edit(
   of: { id: string; metadata?: Record<string, string | null> | null },
   work: (invoice: Stripe.Invoice) => void,
 ): Stripe.Invoice {
-  const invoice = ctx.store.need('invoice', of.id);
+  const invoice = invoiceAt(ctx, of.id);
   if (invoice.status !== 'draft')
-    throw invalidRequest('This invoice is no longer editable', { code: 'invoice_not_editable' });
+    throw invalidRequest('Invalid invoice: This invoice is no longer editable', {
+      code: 'invoice_not_editable',
+    });
   return ctx.update('invoice', invoice, {
     event: 'invoice.updated',
     apply() {
@@ -88,6 +91,10 @@ function lineOf(invoice: Stripe.Invoice, id: string): Stripe.InvoiceLineItem {
 function add(ctx: Context, invoice: Stripe.Invoice, lines: Added): void {
   const customer = idOf(invoice.customer) ?? '';
   for (const [at, given] of lines.entries()) {
+    if (given.amount !== undefined && given.quantity !== undefined)
+      throw invalidRequest('You may only specify one of these parameters: amount, quantity.', {
+        param: `lines[${at}][amount]`,
+      });
     const { invoice_item: waiting, tax_amounts: _taxes, discounts, ...fields } = given;
     const item =
       waiting === undefined

@@ -1,11 +1,11 @@
 import type Stripe from 'stripe';
 import { draftInvoice } from '../billing/invoice-draft.ts';
 import { stopCollection } from '../billing/invoice-state.ts';
-import { pendingItems, releaseItems, takePending } from '../billing/pending-items.ts';
+import { pendingItems, takePending } from '../billing/pending-items.ts';
 import { taxRates } from '../billing/subscription-object.ts';
 import { recompute } from '../billing/totals.ts';
 import type { Context } from '../kernel/context.ts';
-import { invalidRequest } from '../kernel/errors.ts';
+import { invalidRequest, missingAt } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
@@ -62,7 +62,7 @@ const listParams = {
   customer: p.str,
   customer_account: p.str,
   due_date: p.timeRange,
-  status: p.oneOf(['draft', 'open', 'paid', 'uncollectible', 'void']),
+  status: p.oneOf(['draft', 'open', 'void', 'paid', 'uncollectible']),
   subscription: p.str,
 };
 type Shared = Partial<Values<typeof shared>>;
@@ -71,7 +71,7 @@ type Shared = Partial<Values<typeof shared>>;
 export function registerInvoices(registry: Registry): void {
   registry.post('/v1/invoices', createParams, create);
   registry.get('/v1/invoices', listParams, list);
-  registry.get('/v1/invoices/:id', {}, (ctx, _params, path) => ctx.store.need('invoice', path.id));
+  registry.get('/v1/invoices/:id', {}, (ctx, _params, path) => invoiceAt(ctx, path.id));
   registry.post('/v1/invoices/:id', updateParams, (ctx, params, path) =>
     update(ctx, params, ctx.store.need('invoice', path.id)),
   );
@@ -83,11 +83,12 @@ function create(ctx: Context, params: Values<typeof createParams>): Stripe.Invoi
   const sends = params.collection_method === 'send_invoice';
   if (sends && params.days_until_due === undefined && params.due_date === undefined) {
     throw invalidRequest(
-      'If `collection_method` is `send_invoice`, you must specify either `due_date` or `days_until_due`.',
-      {
-        param: 'due_date',
-        code: 'parameter_missing',
-      },
+      "If invoice collection method is 'send_invoice', you must specify 'due_date' or 'days_until_due'.",
+    );
+  }
+  if (!sends && (params.days_until_due !== undefined || params.due_date !== undefined)) {
+    throw invalidRequest(
+      "You can only specify 'due_date' or 'days_until_due' if invoice collection method is 'send_invoice'.",
     );
   }
   const subscription =
@@ -208,13 +209,7 @@ function update(
   if (invoice.status !== 'draft') {
     const refused = Object.keys(params).find((key) => !AFTER_FINALIZING.has(key));
     if (refused !== undefined) {
-      throw invalidRequest(
-        `Finalized invoices can't be updated in this way: \`${refused}\` can only be changed while the invoice is a draft.`,
-        {
-          param: refused,
-          code: 'invoice_not_editable',
-        },
-      );
+      throw invalidRequest("Finalized invoices can't be updated in this way", { param: refused });
     }
   }
   const change = () => {
@@ -225,20 +220,24 @@ function update(
   return ctx.update('invoice', invoice, { event: 'invoice.updated', apply: change });
 }
 
-/** Only one-off drafts can be deleted; their items wait for another invoice. */
+/** The invoice that the path names; Stripe calls it `invoice` where it reads, sends or deletes. */
+export function invoiceAt(ctx: Context, id: string): Stripe.Invoice {
+  const invoice = ctx.store.find('invoice', id);
+  if (invoice === undefined) throw missingAt('invoice', id, 'invoice');
+  return invoice;
+}
+
+/** Only one-off drafts can be deleted; their items go with them. */
 function remove(ctx: Context, _params: object, path: { id: string }): object {
-  const invoice = ctx.store.need('invoice', path.id);
-  if (invoice.status !== 'draft')
-    throw invalidRequest(
-      `You can only delete draft invoices: this one is ${invoice.status ?? 'final'}.`,
-      { code: 'invoice_not_editable' },
-    );
+  const invoice = invoiceAt(ctx, path.id);
+  if (invoice.status !== 'draft') throw invalidRequest('You can only delete draft invoices.');
   if (invoice.parent?.subscription_details)
     throw invalidRequest(
       'You cannot delete an invoice of a subscription. Void it instead, once it is finalized.',
       { code: 'invoice_not_editable' },
     );
-  releaseItems(ctx, invoice);
+  for (const item of ctx.store.by('invoiceitem', 'invoice', invoice.id))
+    ctx.store.remove('invoiceitem', item.id);
   stopCollection(ctx, invoice);
   ctx.emit('invoice.deleted', invoice);
   return ctx.store.remove('invoice', invoice.id);

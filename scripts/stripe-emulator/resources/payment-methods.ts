@@ -1,6 +1,5 @@
 import type Stripe from 'stripe';
-import type { Context } from '../kernel/context.ts';
-import { ApiError, invalidRequest } from '../kernel/errors.ts';
+import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
@@ -56,7 +55,7 @@ export function registerPaymentMethods(registry: Registry): void {
     { customer: p.required(p.str) },
     (ctx, params, { id }) => {
       const customer = ctx.store.need('customer', params.customer, 'customer');
-      return attachMethod(ctx, attachable(ctx, id), customer.id);
+      return attachMethod(ctx, methodFor(ctx, id, 'id'), customer.id);
     },
   );
   registry.post('/v1/payment_methods/:id/detach', {}, (ctx, _params, { id }) =>
@@ -75,16 +74,6 @@ export function registerPaymentMethods(registry: Registry): void {
     });
   });
   registerOfCustomer(registry);
-}
-
-/** The method that the path names; Stripe calls it by another name when it is not there. */
-function attachable(ctx: Context, id: string): Stripe.PaymentMethod {
-  try {
-    return methodFor(ctx, id, 'id');
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    throw new ApiError(error.status, { ...error.body, param: 'payment_method' });
-  }
 }
 
 function registerOfCustomer(registry: Registry): void {

@@ -78,14 +78,7 @@ export function registerProducts(registry: Registry): void {
         (params.type === undefined || product.type === params.type),
     }),
   );
-  registry.get(
-    '/v1/products/:id',
-    {},
-    (ctx, _params, path) =>
-      ctx.store.find('product', path.id) ??
-      ctx.store.tombstone(path.id) ??
-      ctx.store.need('product', path.id),
-  );
+  registry.get('/v1/products/:id', {}, (ctx, _params, path) => ctx.store.need('product', path.id));
   registry.post('/v1/products/:id', updateParams, (ctx, params, path) =>
     update(ctx, params, ctx.store.need('product', path.id)),
   );
@@ -160,6 +153,7 @@ function remove(ctx: Context, _params: object, path: { id: string }): object {
       'This product cannot be deleted because it has one or more user-created prices.',
     );
   }
+  product.active = false;
   ctx.emit('product.deleted', product);
   return ctx.store.remove('product', product.id);
 }

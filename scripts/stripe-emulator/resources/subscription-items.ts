@@ -4,6 +4,7 @@ import { updateSubscription } from '../billing/subscription-update.ts';
 import type { Context } from '../kernel/context.ts';
 import { pageOf } from '../kernel/lists.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
+import { invalidRequest } from '../kernel/errors.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { priceOf } from './subscription-fields.ts';
 import { itemFields, paymentBehavior, prorationBehavior } from './subscription-params.ts';
@@ -43,9 +44,11 @@ export function registerSubscriptionItems(registry: Registry): void {
       });
     },
   );
-  registry.get('/v1/subscription_items/:id', {}, (ctx, _params, path) =>
-    ctx.store.need('subscription_item', path.id),
-  );
+  registry.get('/v1/subscription_items/:id', {}, (ctx, _params, path) => {
+    const item = ctx.store.find('subscription_item', path.id);
+    if (item === undefined) throw invalidRequest(`Invalid subscription_item id: ${path.id}`);
+    return item;
+  });
   registry.post('/v1/subscription_items/:id', updateParams, (ctx, params, path) => {
     const item = ctx.store.need('subscription_item', path.id);
     change(ctx, item.subscription, {

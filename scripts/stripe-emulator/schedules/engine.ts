@@ -4,6 +4,7 @@ import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import type { Registry } from '../kernel/registry.ts';
+import { isMetered } from '../billing/prices.ts';
 import { addPendingItems } from '../resources/add-invoice-items.ts';
 import { itemsKey, phaseAt } from './phases.ts';
 
@@ -175,7 +176,11 @@ function itemsChange(
   const items = phase.items.map((item) => {
     const price = idOf(item.price);
     const exact = free.findIndex((candidate) => candidate.price.id === price);
-    const [reused] = free.length === 0 ? [] : free.splice(Math.max(exact, 0), 1);
+    // Usage stays with the price that it was reported under, so a metered item is never made into another one.
+    const counted = ctx.store.find('price', price)?.recurring?.usage_type === 'metered';
+    const similar = counted ? -1 : free.findIndex((candidate) => !isMetered(candidate.price));
+    const chosen = exact === -1 ? similar : exact;
+    const [reused] = chosen === -1 ? [] : free.splice(chosen, 1);
     const kept = reused === undefined ? {} : { id: reused.id };
     return { ...kept, price, quantity: item.quantity, metadata: item.metadata ?? {} };
   });
