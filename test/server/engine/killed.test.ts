@@ -65,6 +65,14 @@ describe.each<[Dialect, { servers: number; runs: number }]>([
     throw new Error(`Nobody took ${event.id}`);
   }
 
+  const leased = async (customers: string[]) =>
+    (
+      await database
+        .knex('subjects')
+        .where('lease_until', '>', Date.now())
+        .whereIn('key', customers)
+    ).length;
+
   async function someNews(): Promise<{ stories: Story[]; events: Stripe.Event[] }> {
     const stories = await Promise.all([beginStory(lab), beginStory(lab)]);
     for (const { subscriptionId } of stories) {
@@ -84,17 +92,12 @@ describe.each<[Dialect, { servers: number; runs: number }]>([
       for (let run = 0; run < given.runs; run += 1) {
         const { stories, events } = await someNews();
         const deliveries = events.map((event) => deliver(event));
-        await pause(random.below(80));
+        const customers = stories.map((story) => story.customerId);
+        await until(async () => (await leased(customers)) > 0);
+        await pause(random.below(40));
         const victim = random.below(servers.length);
         await servers[victim]!.kill();
-        const left = await database
-          .knex('subjects')
-          .where('lease_until', '>', Date.now())
-          .whereIn(
-            'key',
-            stories.map((story) => story.customerId),
-          );
-        if (left.length > 0) midWork += 1;
+        if ((await leased(customers)) > 0) midWork += 1;
         servers[victim] = await start();
         await Promise.all(deliveries);
         await until(async () => {
