@@ -53,7 +53,7 @@ describe.each(DIALECTS)('Walks along the machine on %s', (dialect) => {
       process.stdout.write(
         `${dialect}: ${gone.size} of ${all.length} arrows; missing: ${missing}\n`,
       );
-      if (RUNS >= 5 && dialect === 'sqlite') expect(missed).toEqual([]);
+      if (RUNS >= 10 && dialect === 'sqlite') expect(missed).toEqual([]);
       expect(gone.size).toBeGreaterThan(5);
     },
   );

@@ -209,8 +209,12 @@ export async function newWalker(
           return to === (view.status === 'trialing' || isInTrial(view) ? 'trialing' : 'active');
         case 'resumed':
           return to === 'active';
+        case 'trial_ended_unpaid':
+          return !(await hasCredit());
         case 'payment_failed':
-          return from !== 'past_due' || (await attempts(openInvoice)) < lastAttempt(world) - 1;
+          return from === 'past_due'
+            ? (await attempts(openInvoice)) < lastAttempt(world) - 1
+            : !(await hasCredit());
         case 'retries_exhausted':
           return (
             to === (world.final === 'cancel' ? 'canceled' : 'unpaid') &&
@@ -234,6 +238,12 @@ export async function newWalker(
       await server.settled();
     },
   };
+
+  /** What a pause gave back pays the next invoices, whatever the card says. */
+  async function hasCredit(): Promise<boolean> {
+    const customer = await stripe.customers.retrieve(await person.customerId());
+    return !customer.deleted && customer.balance < 0;
+  }
 
   function isInTrial({ trialEnd }: View): boolean {
     return trialEnd !== null && Date.parse(trialEnd) > server.services.clock.now();
