@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
+import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signStripePayload, verifyStripeSignature } from '../../../adapters/stripe-signature.ts';
+import { startServer } from '../../../server/server.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
 import { randomFrom, type Random } from '../../support/random.ts';
@@ -225,5 +227,45 @@ describe('A signature', () => {
     const body = aBody(randomFrom(SEED + 1));
     const header = signed(body, SECRETS[0], NOW - 301);
     expect(await knock({ body, header })).toMatchObject({ status: 400 });
+  });
+
+  it('is judged the same by the server itself, in one piece or many, under one header or two', async () => {
+    const own = await createTestDatabase('sqlite');
+    const { services } = lab.engine(own, { env: { PORT: '0' } });
+    const server = await startServer(services);
+    const body = aBody(randomFrom(SEED + 2));
+    const good = signed(body, 'whsec_of_the_engine_lab');
+    const forged = signed(body, 'whsec_other');
+    const post = (signature: string | string[], chunked: boolean) =>
+      new Promise<number>((resolve, reject) => {
+        const request = http.request(`${server.url}/api/webhooks/stripe`, {
+          method: 'POST',
+          headers: {
+            'stripe-signature': signature,
+            'content-type': 'application/json',
+            ...(chunked ? {} : { 'content-length': body.length }),
+          },
+        });
+        request.on('response', (response) => {
+          response.resume();
+          resolve(response.statusCode!);
+        });
+        request.on('error', reject);
+        for (const byte of chunked ? body : []) request.write(Buffer.of(byte));
+        request.end(chunked ? undefined : body);
+      });
+    for (const chunked of [false, true]) {
+      expect(await post(forged, chunked)).toBe(400);
+      expect(await post([forged, forged], chunked)).toBe(400);
+      // Which of two headers counts must not be for the sender to choose.
+      expect(await post([forged, good], chunked)).toBe(400);
+      expect(await post([good, forged], chunked)).toBe(400);
+    }
+    expect(await own.knex('webhook_events')).toEqual([]);
+    expect(await post(good, false)).toBe(200);
+    expect(await post(good, true)).toBe(200);
+    expect(await own.knex('webhook_events')).toHaveLength(1);
+    await server.close();
+    await own.drop();
   });
 });
