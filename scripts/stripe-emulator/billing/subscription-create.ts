@@ -86,6 +86,7 @@ function build(
   const { customer, slot } = to;
   const now = ctx.nowFor(customer);
   const prices = given.items.map((item, at) => needPrice(ctx, item.price, `items[${at}][price]`));
+  refuseTwice(prices);
   const [first] = prices;
   if (first === undefined)
     throw invalidRequest('Missing required param: items.', {
@@ -162,6 +163,15 @@ function nearest(
   now: number,
 ): number {
   return boundaryAfter(anchor, every, now);
+}
+
+function refuseTwice(prices: Stripe.Price[]): void {
+  const ids = prices.map((price) => price.id);
+  const at = ids.findIndex((id, index) => ids.indexOf(id) < index);
+  if (at !== -1)
+    throw invalidRequest(`Cannot add multiple subscription items with the same plan: ${ids[at]}`, {
+      param: `items[${at}][price]`,
+    });
 }
 
 function currencyFor(ctx: Context, prices: Stripe.Price[], wanted: string): string {

@@ -258,6 +258,7 @@ function refuseUpdate(params: UpdateValues, subscription: Stripe.Subscription): 
     if (Object.keys(params).some((key) => !allowed.has(key)))
       throw invalidRequest(
         'A canceled subscription can only update its cancellation_details and metadata.',
+        { code: 'invalid_canceled_subscription_fields' },
       );
   }
   if (params.payment_behavior === 'pending_if_incomplete' && params.metadata !== undefined) {

@@ -263,22 +263,21 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'billing_portal.session': 'flow.customer_update',
     'checkout.session': 'payment_method_options.card.restrictions.funding_types_blocked',
     invoice: 'payment_settings.payment_method_options.billie',
-    invoiceitem: 'frozen_fields',
+    invoiceitem: 'frozen_fields invoicing_rules',
     subscription:
-      'cancellation_details.feedback_option payment_settings.payment_method_options.billie',
+      'cancellation_details.feedback_option payment_settings.payment_method_options.billie trial_settings.end_behavior.billing_cycle_anchor',
+    subscription_item: 'current_trial',
   },
   '2026-09-30': {
     charge: 'payment_method_details.card.electronic_commerce_indicator',
     'checkout.session': 'allowed_payment_method_types',
     invoice:
       'payment_settings.payment_method_options.billie.company_details payment_settings.payment_method_options.billie.reference payment_settings.payment_method_options.blik status_details',
-    invoiceitem: 'invoicing_rules',
     mandate: 'payment_method_details.card.india',
     payment_intent: 'payment_record',
     product: 'tax_details',
     subscription:
-      'payment_settings.payment_method_options.billie.company_details payment_settings.payment_method_options.blik pending_update.cancel_at_period_end status_details trial_settings.end_behavior.billing_cycle_anchor',
-    subscription_item: 'current_trial',
+      'payment_settings.payment_method_options.billie.company_details payment_settings.payment_method_options.blik pending_update.cancel_at_period_end status_details',
     subscription_schedule: 'pause_schedules',
   },
   '2026-10-28': {
