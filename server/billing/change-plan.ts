@@ -52,11 +52,12 @@ async function changeNow(
   { target, prorationDate }: WantedChange,
 ): Promise<void> {
   const { services } = context;
+  // Before the quote is looked at: if Stripe bills what was used since, the amount is another, and it does not hold.
+  await settleUsage(services, subscription);
   const quote = target.prorate
     ? await acceptQuote(services, subscription, { target, prorationDate })
     : null;
   await dropUnpaidChange(context, subscription);
-  await settleUsage(context, subscription);
   const request = {
     subscriptionId: subscription.id,
     items: itemChanges(services.catalogue, subscription, target),

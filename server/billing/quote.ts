@@ -6,6 +6,7 @@ import type { ChangeKind, ChangeTime } from '../../state/plan-change.ts';
 import { AppError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { itemChanges, type PlanTarget } from './plan-target.ts';
+import { settleUsage } from './settle-usage.ts';
 
 /** A price holds for an hour of business time. */
 const VALID_MS = 3_600_000;
@@ -48,6 +49,7 @@ export async function makeQuote(
   target: PlanTarget,
 ): Promise<QuoteView> {
   const { kind, effective } = target;
+  await settleUsage(services, subscription);
   const next = await services.stripe.previewChange({
     subscriptionId: subscription.id,
     items: itemChanges(services.catalogue, subscription, target),

@@ -1,5 +1,5 @@
 import type { StoredSubscription } from '../../state/types.ts';
-import type { CommandContext } from './command.ts';
+import type { Services } from '../services.ts';
 
 /** Whether something of the subscription is billed by usage. */
 export function hasUsage({ facts }: Pick<StoredSubscription, 'facts'>): boolean {
@@ -7,12 +7,13 @@ export function hasUsage({ facts }: Pick<StoredSubscription, 'facts'>): boolean 
 }
 
 /**
- * Tells Stripe what was used until now, before a command that makes Stripe bill it: what comes after the invoice is
- * on none.
+ * Tells Stripe what was used until now, before it says what something costs or makes an invoice: what comes after the
+ * invoice is on none, and what comes after the quote is not in it.
  */
 export async function settleUsage(
-  { services, user }: Pick<CommandContext, 'services' | 'user'>,
-  subscription: Pick<StoredSubscription, 'facts'>,
+  services: Pick<Services, 'usage'>,
+  subscription: Pick<StoredSubscription, 'facts' | 'userId'>,
 ): Promise<void> {
-  if (hasUsage(subscription)) await services.usage.flush([user.id]);
+  const { userId } = subscription;
+  if (userId !== null && hasUsage(subscription)) await services.usage.flush([userId]);
 }

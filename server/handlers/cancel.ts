@@ -40,7 +40,7 @@ export const cancelRoute = defineRoute({
       }
       const { id } = subscription;
       const invoiceUsage = hasUsage(subscription);
-      if (body.when === 'now') await settleUsage(context, subscription);
+      if (body.when === 'now') await settleUsage(services, subscription);
       const details = { feedback: body.feedback, comment: body.comment };
       const cancel = () =>
         body.when === 'now'

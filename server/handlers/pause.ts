@@ -33,7 +33,7 @@ export const pauseRoute = defineRoute({
       withoutSchedule(context, subscription, () =>
         certainly(
           async () => {
-            await settleUsage(context, subscription);
+            await settleUsage(services, subscription);
             return pause(context, subscription, resumesAt);
           },
           async () => {
