@@ -1,3 +1,4 @@
+import { CURRENCIES, isCurrency } from './currencies.ts';
 import { ValidationError } from './errors.ts';
 import { isWireObject, wireItems, type Wire, type WireObject } from './form.ts';
 
@@ -87,7 +88,10 @@ const amount = field((value, path) => {
 });
 const currency = field((value, path) => {
   const parsed = text(value, path).toLowerCase();
-  if (!/^[a-z]{3}$/.test(parsed)) throw fail(`Invalid currency: ${parsed}.`, path);
+  if (!isCurrency(parsed)) {
+    const supported = `Stripe currently supports these currencies: ${CURRENCIES.join(', ')}`;
+    throw fail(`Invalid currency: ${parsed}. ${supported}`, path);
+  }
   return parsed;
 });
 /** Anything: for parameters that Stripe accepts and this emulator reads as they are. */
