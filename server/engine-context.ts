@@ -1,9 +1,9 @@
 import type { Claim } from '../db/subjects.ts';
+import type { EventSummary } from '../db/webhook-events.ts';
 import type { RefreshingClock } from './business-clock.ts';
 import type { ChangeFeed } from './changes.ts';
 import type { DecidedWork } from './commit-work.ts';
 import type { EngineOptions } from './engine-options.ts';
-import type { EventWatch } from './event-watch.ts';
 import type { StripeReader } from './read-stripe.ts';
 import type { CoreServices } from './services.ts';
 import type { SubjectReads } from './subject-reads.ts';
@@ -14,7 +14,8 @@ export interface EngineContext {
   clock: RefreshingClock;
   reader: StripeReader;
   changes: ChangeFeed;
-  statusOf: EventWatch;
+  /** Where an event stands; all who ask at the same moment share a query. null when it is not stored. */
+  statusOf: (id: string) => Promise<EventSummary | null>;
   reads: SubjectReads;
   /** Writes what was decided about a subject; false when somebody else took it over. */
   commit: (claim: Claim, work: DecidedWork) => Promise<boolean>;

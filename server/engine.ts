@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { knownEventIds, type NewEvent } from '../db/webhook-events.ts';
+import type { Db } from '../db/database.ts';
+import {
+  eventStatuses,
+  knownEventIds,
+  type EventSummary,
+  type NewEvent,
+} from '../db/webhook-events.ts';
+import { createBatcher } from './batching.ts';
 import { createTestClock, realClock, type RefreshingClock } from './business-clock.ts';
 import { createCatchUp } from './catch-up.ts';
 import { createChangeFeed } from './changes.ts';
@@ -7,7 +14,6 @@ import { createCommitGroup } from './commit-group.ts';
 import { createEffectDelivery } from './deliver-effects.ts';
 import type { EngineContext } from './engine-context.ts';
 import { engineOptions, type EngineOptions } from './engine-options.ts';
-import { createEventWatch } from './event-watch.ts';
 import { createInbox, overloaded } from './inbox.ts';
 import { createStripeReader } from './read-stripe.ts';
 import { receiveEvent } from './receive-event.ts';
@@ -29,7 +35,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     options,
     reader,
     changes,
-    statusOf: createEventWatch(core.database.knex),
+    statusOf: createBatcher((ids) => statusesOf(core.database.knex, ids)),
     clock: clockOf(core),
     reads: createSubjectReads(core.database.knex, terms, READ_LIMITS),
     commit: (claim, work) => commit({ claim, work }),
@@ -93,6 +99,12 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     backlog: inbox.backlog,
     reader,
   };
+}
+
+/** Where events stand, in the order of the ids; null for one that is not stored. */
+async function statusesOf(db: Db, ids: string[]): Promise<(EventSummary | null)[]> {
+  const known = await eventStatuses(db, ids);
+  return ids.map((id) => known.get(id) ?? null);
 }
 
 /**
