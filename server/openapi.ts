@@ -9,7 +9,7 @@ type Json = Record<string, unknown>;
 const COMMON: ErrorCode[] = ['internal_error', 'database_unavailable'];
 const OF_AUTH: Record<Auth, ErrorCode[]> = {
   public: [],
-  user: ['unauthenticated'],
+  user: ['unauthenticated', 'forbidden'],
   admin: ['unauthenticated'],
   signature: ['invalid_signature', 'payload_too_large', 'body_already_read', 'overloaded'],
 };

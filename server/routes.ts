@@ -193,7 +193,10 @@ async function admit(route: Route, call: Call): Promise<User | null> {
 async function identify(route: Route, { services, request, info }: Call): Promise<User | null> {
   if (route.auth === 'user') {
     const user = await services.authenticate(request, info.native);
-    if (user) return user;
+    if (user) {
+      refuseForeignPage(request);
+      return user;
+    }
     throw new AppError('unauthenticated', 'A valid bearer token is needed.', {
       headers: { 'www-authenticate': 'Bearer' },
     });
@@ -204,6 +207,14 @@ async function identify(route: Route, { services, request, info }: Call): Promis
     });
   }
   return null;
+}
+
+// A host may know its users by a cookie, which browsers also send for pages of other sites. They cannot send a token so.
+function refuseForeignPage({ method, headers }: Request): void {
+  if (method === 'GET' || method === 'HEAD' || headers.has('authorization')) return;
+  if (headers.get('sec-fetch-site') === 'cross-site') {
+    throw new AppError('forbidden', 'A page of another site cannot do this in the name of a user.');
+  }
 }
 
 /** What a thrown error looks like to the caller; what it was in truth goes to the log. */

@@ -160,6 +160,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -221,6 +222,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -274,6 +276,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -360,6 +363,7 @@ export interface paths {
         400: components['responses']['Error'];
         401: components['responses']['Error'];
         402: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -443,6 +447,7 @@ export interface paths {
         400: components['responses']['Error'];
         401: components['responses']['Error'];
         402: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -525,6 +530,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -603,6 +609,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -675,6 +682,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -757,6 +765,7 @@ export interface paths {
         400: components['responses']['Error'];
         401: components['responses']['Error'];
         402: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -829,6 +838,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -866,6 +876,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -920,6 +931,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -1035,6 +1047,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -1090,6 +1103,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -1111,6 +1125,7 @@ export interface paths {
           content?: never;
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -1179,6 +1194,7 @@ export interface paths {
         400: components['responses']['Error'];
         401: components['responses']['Error'];
         402: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
@@ -1222,6 +1238,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -1253,6 +1270,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -1334,6 +1352,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -1380,6 +1399,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -1413,6 +1433,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -1542,6 +1563,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];

@@ -6,6 +6,7 @@ import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import { createDjangoListener, mintDjangoToken } from '../../server/django.ts';
+import { createBillingHandler } from '../../server/fetch.ts';
 import type { Route } from '../../server/route.ts';
 import { createHandler, ROUTES } from '../../server/routes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -144,6 +145,24 @@ describe('The Node half of the Django adapter', () => {
     expect(await asked(await mintDjangoToken({ id: 'u1' }, tokens))).toBe(200);
     expect(await asked(await tokenFor('u1', { audience: AUDIENCE, expiresIn: '10m' }))).toBe(401);
     await closed(app.server);
+  });
+});
+
+describe('A host that knows its users by a cookie', () => {
+  it('does nothing in their name for a page of another site', async () => {
+    const authenticate = (request: Request) =>
+      request.headers.has('cookie') ? { id: 'by-cookie', email: null, name: null } : null;
+    const billing = createBillingHandler({ services: server.services, authenticate });
+    const asked = async (site: string, method = 'POST') => {
+      const headers = { cookie: 'session=1', 'sec-fetch-site': site };
+      const url = 'http://app.test/api/billing/subscription';
+      const path = method === 'POST' ? `${url}/resume` : url;
+      return (await billing(new Request(path, { method, headers }))).status;
+    };
+    expect(await asked('cross-site')).toBe(403);
+    // What the state allows is another question.
+    expect(await asked('same-origin')).toBe(409);
+    expect(await asked('cross-site', 'GET')).toBe(200);
   });
 });
 
