@@ -1,4 +1,6 @@
 import { isGatewayError, type GatewayError } from '../adapters/stripe-gateway.ts';
+import { StripeOutage } from './read-stripe.ts';
+import { StillBusy } from './still-busy.ts';
 
 /** Every error code of the HTTP API and its status: the one table. */
 export const ERROR_STATUS = {
@@ -70,6 +72,14 @@ export class AppError extends Error {
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (isGatewayError(error)) return fromGateway(error);
+  if (error instanceof StripeOutage) return fromOutage(error);
+  if (error instanceof StillBusy) {
+    const words = 'Other changes of this customer are still being worked on; try again.';
+    return new AppError('stripe_conflict', words, {
+      headers: { 'retry-after': '2' },
+      cause: error,
+    });
+  }
   if (isDatabaseAway(error)) {
     return new AppError('database_unavailable', 'The database cannot be reached; try again soon.', {
       headers: { 'retry-after': '5' },
@@ -77,6 +87,16 @@ export function toAppError(error: unknown): AppError {
     });
   }
   return new AppError('internal_error', 'Something went wrong on our side.', { cause: error });
+}
+
+/** Reads of Stripe pause after a 429 or several failures; whoever needs one meanwhile is told how long. */
+function fromOutage(outage: StripeOutage): AppError {
+  const seconds = Math.max(1, Math.ceil((outage.retryAt - Date.now()) / 1000));
+  const limited = isGatewayError(outage.cause, 'rate_limited');
+  const [code, words] = limited
+    ? (['rate_limited', 'Stripe asks for a pause; try again soon.'] as const)
+    : (['stripe_unavailable', 'Stripe cannot be reached; try again soon.'] as const);
+  return new AppError(code, words, { headers: { 'retry-after': String(seconds) }, cause: outage });
 }
 
 function fromGateway(error: GatewayError): AppError {

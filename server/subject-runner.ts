@@ -6,14 +6,10 @@ import type { EngineContext } from './engine-context.ts';
 import { keepLease } from './keep-lease.ts';
 import { createLimit, sleep } from './limit.ts';
 import { processSubject, type SubjectTask, type TaskResult } from './process-event.ts';
+import { StillBusy } from './still-busy.ts';
 
 /** Subjects that deliveries and requests may process at once, besides the workers. */
 const FOREGROUND = 64;
-
-/** Somebody waited longer than allowed for a subject that others kept working on. */
-export class StillBusy extends Error {
-  override name = 'StillBusy';
-}
 
 export interface SubjectRunner {
   /** Processes a subject that was claimed. Never throws: what failed waits to be tried again. */

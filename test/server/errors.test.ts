@@ -8,6 +8,8 @@ import { loadCatalogue } from '../../server/catalogue.ts';
 import { loadConfig } from '../../server/config.ts';
 import { AppError, toAppError } from '../../server/errors.ts';
 import { createLogger } from '../../server/log.ts';
+import { StripeOutage } from '../../server/read-stripe.ts';
+import { StillBusy } from '../../server/still-busy.ts';
 
 describe('What Stripe says', () => {
   const gatewayError = (kind: GatewayErrorKind, more: { retryAfter?: number } = {}) =>
@@ -29,6 +31,17 @@ describe('What Stripe says', () => {
     ['not_found', 502, 'stripe_rejected'],
   ])('as %s arrives as %i %s', (kind, status, code) => {
     expect(toAppError(gatewayError(kind))).toMatchObject({ status, code });
+  });
+
+  it('at the end of its patience is told with the time to wait, also when a read finds out', () => {
+    const later = Date.now() + 6_900;
+    const outage = new StripeOutage('away', later, gatewayError('unavailable'));
+    const headers = { 'retry-after': '7' };
+    expect(toAppError(outage)).toMatchObject({ status: 502, code: 'stripe_unavailable', headers });
+    const limited = new StripeOutage('slow', later, gatewayError('rate_limited'));
+    expect(toAppError(limited)).toMatchObject({ status: 429, code: 'rate_limited', headers });
+    const busy = new StillBusy('others');
+    expect(toAppError(busy)).toMatchObject({ status: 409, code: 'stripe_conflict' });
   });
 
   it('keeps the decline code and the time to wait', () => {

@@ -177,6 +177,12 @@ describe.each(DIALECTS)('A quote on %s', (dialect) => {
   it('that cannot be made is an error, never a price of zero (lesson 16)', async () => {
     const person = await subscriber(STARTER);
     const stripe = stripeSwitches(server);
+    const read = { method: 'GET', path: '/v1/subscriptions/*' };
+    const away = { call: read, skip: 0, when: 'before', times: 20 } as const;
+    const refused = await stripe.during(away, () => person.command('cancel'));
+    expect(refusal(refused)).toEqual([502, 'stripe_unavailable']);
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    await until(() => Promise.resolve(server.services.engine.reader.pausedUntil() === 0));
     const call = { method: 'POST', path: '/v1/invoices/create_preview' };
     // The SDK tries three times; every one fails.
     const trouble = { call, skip: 0, when: 'before', times: 6 } as const;
