@@ -147,15 +147,14 @@ function failureOf(ctx: EngineContext, effect: OutboxRow, error: unknown) {
   const outage = error instanceof StripeOutage;
   const attempts = outage ? effect.attempts - 1 : effect.attempts;
   const asked = error instanceof WebhookRefused ? (error.retryAfter ?? 0) * 1000 : 0;
+  const wait = Math.max(backoff(effect.attempts, ctx.options), asked);
   return {
     error: (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(
       0,
       1_000,
     ),
     attempts,
-    nextAttemptAt: outage
-      ? error.retryAt
-      : now + Math.max(backoff(effect.attempts, ctx.options), asked),
+    nextAttemptAt: outage ? error.retryAt : now + Math.min(wait, ctx.options.retryMax * 1.25),
     dead: attempts >= ctx.options.maxAttempts,
   };
 }

@@ -40,7 +40,10 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
   });
 
   async function start(env: Record<string, string>): Promise<LabEngine> {
-    const engine = lab.engine(database, { env, engine: { poll: 20, retryBase: 20 } });
+    const engine = lab.engine(database, {
+      env,
+      engine: { poll: 20, retryBase: 20, retryMax: 5_000 },
+    });
     engines.push(engine);
     await engine.services.engine.start();
     return engine;
