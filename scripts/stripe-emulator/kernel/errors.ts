@@ -59,7 +59,11 @@ const NOUNS: Record<string, string> = {
   tax_rate: 'tax rate',
   'test_helpers.test_clock': 'test clock',
   'billing.meter': 'meter',
+  invoiceitem: 'Invoice Item',
 };
+
+/** What Stripe adds to the id. */
+const AFTER_ID: Record<string, string> = { invoiceitem: '(livemode=false)' };
 
 /** The names by which Stripe calls the id in the path, where it is not `id`. */
 const PATH_PARAMS: Record<string, string> = {
@@ -76,7 +80,7 @@ const PATH_PARAMS: Record<string, string> = {
 /** `resource_missing`: 404 when the path named it (`param` = `id`), 400 when a parameter did. */
 export function resourceMissing(object: string, id: string, param = 'id'): ApiError {
   const noun = NOUNS[object] ?? object;
-  return invalidRequest(`No such ${noun}: '${id}'`, {
+  return invalidRequest(`No such ${noun}: '${id}'${AFTER_ID[object] ?? ''}`, {
     code: 'resource_missing',
     param: param === 'id' ? (PATH_PARAMS[object] ?? 'id') : param,
     status: param === 'id' ? 404 : 400,
