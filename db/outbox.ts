@@ -1,5 +1,6 @@
 import type { Effect } from '../state/types.ts';
 import { isPostgres, type Db } from './database.ts';
+import { inChunks } from './in-chunks.ts';
 
 export type OutboxStatus = 'waiting' | 'delivered' | 'dead';
 
@@ -50,24 +51,27 @@ export async function enqueueEffects(
   effects: (Effect & { causeId?: string | null })[],
   now: number,
 ): Promise<number> {
-  if (effects.length === 0) return 0;
-  const rows: { id: number }[] = await db('outbox')
-    .insert(
-      effects.map((effect) => ({
-        object_id: effect.objectId,
-        kind: effect.kind,
-        payload: JSON.stringify(effect.payload),
-        cause_id: effect.causeId ?? null,
-        status: 'waiting',
-        attempts: 0,
-        next_attempt_at: now,
-        created_at: now,
-      })),
-    )
-    .onConflict(['object_id', 'kind'])
-    .ignore()
-    .returning('id');
-  return rows.length;
+  let added = 0;
+  for (const chunk of inChunks(effects)) {
+    const rows: { id: number }[] = await db('outbox')
+      .insert(
+        chunk.map((effect) => ({
+          object_id: effect.objectId,
+          kind: effect.kind,
+          payload: JSON.stringify(effect.payload),
+          cause_id: effect.causeId ?? null,
+          status: 'waiting',
+          attempts: 0,
+          next_attempt_at: now,
+          created_at: now,
+        })),
+      )
+      .onConflict(['object_id', 'kind'])
+      .ignore()
+      .returning('id');
+    added += rows.length;
+  }
+  return added;
 }
 
 /**

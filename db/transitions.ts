@@ -6,6 +6,7 @@ import type {
   Transition,
 } from '../state/types.ts';
 import type { Db } from './database.ts';
+import { inChunks } from './in-chunks.ts';
 
 /** One line of the history as stored; the table is append-only. */
 export interface TransitionRow extends Transition {
@@ -69,29 +70,32 @@ export async function recordTransitions(
   db: Db,
   lines: TransitionInput[],
 ): Promise<TransitionRow[]> {
-  if (lines.length === 0) return [];
-  const rows: StoredTransition[] = await db('transitions')
-    .insert(
-      lines.map((line) => ({
-        subscription_id: line.subscriptionId,
-        customer_id: line.customerId,
-        from_state: line.from,
-        to_state: line.to,
-        event: line.event,
-        cause_type: line.cause.type,
-        cause_id: line.cause.id,
-        actor: line.cause.actor,
-        occurred_at: line.cause.at,
-        recorded_at: Date.now(),
-        unexpected: line.unexpected,
-        late: line.late,
-        detail: JSON.stringify(line.detail),
-      })),
-    )
-    .onConflict(['subscription_id', 'cause_id', 'event', 'to_state'])
-    .ignore()
-    .returning('*');
-  return rows.map(transitionFromRow);
+  const added: StoredTransition[] = [];
+  for (const chunk of inChunks(lines)) {
+    const rows: StoredTransition[] = await db('transitions')
+      .insert(
+        chunk.map((line) => ({
+          subscription_id: line.subscriptionId,
+          customer_id: line.customerId,
+          from_state: line.from,
+          to_state: line.to,
+          event: line.event,
+          cause_type: line.cause.type,
+          cause_id: line.cause.id,
+          actor: line.cause.actor,
+          occurred_at: line.cause.at,
+          recorded_at: Date.now(),
+          unexpected: line.unexpected,
+          late: line.late,
+          detail: JSON.stringify(line.detail),
+        })),
+      )
+      .onConflict(['subscription_id', 'cause_id', 'event', 'to_state'])
+      .ignore()
+      .returning('*');
+    added.push(...rows);
+  }
+  return added.map(transitionFromRow);
 }
 
 /** The history of one subscription in the order in which it happened; `limit` keeps the newest. */

@@ -128,6 +128,12 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       ]);
     });
 
+    it('takes as many effects at once as two hundred waiting events of a customer can have', async () => {
+      const many = Array.from({ length: 1_200 }, (_, i) => effect('mail.receipt', `in_${i}`));
+      expect(await enqueueEffects(database.knex, many, NOW)).toBe(1_200);
+      expect(await enqueueEffects(database.knex, many, NOW)).toBe(0);
+    });
+
     it('gives each effect to one claimer, and again when that one dies', async () => {
       const many = Array.from({ length: 30 }, (_, i) => effect('mail.receipt', `in_${i}`));
       await enqueueEffects(database.knex, many, NOW);

@@ -104,6 +104,13 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
     expect(await stateCounts(database.knex)).toEqual({ past_due: 20, unpaid: 20 });
   });
 
+  it('take as many lines at once as a long wait can leave behind', async () => {
+    const sub = await save({ id: 'sub_1' }, []);
+    const lines = Array.from({ length: 700 }, () => aLine());
+    const added = await saveChanges(database.knex, [{ before: sub, next: sub, lines }]);
+    expect(added).toHaveLength(700);
+  });
+
   it('have a history that takes each line once and counts the traffic of each arrow', async () => {
     const sub = await save({ id: 'sub_1' }, []);
     const lines = [
