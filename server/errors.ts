@@ -114,6 +114,7 @@ function fromGateway(error: GatewayError): AppError {
       });
     case 'conflict':
       return new AppError('stripe_conflict', 'Stripe is busy with the same request; try again.', {
+        headers: { 'retry-after': '2' },
         cause,
       });
     case 'unavailable':

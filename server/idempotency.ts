@@ -42,7 +42,7 @@ export function requireKeyForm(key: string): void {
 
 /**
  * Runs a request once for its key. Repetitions get the first answer; at the same time, they wait
- * for it. An answer that a retry may mend (5xx, 429) is not kept.
+ * for it. An answer that a retry may mend (5xx, or one that says when to try again) is not kept.
  */
 export async function onceForKey(
   services: Services,
@@ -72,7 +72,7 @@ export async function onceForKey(
   }
   try {
     const response = await run();
-    if (!isFinal(response.status)) {
+    if (!isFinal(response)) {
       await releaseKey(db, id);
       return response;
     }
@@ -99,6 +99,6 @@ async function waitForClaim(services: Services, request: KeyedRequest): Promise<
   }
 }
 
-function isFinal(status: number): boolean {
-  return status < 500 && status !== 429;
+function isFinal({ status, headers }: Response): boolean {
+  return status < 500 && status !== 429 && !headers.has('retry-after');
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CARDS, payCheckout } from '../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
+import { onceForKey } from '../../server/idempotency.ts';
 import { DIALECTS } from '../support/databases.ts';
 import { startTestServer, type Answer, type TestServer } from '../support/server.ts';
 
@@ -328,6 +329,18 @@ describe.each(DIALECTS)('Billing over HTTP on %s', (dialect) => {
       const first = await checkout(user, { plan: 'gold', interval: 'monthly' }, headers);
       const second = await checkout(user, { plan: 'gold', interval: 'monthly' }, headers);
       expect([second.status, second.text]).toEqual([400, first.text]);
+    });
+
+    it('keeps no answer that says to try again: the retry does the work', async () => {
+      const request = { owner: newUser(), key: 'busy', hash: 'the same' };
+      const busy = new Response('{}', { status: 409, headers: { 'retry-after': '2' } });
+      const run = async (answer: Response) => {
+        const given = await onceForKey(server.services, request, () => Promise.resolve(answer));
+        return given.status;
+      };
+      expect(await run(busy)).toBe(409);
+      expect(await run(new Response('{}', { status: 200 }))).toBe(200);
+      expect(await run(busy)).toBe(200);
     });
 
     it('is refused for another request, and is each user’s own', async () => {
