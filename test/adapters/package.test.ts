@@ -53,7 +53,7 @@ beforeAll(async () => {
   ]);
   writeFileSync(join(project, 'package.json'), '{"type":"module"}');
   for (const [name, code] of GUIDE) writeFileSync(join(project, name), code);
-}, 120_000);
+}, 240_000);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('The packed package, in a project of its own', () => {
@@ -157,7 +157,7 @@ describe('A Next.js app that is built and started', () => {
   let app: NextApp;
   beforeAll(async () => {
     app = await startNextApp(tarball);
-  }, 120_000);
+  }, 240_000);
   afterAll(() => app.close());
 
   const visit = async (path: string, cookie = '', form?: FormData) => {
