@@ -44,6 +44,7 @@ async function postgresHost(options: HostOptions): Promise<DatabaseHost> {
     ? { url: options.postgresUrl, stop: () => Promise.resolve() }
     : await startEmbedded(options.directory);
   const client = new Client({ connectionString: `${server.url}/postgres` });
+  client.on('error', () => undefined); // the database may stop first
   await client.connect();
   const created: string[] = [];
   return {
