@@ -13,8 +13,13 @@ export type NewUsage = Omit<UsageRecord, 'key'> & { key: string | null };
 export type Recorded = Promise<boolean>;
 
 export interface UsageRecorder {
-  /** Takes a record in. Throws `overloaded` when too much waits in memory; nothing is taken in then. */
-  record(usage: NewUsage): Recorded;
+  /**
+   * Takes a record in. Throws `overloaded` when too much waits in memory; nothing is taken in then. `admitted` says
+   * that `requireRoom` was asked: of several that belong together, all are taken in or none.
+   */
+  record(usage: NewUsage, admitted?: boolean): Recorded;
+  /** Throws `overloaded` when too much waits in memory. */
+  requireRoom(): void;
   /** Records that wait in memory. */
   backlog(): number;
   /** Resolves when everything taken in was stored or refused. */
@@ -79,9 +84,9 @@ export function createUsageRecorder(
     }
   }
 
-  const full = () => (open?.rows.length ?? 0) + storing >= options.maxBuffered;
+  const held = () => (open?.rows.length ?? 0) + storing;
 
-  function record(usage: NewUsage): Recorded {
+  function record(usage: NewUsage, admitted = false): Recorded {
     const batch = (open ??= newBatch());
     running ??= Promise.resolve().then(storeAll);
     if (usage.key === null) {
@@ -92,7 +97,7 @@ export function createUsageRecorder(
         known.quantity += usage.quantity;
         return batch.accepted;
       }
-      refuseWhenFull();
+      if (!admitted) requireRoom();
       const row = { ...usage, key: `auto:${randomUUID()}` };
       batch.merged.set(name, row);
       batch.rows.push(row);
@@ -101,15 +106,15 @@ export function createUsageRecorder(
     const name = `${usage.userId}\n${usage.key}`;
     const twin = batch.keys.get(name);
     if (twin) return batch.done.then(() => false);
-    refuseWhenFull();
+    if (!admitted) requireRoom();
     const row = { ...usage, key: usage.key };
     batch.keys.set(name, row);
     batch.rows.push(row);
     return batch.done.then((added) => added.has(row));
   }
 
-  function refuseWhenFull(): void {
-    if (!full()) return;
+  function requireRoom(): void {
+    if (held() < options.maxBuffered) return;
     throw new AppError('overloaded', 'Too much usage is waiting to be stored; try again.', {
       headers: { 'retry-after': '2' },
     });
@@ -117,7 +122,8 @@ export function createUsageRecorder(
 
   return {
     record,
-    backlog: () => (open?.rows.length ?? 0) + storing,
+    requireRoom,
+    backlog: held,
     settled: async () => {
       await running;
     },

@@ -21,7 +21,7 @@ import type { CoreServices } from '../services.ts';
 import { createUsageAccounts } from './accounts.ts';
 import { createUsageFlusher, type FlushReport } from './flusher.ts';
 import { createMeterDirectory, type MeterDirectory } from './meter-directory.ts';
-import { createUsageRecorder } from './recorder.ts';
+import { createUsageRecorder, type NewUsage } from './recorder.ts';
 import { usageOptions, type UsageOptions } from './usage-options.ts';
 
 /** Usage as a caller reports it. */
@@ -98,16 +98,16 @@ export function createUsage(
     if (known.size > 0 && userIds.length > 0) flusher.flushSoon(userIds);
   });
 
-  function take(input: UsageInput, account: BillingAccount): Promise<boolean> {
+  function recordOf(input: UsageInput, account: BillingAccount): NewUsage {
     const at = input.at ?? clock.now();
-    return recorder.record({
+    return {
       userId: input.userId,
       key: input.idempotencyKey ?? null,
       meter: input.meter,
       quantity: input.quantity,
       at,
       windowAt: windowOf(at, account.boundaries),
-    });
+    };
   }
 
   function requireMeter(meter: string): void {
@@ -144,7 +144,9 @@ export function createUsage(
     for (const { meter } of inputs) requireMeter(meter);
     const found = await accounts.load(inputs.map(({ userId }) => userId));
     check(inputs, found);
-    const taken = inputs.map((input) => take(input, found.get(input.userId)!));
+    const records = inputs.map((input) => recordOf(input, found.get(input.userId)!));
+    recorder.requireRoom();
+    const taken = records.map((each) => recorder.record(each, true));
     const fresh = (await Promise.all(taken)).filter(Boolean).length;
     return { accepted: fresh, duplicates: inputs.length - fresh };
   }
@@ -157,7 +159,7 @@ export function createUsage(
       const { quantity } = input;
       const good = Number.isInteger(quantity) && quantity >= 0 && quantity <= LARGEST_QUANTITY;
       if (!good || !known.has(input.meter)) return record([input]);
-      return take(input, account).then(receipt);
+      return recorder.record(recordOf(input, account)).then(receipt);
     },
     knows: (meter) => known.has(meter),
     account: async (userId) => (await accounts.load([userId])).get(userId) ?? null,

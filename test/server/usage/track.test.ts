@@ -102,6 +102,24 @@ describe.each(DIALECTS)('A host app that tracks usage on %s', (database) => {
     expect(await recorded()).toBe(before + taken);
   });
 
+  it('takes in all of what comes together or none of it, also where memory is short', async () => {
+    const { services } = server;
+    const before = await recorded();
+    const together = (name: string) =>
+      services.usage.record(
+        Array.from({ length: 40 }, (_, i) => ({
+          userId: person.id,
+          meter: METER,
+          quantity: 1,
+          idempotencyKey: `${name}-${i}`,
+        })),
+      );
+    const tries = await Promise.allSettled(['a', 'b', 'c', 'd'].map(together));
+    const taken = tries.filter(({ status }) => status === 'fulfilled').length;
+    expect(tries).toContainEqual(expect.objectContaining({ status: 'rejected' }));
+    expect(await recorded()).toBe(before + taken * 40);
+  });
+
   it('tries a commit that failed again, and counts it once when it had come through', async () => {
     const { services } = server;
     const before = await recorded();
