@@ -113,7 +113,7 @@ export function chaosSuite(dialect: Dialect, runs: number): void {
           `${dialect}: ${runs * FACTOR} runs, seed ${SEED}, ${cpu} s of CPU, ${JSON.stringify(totals)}\n`,
         );
       },
-      240_000 * FACTOR,
+      480_000 * FACTOR,
     );
   });
 }
