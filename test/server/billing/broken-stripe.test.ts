@@ -229,9 +229,8 @@ describe.each(DIALECTS)('When Stripe fails in the middle of a command, on %s', (
     const wanted = await outcome(first);
     const [second] = scenario.midway ? await ready(scenario) : [];
     const midway = second && (await scenario.midway?.(second)) && (await outcome(second));
-    const troubles = troublesOf(calls).filter(
-      ({ call }) => MORE || WITH_READS.includes(name) || call.method !== 'GET',
-    );
+    const withReads = MORE || (dialect === 'sqlite' && WITH_READS.includes(name));
+    const troubles = troublesOf(calls).filter(({ call }) => withReads || call.method !== 'GET');
     expect(troubles.length).toBeGreaterThan(0);
     for (const trouble of troubles) {
       const where = `${trouble.when} ${trouble.call.method} ${trouble.call.path} (+${trouble.skip})`;
