@@ -35,7 +35,7 @@ export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms)
       SELECT subject FROM due GROUP BY subject ORDER BY min(next_attempt_at) LIMIT ?
     )
     INSERT INTO subjects (key, fence, lease_until, owner)
-    SELECT subject, 1, ?, ? FROM chosen WHERE true ORDER BY subject
+    SELECT subject, 1, ?, ? FROM chosen WHERE true ORDER BY ${inOneOrder(db, 'subject')}
     ON CONFLICT (key) DO UPDATE SET
       fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
       WHERE subjects.lease_until <= ?
@@ -43,6 +43,9 @@ export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms)
   const values = [now, now, ...except, limit * 20, limit, now + duration, owner, now];
   return rowsOf(await db.raw(sql, values));
 }
+
+/** Rows are locked in this order everywhere, that of JavaScript, whatever language the database speaks. */
+const inOneOrder = (db: Db, column: string) => (isPostgres(db) ? `${column} COLLATE "C"` : column);
 
 /**
  * Takes the leases of these subjects, whether they have events or not; those that somebody else holds are left
@@ -90,12 +93,17 @@ export async function releaseSubjects(
   claims: Claim[],
   owner: string,
 ): Promise<Set<string>> {
-  const rows: { key: string }[] = await db('subjects')
+  const ours = db('subjects')
     .where({ owner })
     .where('lease_until', '>', 0)
     .where((q) => {
       for (const { key, fence } of claims) void q.orWhere({ key, fence });
-    })
+    });
+  // Locked in the order in which others claim: else each could wait for what the other has.
+  const locked = ours.clone().select('key').orderByRaw(inOneOrder(db, 'key')).forUpdate();
+  const rows: { key: string }[] = await (
+    isPostgres(db) ? db('subjects').whereIn('key', locked) : ours
+  )
     .update({ lease_until: 0 })
     .returning('key');
   return new Set(rows.map(({ key }) => key));

@@ -1,6 +1,7 @@
 /**
  * One question at a time for the caller, one statement for all who ask in the same turn of the event loop.
- * `answerAll` gives its answers in the order of the questions; what it throws, all of them get.
+ * `answerAll` gives its answers in the order of the questions. Where it throws, each question is asked once more by
+ * itself: what is wrong with one of them is no other's misfortune.
  */
 export function createBatcher<Question, Answer>(
   answerAll: (questions: Question[]) => Promise<Answer[]>,
@@ -18,7 +19,8 @@ export function createBatcher<Question, Answer>(
       const answers = await answerAll(batch.map(({ question }) => question));
       batch.forEach(({ resolve }, i) => resolve(answers[i]!));
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      if (batch.length === 1) batch[0]?.reject(error);
+      else for (const one of batch) void answer([one]);
     }
   }
 

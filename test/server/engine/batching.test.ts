@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { claimDueSubjects, claimSubjects, releaseSubjects } from '../../../db/subjects.ts';
+import { claimSubjects, releaseSubjects } from '../../../db/subjects.ts';
 import { createBatcher } from '../../../server/batching.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 
@@ -19,4 +19,61 @@ describe('Questions that share a statement', () => {
     ]);
     expect(asked).toEqual([[1, 2, 3], [1], [2], [3]]);
   });
+});
+
+describe('Processes that want the same subjects', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase('postgres');
+  });
+  afterAll(() => database.drop());
+  beforeEach(() => database.clear());
+
+  it('lock them in one order: a claim and a commit wait for each other, never both', async () => {
+    const { knex } = database;
+    const terms = (owner: string) => ({ owner, now: Date.now(), duration: 60_000 });
+    // As they lie on the disk, which is the order of a statement that names none.
+    const [last] = await claimSubjects(knex, ['cus_b'], terms('one'));
+    const [first] = await claimSubjects(knex, ['cus_a'], terms('one'));
+    const holder = await knex.transaction();
+    await holder('subjects').where({ key: 'cus_a' }).forUpdate().select('key');
+    const claiming = claimSubjects(knex, ['cus_a', 'cus_b'], terms('two'));
+    await waiters(1);
+    const committing = knex.transaction((trx) => releaseSubjects(trx, [last!, first!], 'one'));
+    await waiters(2);
+    await holder.commit();
+    expect(await claiming).toEqual([]);
+    expect(await committing).toEqual(new Set(['cus_a', 'cus_b']));
+  });
+
+  it('give back what was renewed while they waited for it, and not what was taken over', async () => {
+    const { knex } = database;
+    const terms = (owner: string) => ({ owner, now: Date.now(), duration: 60_000 });
+    const claims = await claimSubjects(knex, ['cus_a', 'cus_b', 'cus_c'], terms('one'));
+    const other = await knex.transaction();
+    await other('subjects').where({ key: 'cus_a' }).increment('lease_until', 1_000);
+    await other('subjects').where({ key: 'cus_b' }).update({ owner: 'two' }).increment('fence');
+    const committing = knex.transaction((trx) => releaseSubjects(trx, claims, 'one'));
+    await waiters(1);
+    await other.commit();
+    expect(await committing).toEqual(new Set(['cus_a', 'cus_c']));
+    const rows: { key: string; lease_until: number }[] = await knex('subjects').orderBy('key');
+    expect(rows.map((row) => row.lease_until > 0)).toEqual([false, true, false]);
+  });
+
+  /** Resolves when so many connections to this database wait for a lock. */
+  async function waiters(count: number): Promise<void> {
+    const other = database.again();
+    for (;;) {
+      const row = await other
+        .knex('pg_stat_activity')
+        .whereRaw('datname = current_database()')
+        .where({ wait_event_type: 'Lock' })
+        .count({ n: '*' })
+        .first();
+      if (Number(row?.['n']) >= count) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await other.close();
+  }
 });
