@@ -1,4 +1,4 @@
-import { addFigures } from './dashboard-figures.ts';
+import type { FigureChange } from './dashboard-figures.ts';
 import type { Db } from './database.ts';
 
 export type TrialOutcome = 'converted' | 'lost';
@@ -83,11 +83,14 @@ export async function cardHadTrial(
   return earlier !== undefined;
 }
 
-/** Records that a trial began; again with a longer end or a card that is known only now. */
+/**
+ * Records that a trial began; again with a longer end or a card that is known only now. Returns what that adds to the
+ * figures, for `addFigures`.
+ */
 export async function recordTrialStarted(
   db: Db,
   trial: Omit<TrialRow, 'outcome' | 'outcomeAt'>,
-): Promise<void> {
+): Promise<FigureChange[]> {
   const known = await findTrial(db, trial.subscriptionId);
   await db('trials')
     .insert({
@@ -105,33 +108,30 @@ export async function recordTrialStarted(
       card_fingerprint: db.raw('coalesce(trials.card_fingerprint, excluded.card_fingerprint)'),
       ends_at: trial.endsAt,
     });
-  if (!known) await countTrial(db, trial, 'trial_started');
+  return known ? [] : [counted(trial, 'trial_started')];
 }
 
-/** Records once how a trial ended; a second outcome changes nothing. */
+/** Records once how a trial ended; a second outcome changes nothing. Returns what that adds to the figures. */
 export async function recordTrialOutcome(
   db: Db,
   subscriptionId: string,
   result: { outcome: TrialOutcome; at: number },
-): Promise<void> {
+): Promise<FigureChange[]> {
   const rows: { started_at: number }[] = await db('trials')
     .where({ subscription_id: subscriptionId, outcome: null })
     .update({ outcome: result.outcome, outcome_at: result.at })
     .returning('started_at');
-  for (const row of rows) {
-    const trial = { subscriptionId, startedAt: row.started_at };
-    await countTrial(db, trial, `trial_${result.outcome}`);
-  }
+  return rows.map((row) =>
+    counted({ subscriptionId, startedAt: row.started_at }, `trial_${result.outcome}`),
+  );
 }
 
 /** Trials are counted on the day on which they began, so that a cohort's outcomes come together. */
-async function countTrial(
-  db: Db,
-  trial: Pick<TrialRow, 'subscriptionId' | 'startedAt'>,
+function counted(
+  { subscriptionId, startedAt: at }: Pick<TrialRow, 'subscriptionId' | 'startedAt'>,
   figure: 'trial_started' | `trial_${TrialOutcome}`,
-): Promise<void> {
-  const { subscriptionId, startedAt: at } = trial;
-  await addFigures(db, [{ at, figure, currency: '', subscriptionId, value: 1 }]);
+): FigureChange {
+  return { at, figure, currency: '', subscriptionId, value: 1 };
 }
 
 /** The trial of a subscription, or null. */

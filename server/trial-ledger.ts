@@ -1,3 +1,4 @@
+import { addFigures, type FigureChange } from '../db/dashboard-figures.ts';
 import type { Db } from '../db/database.ts';
 import type { SubscriptionChange } from '../db/save-changes.ts';
 import {
@@ -18,18 +19,20 @@ export async function recordTrials(
   { onePerCard }: { onePerCard: boolean },
 ): Promise<Effect[]> {
   const effects: Effect[] = [];
+  const figures: FigureChange[] = [];
   for (const { before, next } of changes) {
     const { facts } = next;
     if (facts.trialStart === null) continue;
     if (isNews(before, next)) {
-      await recordTrialStarted(db, {
+      const trial = {
         subscriptionId: next.id,
         userId: next.userId,
         customerId: next.customerId,
         cardFingerprint: facts.cardFingerprint,
         startedAt: facts.trialStart,
         endsAt: facts.trialEnd,
-      });
+      };
+      figures.push(...(await recordTrialStarted(db, trial)));
     }
     // Asked once, when the card becomes known: neither who comes later nor another card ends a trial that runs.
     const isFirstSight = (before?.facts.cardFingerprint ?? null) === null;
@@ -38,9 +41,11 @@ export async function recordTrials(
     }
     const outcome = outcomeOf(next);
     if (outcome !== null && outcome !== (before && outcomeOf(before))) {
-      await recordTrialOutcome(db, next.id, { outcome, at: next.since });
+      figures.push(...(await recordTrialOutcome(db, next.id, { outcome, at: next.since })));
     }
   }
+  // All at once, in their one order: one by one, two groups of trials could lock each other out.
+  await addFigures(db, figures);
   return effects;
 }
 

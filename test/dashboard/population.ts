@@ -2,6 +2,7 @@
 import { recordAttempts } from '../../db/attempts.ts';
 import { attachStripeCustomer, ensureCustomer } from '../../db/customers.ts';
 import type { Database } from '../../db/database.ts';
+import { addFigures } from '../../db/dashboard-figures.ts';
 import { insertEvents } from '../../db/insert-events.ts';
 import { saveChanges } from '../../db/save-changes.ts';
 import { recordTrialOutcome, recordTrialStarted } from '../../db/trials.ts';
@@ -128,7 +129,7 @@ async function live(database: Database, life: Life): Promise<string> {
     await db.transaction(async (trx) => {
       await saveChanges(trx, [{ before: previous, next, lines: [line] }]);
       if (trial) {
-        await recordTrialStarted(trx, {
+        const figures = await recordTrialStarted(trx, {
           subscriptionId: id,
           userId,
           customerId,
@@ -136,10 +137,13 @@ async function live(database: Database, life: Life): Promise<string> {
           startedAt: at,
           endsAt: at + 14 * DAY,
         });
+        await addFigures(trx, figures);
       }
       if (state === 'trialing') {
         const outcome = arrow.to === 'active' ? 'converted' : 'lost';
-        if (arrow.to !== 'trialing') await recordTrialOutcome(trx, id, { outcome, at });
+        if (arrow.to !== 'trialing') {
+          await addFigures(trx, await recordTrialOutcome(trx, id, { outcome, at }));
+        }
       }
     });
     await event(database, {

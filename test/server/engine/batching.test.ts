@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { figuresSince } from '../../../db/dashboard-figures.ts';
 import { claimSubjects, releaseSubjects } from '../../../db/subjects.ts';
 import { createBatcher } from '../../../server/batching.ts';
+import { recordTrials } from '../../../server/trial-ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
+import { aStoredSubscription } from '../../support/factories.ts';
+
+const TRIAL_AT = Date.UTC(2026, 8, 21);
 
 describe('Questions that share a statement', () => {
   it('are asked by themselves when one of them spoils it', async () => {
@@ -76,4 +81,35 @@ describe('Processes that want the same subjects', () => {
     }
     await other.close();
   }
+});
+
+describe('Trials that begin in groups', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase('postgres');
+  });
+  afterAll(() => database.drop());
+
+  it('are counted without deadlock, whatever the order in each group', async () => {
+    const groups = Array.from({ length: 4 }, (_, group) => {
+      const changes = Array.from({ length: 40 }, (__, i) => ({
+        before: null,
+        next: aStoredSubscription({
+          id: `sub_${i}_${group}`,
+          facts: { stripeStatus: 'trialing', trialStart: TRIAL_AT, trialEnd: TRIAL_AT + 1 },
+        }),
+        lines: [],
+      }));
+      return group % 2 ? changes.reverse() : changes;
+    });
+    await Promise.all(
+      groups.map((changes) =>
+        database.knex.transaction((trx) => recordTrials(trx, changes, { onePerCard: false })),
+      ),
+    );
+    const figures = await figuresSince(database.knex, TRIAL_AT);
+    expect(figures).toContainEqual(
+      expect.objectContaining({ figure: 'trial_started', value: 160 }),
+    );
+  });
 });
