@@ -1,5 +1,5 @@
 import type { FigureChange } from './dashboard-figures.ts';
-import type { Db } from './database.ts';
+import { isPostgres, type Db } from './database.ts';
 
 export type TrialOutcome = 'converted' | 'lost';
 
@@ -69,15 +69,29 @@ export async function trialsOf(
   );
 }
 
-/** Whether another trial is known that began on this card no later. */
+/**
+ * Makes transactions that look at the same cards follow each other: else two trials that begin on one card at the same
+ * moment would not see each other. SQLite has one writer anyway.
+ */
+export async function lockCards(db: Db, fingerprints: string[]): Promise<void> {
+  if (fingerprints.length === 0 || !isPostgres(db)) return;
+  // In one order, so that two transactions cannot lock each other out.
+  const sorted = [...new Set(fingerprints)].sort();
+  await db.raw(
+    "SELECT pg_advisory_xact_lock(hashtextextended('trial on ' || card, 0)) FROM unnest(?::text[]) AS card",
+    [sorted],
+  );
+}
+
+/** Whether another trial is known that began on this card until then. */
 export async function cardHadTrial(
   db: Db,
   fingerprint: string,
-  than: { subscriptionId: string; startedAt: number },
+  than: { subscriptionId: string; until: number },
 ): Promise<boolean> {
   const earlier = await db('trials')
     .where({ card_fingerprint: fingerprint })
-    .where('started_at', '<=', than.startedAt)
+    .where('started_at', '<=', than.until)
     .whereNot({ subscription_id: than.subscriptionId })
     .first('subscription_id');
   return earlier !== undefined;

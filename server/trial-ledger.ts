@@ -3,6 +3,7 @@ import type { Db } from '../db/database.ts';
 import type { SubscriptionChange } from '../db/save-changes.ts';
 import {
   cardHadTrial,
+  lockCards,
   recordTrialOutcome,
   recordTrialStarted,
   type TrialOutcome,
@@ -20,7 +21,9 @@ export async function recordTrials(
 ): Promise<Effect[]> {
   const effects: Effect[] = [];
   const figures: FigureChange[] = [];
-  for (const { before, next } of changes) {
+  if (onePerCard) await lockCards(db, changes.flatMap(cardSeenFirst));
+  for (const change of changes) {
+    const { before, next } = change;
     const { facts } = next;
     if (facts.trialStart === null) continue;
     if (isNews(before, next)) {
@@ -35,8 +38,7 @@ export async function recordTrials(
       figures.push(...(await recordTrialStarted(db, trial)));
     }
     // Asked once, when the card becomes known: neither who comes later nor another card ends a trial that runs.
-    const isFirstSight = (before?.facts.cardFingerprint ?? null) === null;
-    if (onePerCard && isFirstSight && (await isSecondOfCard(db, next))) {
+    if (onePerCard && (await isSecondOfCard(db, change))) {
       effects.push(...refusal(next));
     }
     const outcome = outcomeOf(next);
@@ -49,14 +51,22 @@ export async function recordTrials(
   return effects;
 }
 
-/** Trials that somebody gave by hand at Stripe are left alone: they carry no user id. */
-async function isSecondOfCard(db: Db, { id, facts }: StoredSubscription): Promise<boolean> {
-  if (facts.stripeStatus !== 'trialing' || facts.cardFingerprint === null) return false;
-  if (facts.metadata['user_id'] === undefined || facts.trialStart === null) return false;
-  return cardHadTrial(db, facts.cardFingerprint, {
-    subscriptionId: id,
-    startedAt: facts.trialStart,
-  });
+/** Trials that began so close to each other may be heard of in either order; the first one heard of is kept. */
+const AT_ONCE = 3_600_000;
+
+/** The card of a trial, when it becomes known. Trials that somebody gave by hand at Stripe carry no user id. */
+function cardSeenFirst({ before, next: { facts } }: SubscriptionChange): string[] {
+  if ((before?.facts.cardFingerprint ?? null) !== null || facts.cardFingerprint === null) return [];
+  if (facts.stripeStatus !== 'trialing' || facts.metadata['user_id'] === undefined) return [];
+  return [facts.cardFingerprint];
+}
+
+async function isSecondOfCard(db: Db, change: SubscriptionChange): Promise<boolean> {
+  const [card] = cardSeenFirst(change);
+  const { id, facts } = change.next;
+  if (card === undefined || facts.trialStart === null) return false;
+  const until = facts.trialStart + (change.before === null ? AT_ONCE : 0);
+  return cardHadTrial(db, card, { subscriptionId: id, until });
 }
 
 function refusal({ id, customerId, userId, plan }: StoredSubscription): Effect[] {
