@@ -76,6 +76,9 @@ function openPostgres(url: string, options: DatabaseOptions): Knex {
       types: numberTypes(),
       application_name: 'tenure',
       connectionTimeoutMillis: 10_000,
+      // A server that is gone without a word (its machine, the network) must not be waited for without end.
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
       // A process that hangs in the middle of a transaction must not hold its locks for ever.
       idle_in_transaction_session_timeout: 30_000,
     },
