@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { isGatewayError, type StripeGateway } from '../adapters/stripe-gateway.ts';
 import type { Cause } from '../state/types.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -12,8 +13,8 @@ interface FinalAction {
 }
 
 /**
- * Carries out the final action at Stripe after the last failed payment, once per invoice: Stripe knows the
- * request by its key, should it be made again after a crash. Returns a note when nothing was left to do.
+ * Carries out the final action at Stripe after the last failed payment, once per invoice. Made again after a crash it
+ * finds the subscription ended, or changes nothing. Returns a note when nothing was left to do.
  */
 export async function carryOutFinalAction(
   ctx: EngineContext,
@@ -46,7 +47,8 @@ async function statusOf(ctx: EngineContext, invoiceId: string): Promise<string |
 }
 
 async function end(stripe: StripeGateway, final: FinalAction): Promise<string | null> {
-  const key = `tenure-final-${final.invoiceId}`;
+  // Another key at each attempt: Stripe repeats an error, a 500 too, for as long as it remembers the key.
+  const key = `tenure-final-${final.invoiceId}-${randomUUID()}`;
   try {
     if (final.action === 'cancel') {
       await stripe.cancelNow(final.subscriptionId, { comment: 'Payment failed' }, key);

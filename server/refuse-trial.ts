@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
 import type { Cause } from '../state/types.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -21,7 +22,9 @@ export async function refuseTrial(
   if (status !== 'trialing') return `the subscription is ${status} by now`;
   try {
     const details = { comment: 'A trial was had with this card before' };
-    await stripe.cancelNow(subscriptionId, details, `tenure-trial-refused-${subscriptionId}`);
+    // Another key at each attempt: Stripe repeats an error, a 500 too, for as long as it remembers the key.
+    const key = `tenure-trial-refused-${subscriptionId}-${randomUUID()}`;
+    await stripe.cancelNow(subscriptionId, details, key);
   } catch (error) {
     if (!isGatewayError(error, 'not_found')) throw error;
   }
