@@ -24,6 +24,9 @@ export async function carryOutFinalAction(
   const final = payload as unknown as FinalAction;
   const status = await statusOf(ctx, final.invoiceId);
   if (status !== 'open') return `the invoice is ${status} by now`;
+  // The effect may have waited for long: whoever pays again by now must not be cut off for an old invoice.
+  const now = (await ctx.reader.subscription(final.subscriptionId))?.stripeStatus;
+  if (now === 'active' || now === 'trialing') return `the subscription is ${now} by now`;
   const note = await end(ctx.core.stripe, final);
   const cause: Cause = {
     type: 'dunning',

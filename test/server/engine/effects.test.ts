@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { enqueueEffects } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { isRelevant } from '../../../server/incoming-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
@@ -148,6 +149,42 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
     // The trial's end, three failures, the end of the subscription.
     expect(toPayer).toHaveLength(new Set(toPayer.map(({ messageId }) => messageId)).size);
     expect(cancels).toEqual([id]);
+  });
+
+  it('is not the end of somebody who pays again, however late it is carried out', async () => {
+    const { stripe } = lab;
+    const story = await beginStory(lab);
+    const { customer } = await stripe.subscriptions.retrieve(story.subscriptionId);
+    const customerId = String(customer);
+    const invoice = await stripe.invoices.create({
+      customer: customerId,
+      collection_method: 'send_invoice',
+      days_until_due: 30,
+    });
+    await stripe.invoiceItems.create({
+      customer: customerId,
+      invoice: invoice.id,
+      amount: 500,
+      currency: 'usd',
+    });
+    await stripe.invoices.finalizeInvoice(invoice.id);
+    const payload = {
+      action: 'cancel',
+      subscriptionId: story.subscriptionId,
+      customerId,
+      invoiceId: invoice.id,
+    };
+    const effect = { objectId: invoice.id, kind: 'dunning.final_action', payload };
+    await enqueueEffects(database.knex, [effect], Date.now());
+    await withMail();
+    await quiet();
+    const [row] = await database.knex('outbox').where({ kind: 'dunning.final_action' });
+    expect(row).toMatchObject({
+      status: 'delivered',
+      last_error: expect.stringMatching(/by now$/),
+    });
+    const { status } = await stripe.subscriptions.retrieve(story.subscriptionId);
+    expect(['active', 'trialing']).toContain(status);
   });
 
   it('is told to the team’s own system, signed, again until it is taken', async () => {
