@@ -155,7 +155,7 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
     const { stripe } = lab;
     const story = await beginStory(lab);
     const { customer } = await stripe.subscriptions.retrieve(story.subscriptionId);
-    const customerId = String(customer);
+    const customerId = typeof customer === 'string' ? customer : customer.id;
     const invoice = await stripe.invoices.create({
       customer: customerId,
       collection_method: 'send_invoice',
