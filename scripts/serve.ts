@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { parseArgs } from 'node:util';
 import { loadEnvironmentFile } from '../server/environment-file.ts';
 import { runServers } from '../server/cluster.ts';
@@ -18,11 +19,11 @@ if (values.help) {
 } else {
   try {
     loadEnvironmentFile();
-    const servers = await runServers();
-    if (servers) {
-      stopOnSignal(servers.close);
-      servers.log.info({ url: servers.url }, 'ready');
-    }
+    const starting = runServers();
+    // A stop may be asked for while it starts: requests are taken before all is ready.
+    if (cluster.isPrimary) stopOnSignal(async () => (await starting)?.close());
+    const servers = await starting;
+    servers?.log.info({ url: servers.url }, 'ready');
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(1);

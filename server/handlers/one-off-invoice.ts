@@ -87,8 +87,20 @@ async function finalized(services: Services, wanted: Wanted): Promise<string> {
     await madeBefore(services, wanted).catch((second: unknown) => {
       services.log.error({ err: second }, 'an unfinished one-off invoice could not be removed');
     });
-    throw error;
+    throw isUnknownCurrency(error) ? unknownCurrency(wanted.currency, error) : error;
   }
+}
+
+/** Only Stripe knows which currencies there are for an account. */
+function isUnknownCurrency(error: unknown): boolean {
+  return isGatewayError(error, 'invalid') && error.param === 'currency';
+}
+
+function unknownCurrency(currency: string, cause: unknown): AppError {
+  return new AppError('invalid_request', `Stripe does not take the currency "${currency}".`, {
+    fields: { issues: [{ path: 'items.0.currency', message: 'not a currency of the account' }] },
+    cause,
+  });
 }
 
 /** The invoice that this request made before; a draft that it left behind is removed. */

@@ -253,6 +253,8 @@ describe.each(DIALECTS)('Invoices on %s', (dialect) => {
       expect(refusal(await oneOff(newPerson(server), {}))).toEqual([409, 'no_billing_account']);
       const mixed = [...items, { description: 'Yen', amount: 1, currency: 'jpy' }];
       expect(refusal(await oneOff(person, { items: mixed }))).toEqual([400, 'invalid_request']);
+      const unknown = [{ description: 'Shells', amount: 1, currency: 'see' }];
+      expect(refusal(await oneOff(person, { items: unknown }))).toEqual([400, 'invalid_request']);
       const fraction = [{ description: 'Half', amount: 0.5, currency: 'usd' }];
       expect(refusal(await oneOff(person, { items: fraction }))).toEqual([400, 'invalid_request']);
     });
