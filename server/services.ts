@@ -67,7 +67,11 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     log,
     database,
     catalogue,
-    stripe: createStripeGateway({ ...config.stripe, onCall: metrics.stripeCall }),
+    stripe: createStripeGateway({
+      ...config.stripe,
+      ...options.stripe,
+      onCall: metrics.stripeCall,
+    }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),
     access: createAccessCache(database),
     metrics,

@@ -131,7 +131,12 @@ async function charge(
   const { id, customerId, userId } = wanted;
   const { stripe, database } = services;
   const isOpen = async () => (await stripe.retrieveInvoice(id)).status === 'open';
-  if (!(await isOpen())) return;
+  // When that cannot be read, paying is tried all the same: a paid invoice is not charged again.
+  const open = await isOpen().catch((error: unknown) => {
+    if (!isAnswerLost(error)) throw error;
+    return true;
+  });
+  if (!open) return;
   // Checkout saves a card with the subscription, not with the customer.
   const subscription = await currentSubscriptionOfUser(database.knex, userId);
   const lastMethodId = subscription?.facts.defaultPaymentMethodId ?? null;

@@ -249,7 +249,9 @@ describe.each(DIALECTS)('When Stripe fails in the middle of a command, on %s', (
         );
         expect(whole, where).toContain(left);
         const retried = await scenario.act(person, body);
-        expect(retried.status, `${where}: ${retried.text}`).toBeLessThan(300);
+        // Where only the last look failed, a command that needs the former state says that it is done.
+        const done = left === JSON.stringify(atStripe(wanted)) && retried.status === 409;
+        if (!done) expect(retried.status, `${where}: ${retried.text}`).toBeLessThan(300);
       }
       expect(await outcome(person), where).toEqual(wanted);
     }
