@@ -1,5 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './app.ts';
 import { liveHub } from './dashboard/live.ts';
@@ -15,6 +15,8 @@ const KEEP_ALIVE_MS = 65_000;
 const CHECK_MS = 1_000;
 /** How long requests in flight may take after a stop was asked for. */
 const DRAIN_MS = 15_000;
+/** How long a connection that never said anything may still do so; browsers open some in advance. */
+const SILENCE_MS = 500;
 
 export interface RunningServer {
   url: string;
@@ -46,6 +48,11 @@ export async function startServer(
     if (closing) response.setHeader('connection', 'close');
     serve(request, response);
   });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await listen(server, host, port);
   await services.engine.start();
   const bound = (server.address() as AddressInfo).port;
@@ -56,9 +63,10 @@ export async function startServer(
     close: () => {
       closing = true;
       // The live view must be done with the database before it is closed.
-      return (closed ??= Promise.all([drain(server, inFlight), liveHub(services).close()]).then(
-        () => services.close(),
-      ));
+      return (closed ??= Promise.all([
+        drain(server, inFlight, sockets),
+        liveHub(services).close(),
+      ]).then(() => services.close()));
     },
   };
 }
@@ -73,10 +81,20 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-async function drain(server: Server, inFlight: Set<ServerResponse>): Promise<void> {
+async function drain(
+  server: Server,
+  inFlight: Set<ServerResponse>,
+  sockets: Set<Socket>,
+): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  const silentUntil = Date.now() + SILENCE_MS;
   // Again and again: a kept-alive connection may become idle only now.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+    // To Node a connection without a request yet is not idle.
+    if (Date.now() < silentUntil) return;
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  }, 50);
   for (const response of inFlight) if (isStream(response)) response.destroy();
   const giveUp = new AbortController();
   const patience = sleep(DRAIN_MS, undefined, { signal: giveUp.signal, ref: false }).then(

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { startTestServer, until } from '../support/server.ts';
@@ -48,6 +50,17 @@ describe('A server that is told to stop', () => {
     await server.close();
     expect(performance.now() - before).toBeLessThan(5_000);
     await reading;
+  });
+
+  it('does not wait for connections that were opened in advance and never used', async () => {
+    const server = await startTestServer({ database: 'sqlite', emulator });
+    const { hostname, port } = new URL(server.url);
+    const silent = connect(Number(port), hostname);
+    await once(silent, 'connect');
+    const before = performance.now();
+    await server.close();
+    expect(performance.now() - before).toBeLessThan(5_000);
+    silent.destroy();
   });
 
   it('may be told twice', async () => {
