@@ -167,11 +167,14 @@ function towardsCanceled(from: LifecycleState, evidence: Evidence): LifecycleEve
   return [{ type: 'canceled' }, { type: 'expired' }];
 }
 
-/** A trial that Stripe ended by itself at its end, rather than at somebody's request. */
+/**
+ * A trial that Stripe ended by itself, for want of a way to pay. The reason does not tell: Stripe gives
+ * `cancellation_requested` for this as well.
+ */
 function endedWithTrial(facts: SubscriptionFacts): boolean {
-  const { trialEnd, endedAt, cancellationReason } = facts;
+  const { trialEnd, endedAt, cancelAt, cancelAtPeriodEnd } = facts;
   if (trialEnd === null || endedAt === null || endedAt < trialEnd) return false;
-  return cancellationReason !== 'cancellation_requested' && facts.defaultPaymentMethodId === null;
+  return cancelAt === null && !cancelAtPeriodEnd && facts.defaultPaymentMethodId === null;
 }
 
 function hadTrial(facts: SubscriptionFacts): boolean {

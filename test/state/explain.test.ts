@@ -111,6 +111,8 @@ describe('what led from one state to another', () => {
     trial_start: T0,
     trial_end: T0 + 14 * DAY,
     default_payment_method: null,
+    // Stripe's own word for a trial that ended for want of a method.
+    cancellation_details: { reason: 'cancellation_requested' },
   };
   it.each([
     [null, { status: 'trialing', trial_start: T0 }, ['none trial_started trialing']],

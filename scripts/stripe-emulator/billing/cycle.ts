@@ -55,7 +55,7 @@ export function endWithoutMethod(ctx: Context, subscription: Stripe.Subscription
     billing.cancelSubscription(ctx, subscription, {
       invoiceNow: false,
       prorate: false,
-      reason: null,
+      reason: 'cancellation_requested',
     });
 }
 
