@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stripe } from 'stripe';
 import { startEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
-import { StripeCli } from './stripe-cli.ts';
+import { createStripeCli, type StripeCli } from '../../scripts/stripe-cli/cli.ts';
 import { verified, webhookSink, type WebhookSink } from './webhook-sink.ts';
 
 let account: EmulatedAccount;
@@ -11,7 +11,7 @@ let sink: WebhookSink;
 
 beforeAll(async () => {
   account = await emulatedAccount();
-  cli = new StripeCli({ url: account.emulator.url, key: account.key });
+  cli = createStripeCli({ apiBase: account.emulator.url, key: account.key });
   sink = await webhookSink();
 });
 afterAll(async () => {
@@ -29,7 +29,10 @@ describe('the official Stripe CLI', () => {
     const first = await secret();
     expect(first).toMatch(/^whsec_\w{32,}$/);
     expect(await secret()).toBe(first);
-    const other = new StripeCli({ url: account.emulator.url, key: 'sk_test_another_account' });
+    const other = createStripeCli({
+      apiBase: account.emulator.url,
+      key: 'sk_test_another_account',
+    });
     expect((await other.run(['listen', '--print-secret'])).stdout.trim()).not.toBe(first);
     await other.close();
   });
@@ -177,7 +180,7 @@ describe('the official Stripe CLI', () => {
   it('finds its session again when the emulator comes back on the same port', async () => {
     const first = await startEmulator({ port: 0 });
     const key = 'sk_test_restarted_account';
-    const other = new StripeCli({ url: first.url, key });
+    const other = createStripeCli({ apiBase: first.url, key });
     const listen = other.start(['listen', '-s', '-e', 'product.created', '--forward-to', sink.url]);
     await listen.until(/Ready!/);
     await first.close();
