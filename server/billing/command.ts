@@ -7,6 +7,7 @@ import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 import type { User } from '../auth.ts';
 import { AppError } from '../errors.ts';
+import { StripeOutage } from '../read-stripe.ts';
 import { json } from '../route.ts';
 import type { Services } from '../services.ts';
 import { exclusively } from './exclusively.ts';
@@ -96,9 +97,17 @@ export async function certainly(
   }
 }
 
+/** Reads again when the answer was lost: in the middle of a command, giving up leaves more to explain. */
+export async function surely<T>(read: () => Promise<T>): Promise<T> {
+  return read().catch((error: unknown) => {
+    if (!isAnswerLost(error) && !(error instanceof StripeOutage)) throw error;
+    return read();
+  });
+}
+
 /** The subscription as Stripe has it now; throws a GatewayError. */
 export async function readNow(services: Services, id: string): Promise<SubscriptionFacts> {
-  return readSubscription(await services.stripe.retrieveSubscription(id));
+  return readSubscription(await surely(() => services.stripe.retrieveSubscription(id)));
 }
 
 /** A cut connection, a time-out, a 5xx or a key in use: the call may have been carried out all the same. */
@@ -120,11 +129,13 @@ export async function syncAfter(
   subscription: { id: string; customerId: string },
 ): Promise<StoredSubscription | null> {
   const { services, user } = context;
-  const stored = await services.engine.syncSubscription({
-    subscriptionId: subscription.id,
-    customerId: subscription.customerId,
-    cause: requestCause(context),
-  });
+  const stored = await surely(() =>
+    services.engine.syncSubscription({
+      subscriptionId: subscription.id,
+      customerId: subscription.customerId,
+      cause: requestCause(context),
+    }),
+  );
   services.access.invalidate(user.id);
   return stored;
 }

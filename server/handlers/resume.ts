@@ -10,6 +10,7 @@ import {
   readNow,
   requireAction,
   subscriptionNow,
+  surely,
   type CommandContext,
 } from '../billing/command.ts';
 import { exclusively } from '../billing/exclusively.ts';
@@ -70,7 +71,7 @@ async function endPause(context: CommandContext, { id, facts }: SubscriptionRow)
   const { stripe } = services;
   const begun = facts.latestInvoiceId && (await stripe.retrieveInvoice(facts.latestInvoiceId));
   const waits = begun && begun.status === 'open' && begun.billing_reason === 'subscription_update';
-  let latest = facts.latestInvoiceId;
+  let invoiceId = facts.latestInvoiceId;
   if (!waits) {
     await certainly(
       () => stripe.resumePaused(id, freshKey('resume', context)),
@@ -79,10 +80,10 @@ async function endPause(context: CommandContext, { id, facts }: SubscriptionRow)
         return after.stripeStatus === 'active' || after.latestInvoiceId !== facts.latestInvoiceId;
       },
     );
-    latest = (await readNow(services, id)).latestInvoiceId;
+    invoiceId = (await readNow(services, id)).latestInvoiceId;
   }
-  if (latest === null) return;
-  const invoice = await stripe.retrieveInvoice(latest);
+  if (invoiceId === null) return;
+  const invoice = await invoiceNow(stripe, invoiceId);
   if (invoice.status !== 'open' || (!waits && invoice.attempt_count > 0)) return;
   try {
     await certainly(
@@ -94,3 +95,6 @@ async function endPause(context: CommandContext, { id, facts }: SubscriptionRow)
     if (!isGatewayError(error, 'card_declined')) throw error;
   }
 }
+
+const invoiceNow = (stripe: CommandContext['services']['stripe'], id: string) =>
+  surely(() => stripe.retrieveInvoice(id));
