@@ -197,7 +197,7 @@ function alter(
       item.current_period_start = period.start;
       item.current_period_end = period.end;
     }
-    ctx.store.of('subscription_item').reindex(item);
+    ctx.store.reindex('subscription_item', item);
   }
   if (update.quantity !== undefined) item.quantity = update.quantity;
   if (isMetered(item.price)) delete item.quantity;

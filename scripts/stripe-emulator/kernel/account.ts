@@ -112,7 +112,9 @@ export class Account {
 
   /** The next number of a named sequence, from 1. */
   count(name: string): number {
-    const next = (this.counters.get(name) ?? 0) + 1;
+    const last = this.counters.get(name) ?? 0;
+    const next = last + 1;
+    this.journal?.remember(() => this.counters.set(name, last));
     this.counters.set(name, next);
     return next;
   }

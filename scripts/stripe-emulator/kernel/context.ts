@@ -109,7 +109,7 @@ export class Context {
     this.account.journal?.protect(object);
     change.apply();
     this.account.revision += 1;
-    this.store.of(name).reindex(object);
+    this.store.reindex(name, object);
     if (change.event === null) return object;
     const after = JSON.stringify(object);
     if (before === after) return object;

@@ -34,10 +34,12 @@ export class Journal {
     this.added.add(object);
   }
 
-  /** Remembers an object that is about to change; the first memory counts. */
+  /** Remembers an object that is about to change, and the objects inside it; the first memory counts. */
   protect(object: object): void {
-    if (!this.added.has(object) && !this.before.has(object))
-      this.before.set(object, shallowTree(object));
+    if (this.added.has(object) || this.before.has(object)) return;
+    const inside: object[] = [];
+    this.before.set(object, shallowTree(object, inside));
+    for (const other of inside) this.protect(other);
   }
 
   remember(undo: () => void): void {
@@ -48,24 +50,59 @@ export class Journal {
     return this.slots.flatMap((slot) => (slot.event === null ? [] : [slot.event]));
   }
 
+  /** Takes over what an attempt inside this one did, so that it can be taken back with the rest. */
+  absorb(inner: Journal): void {
+    for (const [object, was] of inner.before)
+      if (!this.added.has(object) && !this.before.has(object)) this.before.set(object, was);
+    for (const object of inner.added) this.added.add(object);
+    this.undos.push(...inner.undos);
+    this.slots.push(...inner.slots);
+  }
+
   rollBack(): void {
-    for (const undo of this.undos.toReversed()) undo();
     for (const [object, was] of this.before) restore(object, was);
+    for (const undo of this.undos.toReversed()) undo();
   }
 }
 
-/** Runs work of which nothing stays if it throws; its events become known when it is done. */
+/** Runs work of which nothing stays if it throws; its events become known when it, and what it is part of, is done. */
 export function attempt<T>(ctx: Context, customer: string | null, work: () => T): T {
-  if (ctx.account.journal !== null) return work();
+  const outer = ctx.account.journal;
+  if (outer?.rehearsal === true) return work();
   const journal = open(ctx, customer, false);
   try {
     const result = work();
-    close(ctx);
-    for (const event of journal.events()) ctx.publish(event);
+    close(ctx, outer);
+    settle(ctx, journal);
     return result;
   } catch (error) {
-    close(ctx);
     journal.rollBack();
+    close(ctx, outer);
+    throw error;
+  }
+}
+
+/**
+ * Runs a call that may write: refused, it leaves no object and no event behind. What `keeps` says stays, stays: the
+ * payment that a decline tells of.
+ */
+export function wholly<T>(ctx: Context, keeps: (error: unknown) => boolean, work: () => T): T {
+  const journal = open(ctx, null, false);
+  ctx.account.store.onRead = (object) => ctx.account.journal?.protect(object);
+  const end = () => {
+    ctx.account.store.onRead = null;
+    close(ctx, null);
+  };
+  try {
+    const result = work();
+    end();
+    settle(ctx, journal);
+    return result;
+  } catch (error) {
+    const kept = keeps(error);
+    if (!kept) journal.rollBack();
+    end();
+    if (kept) settle(ctx, journal);
     throw error;
   }
 }
@@ -73,14 +110,20 @@ export function attempt<T>(ctx: Context, customer: string | null, work: () => T)
 /** Runs work of which nothing stays; what it returns must not be a stored object (copy it). */
 export function rehearse<T>(ctx: Context, customer: string | null, work: () => T): T {
   const outer = ctx.account.journal;
-  if (outer !== null) throw new Error('a rehearsal cannot run inside an attempt');
   const journal = open(ctx, customer, true);
   try {
     return work();
   } finally {
-    close(ctx);
     journal.rollBack();
+    close(ctx, outer);
   }
+}
+
+/** Done: the events become known, or belong to the attempt around this one. */
+function settle(ctx: Context, journal: Journal): void {
+  const outer = ctx.account.journal;
+  if (outer !== null) outer.absorb(journal);
+  else for (const event of journal.events()) ctx.publish(event);
 }
 
 /** Fills a reserved place with an event about the object as it is now (again, if it was filled before). */
@@ -106,16 +149,7 @@ export function reserve(ctx: Context): Slot {
 
 function open(ctx: Context, customer: string | null, rehearsal: boolean): Journal {
   const journal = new Journal(rehearsal);
-  const { account } = ctx;
-  account.journal = journal;
-  const remember = (undo: () => void) => journal.remember(undo);
-  account.store.onChange = remember;
-  account.scheduler.onChange = remember;
-  const counters = new Map(account.counters);
-  journal.remember(() => {
-    account.counters.clear();
-    for (const [name, count] of counters) account.counters.set(name, count);
-  });
+  resume(ctx, journal);
   if (customer !== null) protectCustomer(ctx, journal, customer);
   return journal;
 }
@@ -132,25 +166,39 @@ function protectCustomer(ctx: Context, journal: Journal, id: string): void {
   }
 }
 
-function close(ctx: Context): void {
+/** From here on, changes are remembered by this journal. */
+function resume(ctx: Context, journal: Journal): void {
+  const { account } = ctx;
+  const remember = (undo: () => void) => journal.remember(undo);
+  account.journal = journal;
+  account.store.onChange = remember;
+  account.scheduler.onChange = remember;
+}
+
+function close(ctx: Context, outer: Journal | null): void {
+  if (outer !== null) {
+    resume(ctx, outer);
+    return;
+  }
   ctx.account.journal = null;
   ctx.account.store.onChange = null;
   ctx.account.scheduler.onChange = null;
 }
 
-/** A copy of plain objects and arrays; other Stripe objects inside, and decimals, stay the same objects. */
-function shallowTree(object: object): Record<string, unknown> {
+/** A copy of plain objects and arrays; other Stripe objects inside (told in `inside`), and decimals, stay the same objects. */
+function shallowTree(object: object, inside: object[]): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(object)) copy[key] = copied(value);
+  for (const key in object) copy[key] = copied(Reflect.get(object, key), inside);
   return copy;
 }
 
-function copied(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((item: unknown) => copied(item));
+function copied(value: unknown, inside: object[]): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: unknown) => copied(item, inside));
   if (Object.getPrototypeOf(value) !== Object.prototype) return value;
-  if ('id' in value && 'object' in value) return value;
-  return shallowTree(value);
+  if (!('id' in value && 'object' in value)) return shallowTree(value, inside);
+  inside.push(value);
+  return value;
 }
 
 function restore(object: object, was: Record<string, unknown>): void {

@@ -32,7 +32,7 @@ type Names<P extends string> = P extends `${string}:${infer Name}/${infer Rest}`
     : never;
 /** The captures of a path: `Path<'/v1/customers/:id'>` is `{id: string}`. */
 export type Path<P extends string> = { readonly [K in Names<P>]: string };
-export type Answer = object | Promise<object>;
+export type Answer = object;
 type Handler<P extends string, S extends Fields> = (
   ctx: Context,
   params: Values<S>,

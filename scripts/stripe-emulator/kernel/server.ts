@@ -8,6 +8,7 @@ import { expanded } from './expand.ts';
 import { isWireObject, type Wire } from './form.ts';
 import { claimKey } from './idempotency.ts';
 import { newId } from './ids.ts';
+import { wholly } from './journal.ts';
 import { RawAnswer, type Route } from './registry.ts';
 import { keepRequest } from './request-log.ts';
 
@@ -99,7 +100,7 @@ async function serveApi(
     }
     answer =
       fault?.answer ??
-      (await answerOnce(emulator, call, { account, route: found.route, path: found.path }));
+      answerOnce(emulator, call, { account, route: found.route, path: found.path });
   } catch (error) {
     answer = errorAnswer(emulator, call, error);
   }
@@ -119,7 +120,7 @@ interface Found {
 }
 
 /** Runs a call, or replays the answer stored under its idempotency key. */
-async function answerOnce(emulator: Emulator, call: Call, found: Found): Promise<JsonAnswer> {
+function answerOnce(emulator: Emulator, call: Call, found: Found): JsonAnswer {
   const key = header(call.request, 'idempotency-key');
   if (key === null || key === '' || call.method !== 'POST') return run(emulator, call, found);
   const claim = claimKey(found.account, {
@@ -139,15 +140,15 @@ async function answerOnce(emulator: Emulator, call: Call, found: Found): Promise
   return runKeyed(emulator, call, { ...found, key, open: claim.open });
 }
 
-async function runKeyed(
+function runKeyed(
   emulator: Emulator,
   call: Call,
   found: Found & { key: string; open: IdempotentAnswer },
-): Promise<JsonAnswer> {
+): JsonAnswer {
   const headers = { 'Idempotency-Key': found.key, 'Original-Request': call.requestId };
   let answer: JsonAnswer;
   try {
-    answer = await run(emulator, call, found);
+    answer = run(emulator, call, found);
   } catch (error) {
     if (error instanceof ValidationError) {
       found.account.idempotency.delete(found.key);
@@ -159,10 +160,20 @@ async function runKeyed(
   return { ...answer, headers: { ...answer.headers, ...headers } };
 }
 
-async function run(emulator: Emulator, call: Call, found: Found): Promise<JsonAnswer> {
+function run(emulator: Emulator, call: Call, found: Found): JsonAnswer {
   const work = found.route.prepare(inputOf(call), found.path);
   const ctx = new Context(found.account, emulator.shared, requestInfo(call, found.account));
-  const result = await work(ctx);
+  const answer = () => answerOf(emulator, call, { ctx, result: work(ctx) });
+  if (call.method === 'GET' || call.method === 'HEAD') return answer();
+  return wholly(ctx, (error) => tellsOfPayment(ctx, error), answer);
+}
+
+function answerOf(
+  emulator: Emulator,
+  call: Call,
+  done: { ctx: Context; result: object },
+): JsonAnswer {
+  const { ctx, result } = done;
   if (result instanceof RawAnswer)
     return {
       status: result.status,
@@ -170,13 +181,22 @@ async function run(emulator: Emulator, call: Call, found: Found): Promise<JsonAn
       headers: result.headers,
     };
   const paths = expandPaths(call);
-  const render = rendererOf(emulator, call, found.account);
+  const render = rendererOf(emulator, call, ctx.account);
   const body = JSON.stringify(
     paths.length === 0 && render === undefined
       ? result
       : expanded(ctx, emulator.registry, { answer: result, paths, render }),
   );
   return { status: 200, body, headers: {} };
+}
+
+/** True for a decline whose payment attempt is on record: that is the one refusal that leaves something behind. */
+function tellsOfPayment(ctx: Context, error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  const { payment_intent, setup_intent, charge } = error.body;
+  return [payment_intent?.id, setup_intent?.id, charge].some(
+    (id) => id !== undefined && ctx.store.resolve(id) !== undefined,
+  );
 }
 
 /** How the call's API version shows objects; undefined where that is how they are stored. */

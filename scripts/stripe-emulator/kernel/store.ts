@@ -39,23 +39,30 @@ export class Collection<T extends Identified> {
     return this.byId.get(id)?.object;
   }
 
-  remove(id: string): void {
+  /** Takes an object out; what it returns puts it back in its place. */
+  remove(id: string): () => void {
     const entry = this.byId.get(id);
-    if (entry === undefined) return;
+    if (entry === undefined) return () => undefined;
     this.byId.delete(id);
     this.order[entry.position] = undefined;
     for (const key of this.keys.get(id) ?? []) this.buckets.get(key)?.delete(entry.object);
     this.keys.delete(id);
+    return () => {
+      this.byId.set(id, entry);
+      this.order[entry.position] = entry.object;
+      this.reindex(entry.object);
+    };
   }
 
-  /** Call after a reference field changed (`ctx.update` does). */
-  reindex(object: T): void {
+  /** Files an object under the references that it has now; says whether any changed. */
+  reindex(object: T): boolean {
     const next = this.indexes.flatMap((index) => {
       const value = referenceId(object, index);
       return value === null ? [] : [`${index} ${value}`];
     });
     const previous = this.keys.get(object.id) ?? [];
-    if (previous.length === next.length && previous.every((key, at) => key === next[at])) return;
+    if (previous.length === next.length && previous.every((key, at) => key === next[at]))
+      return false;
     for (const key of previous) this.buckets.get(key)?.delete(object);
     for (const key of next) {
       const bucket = this.buckets.get(key);
@@ -63,6 +70,7 @@ export class Collection<T extends Identified> {
       else bucket.add(object);
     }
     this.keys.set(object.id, next);
+    return true;
   }
 
   /** Oldest first. */
@@ -174,6 +182,8 @@ export class Store {
   private readonly tombstones = new Map<string, Tombstone>();
   /** Told of each add and remove, so that it can be taken back. */
   onChange: ((undo: () => void) => void) | null = null;
+  /** Told of each object that is handed out, because it may be changed in place. */
+  onRead: ((object: object) => void) | null = null;
 
   /** The collection of one kind. */
   of<K extends ObjectName>(name: K): Collection<Stored[K]> {
@@ -185,41 +195,61 @@ export class Store {
   }
 
   add<K extends ObjectName>(name: K, object: Stored[K]): Stored[K] {
-    this.onChange?.(() => this.forget(name, object.id));
+    const tombstone = this.tombstones.get(object.id);
+    this.onChange?.(() => {
+      this.of(name).remove(object.id);
+      this.anywhere.delete(object.id);
+      if (tombstone !== undefined) this.tombstones.set(object.id, tombstone);
+    });
     this.anywhere.set(object.id, object);
     this.tombstones.delete(object.id);
     return this.of(name).add(object);
   }
 
   find<K extends ObjectName>(name: K, id: string | null | undefined): Stored[K] | undefined {
-    return id === null || id === undefined ? undefined : this.of(name).get(id);
+    if (id === null || id === undefined) return undefined;
+    const object = this.of(name).get(id);
+    if (object !== undefined) this.onRead?.(object);
+    return object;
   }
 
   /** The object, or Stripe's `resource_missing`; `param` names the parameter that held the id (default: the path). */
   need<K extends ObjectName>(name: K, id: string, param = 'id'): Stored[K] {
-    const object = this.of(name).get(id);
+    const object = this.find(name, id);
     if (object === undefined) throw resourceMissing(name, id, param);
     return object;
   }
 
   by<K extends ObjectName>(name: K, index: IndexName, id: string): Stored[K][] {
-    return this.of(name).by(index, id);
+    const objects = this.of(name).by(index, id);
+    if (this.onRead !== null) for (const object of objects) this.onRead(object);
+    return objects;
+  }
+
+  /** Call after a reference field changed (`ctx.update` does). */
+  reindex<K extends ObjectName>(name: K, object: Stored[K]): void {
+    const changed = this.of(name).reindex(object);
+    if (changed) this.onChange?.(() => this.of(name).reindex(object));
   }
 
   /** Removes an object and leaves what Stripe shows of a deleted one. */
   remove<K extends ObjectName>(name: K, id: string): Tombstone<K> {
-    const object = this.of(name).get(id);
-    if (object !== undefined) this.onChange?.(() => this.add(name, object));
     this.forget(name, id);
     const tombstone = { id, object: name, deleted: true } as const;
+    this.onChange?.(() => this.tombstones.delete(id));
     this.tombstones.set(id, tombstone);
     return tombstone;
   }
 
-  /** Removes without a trace (notes; anything in a rolled back attempt). */
+  /** Removes without a trace (notes, drafts of what came to nothing). */
   forget(name: ObjectName, id: string): void {
-    this.of(name).remove(id);
+    const object = this.anywhere.get(id);
+    const putBack = this.of(name).remove(id);
     this.anywhere.delete(id);
+    this.onChange?.(() => {
+      putBack();
+      if (object !== undefined) this.anywhere.set(id, object);
+    });
   }
 
   tombstone(id: string): Tombstone | undefined {

@@ -124,6 +124,7 @@ export function createPrice(ctx: Context, given: PriceFields): Stripe.Price {
 /** `tiers` and `currency_options` are shown only when expanded, so they are kept beside the price. */
 function remember(ctx: Context, price: Stripe.Price, given: PriceFields): void {
   const details = ctx.account.priceDetails;
+  ctx.account.journal?.remember(() => details.delete(price.id));
   details.set(price.id, { tiers: given.tiers?.map(tierOf) ?? null, currencyOptions: {} });
   setCurrencyOptions(ctx, price, given.currency_options ?? {});
 }
@@ -136,6 +137,7 @@ export function setCurrencyOptions(
 ): void {
   const details = ctx.account.priceDetails.get(price.id);
   if (details === undefined) return;
+  ctx.account.journal?.protect(details);
   for (const [currency, option] of Object.entries(given)) {
     details.currencyOptions[currency] = {
       custom_unit_amount: customAmount(option.custom_unit_amount),

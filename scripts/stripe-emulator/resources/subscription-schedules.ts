@@ -132,7 +132,7 @@ function fromSubscription(ctx: Context, params: CreateParams, id: string): Sched
   schedule.subscription = subscription.id;
   schedule.phases = [phase];
   schedule.current_phase = { start_date: phase.start_date, end_date: phase.end_date };
-  ctx.store.of('subscription_schedule').reindex(schedule);
+  ctx.store.reindex('subscription_schedule', schedule);
   plan(ctx, schedule);
   ctx.emit('subscription_schedule.created', schedule);
   ctx.update('subscription', subscription, {

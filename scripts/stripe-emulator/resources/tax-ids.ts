@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
-import { resourceMissing } from '../kernel/errors.ts';
+import { invalidRequest, resourceMissing } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { listStored, nestedList } from '../kernel/lists.ts';
 import { p, PAGE } from '../kernel/params.ts';
@@ -60,12 +60,30 @@ function ofCustomer(ctx: Context, customer: string, id: string): Stripe.TaxId {
   return taxId;
 }
 
+/** How numbers look of which Stripe checks the form before it asks an authority. */
+const FORMS: Record<string, RegExp> = {
+  au_abn: /^\d{11}$/,
+  ch_vat: /^CHE-?\d{3}\.?\d{3}\.?\d{3}(MWST|TVA|IVA)?$/i,
+  eu_vat:
+    /^(AT|BE|BG|CY|CZ|DE|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)[0-9A-Z+*]{7,12}$/i,
+  gb_vat: /^(GB)?(\d{9}|\d{12}|GD\d{3}|HA\d{3})$/i,
+  no_vat: /^\d{9}MVA$/i,
+  us_ein: /^\d{2}-?\d{7}$/,
+};
+
+function refuseBadValue({ type, value }: { type: string; value: string }): void {
+  const form = FORMS[type];
+  if (form === undefined || form.test(value.replaceAll(' ', ''))) return;
+  throw invalidRequest(`Invalid value for ${type}.`, { code: 'tax_id_invalid', param: 'value' });
+}
+
 /** Adds a tax id to a customer, or to the account itself (null). EU and UK numbers wait for verification, as at Stripe. */
 export function addTaxId(
   ctx: Context,
   customer: string | null,
   fields: { type: string; value: string },
 ): Stripe.TaxId {
+  refuseBadValue(fields);
   const verified = fields.type === 'eu_vat' || fields.type === 'gb_vat';
   const taxId = ctx.add('tax_id', {
     id: ctx.store.newId('tax_id'),

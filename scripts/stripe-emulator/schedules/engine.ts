@@ -72,7 +72,7 @@ export function start(ctx: Context, schedule: Schedule, at: number): void {
     subscriptionParams(ctx, schedule, phase),
   );
   schedule.subscription = subscription.id;
-  ctx.store.of('subscription_schedule').reindex(schedule);
+  ctx.store.reindex('subscription_schedule', schedule);
   ctx.update('subscription', subscription, {
     event: 'customer.subscription.updated',
     apply() {
@@ -267,7 +267,7 @@ export function release(ctx: Context, schedule: Schedule, at: number): Schedule 
   schedule.released_subscription = subscription?.id ?? null;
   schedule.subscription = null;
   schedule.current_phase = null;
-  ctx.store.of('subscription_schedule').reindex(schedule);
+  ctx.store.reindex('subscription_schedule', schedule);
   plan(ctx, schedule);
   if (subscription !== undefined) {
     ctx.update('subscription', subscription, {
