@@ -99,7 +99,7 @@ export function newSubscription(ctx: Context, draft: SubscriptionDraft): Stripe.
     items: nestedList([], `/v1/subscription_items?subscription=${id}`),
     latest_invoice: null,
     livemode: false,
-    managed_payments: null,
+    managed_payments: { enabled: false },
     metadata: draft.metadata,
     next_pending_invoice_item_invoice: null,
     on_behalf_of: null,

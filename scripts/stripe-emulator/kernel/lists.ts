@@ -10,6 +10,11 @@ export interface PageParams {
   starting_after?: string;
   ending_before?: string;
   created?: { gt?: number; gte?: number; lt?: number; lte?: number };
+  /** Filters by what belongs to an object, which must exist. */
+  charge?: string;
+  customer?: string;
+  payment_intent?: string;
+  subscription?: string;
 }
 type Bounds = NonNullable<PageParams['created']>;
 
@@ -27,11 +32,19 @@ export function listStored<K extends ObjectName>(
   name: K,
   list: ListOf<K>,
 ): Stripe.ApiList<Stored[K]> {
+  for (const owner of OWNERS) refuseUnknown(ctx, owner, list.page[owner]);
   const source =
     list.by === undefined
       ? lazily(ctx, name, list)
       : ctx.store.by(name, list.by[0], idOf(list.by[1])).toReversed();
   return pageOf(source, { ...list, kind: name });
+}
+
+const OWNERS = ['charge', 'customer', 'payment_intent', 'subscription'] as const;
+
+/** A list of what belongs to nobody is refused; what belonged to a deleted object can be listed. */
+function refuseUnknown(ctx: Context, owner: (typeof OWNERS)[number], id: string | undefined): void {
+  if (id !== undefined && ctx.store.tombstone(id) === undefined) ctx.store.need(owner, id, owner);
 }
 
 /** Without an index the walk starts at the cursor, so that a long list costs what one page costs. */

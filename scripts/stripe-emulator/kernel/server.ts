@@ -70,7 +70,7 @@ async function serveRaw(
     });
     response.writeHead(answer.status, answer.headers).end(answer.body);
   } catch (error) {
-    const { status, body: text } = errorAnswer(emulator, call, error);
+    const { status, body: text } = errorAnswer(emulator, call, { error, account: null });
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(text);
   }
 }
@@ -102,7 +102,7 @@ async function serveApi(
       fault?.answer ??
       answerOnce(emulator, call, { account, route: found.route, path: found.path });
   } catch (error) {
-    answer = errorAnswer(emulator, call, error);
+    answer = errorAnswer(emulator, call, { error, account });
   }
   if (fault?.instead !== undefined) answer = fault.instead;
   if (fault?.rewrite !== undefined) answer.body = fault.rewrite(answer.body);
@@ -154,7 +154,7 @@ function runKeyed(
       found.account.idempotency.delete(found.key);
       throw error;
     }
-    answer = errorAnswer(emulator, call, error);
+    answer = errorAnswer(emulator, call, { error, account: found.account });
   }
   Object.assign(found.open, { running: false, status: answer.status, body: answer.body });
   return { ...answer, headers: { ...answer.headers, ...headers } };
@@ -215,7 +215,12 @@ function unrecognized(call: Call): ApiError {
   return invalidRequest(message, { status: 404 });
 }
 
-function errorAnswer(emulator: Emulator, call: Call, error: unknown): JsonAnswer {
+function errorAnswer(
+  emulator: Emulator,
+  call: Call,
+  failure: { error: unknown; account: Account | null },
+): JsonAnswer {
+  const { error, account } = failure;
   if (!(error instanceof ApiError)) {
     emulator.hooks.onBug(error);
     const message = `The emulator failed: ${error instanceof Error ? error.message : String(error)}`;
@@ -225,11 +230,13 @@ function errorAnswer(emulator: Emulator, call: Call, error: unknown): JsonAnswer
       body: JSON.stringify({ error: { type: 'api_error', message } }),
     };
   }
+  const render = account === null ? undefined : rendererOf(emulator, call, account);
+  const shown = (body: object) => render?.(body) ?? body;
   const request_log_url = `${call.url.origin}/test/logs/${call.requestId}?t=${Math.floor(call.started / 1000)}`;
   return {
     status: error.status,
     headers: {},
-    body: JSON.stringify({ error: { ...error.body, request_log_url } }),
+    body: JSON.stringify({ error: shown({ ...error.body, request_log_url }) }),
   };
 }
 

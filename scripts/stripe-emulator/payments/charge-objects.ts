@@ -36,7 +36,7 @@ function outcomeOf(decline: Decline | null): Stripe.Charge.Outcome {
   const blocked = decline.declineCode === 'fraudulent';
   return {
     advice_code: decline.advice,
-    network_advice_code: null,
+    network_advice_code: decline.networkAdvice,
     network_decline_code: decline.networkCode,
     network_status: blocked ? 'not_sent_to_network' : 'declined_by_network',
     reason: blocked ? 'highest_risk_level' : (decline.declineCode ?? decline.code),

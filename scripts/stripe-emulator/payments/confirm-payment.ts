@@ -8,8 +8,7 @@ import { askBank, offSessionDecline } from './decide.ts';
 import type { Decline } from './declines.ts';
 import { openDispute } from './disputes.ts';
 import { tellDecline } from './intent-objects.ts';
-import { passChecks } from './method-objects.ts';
-import { cardOf, isSetUp, keepMethod, markSetUp, markSpent } from './methods.ts';
+import { cardOf, isSetUp, keepMethod, markChecked, markSetUp, markSpent } from './methods.ts';
 import { isDelayed, redirects } from './other-methods.ts';
 
 export interface ConfirmHow {
@@ -129,6 +128,7 @@ export function refuse(
   how: ConfirmHow & { decline: Decline },
 ): ConfirmResult {
   const { decline, method } = how;
+  markChecked(ctx, method);
   const charge = addCharge(ctx, intent, { how, decline, state: 'succeeded' });
   markSpent(ctx, method);
   waitForAnother(ctx, intent, { charge: charge.id, decline, method });
@@ -170,9 +170,7 @@ function keepForLater(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHo
 
 function take(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHow): ConfirmResult {
   const held = intent.capture_method === 'manual';
-  const { checks } = how.method.card ?? {};
-  if (checks)
-    ctx.update('payment_method', how.method, { event: null, apply: () => passChecks(checks) });
+  markChecked(ctx, how.method);
   const charge = addCharge(ctx, intent, { how, decline: null, state: 'succeeded' });
   ctx.update('payment_intent', intent, {
     event: null,

@@ -6,7 +6,7 @@ import { authenticationUrl } from './confirm-payment.ts';
 import { askBank } from './decide.ts';
 import { DECLINES, type Decline } from './declines.ts';
 import { tellDecline } from './intent-objects.ts';
-import { cardOf, isSetUp, keepMethod, markSetUp } from './methods.ts';
+import { cardOf, isSetUp, keepMethod, markChecked, markSetUp } from './methods.ts';
 
 export interface SetupHow {
   method: Stripe.PaymentMethod;
@@ -78,6 +78,7 @@ export function confirmSetup(ctx: Context, intent: Stripe.SetupIntent, how: Setu
   } as const;
   const answer = card === undefined ? ({ kind: 'approved' } as const) : askBank(card, question);
   if (answer.kind === 'authenticate') return waitForHolder(ctx, intent, how);
+  markChecked(ctx, how.method);
   if (answer.kind === 'declined')
     return refuseSetup(ctx, intent, { ...how, decline: answer.decline });
   const attempt = addAttempt(ctx, intent, { ...how, status: 'succeeded', decline: null });

@@ -6,6 +6,8 @@ export interface Decline {
   param: string | null;
   advice: 'try_again_later' | 'do_not_try_again' | 'confirm_card_data' | null;
   networkCode: string | null;
+  /** What the card network advises, as two digits. */
+  networkAdvice: '01' | '02' | '03' | null;
   seller: string;
 }
 
@@ -16,6 +18,7 @@ interface Wording {
   param?: string;
   advice?: Decline['advice'];
   networkCode?: string | null;
+  networkAdvice?: Decline['networkAdvice'];
   seller?: string;
 }
 
@@ -26,6 +29,7 @@ const decline = (wording: Wording): Decline => ({
   param: wording.param ?? null,
   advice: wording.advice === undefined ? 'try_again_later' : wording.advice,
   networkCode: wording.networkCode ?? null,
+  networkAdvice: wording.networkAdvice ?? null,
   seller: wording.seller ?? 'The bank did not return any further details with this decline.',
 });
 
@@ -36,18 +40,21 @@ export const DECLINES = {
     declineCode: 'insufficient_funds',
     message: 'Your card has insufficient funds.',
     networkCode: '51',
+    networkAdvice: '02',
     seller: 'The bank returned the decline code `insufficient_funds`.',
   }),
   lostCard: decline({
     declineCode: 'lost_card',
     advice: 'do_not_try_again',
     networkCode: '41',
+    networkAdvice: '01',
     seller: 'The bank returned the decline code `lost_card`.',
   }),
   stolenCard: decline({
     declineCode: 'stolen_card',
     advice: 'do_not_try_again',
     networkCode: '43',
+    networkAdvice: '01',
     seller: 'The bank returned the decline code `stolen_card`.',
   }),
   fraudulent: decline({
@@ -57,29 +64,37 @@ export const DECLINES = {
   }),
   expiredCard: decline({
     code: 'expired_card',
+    declineCode: 'expired_card',
     message: 'Your card has expired.',
     param: 'exp_month',
     advice: 'confirm_card_data',
     networkCode: '54',
+    networkAdvice: '03',
     seller: 'The bank returned the decline code `expired_card`.',
   }),
   incorrectCvc: decline({
     code: 'incorrect_cvc',
+    declineCode: 'incorrect_cvc',
     message: "Your card's security code is incorrect.",
     param: 'cvc',
     advice: 'confirm_card_data',
-    networkCode: '82',
+    networkCode: 'N7',
+    networkAdvice: '03',
     seller: 'The bank returned the decline code `incorrect_cvc`.',
   }),
   processingError: decline({
     code: 'processing_error',
+    declineCode: 'processing_error',
     message: 'An error occurred while processing your card. Try again in a little bit.',
+    networkCode: '06',
     seller: 'The bank returned the decline code `processing_error`.',
   }),
   velocity: decline({
     declineCode: 'card_velocity_exceeded',
     message:
       'Your card was declined for making repeated attempts too frequently or exceeding its amount limit.',
+    networkCode: '61',
+    networkAdvice: '02',
     seller: 'The bank returned the decline code `card_velocity_exceeded`.',
   }),
   authenticationRequired: decline({

@@ -183,6 +183,7 @@ export interface ToldDecline {
   decline_code?: string;
   doc_url: string;
   message: string;
+  network_advice_code?: string;
   network_decline_code?: string;
   param?: string;
   payment_method?: Stripe.PaymentMethod;
@@ -201,6 +202,7 @@ export function tellDecline(
     ...(decline.declineCode === null ? {} : { decline_code: decline.declineCode }),
     doc_url: docUrlFor(decline.code),
     message: decline.message,
+    ...(decline.networkAdvice === null ? {} : { network_advice_code: decline.networkAdvice }),
     ...(decline.networkCode === null ? {} : { network_decline_code: decline.networkCode }),
     ...(decline.param === null ? {} : { param: decline.param }),
     ...(about.method === null ? {} : { payment_method: about.method }),

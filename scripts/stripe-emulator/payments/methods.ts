@@ -164,6 +164,13 @@ export function attachMethod(
   return keepMethod(ctx, method, customer);
 }
 
+/** A bank has looked at the card: what its holder typed has passed. */
+export function markChecked(ctx: Context, method: Stripe.PaymentMethod): void {
+  const checks = method.card?.checks ?? null;
+  if (checks === null) return;
+  ctx.update('payment_method', method, { event: null, apply: () => passChecks(checks) });
+}
+
 /** Ties a method that a payment or setup has just proved good to its customer. */
 export function keepMethod(
   ctx: Context,
@@ -173,11 +180,9 @@ export function keepMethod(
   if (method.customer !== null) return method;
   ctx.update('payment_method', method, {
     event: null,
-    apply: () => {
-      method.customer = customer;
-      if (method.card?.checks) passChecks(method.card.checks);
-    },
+    apply: () => (method.customer = customer),
   });
+  markChecked(ctx, method);
   ctx.emit('payment_method.attached', method);
   return method;
 }
@@ -273,11 +278,16 @@ function legacyCard(
   };
 }
 
-/** A legacy card as a token shows it. */
-export const cardOfToken = (
-  ctx: Context,
-  from: { card: TestCard; entry: CardEntry },
-): Stripe.Card => legacyCard(ctx, ctx.store.newId('card'), { ...from, customer: null });
+/** A legacy card as a token shows it: it belongs to nobody yet. */
+export function cardOfToken(ctx: Context, from: { card: TestCard; entry: CardEntry }): Stripe.Card {
+  const id = ctx.store.newId('card');
+  const {
+    allow_redisplay: _display,
+    customer: _customer,
+    ...card
+  } = legacyCard(ctx, id, { ...from, customer: null });
+  return { ...card, networks: { preferred: null } };
+}
 
 /**
  * Saves a legacy `source` token to a customer as a `card_` object, which is also a payment method of that id.
@@ -295,5 +305,6 @@ export function addSource(ctx: Context, customer: string, token: string): Stripe
   const id = ctx.store.newId('card');
   const method = addMethod(ctx, cardMethod(card, entry), { id });
   ctx.update('payment_method', method, { event: null, apply: () => (method.customer = customer) });
+  markChecked(ctx, method);
   return ctx.add('card', legacyCard(ctx, id, { card, entry, customer }));
 }

@@ -32,9 +32,14 @@ const BILLING_DETAILS = {
 export const billingDetails = p.obj(BILLING_DETAILS);
 export type BillingValues = Values<typeof BILLING_DETAILS>;
 
+/** Stripe takes an empty name too. */
+const nameOrBlank: Field<string> = {
+  parse: (value, path) => (value === '' ? '' : p.str.parse(value, path)),
+};
+
 const SHIPPING = {
   address: p.required(p.obj(ADDRESS)),
-  name: p.required(p.str),
+  name: p.required(nameOrBlank),
   carrier: text,
   phone: text,
   tracking_number: text,

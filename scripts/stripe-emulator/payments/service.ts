@@ -124,6 +124,9 @@ export function paymentRefused(intent: Stripe.PaymentIntent): ApiError {
     ...(failure?.charge === undefined ? {} : { charge: failure.charge }),
     ...(failure?.code === undefined ? {} : { code: failure.code }),
     ...(failure?.decline_code === undefined ? {} : { decline_code: failure.decline_code }),
+    ...(failure?.network_advice_code === undefined
+      ? {}
+      : { network_advice_code: failure.network_advice_code }),
     ...(failure?.network_decline_code === undefined
       ? {}
       : { network_decline_code: failure.network_decline_code }),

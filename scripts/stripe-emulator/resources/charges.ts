@@ -12,7 +12,14 @@ import { newCharge } from '../payments/charge-objects.ts';
 import { askBank } from '../payments/decide.ts';
 import { captureIntent } from '../payments/direct-payment.ts';
 import { newPaymentIntent, tellDecline } from '../payments/intent-objects.ts';
-import { addMethod, cardMethod, cardOf, methodFor, tokenCard } from '../payments/methods.ts';
+import {
+  addMethod,
+  cardMethod,
+  cardOf,
+  markChecked,
+  methodFor,
+  tokenCard,
+} from '../payments/methods.ts';
 import { requireChargeable } from '../payments/min-amount.ts';
 import { customerIn, ignored, metadataOf, shipping, shippingOf } from '../payments/params.ts';
 
@@ -93,6 +100,7 @@ function create(ctx: Context, params: Values<typeof CREATE>): Stripe.Charge {
       ? null
       : askBank(card, { purpose: 'charge', offSession: true, authenticated: true, setUp: true });
   const decline = answer?.kind === 'declined' ? answer.decline : null;
+  markChecked(ctx, method);
   const created = ctx.nowFor(customer);
   const intent = newPaymentIntent({
     id: '',
@@ -122,6 +130,8 @@ function create(ctx: Context, params: Values<typeof CREATE>): Stripe.Charge {
     receiptBase: ctx.baseUrl,
   });
   charge.payment_intent = null;
+  delete charge.radar_options;
+  charge.source = structuredClone(ctx.store.find('card', method.id) ?? null);
   ctx.add('charge', charge);
   if (decline !== null) {
     ctx.emit('charge.failed', charge);

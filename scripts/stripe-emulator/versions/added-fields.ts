@@ -190,6 +190,7 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     'billing.credit_grant': 'customer_account',
     'billing_portal.configuration': 'features.subscription_update.billing_cycle_anchor',
     'billing_portal.session': 'customer_account',
+    card: 'email phone',
     cash_balance: 'customer_account',
     'checkout.session': 'customer_account',
     credit_note: 'customer_account',
@@ -226,8 +227,10 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
     invoice:
       'payment_settings.payment_method_options.pix payment_settings.payment_method_options.upi',
     mandate: 'multi_use.amount multi_use.currency',
-    payment_intent: 'managed_payments',
+    payment_intent: 'managed_payments shared_payment_granted_token',
     payment_link: 'managed_payments',
+    payment_method: 'shared_payment_granted_token',
+    product: 'tax_details',
     setup_attempt: 'payment_method_details.card.moto',
     setup_intent: 'managed_payments',
     subscription:
@@ -275,7 +278,6 @@ export const ADDED: Readonly<Record<string, Readonly<Record<string, string>>>> =
       'payment_settings.payment_method_options.billie.company_details payment_settings.payment_method_options.billie.reference payment_settings.payment_method_options.blik status_details',
     mandate: 'payment_method_details.card.india',
     payment_intent: 'payment_record',
-    product: 'tax_details',
     subscription:
       'payment_settings.payment_method_options.billie.company_details payment_settings.payment_method_options.blik pending_update.cancel_at_period_end status_details',
     subscription_schedule: 'pause_schedules',

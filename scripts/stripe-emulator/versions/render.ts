@@ -39,6 +39,7 @@ export function renderFor(value: unknown, view: View): unknown {
 function rendered(value: unknown, view: View): unknown {
   if (Array.isArray(value)) return value.map((item: unknown) => rendered(item, view));
   if (!isShape(value)) return value;
+  if (value['deleted'] === true) return value;
   const { version, lookup } = view;
   for (const step of STEPS) {
     if (value['object'] === step.object && version < step.before) step.undo(value, lookup);

@@ -22,6 +22,23 @@ export const SINCE_ENDIVE: readonly Step[] = [
       shape['quantity'] = only['quantity'] ?? null;
     },
   },
+  {
+    before: '2026-10-28',
+    object: 'product',
+    undo: (shape) => (shape['attributes'] ??= []),
+  },
+  ...['payment_intent', 'payment_method'].map((object) => ({
+    before: '2026-10-28',
+    object,
+    undo: (shape: Shape) => (shape['shared_payment_granted_token'] ??= null),
+  })),
+  {
+    before: '2026-10-28',
+    object: 'card',
+    undo(shape) {
+      for (const key of ['email', 'phone', 'wallet']) shape[key] ??= null;
+    },
+  },
   { before: '2026-10-28', object: 'line_item', undo: (shape) => drop(shape, 'subscription') },
 ];
 
