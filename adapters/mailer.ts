@@ -7,8 +7,8 @@ export interface Mail {
 }
 
 export interface Mailer {
-  /** Resolves once the SMTP server took the mail; throws what it said otherwise. */
-  send(mail: Mail): Promise<void>;
+  /** Resolves once the SMTP server took the mail; throws what it said otherwise. `signal` cuts the connection. */
+  send(mail: Mail, signal?: AbortSignal): Promise<void>;
   close(): void;
 }
 
@@ -24,12 +24,12 @@ export function createMailer(options: { smtpUrl: string; from: string }): Mailer
   let loading: ReturnType<typeof openTransport> | null = null;
   const transport = () => (loading ??= openTransport(options));
   return {
-    async send(mail) {
+    async send(mail, signal) {
       await (
         await transport()
       ).sendMail({
         ...mail,
-        messageId: mail.messageId,
+        signal,
         // No answer of another machine ("I am on holiday") to a machine.
         headers: { 'Auto-Submitted': 'auto-generated' },
       });

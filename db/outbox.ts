@@ -4,6 +4,19 @@ import { inChunks } from './in-chunks.ts';
 
 export type OutboxStatus = 'waiting' | 'delivered' | 'dead';
 
+/** Effects that go to the same place, and wait for each other only: mail, the team's receiver, Stripe. */
+export type Lane = 'mail' | 'webhook' | 'stripe';
+export const LANES: readonly Lane[] = ['mail', 'webhook', 'stripe'];
+
+/** The lane of a row; the index of migration 0006 is used only by who writes it like this. */
+const LANE =
+  "CASE substr(kind, 1, 5) WHEN 'mail.' THEN 'mail' WHEN 'webho' THEN 'webhook' ELSE 'stripe' END";
+
+export function laneOf(kind: string): Lane {
+  if (kind.startsWith('mail.')) return 'mail';
+  return kind.startsWith('webho') ? 'webhook' : 'stripe';
+}
+
 /** An effect on its way. Times are ms since the epoch. */
 export interface OutboxRow extends Effect {
   id: number;
@@ -75,29 +88,30 @@ export async function enqueueEffects(
 }
 
 /**
- * Takes up to `limit` due effects; they become due again after `lease` ms, should this process die.
- * Processes do not get the same ones. The attempt is counted here, so that an effect whose delivery kills
- * the process comes to rest too.
+ * Takes due effects of each lane, up to its `limits`, those that wait longest first; they become due again after
+ * `lease` ms, should this process die. Processes do not get the same ones. The attempt is counted here, so that an
+ * effect whose delivery kills the process comes to rest too.
  */
 export async function claimEffects(
   db: Db,
-  limit: number,
+  limits: Partial<Record<Lane, number>>,
   terms: { now: number; lease: number },
 ): Promise<OutboxRow[]> {
-  const due = db('outbox')
-    .where({ status: 'waiting' })
-    .where('next_attempt_at', '<=', terms.now)
-    .orderBy('next_attempt_at')
-    .limit(limit)
-    .select('id');
-  if (isPostgres(db)) void due.forUpdate().skipLocked();
-  const rows: Row[] = await db('outbox')
-    .whereIn('id', due)
-    .update({
-      next_attempt_at: terms.now + terms.lease,
-      attempts: db.raw('attempts + 1'),
-    })
-    .returning('*');
+  const lanes = LANES.filter((lane) => (limits[lane] ?? 0) > 0);
+  if (lanes.length === 0) return [];
+  const due = lanes.map(
+    (lane) => `due_${lane} AS (
+      SELECT id FROM outbox
+      WHERE status = 'waiting' AND ${LANE} = '${lane}' AND next_attempt_at <= ?
+      ORDER BY next_attempt_at, id LIMIT ? ${isPostgres(db) ? 'FOR UPDATE SKIP LOCKED' : ''})`,
+  );
+  const sql = `WITH ${due.join(', ')}
+    UPDATE outbox SET next_attempt_at = ?, attempts = attempts + 1
+    WHERE id IN (${lanes.map((lane) => `SELECT id FROM due_${lane}`).join(' UNION ALL ')})
+    RETURNING *`;
+  const values = lanes.flatMap((lane) => [terms.now, limits[lane] ?? 0]);
+  const answer: Row[] | { rows: Row[] } = await db.raw(sql, [...values, terms.now + terms.lease]);
+  const rows = Array.isArray(answer) ? answer : answer.rows;
   return rows.map(fromRow).sort((a, b) => a.id - b.id);
 }
 
@@ -112,14 +126,17 @@ export async function markDelivered(
     .update({ status: 'delivered', delivered_at: result.at, last_error: result.note });
 }
 
-/** Lets an effect rest until `nextAttemptAt` or, with `dead`, until somebody replays it. */
+/**
+ * Lets a claimed effect rest until `nextAttemptAt` or, with `dead`, until somebody replays it. Not when another process
+ * took it over meanwhile: what that one did must not be done again.
+ */
 export async function postponeEffect(
   db: Db,
-  id: number,
+  claimed: Pick<OutboxRow, 'id' | 'attempts'>,
   failure: { error: string; attempts: number; nextAttemptAt: number; dead: boolean },
 ): Promise<void> {
   await db('outbox')
-    .where({ id })
+    .where({ id: claimed.id, attempts: claimed.attempts, status: 'waiting' })
     .update({
       status: failure.dead ? 'dead' : 'waiting',
       attempts: failure.attempts,

@@ -1,53 +1,134 @@
-import { createMailer, type Mailer } from '../adapters/mailer.ts';
-import { isGatewayError } from '../adapters/stripe-gateway.ts';
-import { findCustomerByStripeId, findCustomerByUser } from '../db/customers.ts';
-import { claimEffects, markDelivered, postponeEffect, type OutboxRow } from '../db/outbox.ts';
-import { carryOutFinalAction } from './dunning.ts';
+import { createMailer } from '../adapters/mailer.ts';
+import {
+  claimEffects,
+  laneOf,
+  LANES,
+  markDelivered,
+  postponeEffect,
+  type Lane,
+  type OutboxRow,
+} from '../db/outbox.ts';
+import { carryOut } from './carry-out.ts';
 import type { EngineContext } from './engine-context.ts';
 import { backoff } from './engine-options.ts';
-import { readEntitlements } from './entitlements.ts';
+import { sleep } from './limit.ts';
 import { createLoop, type Loop } from './loop.ts';
-import { renderMail } from './mail-templates.ts';
 import { StripeOutage } from './read-stripe.ts';
-import { refuseTrial } from './refuse-trial.ts';
 import type { SubjectRunner } from './subject-runner.ts';
-import { sendTeamWebhook, stableId, WebhookRefused } from './team-webhooks.ts';
+import { WebhookRefused } from './team-webhooks.ts';
 
-/** Effects carried out at the same time. */
-const AT_ONCE = 10;
+/** Effects of a lane that are carried out at the same time. */
+const PLACES: Record<Lane, number> = { mail: 10, webhook: 10, stripe: 10 };
+/**
+ * When a delivery is given up, in ms; well before its lease ends and another process tries the same. null: calls to
+ * Stripe have time-outs of their own, and made twice they change nothing.
+ */
+const PATIENCE = { mail: 30_000, webhook: 10_000, stripe: null } as const;
+/** How long a stop waits for what is under way before it gives it up, and then for that to be written down; in ms. */
+const STOP_PATIENCE = 5_000;
+const STOP_LAST = 2_000;
 
-/** Carries out what the outbox holds: mail, the team's webhooks, the end of dunning. */
+interface UnderWay {
+  lane: Lane;
+  giveUp: AbortController;
+  done: Promise<void>;
+}
+
+/**
+ * Carries out what the outbox holds: mail, the team's webhooks, the end of dunning. Each lane has its own places, and a
+ * delivery that takes long holds its own place only.
+ */
 export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner): Loop {
   const { mail } = ctx.core.config;
+  const { log, metrics } = ctx.core;
   const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
+  const db = ctx.core.database.knex;
+  const under = new Set<UnderWay>();
+  /** Lanes that had more due than places when they were last looked at. */
+  const crowded = new Set<Lane>();
 
-  async function round(): Promise<number> {
+  async function fillPlaces(): Promise<void> {
+    const free = freePlaces(under);
     const terms = { now: Date.now(), lease: ctx.options.effectLease };
-    const effects = await claimEffects(ctx.core.database.knex, AT_ONCE, terms);
-    await Promise.all(effects.map((effect) => settle(effect)));
-    return effects.length;
+    const effects = await claimEffects(db, free, terms);
+    for (const lane of LANES) {
+      const taken = effects.filter(({ kind }) => laneOf(kind) === lane).length;
+      if (taken < free[lane]) crowded.delete(lane);
+      else crowded.add(lane);
+    }
+    for (const effect of effects) begin(effect);
   }
 
-  async function settle(effect: OutboxRow): Promise<void> {
-    const db = ctx.core.database.knex;
+  function begin(effect: OutboxRow): void {
+    const lane = laneOf(effect.kind);
+    const giveUp = new AbortController();
+    const one: UnderWay = { lane, giveUp, done: Promise.resolve() };
+    one.done = deliver(effect, giveUp).finally(() => {
+      under.delete(one);
+      if (crowded.has(lane)) loop.wake();
+    });
+    under.add(one);
+  }
+
+  /** Never throws: what could not even be written down is due again when its lease ends. */
+  async function deliver(effect: OutboxRow, giveUp: AbortController): Promise<void> {
+    const { objectId, kind } = effect;
     try {
-      const note = await carryOut(ctx, { runner, mailer }, effect);
-      ctx.core.metrics.effects.inc({ kind: effect.kind, outcome: 'carried_out' });
-      await ctx.probe('after_delivery');
-      await markDelivered(db, effect.id, { at: Date.now(), note });
+      await attempt(effect, giveUp);
+      metrics.effects.inc({ kind, outcome: 'carried_out' });
     } catch (error) {
-      const { objectId, kind } = effect;
-      ctx.core.metrics.effects.inc({ kind, outcome: 'failed' });
-      ctx.core.log.warn({ err: error, objectId, kind }, 'an effect could not be carried out');
-      await ctx.probe('before_postpone_effect');
-      await postponeEffect(db, effect.id, failureOf(ctx, effect, error));
+      metrics.effects.inc({ kind, outcome: 'failed' });
+      log.warn({ err: error, objectId, kind }, 'an effect could not be carried out');
+      try {
+        await ctx.probe('before_postpone_effect');
+        await postponeEffect(db, effect, failureOf(ctx, effect, error));
+      } catch (lost) {
+        log.warn({ err: lost, objectId, kind }, 'could not write down what became of an effect');
+      }
+    }
+  }
+
+  async function attempt(effect: OutboxRow, giveUp: AbortController): Promise<void> {
+    if (effect.attempts > ctx.options.maxAttempts) throw new NeverEnded(effect.lastError);
+    const lane = laneOf(effect.kind);
+    const patience = PATIENCE[lane];
+    const timer = patience && setTimeout(() => giveUp.abort(tooLate(patience)), patience);
+    let note: string | null;
+    try {
+      note = await carryOut(ctx, { runner, mailer }, { effect, signal: giveUp.signal });
+    } catch (error) {
+      giveUp.signal.throwIfAborted();
+      throw error;
+    } finally {
+      clearTimeout(timer ?? undefined);
+    }
+    await ctx.probe('after_delivery');
+    await markCarriedOut(effect, { note, signal: giveUp.signal });
+  }
+
+  /** A database that is away for a moment must not have the same mail sent again: tried for as long as the lease lasts. */
+  async function markCarriedOut(
+    effect: OutboxRow,
+    { note, signal }: { note: string | null; signal: AbortSignal },
+  ): Promise<void> {
+    for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
+      try {
+        await markDelivered(db, effect.id, { at: Date.now(), note });
+        return;
+      } catch (error) {
+        if (signal.aborted || Date.now() + wait >= effect.nextAttemptAt) throw error;
+        await sleep(wait);
+      }
     }
   }
 
   const loop = createLoop({
-    round: async () => (await round()) > 0,
+    round: async () => {
+      await fillPlaces();
+      return false;
+    },
     rest: () => ctx.options.poll,
-    failed: (error) => ctx.core.log.warn({ err: error }, 'could not look after the outbox'),
+    failed: (error) => log.warn({ err: error }, 'could not look after the outbox'),
     afterError: Math.min(ctx.options.poll, 500),
   });
   return {
@@ -55,97 +136,56 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     wake: loop.wake,
     async stop() {
       await loop.stop();
+      await endedBy(under, STOP_PATIENCE);
+      for (const { giveUp } of under) giveUp.abort(new Stopped('The server stopped'));
+      await endedBy(under, STOP_LAST);
       mailer?.close();
     },
   };
 }
 
-interface Means {
-  runner: SubjectRunner;
-  /** null: mail goes to the log. */
-  mailer: Mailer | null;
+function freePlaces(under: Iterable<UnderWay>): Record<Lane, number> {
+  const free = { ...PLACES };
+  for (const { lane } of under) free[lane] -= 1;
+  return free;
 }
 
-/** Carries out one effect; returns a note when there was nothing to do. Throws to have it tried again. */
-async function carryOut(
-  ctx: EngineContext,
-  means: Means,
-  effect: OutboxRow,
-): Promise<string | null> {
-  if (effect.kind.startsWith('mail.')) return sendMail(ctx, means.mailer, effect);
-  if (effect.kind.startsWith('webhook.')) {
-    const target = ctx.core.config.outgoingWebhook;
-    if (target === null) return 'no receiver is configured any more';
-    await sendTeamWebhook(target, effect);
-    return null;
-  }
-  if (effect.kind === 'entitlements.read') return readEntitled(ctx, effect);
-  if (effect.kind === 'dunning.final_action') {
-    return carryOutFinalAction(ctx, means.runner, effect.payload);
-  }
-  if (effect.kind === 'trial.refuse') return refuseTrial(ctx, means.runner, effect.payload);
-  throw new Error(`There is nothing that carries out "${effect.kind}"`);
+/** Resolves when all have ended, or after some milliseconds. */
+async function endedBy(under: Set<UnderWay>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([Promise.all([...under].map(({ done }) => done)), patience]);
+  clearTimeout(timer);
 }
 
-/** Stripe said that a customer's features changed: it is asked which they are, and the other processes are told. */
-async function readEntitled(ctx: EngineContext, { payload }: OutboxRow): Promise<string | null> {
-  const { customerId, userId } = payload;
-  if (typeof customerId !== 'string') return 'the event names no customer';
-  const owner = typeof userId === 'string' ? userId : null;
-  await readEntitlements(ctx.core, ctx.reader, { customerId, userId: owner });
-  if (owner !== null) ctx.changes.announce([{ subscriptionId: '', userId: owner }]);
-  return null;
+const tooLate = (ms: number) => new Error(`There was no answer within ${ms / 1000} seconds`);
+
+/** Each attempt began and none told how it ended, as when the process dies of it: it is not tried for ever. */
+class NeverEnded extends Error {
+  override name = 'NeverEnded';
+  constructor(lastError: string | null) {
+    super(
+      `Every attempt began and none came to an end, as if the process had died of it; replay it once that is mended.${
+        lastError === null ? '' : ` The last failure that was told: ${lastError}`
+      }`,
+    );
+  }
 }
 
-async function sendMail(
-  ctx: EngineContext,
-  mailer: Mailer | null,
-  effect: OutboxRow,
-): Promise<string | null> {
-  const { catalogue, config, log } = ctx.core;
-  const plan = catalogue.plans.find((each) => each.id === effect.payload['plan']);
-  const context = {
-    payload: effect.payload,
-    planName: plan?.name ?? null,
-    appUrl: config.http.appUrl,
-  };
-  const mail = renderMail(effect.kind, context);
-  if (mail === null) throw new Error(`There is no template for "${effect.kind}"`);
-  const to = await addressOf(ctx, effect.payload);
-  if (to === null) return 'the customer has no e-mail address';
-  if (mailer === null) {
-    log.info({ mail: { to, ...mail }, kind: effect.kind }, 'mail (no SMTP_URL is set)');
-    return null;
-  }
-  const domain = /@([\w.-]+)/.exec(config.mail.from)?.[1] ?? 'localhost';
-  await mailer.send({ to, ...mail, messageId: `<${stableId(effect)}@${domain}>` });
-  return null;
+/** A delivery was given up because the server stops; the next one that runs tries it at once. */
+class Stopped extends Error {
+  override name = 'Stopped';
 }
 
-/** The address in our own records, else the one that Stripe has. */
-async function addressOf(
-  ctx: EngineContext,
-  payload: Record<string, unknown>,
-): Promise<string | null> {
-  const db = ctx.core.database.knex;
-  const { userId, customerId } = payload;
-  const known =
-    (typeof userId === 'string' ? await findCustomerByUser(db, userId) : null) ??
-    (typeof customerId === 'string' ? await findCustomerByStripeId(db, customerId) : null);
-  if (known?.email || typeof customerId !== 'string') return known?.email ?? null;
-  try {
-    const customer = await ctx.reader.read((stripe) => stripe.retrieveCustomer(customerId));
-    return customer.deleted ? null : customer.email;
-  } catch (error) {
-    if (isGatewayError(error, 'not_found')) return null;
-    throw error;
-  }
+/** When to try again where nothing is wrong with the effect and no attempt is counted; else null. */
+function uncounted(error: unknown): number | null {
+  if (error instanceof StripeOutage) return error.retryAt;
+  return error instanceof Stopped ? Date.now() : null;
 }
 
 function failureOf(ctx: EngineContext, effect: OutboxRow, error: unknown) {
-  const now = Date.now();
-  const outage = error instanceof StripeOutage;
-  const attempts = outage ? effect.attempts - 1 : effect.attempts;
+  const retryAt = uncounted(error);
+  const attempts = retryAt === null ? effect.attempts : effect.attempts - 1;
   const asked = error instanceof WebhookRefused ? (error.retryAfter ?? 0) * 1000 : 0;
   const wait = Math.max(backoff(effect.attempts, ctx.options), asked);
   return {
@@ -154,7 +194,7 @@ function failureOf(ctx: EngineContext, effect: OutboxRow, error: unknown) {
       1_000,
     ),
     attempts,
-    nextAttemptAt: outage ? error.retryAt : now + Math.min(wait, ctx.options.retryMax * 1.25),
+    nextAttemptAt: retryAt ?? Date.now() + Math.min(wait, ctx.options.retryMax * 1.25),
     dead: attempts >= ctx.options.maxAttempts,
   };
 }

@@ -1,8 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { Config } from './config.ts';
 
-const TIMEOUT = 10_000;
-
 /** The team's receiver did not take a webhook. */
 export class WebhookRefused extends Error {
   override name = 'WebhookRefused';
@@ -17,11 +15,12 @@ export class WebhookRefused extends Error {
 
 /**
  * Posts an effect to the team's own system, signed in the Standard Webhooks format. `webhook-id` is the same for
- * every attempt, so that the receiver can drop a repetition. Throws unless it answered 2xx.
+ * every attempt, so that the receiver can drop a repetition. Throws unless it answered 2xx before `signal` gives up.
  */
 export async function sendTeamWebhook(
   target: NonNullable<Config['outgoingWebhook']>,
   effect: { objectId: string; kind: string; payload: unknown },
+  signal: AbortSignal,
 ): Promise<void> {
   const body = JSON.stringify(effect.payload);
   const id = `msg_${stableId(effect)}`;
@@ -30,7 +29,7 @@ export async function sendTeamWebhook(
     method: 'POST',
     body,
     redirect: 'manual',
-    signal: AbortSignal.timeout(TIMEOUT),
+    signal,
     headers: {
       'content-type': 'application/json',
       'user-agent': 'Tenure',

@@ -3,9 +3,17 @@ import { dashboard } from './0002-dashboard.ts';
 import { quotes } from './0003-quotes.ts';
 import { usage } from './0004-usage.ts';
 import { planMigrations } from './0005-plan-migrations.ts';
+import { outboxLanes } from './0006-outbox-lanes.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
 
 /** In order. A list, not a directory scan: `.ts` and `.js` must not both run. Never edit a released one. */
-export const migrations: readonly Migration[] = [initial, dashboard, quotes, usage, planMigrations];
+export const migrations: readonly Migration[] = [
+  initial,
+  dashboard,
+  quotes,
+  usage,
+  planMigrations,
+  outboxLanes,
+];

@@ -113,6 +113,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
 
   describe('the outbox', () => {
     const effect = (kind: string, objectId = 'in_1') => ({ objectId, kind, payload: { a: 1 } });
+    const upTo = (count: number) => ({ mail: count, webhook: count, stripe: count });
 
     it('takes an effect once for one object and kind (lesson 12: two receipts for one charge)', async () => {
       const put = () =>
@@ -140,28 +141,84 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       const other = database.again();
       const terms = { now: NOW, lease: 1_000 };
       const claims = await Promise.all(
-        [database, other, database, other].map((client) => claimEffects(client.knex, 10, terms)),
+        [database, other, database, other].map((client) =>
+          claimEffects(client.knex, upTo(10), terms),
+        ),
       );
       const ids = claims.flat().map((row) => row.id);
       expect(new Set(ids).size).toBe(ids.length);
-      expect(await claimEffects(database.knex, 30, { now: NOW + 999, lease: 1 })).toHaveLength(
-        30 - ids.length,
-      );
-      const again = await claimEffects(database.knex, 50, { now: NOW + 1_000, lease: 1_000 });
+      expect(
+        await claimEffects(database.knex, upTo(30), { now: NOW + 999, lease: 1 }),
+      ).toHaveLength(30 - ids.length);
+      const again = await claimEffects(database.knex, upTo(50), { now: NOW + 1_000, lease: 1_000 });
       expect(again).toHaveLength(30);
       expect(again.some((row) => row.attempts === 2)).toBe(true);
     });
 
     it('ends an effect as delivered, or as dead until it is replayed', async () => {
       await enqueueEffects(database.knex, [effect('a'), effect('b')], NOW);
-      const [a, b] = await claimEffects(database.knex, 9, { now: NOW, lease: 1 });
+      const [a, b] = await claimEffects(database.knex, upTo(9), { now: NOW, lease: 1 });
       await markDelivered(database.knex, a!.id, { at: NOW, note: null });
       const failure = { error: 'refused', attempts: 1, nextAttemptAt: NOW + 9, dead: true };
-      await postponeEffect(database.knex, b!.id, failure);
+      await postponeEffect(database.knex, b!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 0, dead: 1 });
-      expect(await claimEffects(database.knex, 9, { now: NOW + 10, lease: 1 })).toEqual([]);
+      expect(await claimEffects(database.knex, upTo(9), { now: NOW + 10, lease: 1 })).toEqual([]);
       expect(await requeueEffects(database.knex, [a!.id, b!.id], NOW)).toBe(1);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 1, dead: 0 });
+    });
+
+    it('is claimed lane by lane, so that what waits in one hides nothing of another', async () => {
+      const many = Array.from({ length: 40 }, (_, i) =>
+        effect('webhook.payment.failed', `in_${i}`),
+      );
+      await enqueueEffects(database.knex, many, NOW - 1_000);
+      const others = [effect('mail.receipt'), effect('trial.refuse'), effect('of.a.newer.release')];
+      await enqueueEffects(database.knex, others, NOW);
+      const terms = { now: NOW, lease: 1_000 };
+      const claimed = await claimEffects(database.knex, { webhook: 3, mail: 5, stripe: 5 }, terms);
+      expect(claimed.map(({ kind }) => kind).toSorted()).toEqual([
+        'mail.receipt',
+        'of.a.newer.release',
+        'trial.refuse',
+        ...Array<string>(3).fill('webhook.payment.failed'),
+      ]);
+      expect(await claimEffects(database.knex, { webhook: 0, mail: 5 }, terms)).toEqual([]);
+      expect(await claimEffects(database.knex, { webhook: 0 }, terms)).toEqual([]);
+    });
+
+    it('finds a mail behind any number of webhooks by an index', async () => {
+      const plan = async (sql: string) => JSON.stringify(await database.knex.raw(sql));
+      const seen: string[] = [];
+      database.knex.on('query', ({ sql, bindings }: { sql: string; bindings: unknown[] }) => {
+        if (!sql.includes('UPDATE outbox')) return;
+        let nth = 0;
+        seen.push(sql.replaceAll(/\?|\$\d+/g, () => String(bindings[nth++])));
+      });
+      const many = Array.from({ length: 2_000 }, (_, i) => effect('webhook.x', `in_${i}`));
+      await enqueueEffects(database.knex, many, NOW - 1_000);
+      await enqueueEffects(database.knex, [effect('mail.receipt')], NOW);
+      await database.knex.raw('ANALYZE outbox');
+      expect(await claimEffects(database.knex, { mail: 5 }, { now: NOW, lease: 1 })).toHaveLength(
+        1,
+      );
+      database.knex.removeAllListeners('query');
+      const explain = dialect === 'postgres' ? 'EXPLAIN' : 'EXPLAIN QUERY PLAN';
+      expect(await plan(`${explain} ${seen[0]}`)).toContain('outbox_due_by_lane');
+    });
+
+    it('leaves alone what another process took over and delivered, however late the first one fails', async () => {
+      await enqueueEffects(database.knex, [effect('mail.receipt')], NOW);
+      const [slow] = await claimEffects(database.knex, upTo(1), { now: NOW, lease: 1_000 });
+      const [quick] = await claimEffects(database.knex, upTo(1), {
+        now: NOW + 1_000,
+        lease: 9_000,
+      });
+      const failure = { error: 'too late', attempts: 1, nextAttemptAt: NOW + 1_001, dead: true };
+      await postponeEffect(database.knex, slow!, failure);
+      expect(await outboxHealth(database.knex)).toEqual({ waiting: 1, dead: 0 });
+      await markDelivered(database.knex, quick!.id, { at: NOW, note: null });
+      await postponeEffect(database.knex, slow!, failure);
+      expect(await outboxHealth(database.knex)).toEqual({ waiting: 0, dead: 0 });
     });
   });
 
