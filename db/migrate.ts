@@ -1,9 +1,10 @@
 import type { Knex } from 'knex';
-import type { Database, Dialect } from './database.ts';
+import { isPostgres, type Database, type Db } from './database.ts';
+import { migrateBesideOthers } from './migrate-beside-others.ts';
+import { createLedger, noteMigration, readLedger, type Ledger } from './migration-ledger.ts';
+import { withMigrationSession } from './migration-session.ts';
 import { migrations, type Migration } from './migrations/index.ts';
-
-/** Any fixed number: the key of the Postgres advisory lock that migrating clients queue on. */
-const LOCK_KEY = 7_236_451;
+import { createIndex } from './migrations/migration.ts';
 
 export interface MigrationStatus {
   applied: string[];
@@ -24,26 +25,26 @@ export class NewerSchemaError extends Error {
 }
 
 /**
- * Brings the schema up to date; safe to call by many processes at once and again.
- * Returns the names it applied. Throws `NewerSchemaError`.
+ * Brings the schema up to date; safe to call by many processes at once and again, and while others write: on
+ * PostgreSQL no lock that they wait for is held for long. Returns the names it applied. Throws `NewerSchemaError`.
  */
 export async function migrate(
   database: Database,
   list: readonly Migration[] = migrations,
 ): Promise<string[]> {
-  return database.knex.transaction(async (trx) => {
-    if (database.dialect === 'postgres') {
-      await trx.raw('SELECT pg_advisory_xact_lock(?)', [LOCK_KEY]);
-    }
-    await createLedger(trx);
-    const status = compare(await appliedNames(trx), list);
-    if (status.unknown.length > 0) throw new NewerSchemaError(status.unknown);
-    for (const migration of list) {
-      if (status.pending.includes(migration.name)) {
-        await apply(trx, migration, database.dialect);
-      }
-    }
-    return status.pending;
+  // Most starts find nothing to do, and need no lock to see it.
+  if ((await pendingIn(database.knex, list)).length === 0) return [];
+  if (database.dialect === 'sqlite') {
+    return database.knex.transaction((trx) => migrateAtOnce(trx, list));
+  }
+  return withMigrationSession(database, async (session) => {
+    const { applied, begun } = await session.inTransaction(readLedger);
+    const isNew = applied.length + begun.length === 0;
+    // In a new database there is nobody to wait, and one transaction is far faster.
+    if (isNew) return session.inTransaction((trx) => migrateAtOnce(trx, list));
+    const pending = await session.inTransaction((trx) => pendingIn(trx, list));
+    for (const migration of pending) await migrateBesideOthers(session, migration);
+    return pending.map(({ name }) => name);
   });
 }
 
@@ -52,31 +53,33 @@ export async function migrationStatus(
   database: Database,
   list: readonly Migration[] = migrations,
 ): Promise<MigrationStatus> {
-  const exists = await database.knex.schema.hasTable('tenure_migrations');
-  return compare(exists ? await appliedNames(database.knex) : [], list);
+  return compare(await readLedger(database.knex), list);
 }
 
-async function createLedger(trx: Knex.Transaction): Promise<void> {
-  await trx.raw(
-    'CREATE TABLE IF NOT EXISTS tenure_migrations (name text PRIMARY KEY, applied_at bigint NOT NULL)',
-  );
+/** Throws `NewerSchemaError`. */
+async function pendingIn(db: Db, list: readonly Migration[]): Promise<Migration[]> {
+  const { pending, unknown } = compare(await readLedger(db), list);
+  if (unknown.length > 0) throw new NewerSchemaError(unknown);
+  return list.filter(({ name }) => pending.includes(name));
 }
 
-async function appliedNames(db: Knex): Promise<string[]> {
-  const rows: { name: string }[] = await db('tenure_migrations').select('name').orderBy('name');
-  return rows.map((row) => row.name);
+/** All of it, or nothing: others wait until it is done. */
+async function migrateAtOnce(trx: Knex.Transaction, list: readonly Migration[]): Promise<string[]> {
+  await createLedger(trx);
+  const pending = await pendingIn(trx, list);
+  for (const migration of pending) {
+    await migration.up?.(trx, isPostgres(trx) ? 'postgres' : 'sqlite');
+    for (const index of migration.indexes ?? []) await trx.raw(createIndex(index));
+    await noteMigration(trx, migration.name, 'applied');
+  }
+  return pending.map(({ name }) => name);
 }
 
-async function apply(trx: Knex.Transaction, migration: Migration, dialect: Dialect): Promise<void> {
-  await migration.up(trx, dialect);
-  await trx('tenure_migrations').insert({ name: migration.name, applied_at: Date.now() });
-}
-
-function compare(applied: string[], list: readonly Migration[]): MigrationStatus {
+function compare({ applied, begun }: Ledger, list: readonly Migration[]): MigrationStatus {
   const known = new Set(list.map((migration) => migration.name));
   return {
     applied,
     pending: list.map((m) => m.name).filter((name) => !applied.includes(name)),
-    unknown: applied.filter((name) => !known.has(name)),
+    unknown: [...applied, ...begun].filter((name) => !known.has(name)),
   };
 }

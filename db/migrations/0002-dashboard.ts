@@ -2,13 +2,6 @@ import type { Knex } from 'knex';
 import type { Migration } from './migration.ts';
 
 const STATEMENTS = [
-  // What a delivery's headers said, for its page.
-  `ALTER TABLE webhook_events ADD COLUMN headers text NOT NULL DEFAULT ''`,
-  // Who took an arrow of the chart, newest first.
-  'CREATE INDEX transitions_arrow ON transitions (to_state, event, id)',
-  // What is due next, for the test clock.
-  `CREATE INDEX subscriptions_period_end ON subscriptions (current_period_end)
-    WHERE state NOT IN ('canceled', 'none', 'paused')`,
   // What a day added to each figure; sums over days give its course. Days are business time.
   `CREATE TABLE daily_figures (
     day_at bigint NOT NULL,
@@ -23,6 +16,8 @@ const STATEMENTS = [
     nonce text PRIMARY KEY,
     used_at bigint NOT NULL
   )`,
+  // What a delivery's headers said, for its page.
+  `ALTER TABLE webhook_events ADD COLUMN headers text NOT NULL DEFAULT ''`,
 ];
 
 /** What the dashboard adds: headers of events, two indexes, figures by day, and the memory of used sign-in links. */
@@ -31,4 +26,13 @@ export const dashboard: Migration = {
   async up(trx: Knex.Transaction) {
     for (const statement of STATEMENTS) await trx.raw(statement);
   },
+  indexes: [
+    // Who took an arrow of the chart, newest first.
+    { name: 'transitions_arrow', on: 'transitions (to_state, event, id)' },
+    // What is due next, for the test clock.
+    {
+      name: 'subscriptions_period_end',
+      on: `subscriptions (current_period_end) WHERE state NOT IN ('canceled', 'none', 'paused')`,
+    },
+  ],
 };

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../db/database.ts';
 import { migrate, migrationStatus, NewerSchemaError } from '../../db/migrate.ts';
-import { migrations } from '../../db/migrations/index.ts';
+import { migrations, type Migration } from '../../db/migrations/index.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 
 const names = migrations.map((migration) => migration.name);
@@ -32,11 +32,31 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
     expect((await migrationStatus(database)).unknown).toEqual(['9999-later']);
   });
 
+  it('build their indexes in a database that is filled as well as in a new one', async () => {
+    database = await createTestDatabase(dialect);
+    await database.knex('audit_log').insert({ at: 1, actor: 'a', action: 'b', detail: '{}' });
+    const next: Migration = {
+      name: '9998-next',
+      indexes: [
+        { name: 'audit_log_at', on: 'audit_log (at)' },
+        { name: 'audit_log_once', on: `audit_log (actor) WHERE action = 'b'`, unique: true },
+      ],
+    };
+    expect(await migrate(database, [...migrations, next])).toEqual([next.name]);
+    const repeat = database
+      .knex('audit_log')
+      .insert({ at: 2, actor: 'a', action: 'b', detail: '{}' });
+    await expect(repeat).rejects.toThrow(/unique/i);
+    await expect(database.knex.raw('CREATE INDEX audit_log_at ON audit_log (at)')).rejects.toThrow(
+      /exists/,
+    );
+  });
+
   it('leave nothing behind when one of them fails', async () => {
     database = await createTestDatabase(dialect);
-    const broken = {
+    const broken: Migration = {
       name: '9998-broken',
-      async up(trx: Parameters<(typeof migrations)[number]['up']>[0]) {
+      async up(trx) {
         await trx.raw('CREATE TABLE half_done (id integer)');
         throw new Error('broken on purpose');
       },
