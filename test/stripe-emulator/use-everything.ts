@@ -139,6 +139,7 @@ async function pages(
         payment_method_update: { enabled: true },
         customer_update: { enabled: true, allowed_updates: ['email'] },
       },
+      expand: ['features.subscription_update.products'],
     }),
   );
   const opened = (flow_data?: Stripe.BillingPortal.SessionCreateParams.FlowData) =>

@@ -3,7 +3,7 @@ import { plain, type Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { attempt, fill, Journal, reserve, type Slot } from '../kernel/journal.ts';
-import { methodOf } from './collect.ts';
+import { methodOf, noMethod } from './collect.ts';
 import { endWithoutMethod } from './cycle.ts';
 import { reschedule } from './due-dates.ts';
 import { markVoid } from './invoice-state.ts';
@@ -190,12 +190,24 @@ function pay(
   const note = ctx.note('subscription', subscription.id);
   if (pending) note['pendingInvoice'] = invoice.id;
   const confirm = update.paymentBehavior !== 'default_incomplete';
+  if (confirm) refuseUnpayable(ctx, subscription, invoice);
   const done = finalizeNow(ctx, invoice, { confirm, offSession: update.offSession, paidBy: null });
   if (done.paid) note['pendingInvoice'] = null;
   else if (update.paymentBehavior === 'error_if_incomplete')
     throw done.error ?? new Error('unpaid');
   else if (pending) park(ctx, subscription, change);
   else if (subscription.status === 'active') setStatus(ctx, subscription, 'past_due');
+}
+
+/** What is to be charged at once asks for something to charge, as a new subscription does. */
+function refuseUnpayable(
+  ctx: Context,
+  subscription: Stripe.Subscription,
+  invoice: Stripe.Invoice,
+): void {
+  const charges = subscription.collection_method === 'charge_automatically';
+  if (!charges || invoice.amount_due <= 0) return;
+  if (methodOf(ctx, idOf(subscription.customer), subscription) === null) throw noMethod();
 }
 
 /** Unpaid: the subscription stays as it was, and the change waits in `pending_update`. */

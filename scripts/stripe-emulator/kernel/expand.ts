@@ -28,7 +28,7 @@ export function expanded(
         `You cannot expand more than 4 levels of a property. Property: ${path}`,
         { param: 'expand' },
       );
-    expandStep({ ctx, registry, path, render }, copy, steps);
+    expandStep({ ctx, registry, path, render, owner: null, trail: '' }, copy, steps);
   }
   return copy;
 }
@@ -38,6 +38,9 @@ interface Walk {
   registry: Registry;
   path: string;
   render: (value: unknown) => unknown;
+  /** The object that was entered last, and the way from it, such as `features.subscription_update.`. */
+  owner: { object: string; id: string } | null;
+  trail: string;
 }
 
 function expandStep(walk: Walk, holder: unknown, steps: readonly string[]): void {
@@ -48,9 +51,14 @@ function expandStep(walk: Walk, holder: unknown, steps: readonly string[]): void
     return;
   }
   if (!isJson(holder)) throw cannot(walk.path, step);
-  const next = resolveStep(walk, holder, step);
+  const { object, id } = holder;
+  const here =
+    typeof object === 'string' && typeof id === 'string'
+      ? { ...walk, owner: { object, id }, trail: '' }
+      : walk;
+  const next = resolveStep(here, holder, step);
   holder[step] = next;
-  expandStep(walk, next, rest);
+  expandStep({ ...here, trail: `${here.trail}${step}.` }, next, rest);
 }
 
 function resolveStep(walk: Walk, holder: Json, step: string): unknown {
@@ -61,16 +69,17 @@ function resolveStep(walk: Walk, holder: Json, step: string): unknown {
       typeof item === 'string' ? referenced(walk, item, step) : item,
     );
   if (value !== undefined) return value;
-  const { object, id } = holder;
-  const make = typeof object === 'string' ? walk.registry.includableOf(object, step) : undefined;
-  if (make === undefined || typeof id !== 'string') {
+  const { owner } = walk;
+  const make =
+    owner === null ? undefined : walk.registry.includableOf(owner.object, walk.trail + step);
+  if (make === undefined || owner === null) {
     if (holder['deleted'] === true || holder['object'] === undefined) return null;
     throw cannot(walk.path, step);
   }
-  const made = make(walk.ctx, id);
+  const made = make(walk.ctx, owner.id);
   if (typeof made !== 'object' || made === null) return made ?? null;
   // Shown inside its holder, because some lists are counted there and nowhere else.
-  const shown = walk.render({ object, [step]: plain(made) });
+  const shown = walk.render({ object: owner.object, [step]: plain(made) });
   return isJson(shown) ? shown[step] : null;
 }
 

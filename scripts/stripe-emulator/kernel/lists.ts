@@ -72,7 +72,7 @@ export function pageOf<T extends { id: string }>(
     throw invalidRequest(
       limit < 1
         ? 'This value must be greater than or equal to 1.'
-        : `Limit must be between 1 and 100`,
+        : `This value must be less than or equal to 100 (it currently is '${limit}').`,
       { param: 'limit', code: 'parameter_invalid_integer' },
     );
   if (page.starting_after !== undefined && page.ending_before !== undefined) {

@@ -90,7 +90,7 @@ export class Registry {
     this.jobs.set(name, run);
   }
 
-  /** A field that is absent unless the caller expands it, such as `invoice.payments`. */
+  /** A field, or a way to one (`features.subscription_update.products`), that is absent unless the caller expands it. */
   includable(object: ObjectName, field: string, make: Includable): void {
     this.includables.set(`${object}.${field}`, make);
   }

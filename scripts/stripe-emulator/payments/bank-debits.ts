@@ -16,7 +16,8 @@ export interface UsBank {
   accountType: 'checking' | 'savings';
 }
 
-const ok: DebitOutcome = { decline: null, disputed: false, delaySeconds: 1 };
+/** Two, because due work is counted in whole seconds: one could be over before the answer is read. */
+const ok: DebitOutcome = { decline: null, disputed: false, delaySeconds: 2 };
 const fails = (decline: Decline): DebitOutcome => ({ ...ok, decline });
 const slow = (outcome: DebitOutcome): DebitOutcome => ({ ...outcome, delaySeconds: 180 });
 const disputed: DebitOutcome = { ...ok, disputed: true };

@@ -6,6 +6,7 @@ import {
   CONFIGURATION,
   createConfiguration,
   defaultConfiguration,
+  productsOf,
   updateConfiguration,
 } from '../payments/portal/configuration.ts';
 import { CREATE as SESSION, createPortalSession } from '../payments/portal/session.ts';
@@ -43,6 +44,11 @@ export function registerBillingPortal(registry: Registry): void {
   );
   registry.post('/v1/billing_portal/configurations/:id', UPDATE, (ctx, params, { id }) =>
     updateConfiguration(ctx, ctx.store.need('billing_portal.configuration', id), params),
+  );
+  registry.includable(
+    'billing_portal.configuration',
+    'features.subscription_update.products',
+    productsOf,
   );
   registry.post(
     '/v1/billing_portal/sessions',

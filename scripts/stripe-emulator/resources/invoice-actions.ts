@@ -156,7 +156,7 @@ function voidInvoice(ctx: Context, _params: object, path: { id: string }): Strip
   const invoice = ctx.store.need('invoice', path.id);
   if (invoice.status === 'paid')
     throw invalidRequest('Invoices with `paid` payments cannot be voided.');
-  if (invoice.status !== 'open') throw notOpen();
+  if (invoice.status !== 'open' && invoice.status !== 'uncollectible') throw notOpen();
   return attempt(ctx, idOf(invoice.customer), () => {
     markVoid(ctx, invoice);
     afterVoid(ctx, invoice);

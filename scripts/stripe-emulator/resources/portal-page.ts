@@ -30,6 +30,7 @@ import {
   updateInPortal,
   type PortalItem,
 } from '../payments/portal/actions.ts';
+import { productsOf } from '../payments/portal/configuration.ts';
 import { homeView, priceText, productName } from '../payments/portal/home-view.ts';
 
 type Session = Stripe.BillingPortal.Session;
@@ -159,7 +160,7 @@ function choicesOf(
   const features = featuresOf(ctx, session).subscription_update;
   const current = subscription.items.data[0]?.price.id ?? '';
   const offered = features.default_allowed_updates.includes('price')
-    ? (features.products ?? []).flatMap((each) => each.prices)
+    ? (productsOf(ctx, idOf(session.configuration) ?? '') ?? []).flatMap((each) => each.prices)
     : [];
   const ids = confirm ? [confirm] : [...new Set([current, ...offered])];
   return ids.flatMap((id) => {

@@ -94,7 +94,6 @@ const nothingEnabled = (): Features => ({
     billing_cycle_anchor: null,
     default_allowed_updates: [],
     enabled: false,
-    products: null,
     proration_behavior: 'none',
     schedule_at_period_end: { conditions: [] },
     trial_update_behavior: 'end_trial',
@@ -106,20 +105,10 @@ function updatesOf(
   given: FeatureValues['subscription_update'],
 ): Features['subscription_update'] {
   if (given === undefined) return current;
-  const products = given.products?.map((each) => ({
-    adjustable_quantity: {
-      enabled: each.adjustable_quantity?.enabled ?? false,
-      maximum: each.adjustable_quantity?.maximum ?? null,
-      minimum: each.adjustable_quantity?.minimum ?? 1,
-    },
-    prices: each.prices,
-    product: each.product,
-  }));
   return {
     billing_cycle_anchor: given.billing_cycle_anchor ?? current.billing_cycle_anchor,
     default_allowed_updates: given.default_allowed_updates ?? current.default_allowed_updates,
     enabled: given.enabled ?? true,
-    products: given.products === null ? null : (products ?? current.products),
     proration_behavior: given.proration_behavior ?? current.proration_behavior,
     schedule_at_period_end: {
       conditions:
@@ -225,6 +214,36 @@ function newConfiguration(
   };
 }
 
+type Product = Features['subscription_update'] extends { products?: (infer P)[] | null }
+  ? P
+  : never;
+
+/** The products to switch between: Stripe shows them only when they are expanded, so they are kept beside. */
+export function productsOf(ctx: Context, configuration: string): Product[] | null {
+  const kept = ctx.note('portal', configuration)['products'];
+  const products: Product[] | null = typeof kept === 'string' ? JSON.parse(kept) : null;
+  return products;
+}
+
+function keepProducts(
+  ctx: Context,
+  configuration: string,
+  given: NonNullable<FeatureValues['subscription_update']>['products'],
+): void {
+  if (given === undefined) return;
+  const products = given?.map((each) => ({
+    adjustable_quantity: {
+      enabled: each.adjustable_quantity?.enabled ?? false,
+      maximum: each.adjustable_quantity?.maximum ?? null,
+      minimum: each.adjustable_quantity?.minimum ?? 1,
+    },
+    prices: each.prices,
+    product: each.product,
+  }));
+  ctx.note('portal', configuration)['products'] =
+    products === undefined ? null : JSON.stringify(products);
+}
+
 /** `POST /v1/billing_portal/configurations`. Emits `billing_portal.configuration.created`. */
 export function createConfiguration(ctx: Context, given: ConfigurationValues): Configuration {
   requireKnown(ctx, given.features);
@@ -232,6 +251,7 @@ export function createConfiguration(ctx: Context, given: ConfigurationValues): C
     'billing_portal.configuration',
     newConfiguration(ctx, given, false),
   );
+  keepProducts(ctx, configuration.id, given.features?.subscription_update?.products);
   ctx.emit('billing_portal.configuration.created', configuration);
   return configuration;
 }
@@ -243,6 +263,7 @@ export function updateConfiguration(
   given: ConfigurationValues & { active?: boolean },
 ): Configuration {
   requireKnown(ctx, given.features);
+  keepProducts(ctx, configuration.id, given.features?.subscription_update?.products);
   const profile = given.business_profile;
   const apply = () => {
     configuration.active = given.active ?? configuration.active;
