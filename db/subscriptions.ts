@@ -126,12 +126,19 @@ export interface StateOfCustomer {
   createdAt: number;
 }
 
+const STATE_OF_CUSTOMER = {
+  id: 'id',
+  customerId: 'customer_id',
+  state: 'state',
+  createdAt: 'created_at',
+} as const;
+
 /** Every subscription of these customers, newest first. */
 export async function statesOfCustomers(db: Db, customerIds: string[]): Promise<StateOfCustomer[]> {
   return db('subscriptions')
     .whereIn('customer_id', customerIds)
     .orderBy('created_at', 'desc')
-    .select({ id: 'id', customerId: 'customer_id', state: 'state', createdAt: 'created_at' });
+    .select(STATE_OF_CUSTOMER);
 }
 
 /**
@@ -233,20 +240,21 @@ export async function subscriptionsAfter(
   return rows.map(fromRow);
 }
 
-/** The subscriptions created after one moment and until another, in pages of 500: for `verify`. */
+/** The subscriptions created after one moment and until another, in pages: for `verify`. */
 export async function* subscriptionsCreatedIn(
   db: Db,
   span: { after: number; until: number },
-): AsyncGenerator<SubscriptionRow[]> {
-  let last: { createdAt: number; id: string } | null = null;
+): AsyncGenerator<StateOfCustomer[]> {
+  const pageSize = 500;
+  let last: StateOfCustomer | undefined;
   for (;;) {
-    const select = db('subscriptions').orderBy(['created_at', 'id']).limit(500);
+    const select = db('subscriptions').orderBy(['created_at', 'id']).limit(pageSize);
     if (Number.isFinite(span.until)) void select.where('created_at', '<=', span.until);
     if (last) void select.whereRaw('(created_at, id) > (?, ?)', [last.createdAt, last.id]);
     else if (Number.isFinite(span.after)) void select.where('created_at', '>', span.after);
-    const rows: SubscriptionRow[] = ((await select) as Row[]).map(fromRow);
-    if (rows.length === 0) return;
-    yield rows;
-    last = rows.at(-1)!;
+    const rows: StateOfCustomer[] = await select.select(STATE_OF_CUSTOMER);
+    if (rows.length > 0) yield rows;
+    if (rows.length < pageSize) return;
+    last = rows.at(-1);
   }
 }

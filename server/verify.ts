@@ -61,6 +61,8 @@ interface Page {
   ids: Set<string>;
   /** Creation time of its oldest subscription; -Infinity on the last page. */
   oldest: number;
+  /** Where the next page starts; null on the last one. */
+  next: string | null;
 }
 
 /** What looks wrong: the id, and what Stripe said of it in the list. */
@@ -70,19 +72,19 @@ interface Suspect {
   atStripe: SubscriptionFacts | null;
 }
 
+/** The page after is asked for while one is compared: Stripe needs longer for a page than we do. */
 async function* pagesOf(services: Services): AsyncGenerator<Page> {
-  let after: string | null = null;
-  do {
-    const page: Page & { next: string | null } = await readPage(services, after);
+  let coming: Promise<Page> | null = readPage(services, null);
+  while (coming) {
+    const page: Page = await coming;
+    coming = page.next === null ? null : readPage(services, page.next);
+    // Whoever stops at this page does not wait for it; whoever goes on is told of its failure above.
+    coming?.catch(() => undefined);
     yield page;
-    after = page.next;
-  } while (after !== null);
+  }
 }
 
-async function readPage(
-  services: Services,
-  after: string | null,
-): Promise<Page & { next: string | null }> {
+async function readPage(services: Services, after: string | null): Promise<Page> {
   const { reader } = services.engine;
   const list = await throughOutages(() => reader.read((stripe) => stripe.listSubscriptions(after)));
   const facts: SubscriptionFacts[] = [];

@@ -223,4 +223,20 @@ describe.each(DIALECTS)('verify on %s', (dialect) => {
     await expect(run(false)).rejects.toThrow('not this time');
     stripe.listSubscriptions = list;
   });
+
+  it('compares a page although the next one, asked for meanwhile, cannot be read', async () => {
+    const { stripe } = engine.services;
+    const list = stripe.listSubscriptions;
+    stripe.listSubscriptions = async (after) => {
+      if (after !== null) throw new Error('no second page');
+      return { ...(await list(null)), has_more: true };
+    };
+    const pages: number[] = [];
+    const verifying = verifyDatabase(engine.services, {
+      onProgress: ({ checked }) => pages.push(checked),
+    });
+    await expect(verifying).rejects.toThrow('no second page');
+    expect(pages).toHaveLength(1);
+    stripe.listSubscriptions = list;
+  });
 });
