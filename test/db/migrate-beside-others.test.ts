@@ -1,3 +1,4 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { migrate, migrationStatus } from '../../db/migrate.ts';
@@ -90,6 +91,19 @@ describe('A migration of a PostgreSQL that is in use', () => {
     expect((await migrationStatus(database, list)).pending).toEqual([]);
   });
 
+  it('is finished by the next process when the one that built an index was killed', async () => {
+    const writer = await database.again().knex.transaction();
+    await writer.raw('LOCK TABLE audit_log IN ROW EXCLUSIVE MODE');
+    const child = startProcess(database.url, indexing);
+    await waitingBuild();
+    child.kill('SIGKILL');
+    const next = migrateTo(indexing);
+    await sleep(300);
+    await writer.commit();
+    expect(await next).toEqual([indexing.name]);
+    expect(await isValid('audit_log_actor')).toBe(true);
+  });
+
   it('goes on after its `up` when only the indexes are missing', async () => {
     const both = { ...altering, indexes: indexing.indexes };
     const broken = { ...both, indexes: [{ name: 'audit_log_actor', on: 'audit_log (nothing)' }] };
@@ -130,6 +144,19 @@ describe('A migration of a PostgreSQL that is in use', () => {
     expect(await migrateTo(altering)).toEqual([altering.name]);
   });
 });
+
+/** Another process that migrates the database. */
+function startProcess(url: string, next: Migration): ChildProcess {
+  const module = (path: string) => JSON.stringify(new URL(`../../db/${path}`, import.meta.url));
+  const program = `
+    import { openDatabase } from ${module('database.ts')};
+    import { migrate } from ${module('migrate.ts')};
+    import { migrations } from ${module('migrations/index.ts')};
+    await migrate(openDatabase(${JSON.stringify(url)}), [...migrations, ${JSON.stringify(next)}]);
+  `;
+  const flags = ['--import', 'tsx', '--input-type=module', '--eval', program];
+  return spawn(process.execPath, flags, { stdio: ['ignore', 'ignore', 'inherit'] });
+}
 
 describe('Every migration', () => {
   it('leaves the indexes of tables that may be full to be built beside the writers', async () => {

@@ -18,10 +18,8 @@ const next: Migration = {
       table.integer('next_count').notNullable().defaultTo(0);
     });
     await trx.schema.alterTable('webhook_events', (table) => table.text('next_note').nullable());
-    await trx.schema.alterTable('outbox', (table) =>
-      table.index(['kind', 'created_at'], 'next_index'),
-    );
   },
+  indexes: [{ name: 'next_index', on: 'outbox (kind, created_at)' }],
 };
 
 let emulator: RunningEmulator;
