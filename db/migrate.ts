@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { isPostgres, type Database, type Db } from './database.ts';
 import { migrateBesideOthers } from './migrate-beside-others.ts';
 import { createLedger, noteMigration, readLedger, type Ledger } from './migration-ledger.ts';
-import { withMigrationSession } from './migration-session.ts';
+import { LOCK_KEY, withMigrationSession } from './migration-session.ts';
 import { migrations, type Migration } from './migrations/index.ts';
 import { createIndex } from './migrations/migration.ts';
 
@@ -37,11 +37,10 @@ export async function migrate(
   if (database.dialect === 'sqlite') {
     return database.knex.transaction((trx) => migrateAtOnce(trx, list));
   }
+  const applied = await database.knex.transaction((trx) => migrateNew(trx, list));
+  if (applied) return applied;
   return withMigrationSession(database, async (session) => {
-    const { applied, begun } = await session.inTransaction(readLedger);
-    const isNew = applied.length + begun.length === 0;
-    // In a new database there is nobody to wait, and one transaction is far faster.
-    if (isNew) return session.inTransaction((trx) => migrateAtOnce(trx, list));
+    await session.inTransaction(createLedger);
     const pending = await session.inTransaction((trx) => pendingIn(trx, list));
     for (const migration of pending) await migrateBesideOthers(session, migration);
     return pending.map(({ name }) => name);
@@ -61,6 +60,20 @@ async function pendingIn(db: Db, list: readonly Migration[]): Promise<Migration[
   const { pending, unknown } = compare(await readLedger(db), list);
   if (unknown.length > 0) throw new NewerSchemaError(unknown);
   return list.filter(({ name }) => pending.includes(name));
+}
+
+/**
+ * In a new database there is nobody to wait, and one transaction is far faster. Returns null, and has done
+ * nothing, when it is not new or another process is at it.
+ */
+async function migrateNew(
+  trx: Knex.Transaction,
+  list: readonly Migration[],
+): Promise<string[] | null> {
+  const { rows } = await trx.raw(`SELECT pg_try_advisory_xact_lock(${LOCK_KEY}) AS mine`);
+  if (!rows[0].mine) return null;
+  const { applied, begun } = await readLedger(trx);
+  return applied.length + begun.length === 0 ? migrateAtOnce(trx, list) : null;
 }
 
 /** All of it, or nothing: others wait until it is done. */

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { openDatabase, type Database } from './database.ts';
 
 /** Any fixed number: the key of the advisory lock of the one process that migrates. */
-const LOCK_KEY = 7_236_452;
+export const LOCK_KEY = 7_236_452;
 const LONGEST_PAUSE_MS = 200;
 
 /** The one connection that migrates. When it is lost, so is the lock, and nothing more can be done with it. */
