@@ -79,7 +79,12 @@ export async function releaseKey(db: Db, key: { userId: string; key: string }): 
   await db('idempotency_keys').where({ user_id: key.userId, key: key.key, status: null }).delete();
 }
 
-/** Forgets keys older than `before`; returns how many. */
-export async function pruneKeys(db: Db, before: number): Promise<number> {
-  return db('idempotency_keys').where('created_at', '<', before).delete();
+/** Forgets keys older than `before`, at most `limit` at once; returns how many. */
+export async function pruneKeys(db: Db, before: number, limit: number): Promise<number> {
+  const old = db('idempotency_keys')
+    .where('created_at', '<', before)
+    .orderBy('created_at')
+    .limit(limit)
+    .select('user_id', 'key');
+  return db('idempotency_keys').whereIn(['user_id', 'key'], old).delete();
 }

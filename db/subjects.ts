@@ -1,6 +1,9 @@
 import { isPostgres, type Db } from './database.ts';
 
-/** The right to work on a subject until the lease ends; the fence tells this right from all others. */
+/**
+ * The right to work on a subject until the lease ends; the fence tells this right from all others. It begins with the
+ * time, not with 1: the row of an idle subject is deleted, and a fence of it must not come again.
+ */
 export interface Claim {
   key: string;
   fence: number;
@@ -11,6 +14,8 @@ export interface LeaseTerms {
   now: number;
   /** How long the lease holds, in ms. */
   duration: number;
+  /** Only subjects with events that were due by then; `now` by default. */
+  dueBy?: number;
   /** Subjects to leave alone: those that this process is at work on. */
   except?: string[];
 }
@@ -21,7 +26,7 @@ export interface LeaseTerms {
  * looking at, and whoever loses the race for a subject's row does not get it.
  */
 export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms): Promise<Claim[]> {
-  const { owner, now, duration, except = [] } = terms;
+  const { owner, now, duration, dueBy = now, except = [] } = terms;
   const others = except.length > 0 ? `AND subject NOT IN (${except.map(() => '?').join(',')})` : '';
   const sql = `
     WITH due AS ${isPostgres(db) ? 'MATERIALIZED' : ''} (
@@ -35,12 +40,12 @@ export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms)
       SELECT subject FROM due GROUP BY subject ORDER BY min(next_attempt_at) LIMIT ?
     )
     INSERT INTO subjects (key, fence, lease_until, owner)
-    SELECT subject, 1, ?, ? FROM chosen WHERE true ORDER BY ${inOneOrder(db, 'subject')}
+    SELECT subject, ?, ?, ? FROM chosen WHERE true ORDER BY ${inOneOrder(db, 'subject')}
     ON CONFLICT (key) DO UPDATE SET
       fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
       WHERE subjects.lease_until <= ?
     RETURNING key, fence`;
-  const values = [now, now, ...except, limit * 20, limit, now + duration, owner, now];
+  const values = [dueBy, now, ...except, limit * 20, limit, now, now + duration, owner, now];
   return rowsOf(await db.raw(sql, values));
 }
 
@@ -55,12 +60,12 @@ export async function claimSubjects(db: Db, keys: string[], terms: LeaseTerms): 
   const { owner, now, duration } = terms;
   const sql = `
     INSERT INTO subjects (key, fence, lease_until, owner)
-    VALUES ${keys.map(() => '(?, 1, ?, ?)').join(', ')}
+    VALUES ${keys.map(() => '(?, ?, ?, ?)').join(', ')}
     ON CONFLICT (key) DO UPDATE SET
       fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
       WHERE subjects.lease_until <= ?
     RETURNING key, fence`;
-  const rows = keys.flatMap((key) => [key, now + duration, owner]);
+  const rows = keys.flatMap((key) => [key, now, now + duration, owner]);
   return rowsOf(await db.raw(sql, [...rows, now]));
 }
 
@@ -112,11 +117,6 @@ export async function releaseSubjects(
 /** The same for one lease; false when it was not ours any more. */
 export async function releaseSubject(db: Db, claim: Claim, owner: string): Promise<boolean> {
   return (await releaseSubjects(db, [claim], owner)).has(claim.key);
-}
-
-/** Forgets subjects that nobody worked on for long; owners are unique, so a forgotten fence may start again. */
-export async function pruneSubjects(db: Db, before: number): Promise<number> {
-  return db('subjects').where('lease_until', '>', 0).where('lease_until', '<', before).delete();
 }
 
 /** Frees everything that an owner who is known to be gone had leased. */

@@ -1,5 +1,4 @@
 import { leadJob, readCursor, resignJob, saveCursor } from '../db/cursors.ts';
-import { pruneKeys } from '../db/idempotency-keys.ts';
 import { knownEventIds, type NewEvent } from '../db/webhook-events.ts';
 import type { EngineContext } from './engine-context.ts';
 import { isRelevant, toNewEvent } from './incoming-event.ts';
@@ -15,10 +14,6 @@ const ON_ITS_WAY = 15;
 /** Further ahead than clocks differ by: a test clock's time, which says nothing about when it was sent. In seconds. */
 const TEST_CLOCK = 60;
 
-/** How long the answer to a request is kept under its Idempotency-Key, as long as Stripe keeps its own at most; in ms. */
-const KEEP_ANSWERS = 30 * 86_400_000;
-const FORGET_EVERY = 3_600_000;
-
 export interface CatchUp {
   start(): void;
   stop(): Promise<void>;
@@ -26,22 +21,17 @@ export interface CatchUp {
 
 type Store = (events: NewEvent[]) => Promise<number>;
 
-/** Looks periodically for events that never arrived, and forgets old answers; of several processes, one does it at a time. */
+/** Looks periodically for events that never arrived; of several processes, one does it at a time. */
 export function createCatchUp(ctx: EngineContext, store: Store): CatchUp {
   const { catchUpEvery } = ctx.options;
   const db = ctx.core.database.knex;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | null = null;
-  let forgetAt = 0;
 
   async function round(): Promise<void> {
     const now = Date.now();
     const terms = { owner: ctx.owner, now, duration: Math.max(catchUpEvery * 2, 60_000) };
     if (!(await leadJob(db, JOB, terms))) return;
-    if (now >= forgetAt) {
-      forgetAt = now + FORGET_EVERY;
-      await pruneKeys(db, now - KEEP_ANSWERS);
-    }
     const found = await catchUp(ctx, store, { onItsWay: ON_ITS_WAY });
     if (found > 0) ctx.core.log.warn({ found }, 'found events that had never arrived');
   }
@@ -85,7 +75,10 @@ export async function catchUp(
   const db = ctx.core.database.knex;
   const startedAt = Math.floor(Date.now() / 1000);
   const cursor = Number((await readCursor(db, JOB)) ?? startedAt - OVERLAP);
-  const from = range.since ?? Math.max(cursor - OVERLAP, startedAt - OLDEST);
+  const wanted = range.since ?? Math.max(cursor - OVERLAP, startedAt - OLDEST);
+  // What is older was here and was deleted; a local Stripe may still have it.
+  const days = ctx.core.config.eventRetentionDays;
+  const from = days === null ? wanted : Math.max(wanted, startedAt - days * 86_400);
   let found = 0;
   let newest = cursor;
   let startingAfter: string | null = null;

@@ -47,6 +47,8 @@ export interface Config {
   dunning: { maxAttempts: number; finalAction: 'cancel' | 'unpaid' | 'none' };
   mail: { smtpUrl: string | null; from: string };
   webhookAck: 'processed' | 'stored';
+  /** Days after which events that were dealt with, and effects that were delivered, are deleted; null is never. */
+  eventRetentionDays: number | null;
   outgoingWebhook: { url: string; secret: string } | null;
   logLevel: LogLevel;
   /** Server processes that share the port. */
@@ -174,6 +176,7 @@ function toConfig(env: Environment): Config {
     dunning: { maxAttempts: env.DUNNING_MAX_ATTEMPTS, finalAction: env.DUNNING_FINAL_ACTION },
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
     webhookAck: env.WEBHOOK_ACK,
+    eventRetentionDays: env.EVENT_RETENTION_DAYS || null,
     outgoingWebhook:
       env.OUTGOING_WEBHOOK_URL && env.OUTGOING_WEBHOOK_SECRET
         ? { url: env.OUTGOING_WEBHOOK_URL, secret: env.OUTGOING_WEBHOOK_SECRET }

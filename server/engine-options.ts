@@ -26,6 +26,8 @@ export interface EngineOptions {
   outageBase: number;
   /** How often events are looked for that never arrived; 0 never. */
   catchUpEvery: number;
+  /** How often what is too old is deleted; 0 never. */
+  sweepEvery: number;
   /** Most deliveries that may wait in memory, to be stored or processed; beyond, they are answered 503. */
   maxBacklog: number;
   /** Most events in one INSERT. */
@@ -44,6 +46,7 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   readTimeout: 20_000,
   outageBase: 1_000,
   catchUpEvery: 60_000,
+  sweepEvery: 3_600_000,
   maxBacklog: 5_000,
   maxBatch: 500,
 };

@@ -21,6 +21,7 @@ import type { CoreServices, Engine } from './services.ts';
 import { READ_LIMITS } from './subject-facts.ts';
 import { createSubjectReads } from './subject-reads.ts';
 import { createSubjectRunner } from './subject-runner.ts';
+import { createSweeper } from './sweep.ts';
 import { createWorker } from './worker.ts';
 
 /** Puts the engine together; `start()` sets it going. */
@@ -61,6 +62,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     return added.filter(Boolean).length;
   }
   const catchUp = createCatchUp(ctx, store);
+  const sweeper = createSweeper(ctx);
 
   changes.subscribe((changed) => {
     if (changed.length === 0) core.access.invalidateAll();
@@ -80,9 +82,11 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       worker.start();
       effects.start();
       catchUp.start();
+      sweeper.start();
     },
     async stop() {
       await catchUp.stop();
+      await sweeper.stop();
       await inbox.settled();
       await worker.stop();
       await runner.idle();

@@ -29,6 +29,9 @@ const priceId = z
   .string()
   .regex(/^(price|plan)_\w+$/, 'must be a Stripe price id such as price_1Abc');
 
+/** Stripe tells of events for 30 days: what was deleted sooner could come again, with all that follows from it. */
+const RETENTION_WORDS =
+  'must be a number of days from 35 (Stripe may send an event again for 30) to 3650, or 0 to keep everything';
 const RATE_WORDS = 'must be a number of requests per minute; 0 for no limit';
 
 /** What the environment may say, variable by variable; each refusal says how to mend it. */
@@ -114,6 +117,12 @@ export const environment = z.object({
   SMTP_URL: url(['smtp:', 'smtps:'], 'must be smtp://user:password@host:port').optional(),
   MAIL_FROM: z.string().default('Billing <billing@localhost>'),
   WEBHOOK_ACK: z.enum(['processed', 'stored'], 'must be processed or stored').default('processed'),
+  EVENT_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d+$/, RETENTION_WORDS)
+    .transform(Number)
+    .refine((days) => days === 0 || (days >= 35 && days <= 3_650), RETENTION_WORDS)
+    .default(0),
   OUTGOING_WEBHOOK_URL: httpUrl('must be the http(s) URL of your own webhook receiver').optional(),
   OUTGOING_WEBHOOK_SECRET: z
     .string()

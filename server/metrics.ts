@@ -30,6 +30,8 @@ export interface Metrics {
   eventAge: Histogram;
   /** Mails, webhooks and other effects of the outbox. */
   effects: Counter<'kind' | 'outcome'>;
+  /** Rows deleted because they were too old. */
+  swept: Counter<'table'>;
   stripeCall: (call: StripeCall) => void;
   /** This process's figures. */
   figures: () => Promise<Figures>;
@@ -94,6 +96,12 @@ export function createMetrics(): Metrics {
       name: 'tenure_effects_total',
       help: 'Mails, webhooks and other effects by kind and outcome',
       labelNames: ['kind', 'outcome'] as const,
+      registers,
+    }),
+    swept: new Counter({
+      name: 'tenure_rows_deleted_total',
+      help: 'Rows deleted because they were too old, by table',
+      labelNames: ['table'] as const,
       registers,
     }),
     stripeCall: ({ method, resource, status, seconds }) =>

@@ -23,6 +23,7 @@ describe('The configuration', () => {
       grace: 'period_end',
       dunning: { maxAttempts: 3, finalAction: 'cancel' },
       webhookAck: 'processed',
+      eventRetentionDays: null,
       stripe: { live: false, apiBase: null, testClock: null },
     });
   });
@@ -125,6 +126,19 @@ describe('The configuration', () => {
     const DATABASE_URL = 'postgres://localhost/tenure';
     expect(loadConfig({ ...TEST_ENV, WORKERS: '2', DATABASE_URL }).workers).toBe(2);
     expect(loadConfig(TEST_ENV).workers).toBe(1);
+  });
+
+  it('keeps events for ever, or longer than Stripe may send one again', () => {
+    const days = (value: string) =>
+      loadConfig({ ...TEST_ENV, EVENT_RETENTION_DAYS: value }).eventRetentionDays;
+    expect(days('')).toBeNull();
+    expect(days('0')).toBeNull();
+    expect(days('35')).toBe(35);
+    for (const value of ['34', '1', '-1', '9999', '90 days']) {
+      expect(problemsOf({ ...TEST_ENV, EVENT_RETENTION_DAYS: value }), value).toEqual([
+        expect.stringMatching(/^EVENT_RETENTION_DAYS must be a number of days from 35/),
+      ]);
+    }
   });
 
   it('believes proxies that it is told of, and never all of them', () => {

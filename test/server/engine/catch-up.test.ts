@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readCursor, saveCursor } from '../../../db/cursors.ts';
-import { claimKey } from '../../../db/idempotency-keys.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent, type NewEvent } from '../../../db/webhook-events.ts';
 import { catchUp } from '../../../server/catch-up.ts';
@@ -45,18 +44,6 @@ describe.each(DIALECTS)('Events that never arrived, on %s,', (dialect) => {
       range,
     );
   const unfinished = () => database.knex('webhook_events').where({ status: 'waiting' });
-
-  it('are looked for by the one who also forgets what was answered a month ago', async () => {
-    const day = 86_400_000;
-    for (const age of [31, 1]) {
-      const key = { userId: 'user', key: `${age} days`, requestHash: 'x' };
-      await claimKey(database.knex, key, { now: Date.now() - age * day, lease: 1 });
-    }
-    await start({ engine: { catchUpEvery: 50 } }).services.engine.start();
-    const kept = () => database.knex('idempotency_keys').pluck<string[]>('key');
-    await until(async () => (await kept()).length < 2);
-    expect(await kept()).toEqual(['1 days']);
-  });
 
   it(`lesson 18: are found although 5 % of them are lost (seed ${SEED})`, async () => {
     const random = randomFrom(SEED);
