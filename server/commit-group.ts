@@ -1,61 +1,93 @@
-import { commitWork, type Decision } from './commit-work.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { Decision } from './commit-work.ts';
 
 /** Most subjects in one transaction. */
 const MOST = 64;
-/** Transactions under way at once on Postgres; SQLite has one writer. */
-const LANES = 2;
+
+/** How long decisions wait for others that are on their way, in ms. */
+const PATIENCE = 20;
 
 interface Waiting extends Decision {
   resolve: (committed: boolean) => void;
   reject: (error: unknown) => void;
 }
 
-/**
- * Group commit of decided work: one transaction writes what gathered while the one before it was under way, so
- * that a busy engine pays for statements and for the disk once for many subjects. Where it fails, each subject is
- * written in a transaction of its own: what is wrong with one of them is no other's misfortune. That is safe even
- * when nobody knows whether the transaction came through: a lease can be given back only once.
- */
-export function createCommitGroup(ctx: EngineContext): (decision: Decision) => Promise<boolean> {
-  let waiting: Waiting[] = [];
-  let busy = 0;
-  const lanes = ctx.core.database.dialect === 'postgres' ? LANES : 1;
+/** Writes decisions in one transaction and says of which subjects. */
+type Write = (batch: readonly Decision[]) => Promise<Set<string>>;
 
-  async function commitAll(): Promise<void> {
-    // Others that are decided in this turn of the event loop come along.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, MOST).sort((a, b) => (a.claim.key < b.claim.key ? -1 : 1));
-      waiting = waiting.slice(batch.length);
-      await commitBatch(ctx, batch);
-    }
-    busy -= 1;
-  }
+type Probe = (step: string) => Promise<void>;
 
-  return (decision) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ ...decision, resolve, reject });
-      if (busy >= lanes) return;
-      busy += 1;
-      void commitAll();
-    });
+export interface CommitGroup {
+  /** Says that a decision is on its way; call what it returns when it is there, or will not come. */
+  expect(): () => void;
+  /** False when somebody else took the subject over. */
+  commit(decision: Decision): Promise<boolean>;
 }
 
-async function commitBatch(ctx: EngineContext, batch: Waiting[]): Promise<void> {
-  let committed: Set<string>;
-  try {
-    committed = await commitWork(ctx, batch);
-  } catch (error) {
-    const [first] = batch;
-    if (batch.length === 1) first?.reject(error);
-    else await Promise.all(batch.map((each) => commitBatch(ctx, [each])));
-    return;
+/**
+ * Group commit of decided work: one transaction writes what gathered while the one before it was under way and while
+ * others were on their way, so that a busy engine pays for statements and for the disk once for many subjects. One
+ * that is alone never waits. Where it fails, each subject is written in a transaction of its own: what is wrong with
+ * one of them is no other's misfortune. That is safe even when nobody knows whether the transaction came through:
+ * a lease can be given back only once.
+ */
+export function createCommitGroup(write: Write, lanes: number, probe: Probe): CommitGroup {
+  let waiting: Waiting[] = [];
+  let busy = 0;
+  let expected = 0;
+  let patience: NodeJS.Timeout | null = null;
+
+  function look(): void {
+    if (waiting.length === 0 || busy >= lanes) return;
+    if (expected === 0 || waiting.length >= MOST) void commitSome();
+    else patience ??= setTimeout(() => void commitSome(), PATIENCE);
   }
-  try {
-    await ctx.probe('after_commit');
-    for (const { claim, resolve } of batch) resolve(committed.has(claim.key));
-  } catch (error) {
-    for (const { reject } of batch) reject(error);
+
+  async function commitSome(): Promise<void> {
+    if (patience) clearTimeout(patience);
+    patience = null;
+    if (waiting.length === 0 || busy >= lanes) return;
+    busy += 1;
+    const batch = waiting.slice(0, MOST).sort((a, b) => (a.claim.key < b.claim.key ? -1 : 1));
+    waiting = waiting.slice(MOST);
+    await commitBatch(batch);
+    busy -= 1;
+    look();
   }
+
+  async function commitBatch(batch: Waiting[]): Promise<void> {
+    let committed: Set<string>;
+    try {
+      committed = await write(batch);
+    } catch (error) {
+      const [first] = batch;
+      if (batch.length === 1) first?.reject(error);
+      else await Promise.all(batch.map((each) => commitBatch([each])));
+      return;
+    }
+    try {
+      await probe('after_commit');
+      for (const { claim, resolve } of batch) resolve(committed.has(claim.key));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  return {
+    expect() {
+      let open = true;
+      expected += 1;
+      return () => {
+        if (!open) return;
+        open = false;
+        expected -= 1;
+        // Others that are decided in this turn of the event loop come along.
+        if (expected === 0) setImmediate(look);
+      };
+    },
+    commit: (decision) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ ...decision, resolve, reject });
+        setImmediate(look);
+      }),
+  };
 }

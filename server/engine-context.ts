@@ -1,8 +1,7 @@
-import type { Claim } from '../db/subjects.ts';
 import type { EventSummary } from '../db/webhook-events.ts';
 import type { RefreshingClock } from './business-clock.ts';
 import type { ChangeFeed } from './changes.ts';
-import type { DecidedWork } from './commit-work.ts';
+import type { CommitGroup } from './commit-group.ts';
 import type { EngineOptions } from './engine-options.ts';
 import type { StripeReader } from './read-stripe.ts';
 import type { CoreServices } from './services.ts';
@@ -17,8 +16,7 @@ export interface EngineContext {
   /** Where an event stands; all who ask at the same moment share a query. null when it is not stored. */
   statusOf: (id: string) => Promise<EventSummary | null>;
   reads: SubjectReads;
-  /** Writes what was decided about a subject; false when somebody else took it over. */
-  commit: (claim: Claim, work: DecidedWork) => Promise<boolean>;
+  commits: CommitGroup;
   options: EngineOptions;
   /** Tells this engine from all others, also from earlier ones of the same machine. */
   owner: string;

@@ -35,7 +35,7 @@ export interface EngineOptions {
 }
 
 const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
-  concurrency: 32,
+  concurrency: 64,
   lease: 30_000,
   effectLease: 60_000,
   retryBase: 2_000,

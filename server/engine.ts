@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Db } from '../db/database.ts';
+import type { Database, Db } from '../db/database.ts';
 import {
   eventStatuses,
   knownEventIds,
@@ -11,6 +11,7 @@ import { createTestClock, realClock, type RefreshingClock } from './business-clo
 import { createCatchUp } from './catch-up.ts';
 import { createChangeFeed } from './changes.ts';
 import { createCommitGroup } from './commit-group.ts';
+import { commitWork } from './commit-work.ts';
 import { createEffectDelivery } from './deliver-effects.ts';
 import type { EngineContext } from './engine-context.ts';
 import { engineOptions, type EngineOptions } from './engine-options.ts';
@@ -30,6 +31,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   const reader = createStripeReader(core.stripe, options);
   const changes = createChangeFeed(core.database, core.log);
   const owner = randomUUID();
+  const probe = async (step: string) => core.probe?.(step);
   const terms = () => ({ owner, now: Date.now(), duration: options.lease });
   const ctx: EngineContext = {
     core,
@@ -39,17 +41,16 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     statusOf: createBatcher((ids) => statusesOf(core.database.knex, ids)),
     clock: clockOf(core),
     reads: createSubjectReads(core.database.knex, terms, READ_LIMITS),
-    commit: (claim, work) => commit({ claim, work }),
+    commits: createCommitGroup((batch) => commitWork(ctx, batch), lanesOf(core.database), probe),
     owner,
-    probe: async (step) => core.probe?.(step),
+    probe,
     effectsWaiting: () => effects.wake(),
   };
-  const commit = createCommitGroup(ctx);
   const inbox = createInbox(core.database, options, core.probe);
   const runner = createSubjectRunner(ctx);
   const worker = createWorker(ctx, runner);
   const effects = createEffectDelivery(ctx, runner);
-  const parts = { ctx, inbox, runner, wake: worker.wake };
+  const parts = { ctx, inbox, runner, worker };
 
   async function store(events: NewEvent[]): Promise<number> {
     const known = await knownEventIds(
@@ -104,6 +105,9 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     reader,
   };
 }
+
+/** Transactions under way at once; SQLite has one writer. */
+const lanesOf = ({ dialect }: Database) => (dialect === 'postgres' ? 2 : 1);
 
 /** Where events stand, in the order of the ids; null for one that is not stored. */
 async function statusesOf(db: Db, ids: string[]): Promise<(EventSummary | null)[]> {

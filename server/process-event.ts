@@ -6,7 +6,6 @@ import {
   effectsOfLoose,
   type DecisionContext,
   type Sighting,
-  type Verdict,
 } from './decide-subject.ts';
 import type { EngineContext } from './engine-context.ts';
 import { loadKnown, loadWork, type SubjectWork, type WaitingEvent } from './subject-facts.ts';
@@ -39,6 +38,21 @@ export interface TaskResult {
  * transaction, decides, and writes everything in one transaction, if the claim is still good.
  */
 export async function processSubject(ctx: EngineContext, task: SubjectTask): Promise<TaskResult> {
+  const arrived = ctx.commits.expect();
+  try {
+    const { work, decided } = await decideSubject(ctx, task);
+    arrived();
+    const committed = await ctx.commits.commit({ claim: task.claim, work: decided });
+    return resultOf({ committed, decided, work });
+  } finally {
+    arrived();
+  }
+}
+
+async function decideSubject(
+  ctx: EngineContext,
+  task: SubjectTask,
+): Promise<{ work: SubjectWork; decided: DecidedWork }> {
   const { core, probe } = ctx;
   const subject = task.claim.key;
   await probe('claimed');
@@ -68,13 +82,8 @@ export async function processSubject(ctx: EngineContext, task: SubjectTask): Pro
       return [];
     }
   });
-  const committed = await ctx.commit(task.claim, {
-    verdicts,
-    loose: await decideLoose(ctx, work, { subject, context }),
-    moves: plan.moves,
-    failures,
-  });
-  return resultOf({ committed, verdicts, work, failures });
+  const loose = await decideLoose(ctx, work, { subject, context });
+  return { work, decided: { verdicts, loose, moves: plan.moves, failures } };
 }
 
 interface ReadPlan {
@@ -130,24 +139,23 @@ const brokenOf = ({ row, error }: SubjectWork['broken'][number]): Failure => ({
 
 function resultOf(outcome: {
   committed: boolean;
-  verdicts: Verdict[];
+  decided: DecidedWork;
   work: SubjectWork;
-  failures: Failure[];
 }): TaskResult {
   const events = new Map<string, unknown>();
   const subscriptions = new Map<string, StoredSubscription>();
   if (outcome.committed) {
     for (const { row } of outcome.work.loose) events.set(row.id, null);
-    for (const { change, events: rows } of outcome.verdicts) {
+    for (const { change, events: rows } of outcome.decided.verdicts) {
       for (const row of rows) events.set(row.id, null);
       if (change) subscriptions.set(change.next.id, change.next);
     }
-    for (const { events: rows, error } of outcome.failures) {
+    for (const { events: rows, error } of outcome.decided.failures) {
       for (const row of rows) events.set(row.id, error);
     }
   }
   const failed = new Map<string, unknown>();
-  for (const { subscriptionId, error } of outcome.failures) {
+  for (const { subscriptionId, error } of outcome.decided.failures) {
     if (subscriptionId !== undefined) failed.set(subscriptionId, error);
   }
   return { committed: outcome.committed, events, failed, subscriptions, more: outcome.work.more };

@@ -26,6 +26,8 @@ export interface StripeReader {
   subscription(id: string): Promise<SubscriptionFacts | null>;
   /** Any other read under the same limit and pauses. Throws `StripeOutage`. */
   read<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T>;
+  /** Reads that need not wait for their turn. */
+  room(): number;
   /** When reads go on, in ms since the epoch; 0 while they are not paused. */
   pausedUntil(): number;
   /** Reads made since the start. */
@@ -40,7 +42,7 @@ export function createStripeReader(
   stripe: StripeGateway,
   options: Pick<EngineOptions, 'readsPerSecond' | 'readTimeout' | 'outageBase'>,
 ): StripeReader {
-  const takeTurn = createTurns(options.readsPerSecond);
+  const turns = createTurns(options.readsPerSecond);
   let pausedUntil = 0;
   let failures = 0;
   let count = 0;
@@ -71,7 +73,7 @@ export function createStripeReader(
 
   async function read<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T> {
     if (pausedUntil > Date.now()) throw new StripeOutage('Reads of Stripe are paused', pausedUntil);
-    await takeTurn();
+    await turns.take();
     count += 1;
     try {
       const answer = await withTimeout(call(stripe), options.readTimeout);
@@ -92,6 +94,7 @@ export function createStripeReader(
         throw error;
       }
     },
+    room: turns.room,
     pausedUntil: () => (pausedUntil > Date.now() ? pausedUntil : 0),
     count: () => count,
   };
@@ -120,14 +123,27 @@ async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
   }
 }
 
+export interface Turns {
+  /** Resolves when it is this caller's turn. */
+  take(): Promise<void>;
+  /** Turns that could be taken without waiting. */
+  room(): number;
+}
+
 /** Turns at `perSecond`, with a tenth of a second's worth at once after a rest. */
-export function createTurns(perSecond: number): () => Promise<void> {
+export function createTurns(perSecond: number): Turns {
   const interval = 1000 / perSecond;
   let next = 0;
-  return async () => {
-    const now = Date.now();
-    next = Math.max(next, now - 100) + interval;
-    const wait = next - interval - now;
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+  return {
+    async take() {
+      const now = Date.now();
+      next = Math.max(next, now - 100) + interval;
+      const wait = next - interval - now;
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    },
+    room() {
+      const now = Date.now();
+      return Math.max(0, Math.floor((now - Math.max(next, now - 100)) / interval) + 1);
+    },
   };
 }

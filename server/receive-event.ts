@@ -3,13 +3,14 @@ import type { Receipt } from './engine-contract.ts';
 import type { EngineContext } from './engine-context.ts';
 import type { Inbox } from './inbox.ts';
 import type { SubjectRunner } from './subject-runner.ts';
+import type { Worker } from './worker.ts';
 
 /**
  * Takes one delivery: stores it and, unless `WEBHOOK_ACK=stored`, processes it before it is acknowledged.
  * Throws only when it could not be stored.
  */
 export async function receiveEvent(
-  parts: { ctx: EngineContext; inbox: Inbox; runner: SubjectRunner; wake: () => void },
+  parts: { ctx: EngineContext; inbox: Inbox; runner: SubjectRunner; worker: Worker },
   event: NewEvent,
 ): Promise<Receipt> {
   const { ctx, inbox, runner } = parts;
@@ -21,7 +22,7 @@ export async function receiveEvent(
   // Sent again by Stripe or by hand: that is a reason to try again what had come to rest.
   if (seen?.status === 'dead') await requeueEvents(db, [event.id], Date.now());
   if (ctx.core.config.webhookAck === 'stored') {
-    parts.wake();
+    parts.worker.arrived();
     ctx.changes.announceWork();
     return { isNew, problem: null };
   }
@@ -31,7 +32,7 @@ export async function receiveEvent(
     await runner.processEvent({ id: event.id, subject }, before);
     return { isNew, problem: null };
   } catch (problem) {
-    parts.wake();
+    parts.worker.wake();
     return { isNew, problem };
   }
 }

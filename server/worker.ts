@@ -7,7 +7,15 @@ import type { SubjectRunner } from './subject-runner.ts';
 /** How soon to look again at work that is due but leased by somebody else, in ms. */
 const LEASED_ELSEWHERE = 100;
 
+/** How soon to look again while most places are taken or Stripe may not be read, in ms; makes bigger groups of work. */
+const REGROUP = 20;
+
+/** How long events gather, at most, while deliveries pour in, in ms: those of one subscription then cost one read. */
+const GATHER = 500;
+
 export interface Worker extends Loop {
+  /** Says that a delivery was stored that nobody waits for; wakes the worker unless they pour in. */
+  arrived: () => void;
   /** When it last looked for work, in ms since the epoch; null when it is not running. */
   lookedAt: () => number | null;
 }
@@ -24,28 +32,38 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
 
   let lookedAt: number | null = null;
 
+  const flood = createFlood();
+
   async function round(): Promise<boolean> {
     lookedAt = Date.now();
-    const limit = slots - under.size;
-    if (limit <= 0 || ctx.reader.pausedUntil() > 0) return false;
+    const limit = room();
+    if (limit <= 0) return false;
     const { owner } = ctx;
     // A lease that ended while its work goes on here must not be taken over from ourselves.
     const except = runner.running();
-    const terms = { owner, now: Date.now(), duration: options.lease, except };
+    const dueBy = flood.isOn() ? lookedAt - GATHER : lookedAt;
+    const terms = { owner, now: lookedAt, duration: options.lease, dueBy, except };
     const claims = await claimDueSubjects(db, limit, terms);
     for (const claim of claims) {
       const work: Promise<unknown> = runner.run(claim).finally(() => {
         under.delete(work);
-        loop.wake();
+        if (under.size <= slots / 2) loop.wake();
       });
       under.add(work);
     }
     return claims.length > 0 && under.size < slots;
   }
 
+  /** How many subjects to take now: each costs a read of Stripe, and events whose turn has not come may yet gather. */
+  function room(): number {
+    if (ctx.reader.pausedUntil() > 0) return 0;
+    return Math.min(slots - under.size, ctx.reader.room());
+  }
+
   async function rest(): Promise<number> {
+    if (slots === 0) return options.poll;
     const paused = ctx.reader.pausedUntil();
-    if (under.size >= slots) return options.poll;
+    if (paused === 0 && (room() <= 0 || flood.isOn())) return REGROUP;
     const now = Date.now();
     const due = Math.max((await nextDueAt(db)) ?? Infinity, paused);
     return Math.min(options.poll, due <= now ? LEASED_ELSEWHERE : due - now);
@@ -60,11 +78,31 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   return {
     start: loop.start,
     wake: loop.wake,
+    arrived() {
+      flood.add();
+      if (!flood.isOn()) loop.wake();
+    },
     lookedAt: () => lookedAt,
     async stop() {
       await loop.stop();
       lookedAt = null;
       await Promise.allSettled(under);
     },
+  };
+}
+
+/** Whether deliveries pour in: some four hundred a second. The count halves every 25 ms. */
+function createFlood(): { add: () => void; isOn: () => boolean } {
+  let count = 0;
+  let at = 0;
+  const fade = (): number => {
+    const now = performance.now();
+    count *= 2 ** ((at - now) / 25);
+    at = now;
+    return count;
+  };
+  return {
+    add: () => void (count = fade() + 1),
+    isOn: () => fade() > 16,
   };
 }

@@ -11,7 +11,8 @@ export function countedStatements(): number {
 /** Counts at the drivers, below any library, so that nothing is missed. */
 export function countStatements(): void {
   wrap(Client.prototype, ['query']);
-  wrap(sqlite3.Database.prototype, ['all', 'run', 'get', 'exec']);
+  // Its `all`, `run` and `get` prepare a statement and call that one's.
+  wrap(sqlite3.Database.prototype, ['exec']);
   wrap(sqlite3.Statement.prototype, ['all', 'run', 'get']);
 }
 

@@ -1,4 +1,5 @@
 import { openDatabase } from '../../db/database.ts';
+import { addCustomers } from './customers.ts';
 import {
   alternate,
   costs,
@@ -21,7 +22,7 @@ export async function processing(lab: Laboratory): Promise<Row[]> {
   const stripe = await startFakeStripe({ latency: 0, readsPerSecond: null });
   const rows: Row[] = [];
   try {
-    const events = Math.ceil(1_500 * lab.effort);
+    const events = Math.ceil(3_000 * lab.effort);
     const cases = [
       { what: 'five events per subscription', subscriptions: Math.ceil(events / 5) },
       { what: 'one event per subscription', subscriptions: events },
@@ -29,6 +30,10 @@ export async function processing(lab: Laboratory): Promise<Row[]> {
     for (const { what, subscriptions } of cases) {
       const results = await race(lab, stripe, {
         plan: (round) => ({ tag: `p${subscriptions}r${round}`, events, subscriptions }),
+        // This Stripe has no limit.
+        engine: { readsPerSecond: 100_000 },
+        // Short rounds of a process that is not warm would measure the compiler.
+        warm: events / 2,
       });
       rows.push(...rowsOf(lab, results, { what, target: 2 }));
     }
@@ -50,6 +55,7 @@ export async function limited(lab: Laboratory): Promise<Row[]> {
       textbookPlan: (round) => ({ tag: `l${round}`, events: events / 5, subscriptions }),
       // As with a live key.
       engine: { readsPerSecond: 80 },
+      warm: 200,
     });
     const rows = rowsOf(lab, results, {
       what: `bursts over ${subscriptions}, 100 reads/s`,
@@ -76,12 +82,14 @@ interface Race {
   plan: (round: number) => EventPlan;
   textbookPlan?: (round: number) => EventPlan;
   engine?: { readsPerSecond: number };
+  /** Events before the first round. */
+  warm: number;
 }
 
 async function race(
   lab: Laboratory,
   stripe: FakeStripe,
-  { plan, textbookPlan = plan, engine }: Race,
+  { plan, textbookPlan = plan, engine, warm }: Race,
 ): Promise<Record<'textbook' | 'tenure' | 'inline', Processed[]>> {
   const textbook = await startContestant(
     'textbook-server',
@@ -101,17 +109,21 @@ async function race(
     };
   };
   const load = { clients: CLIENTS, retryAfter: 250 };
+  const warmUp = () => ({ tag: 'warm', events: warm, subscriptions: warm / 2 });
   const run =
-    (contestant: Contestant & { databaseUrl?: string }, make: typeof plan) => (round: number) =>
-      counted(() => {
-        const { databaseUrl } = contestant;
-        const finished = databaseUrl ? () => untilProcessed(databaseUrl) : undefined;
-        return measure(lab, contestant, { plan: { ...make(round), ...load }, finished });
-      });
+    (contestant: Contestant & { databaseUrl?: string }, make: typeof plan) =>
+    async (round: number) => {
+      const { databaseUrl } = contestant;
+      const finished = databaseUrl ? () => untilProcessed(databaseUrl) : undefined;
+      if (databaseUrl) await addCustomers(databaseUrl, make(round));
+      return counted(() =>
+        measure(lab, contestant, { plan: { ...make(round), ...load }, finished }),
+      );
+    };
   try {
-    await run(textbook, () => ({ tag: 'warm', events: 200, subscriptions: 200 }))(0);
-    await run(tenure, () => ({ tag: 'warm', events: 200, subscriptions: 100 }))(0);
-    await run(inline, () => ({ tag: 'warm', events: 200, subscriptions: 100 }))(0);
+    await run(textbook, warmUp)(0);
+    await run(tenure, warmUp)(0);
+    await run(inline, warmUp)(0);
     return (await alternate(lab.rounds, {
       textbook: run(textbook, textbookPlan),
       tenure: run(tenure, plan),

@@ -1,3 +1,4 @@
+import { addCustomers } from './customers.ts';
 import {
   alternate,
   measure,
@@ -19,17 +20,13 @@ export async function several(lab: Laboratory): Promise<Row[]> {
   const second = await startTenure(lab, stripe, { ...settings, databaseUrl: first.databaseUrl });
   const events = Math.ceil(2_000 * lab.effort);
   const run =
-    (contestant: Contestant & { databaseUrl: string }, urls: string[]) => (round: number) =>
-      measure(lab, contestant, {
-        plan: {
-          tag: `s${urls.length}r${round}`,
-          events,
-          subscriptions: Math.ceil(events / 4),
-          clients: 64,
-        },
-        urls,
-        finished: () => untilProcessed(contestant.databaseUrl),
-      });
+    (contestant: Contestant & { databaseUrl: string }, urls: string[]) => async (round: number) => {
+      const { databaseUrl } = contestant;
+      const subscriptions = Math.ceil(events / 4);
+      const plan = { tag: `s${urls.length}r${round}`, events, subscriptions, clients: 64 };
+      await addCustomers(databaseUrl, plan);
+      return measure(lab, contestant, { plan, urls, finished: () => untilProcessed(databaseUrl) });
+    };
   try {
     await run(alone, [alone.url])(-1);
     await run(first, [first.url, second.url])(-1);

@@ -84,7 +84,7 @@ export function createUsage(
   const recorder = createUsageRecorder(database, options, log);
   const meters = createMeterDirectory(stripe);
   const { clock } = engine;
-  const turn = createTurns(options.eventsPerSecond);
+  const turn = createTurns(options.eventsPerSecond).take;
   const flusher = createUsageFlusher(
     { database, stripe, clock, log, accounts, meters, options, turn },
     randomUUID(),
