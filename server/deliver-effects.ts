@@ -19,11 +19,6 @@ import { WebhookRefused } from './team-webhooks.ts';
 
 /** Effects of a lane that are carried out at the same time. */
 const PLACES: Record<Lane, number> = { mail: 10, webhook: 10, stripe: 10 };
-/**
- * When a delivery is given up, in ms; well before its lease ends and another process tries the same. null: calls to
- * Stripe have time-outs of their own, and made twice they change nothing.
- */
-const PATIENCE = { mail: 30_000, webhook: 10_000, stripe: null } as const;
 /** How long a stop waits for what is under way before it gives it up, and then for that to be written down; in ms. */
 const STOP_PATIENCE = 5_000;
 const STOP_LAST = 2_000;
@@ -43,6 +38,12 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
   const { log, metrics } = ctx.core;
   const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
   const db = ctx.core.database.knex;
+  /** null: calls to Stripe have time-outs of their own, and made twice they change nothing. */
+  const patienceOf: Record<Lane, number | null> = {
+    mail: ctx.options.mailPatience,
+    webhook: ctx.options.webhookPatience,
+    stripe: null,
+  };
   const under = new Set<UnderWay>();
   /** Lanes that had more due than places when they were last looked at. */
   const crowded = new Set<Lane>();
@@ -90,8 +91,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
 
   async function attempt(effect: OutboxRow, giveUp: AbortController): Promise<void> {
     if (effect.attempts > ctx.options.maxAttempts) throw new NeverEnded(effect.lastError);
-    const lane = laneOf(effect.kind);
-    const patience = PATIENCE[lane];
+    const patience = patienceOf[laneOf(effect.kind)];
     const timer = patience && setTimeout(() => giveUp.abort(tooLate(patience)), patience);
     let note: string | null;
     try {

@@ -8,6 +8,9 @@ export interface EngineOptions {
   lease: number;
   /** How long the delivery of an effect may take before another process tries it. */
   effectLease: number;
+  /** When a mail, or a webhook to the team, is given up; well before its lease ends and another process tries the same. */
+  mailPatience: number;
+  webhookPatience: number;
   /** First delay of the exponential backoff of failed events and effects. */
   retryBase: number;
   /** Longest delay between two attempts. */
@@ -38,6 +41,8 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   concurrency: 64,
   lease: 30_000,
   effectLease: 60_000,
+  mailPatience: 30_000,
+  webhookPatience: 10_000,
   retryBase: 2_000,
   retryMax: 6 * 3_600_000,
   maxAttempts: 15,

@@ -13,6 +13,8 @@ export interface SmtpSink {
   mails: ReceivedMail[];
   /** Refuses the next mails at their end, with a temporary error. */
   refuse(count: number): void;
+  /** Goes on and on about the next mails, line by line, and never comes to an end. */
+  ramble(count: number): void;
   close(): Promise<void>;
 }
 
@@ -21,6 +23,7 @@ export async function startSmtpSink(): Promise<SmtpSink> {
   const mails: ReceivedMail[] = [];
   const sockets = new Set<Socket>();
   let toRefuse = 0;
+  let toRamble = 0;
 
   function take(to: string, data: string): string {
     if (toRefuse > 0) {
@@ -49,7 +52,11 @@ export async function startSmtpSink(): Promise<SmtpSink> {
         buffer = buffer.slice(end + (isData ? 5 : 2));
         if (isData) {
           isData = false;
-          say(take(to, text));
+          if (toRamble > 0) {
+            toRamble -= 1;
+            const timer = setInterval(() => say('250-Still thinking'), 50);
+            socket.on('close', () => clearInterval(timer));
+          } else say(take(to, text));
           continue;
         }
         to = /^RCPT TO:<(.*?)>/i.exec(text)?.[1] ?? to;
@@ -66,6 +73,9 @@ export async function startSmtpSink(): Promise<SmtpSink> {
     mails,
     refuse: (count) => {
       toRefuse = count;
+    },
+    ramble: (count) => {
+      toRamble = count;
     },
     close() {
       for (const socket of sockets) socket.destroy();

@@ -128,6 +128,22 @@ describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
     expect(calls).toHaveLength(60);
   });
 
+  it('is given up before another process would try the same, and made again', async () => {
+    let hung = 0;
+    const { env, calls } = await receiver(() => (hung += 1) <= 1);
+    smtp.ramble(1);
+    await enqueueEffects(database.knex, [...webhooks(['in_1']), ...mails(['in_2'])], Date.now());
+    const engine = { poll: 20, mailPatience: 300, webhookPatience: 300, effectLease: 60_000 };
+    await start(env, { engine });
+    await until(
+      async () => (await delivered('webhook.x')) + (await delivered('mail.receipt')) === 2,
+    );
+    const rows: { attempts: number }[] = await database.knex('outbox');
+    expect(rows.map(({ attempts }) => attempts)).toEqual([2, 2]);
+    expect(calls).toEqual(['in_1', 'in_1']);
+    expect(smtp.mails).toHaveLength(1);
+  });
+
   it('is given up when the server stops, costs no attempt, and is tried by the next one at once', async () => {
     let hangs = true;
     const { env, calls } = await receiver(() => hangs);
