@@ -217,6 +217,10 @@ describe('answers in the shape of the call', () => {
       current_period_end: expect.any(Number),
       latest_invoice: { paid: true, payment_intent: { status: 'succeeded' } },
     });
-    expect(await shown('2025-06-30.basil', path)).toMatchObject({ error: { param: 'expand' } });
+    expect(await shown('2025-06-30.basil', path)).toMatchObject({
+      error: {
+        message: 'This property cannot be expanded (latest_invoice.payment_intent).',
+      },
+    });
   });
 });

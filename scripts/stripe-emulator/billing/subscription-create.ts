@@ -16,7 +16,13 @@ import {
   wrongCurrency,
 } from './prices.ts';
 import { draftFor, finalizeNow, sendSoon } from './subscription-invoice.ts';
-import { addItem, isFlexible, newSubscription, taxRates } from './subscription-object.ts';
+import {
+  addItem,
+  defaultMode,
+  isFlexible,
+  newSubscription,
+  taxRates,
+} from './subscription-object.ts';
 
 export type PaymentBehavior =
   | 'allow_incomplete'
@@ -103,10 +109,7 @@ function build(
     now,
     anchor,
     trialEnd,
-    billingMode: given.billingMode ?? {
-      type: 'flexible',
-      flexible: { proration_discounts: 'included' },
-    },
+    billingMode: given.billingMode ?? defaultMode(ctx),
     collectionMethod: given.collectionMethod,
     daysUntilDue: given.daysUntilDue,
     metadata: given.metadata,

@@ -151,6 +151,16 @@ export function hasEnded(subscription: Stripe.Subscription): boolean {
   return subscription.status === 'canceled' || subscription.status === 'incomplete_expired';
 }
 
+/** New subscriptions are flexible since version 2025-09-30.clover; calls of an earlier one make classic ones. */
+export function defaultMode(ctx: Context): Stripe.Subscription.BillingMode {
+  const version = ctx.request?.apiVersion.slice(0, 10) ?? FLEXIBLE_SINCE;
+  return version < FLEXIBLE_SINCE
+    ? { type: 'classic', flexible: null }
+    : { type: 'flexible', flexible: { proration_discounts: 'included' } };
+}
+
+const FLEXIBLE_SINCE = '2025-09-30';
+
 export function isFlexible(subscription: Stripe.Subscription): boolean {
   return subscription.billing_mode.type === 'flexible';
 }

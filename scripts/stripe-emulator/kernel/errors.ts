@@ -27,9 +27,15 @@ export class ApiError extends Error {
     super(body.message);
     this.name = 'ApiError';
     this.status = status;
-    this.body = body.code === undefined ? body : { ...body, doc_url: docUrl(body.code) };
+    this.body =
+      body.code === undefined || UNDOCUMENTED.has(body.code)
+        ? body
+        : { ...body, doc_url: docUrl(body.code) };
   }
 }
+
+/** Codes that come without a page of their own. */
+const UNDOCUMENTED: ReadonlySet<string> = new Set(['property_expansion_max_depth']);
 
 /** Thrown while parameters are read, before the endpoint starts: never stored under an idempotency key. */
 export class ValidationError extends ApiError {}
@@ -58,7 +64,7 @@ const NOUNS: Record<string, string> = {
   balance_transaction: 'balance transaction',
   credit_note: 'credit note',
   tax_rate: 'tax rate',
-  'test_helpers.test_clock': 'test clock',
+  'test_helpers.test_clock': 'billingclock',
   'billing.meter': 'meter',
   invoiceitem: 'Invoice Item',
 };
@@ -75,6 +81,7 @@ const PATH_PARAMS: Record<string, string> = {
   promotion_code: 'promotion_code',
   setup_intent: 'intent',
   subscription_schedule: 'schedule',
+  'test_helpers.test_clock': 'test_clock',
   tax_rate: 'tax_rate',
 };
 

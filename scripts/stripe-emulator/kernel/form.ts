@@ -66,11 +66,11 @@ export function isWireObject(value: Wire | undefined): value is WireObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Elements of an array, also of one that arrived as an object with the keys 0, 1, 2…; null if it is neither. */
+/** Elements of an array, also of one that came as an object with the keys 0, 1, 2…; null if it is neither. */
 export function wireItems(value: Wire): Wire[] | null {
   if (Array.isArray(value)) return value;
   if (!isWireObject(value)) return null;
   const keys = Object.keys(value);
-  if (!keys.every((key) => /^\d+$/.test(key))) return null;
-  return keys.toSorted((a, b) => Number(a) - Number(b)).map((key) => value[key] ?? null);
+  if (!keys.every((_, at) => Object.hasOwn(value, String(at)))) return null;
+  return keys.map((_, at) => value[String(at)] ?? null);
 }

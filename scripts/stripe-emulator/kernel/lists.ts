@@ -14,6 +14,7 @@ export interface PageParams {
   charge?: string;
   customer?: string;
   payment_intent?: string;
+  product?: string;
   subscription?: string;
 }
 type Bounds = NonNullable<PageParams['created']>;
@@ -32,6 +33,7 @@ export function listStored<K extends ObjectName>(
   name: K,
   list: ListOf<K>,
 ): Stripe.ApiList<Stored[K]> {
+  refuseBothCursors(list.page);
   for (const owner of OWNERS) refuseUnknown(ctx, owner, list.page[owner]);
   const source =
     list.by === undefined
@@ -40,7 +42,14 @@ export function listStored<K extends ObjectName>(
   return pageOf(source, { ...list, kind: name });
 }
 
-const OWNERS = ['charge', 'customer', 'payment_intent', 'subscription'] as const;
+function refuseBothCursors(page: PageParams): void {
+  if (page.starting_after === undefined || page.ending_before === undefined) return;
+  throw invalidRequest(
+    'Received both starting_after and ending_before parameters. Please pass in only one.',
+  );
+}
+
+const OWNERS = ['charge', 'customer', 'payment_intent', 'product', 'subscription'] as const;
 
 /** A list of what belongs to nobody is refused; what belonged to a deleted object can be listed. */
 function refuseUnknown(ctx: Context, owner: (typeof OWNERS)[number], id: string | undefined): void {
@@ -61,26 +70,17 @@ function* behind<T>(first: T, rest: Iterable<T>): Generator<T> {
   yield* rest;
 }
 
+/** The longest page: a larger `limit` is lowered to it, and one below 1 raised to 1, without a word. */
+const MOST = 100;
+
 /** A page of any values that have an id, given newest first. */
 export function pageOf<T extends { id: string }>(
   source: Iterable<T>,
   list: { url: string; page: PageParams; kind?: string; where?: (object: T) => boolean },
 ): Stripe.ApiList<T> {
   const { page, url, where } = list;
-  const limit = page.limit ?? 10;
-  if (limit < 1 || limit > 100)
-    throw invalidRequest(
-      limit < 1
-        ? 'This value must be greater than or equal to 1.'
-        : `This value must be less than or equal to 100 (it currently is '${limit}').`,
-      { param: 'limit', code: 'parameter_invalid_integer' },
-    );
-  if (page.starting_after !== undefined && page.ending_before !== undefined) {
-    throw invalidRequest(
-      'You can only specify one of these parameters: starting_after, ending_before.',
-      { code: 'parameters_exclusive' },
-    );
-  }
+  const limit = Math.min(Math.max(page.limit ?? 10, 1), MOST);
+  refuseBothCursors(page);
   const wanted = (object: T) => (where?.(object) ?? true) && inRange(object, page.created);
   if (page.ending_before !== undefined)
     return pageBefore(source, { url, limit, wanted, cursor: page.ending_before, kind: list.kind });

@@ -21,18 +21,18 @@ export type Values<S> = Flat<
   }
 >;
 
-function fail(message: string, param: string, code?: string): ValidationError {
+function fail(message: string, param?: string, code?: string): ValidationError {
   return new ValidationError(400, {
     type: 'invalid_request_error',
     message,
-    param,
+    ...(param === undefined ? {} : { param }),
     ...(code === undefined ? {} : { code }),
   });
 }
 
 function nonEmpty(value: Wire, path: string): Wire {
   if (value !== '' && value !== null) return value;
-  const message = `You passed an empty string for '${path}'. We assume empty values are an attempt to unset a field; however '${path}' cannot be unset. You should remove '${path}' from your request or supply a non-empty value.`;
+  const message = `You passed an empty string for '${path}'. We assume empty values are an attempt to unset a parameter; however '${path}' cannot be unset. You should remove '${path}' from your request or supply a non-empty value.`;
   throw fail(message, path, 'parameter_invalid_empty');
 }
 
@@ -86,6 +86,12 @@ const amount = field((value, path) => {
     throw fail('This value must be greater than or equal to 0.', path, 'parameter_invalid_integer');
   return parsed;
 });
+/** As `amount`, with the words that Stripe has for prices. */
+const nonNegative = field((value, path) => {
+  const parsed = integer(value, path);
+  if (parsed < 0) throw fail('Invalid non-negative integer', path);
+  return parsed;
+});
 const currency = field((value, path) => {
   const parsed = text(value, path).toLowerCase();
   if (!isCurrency(parsed)) {
@@ -133,11 +139,19 @@ function either<const A extends string, B>(keywords: readonly A[], other: Field<
   };
 }
 
+/** What is wrong with an array that came as an object whose keys do not count from 0. */
+function wrongKeys(value: Wire): string | undefined {
+  if (!isWireObject(value)) return undefined;
+  const keys = Object.keys(value);
+  const missing = keys.findIndex((_, at) => !keys.includes(String(at)));
+  return `If passing an array with explicit keys (e.g. foo[0]=a&foo[1]=b) instead of as an array (e.g. foo[]=a&foo[]=b), the keys must be numeric and sequential starting from 0. You passed the keys ${keys.map((key) => `\`${key}\``).join(', ')}, we expected to have a key with the value \`${missing}\`.`;
+}
+
 function arr<T>(inner: Field<T>): Field<T[]> {
   return {
     parse(value, path) {
       const items = value === '' ? [] : wireItems(value);
-      if (items === null) throw fail('Invalid array', path);
+      if (items === null) throw fail(wrongKeys(value) ?? 'Invalid array', path);
       return items.map((item, index) => inner.parse(item, `${path}[${index}]`));
     },
   };
@@ -177,22 +191,27 @@ function mapOf<T>(inner: Field<T>): Field<Record<string, T>> {
   };
 }
 
+/** What is too long about metadata: Stripe says so without naming a parameter. */
+function tooMuch(map: Record<string, string | null>): string | undefined {
+  const entries = Object.entries(map);
+  if (entries.length > 50)
+    return `Metadata can have up to 50 keys, but you've set ${entries.length}.`;
+  for (const [key, value] of entries) {
+    if (key.length > 40)
+      return `Metadata keys can have up to 40 characters, but you passed in a key that is ${key.length} characters. Invalid key: ${key}`;
+    if (value !== null && value.length > 500)
+      return `Metadata values can have up to 500 characters, but you passed in a value that is ${value.length} characters. Invalid value: ${value}`;
+  }
+  return undefined;
+}
+
 /** Metadata as sent: null values unset a key, an empty string unsets all (read as null). */
 const metadata: Field<Record<string, string | null> | null> = {
   parse(value, path) {
     if (value === '' || value === null) return null;
     const map = stringMap.parse(value, path);
-    if (Object.keys(map).length > 50) throw fail('Metadata cannot have more than 50 keys.', path);
-    for (const [key, item] of Object.entries(map)) {
-      if (key.length > 40)
-        throw fail(`Metadata keys can have up to 40 characters; you passed in '${key}'.`, path);
-      if (item !== null && item.length > 500) {
-        throw fail(
-          `Metadata values can have up to 500 characters, but you passed in a value that is ${item.length} characters. Invalid value: ${item}`,
-          `${path}[${key}]`,
-        );
-      }
-    }
+    const reason = tooMuch(map);
+    if (reason !== undefined) throw fail(reason);
     return map;
   },
 };
@@ -218,6 +237,7 @@ export const p = {
   decimal,
   timestamp,
   amount,
+  nonNegative,
   currency,
   any,
   oneOf,

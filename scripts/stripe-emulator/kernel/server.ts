@@ -51,7 +51,8 @@ async function serve(
     await serveRaw(emulator, call, { handle: found.route.handle, path: found.path });
     return;
   }
-  await serveApi(emulator, call, found === null ? null : { route: found.route, path: found.path });
+  const api = found === null || url.pathname.endsWith('/') ? null : found;
+  await serveApi(emulator, call, api);
 }
 
 async function serveRaw(
@@ -211,7 +212,11 @@ function rendererOf(
 
 function unrecognized(call: Call): ApiError {
   if (keyOf(call.request) === null) return invalidApiKey(null);
-  const message = `Unrecognized request URL (${call.method}: ${call.url.pathname}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.`;
+  const { pathname } = call.url;
+  const hint = pathname.endsWith('/')
+    ? ' If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code.'
+    : '';
+  const message = `Unrecognized request URL (${call.method}: ${pathname}).${hint} Please see https://stripe.com/docs or we can help at https://support.stripe.com/.`;
   return invalidRequest(message, { status: 404 });
 }
 

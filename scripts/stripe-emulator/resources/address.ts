@@ -21,7 +21,7 @@ export function addressOf(given: Values<typeof fields> | null | undefined): Stri
   if (given === null || given === undefined) return null;
   return {
     city: given.city ?? null,
-    country: given.country ?? null,
+    country: given.country?.toUpperCase() ?? null,
     line1: given.line1 ?? null,
     line2: given.line2 ?? null,
     postal_code: given.postal_code ?? null,

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { recordChange } from '../balance/service.ts';
 import type { Context } from '../kernel/context.ts';
-import { invalidRequest, resourceMissing } from '../kernel/errors.ts';
+import { ApiError, invalidRequest, resourceMissing } from '../kernel/errors.ts';
 import { idOf, randomText } from '../kernel/ids.ts';
 import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
@@ -36,7 +36,7 @@ const shared = {
   shipping: p.clearable(shippingParam),
   source: p.str,
   tax: p.obj({ ip_address: p.clearable(p.str), validate_location: p.str }),
-  tax_exempt: p.clearable(p.oneOf(['exempt', 'none', 'reverse'])),
+  tax_exempt: p.clearable(p.oneOf(['none', 'reverse', 'exempt'])),
   validate: p.bool,
   /** Legacy. */
   coupon: p.clearable(p.str),
@@ -68,20 +68,22 @@ export function registerCustomers(registry: Registry): void {
       ctx.store.need('customer', path.id),
   );
   registry.post('/v1/customers/:id', updateParams, (ctx, params, path) =>
-    update(ctx, params, ctx.store.need('customer', path.id)),
+    update(ctx, params, changeable(ctx, path.id)),
   );
   registry.delete('/v1/customers/:id', {}, remove);
   registerCustomerIncludes(registry);
 }
 
+/** A deleted customer can still be read, so changing it is a wrong request and not an unknown address. */
+function changeable(ctx: Context, id: string): Stripe.Customer {
+  const deleted = ctx.store.tombstone(id) !== undefined;
+  if (deleted) throw new ApiError(400, resourceMissing('customer', id).body);
+  return ctx.store.need('customer', id);
+}
+
 /** Makes a customer of checked parameters; emits `customer.created`. */
 export function create(ctx: Context, params: Values<typeof createParams>): Stripe.Customer {
-  if (
-    params.test_clock !== undefined &&
-    ctx.store.find('test_helpers.test_clock', params.test_clock) === undefined
-  ) {
-    throw resourceMissing('test_helpers.test_clock', params.test_clock, 'test_clock');
-  }
+  needClock(ctx, params.test_clock);
   refuseBadEmail(params.email);
   const customer = ctx.add('customer', {
     id: ctx.store.newId('customer'),
@@ -166,7 +168,7 @@ function setDiscount(ctx: Context, customer: Stripe.Customer, params: Shared): v
 }
 
 function refuseBadEmail(email: string | null | undefined): void {
-  if (typeof email === 'string' && !/^[^\s@]+@[^\s@]+$/.test(email)) {
+  if (typeof email === 'string' && !/^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/.test(email)) {
     throw invalidRequest(`Invalid email address: ${email}`, {
       param: 'email',
       code: 'email_invalid',
@@ -271,7 +273,12 @@ function noteBalance(
   recordChange(ctx, { customer: customer.id, amount: change.by, currency, type: change.type });
 }
 
+function needClock(ctx: Context, id: string | undefined): void {
+  if (id !== undefined) ctx.store.need('test_helpers.test_clock', id, 'test_clock');
+}
+
 function list(ctx: Context, params: Values<typeof listParams>): Stripe.ApiList<Stripe.Customer> {
+  needClock(ctx, params.test_clock);
   return listStored(ctx, 'customer', {
     url: '/v1/customers',
     page: params,

@@ -29,7 +29,7 @@ export const lineChanges = {
 /** What an item may be told, at creation and later. */
 export const itemFields = {
   ...lineChanges,
-  tax_behavior: p.oneOf(['exclusive', 'inclusive', 'unspecified']),
+  tax_behavior: p.oneOf(['inclusive', 'exclusive', 'unspecified']),
   tax_code: p.clearable(p.str),
   unit_amount_decimal: p.decimal,
   /** Legacy. */

@@ -26,7 +26,7 @@ const createParams = paramsOf<Stripe.PlanCreateParams>()({
   billing_scheme: p.oneOf(['per_unit', 'tiered']),
   currency: p.required(p.currency),
   id: p.str,
-  interval: p.required(p.oneOf(['day', 'month', 'week', 'year'])),
+  interval: p.required(p.oneOf(['month', 'year', 'week', 'day'])),
   interval_count: p.int,
   metadata: p.metadata,
   meter: p.str,
@@ -39,7 +39,7 @@ const createParams = paramsOf<Stripe.PlanCreateParams>()({
     round: p.required(p.oneOf(['down', 'up'])),
   }),
   trial_period_days: p.int,
-  usage_type: p.oneOf(['licensed', 'metered']),
+  usage_type: p.oneOf(['metered', 'licensed']),
 });
 const updateParams = paramsOf<Stripe.PlanUpdateParams>()({
   active: p.bool,

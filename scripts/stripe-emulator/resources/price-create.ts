@@ -4,14 +4,14 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, type Values } from '../kernel/params.ts';
 
-const taxBehavior = p.oneOf(['exclusive', 'inclusive', 'unspecified']);
-const interval = p.required(p.oneOf(['day', 'month', 'week', 'year']));
+const taxBehavior = p.oneOf(['inclusive', 'exclusive', 'unspecified']);
+const interval = p.required(p.oneOf(['month', 'year', 'week', 'day']));
 const upTo = p.required(p.either(['inf'], p.int));
 const tiers = p.arr(
   p.obj({
-    flat_amount: p.amount,
+    flat_amount: p.nonNegative,
     flat_amount_decimal: p.decimal,
-    unit_amount: p.amount,
+    unit_amount: p.nonNegative,
     unit_amount_decimal: p.decimal,
     up_to: upTo,
   }),
@@ -27,7 +27,7 @@ export const currencyOptions = p.mapOf(
     custom_unit_amount: customUnitAmount,
     tax_behavior: taxBehavior,
     tiers,
-    unit_amount: p.amount,
+    unit_amount: p.nonNegative,
     unit_amount_decimal: p.decimal,
   }),
 );
@@ -38,7 +38,7 @@ const amounts = {
   custom_unit_amount: customUnitAmount,
   metadata: p.metadata,
   tax_behavior: taxBehavior,
-  unit_amount: p.amount,
+  unit_amount: p.nonNegative,
   unit_amount_decimal: p.decimal,
 };
 export const recurring = p.obj({
@@ -46,7 +46,7 @@ export const recurring = p.obj({
   interval_count: p.int,
   meter: p.str,
   trial_period_days: p.int,
-  usage_type: p.oneOf(['licensed', 'metered']),
+  usage_type: p.oneOf(['metered', 'licensed']),
 });
 export const priceFields = {
   ...amounts,
@@ -79,7 +79,7 @@ export const priceData = p.obj({
   }),
   recurring,
   tax_behavior: taxBehavior,
-  unit_amount: p.amount,
+  unit_amount: p.nonNegative,
   unit_amount_decimal: p.decimal,
 });
 
@@ -175,20 +175,19 @@ function refuseBadPrice(ctx: Context, given: PriceFields): void {
   ) {
     throw invalidRequest(
       'Prices require an `unit_amount` or `unit_amount_decimal` parameter to be set.',
-      { param: 'unit_amount', code: 'parameter_missing' },
     );
   }
   if (given.unit_amount !== undefined && given.unit_amount_decimal !== undefined) {
     throw invalidRequest(
       'You may only specify one of these parameters: unit_amount, unit_amount_decimal.',
-      { code: 'parameters_exclusive' },
+      { param: 'unit_amount', code: 'parameters_exclusive' },
     );
   }
   if (recurs?.usage_type === 'metered') {
     if (recurs.meter === undefined)
       throw invalidRequest(
-        'Prices with `recurring[usage_type]=metered` must be backed by a meter: pass `recurring[meter]`.',
-        { param: 'recurring[meter]', code: 'parameter_missing' },
+        'Starting with Stripe version `2025-03-31.basil`, metered prices must be backed by meters.',
+        { param: 'recurring[meter]' },
       );
     ctx.store.need('billing.meter', recurs.meter, 'recurring[meter]');
   }
@@ -200,12 +199,15 @@ function refuseBadPrice(ctx: Context, given: PriceFields): void {
 function refuseLongInterval(recurs: PriceFields['recurring']): void {
   if (recurs === undefined) return;
   const longest = { day: 1095, week: 156, month: 36, year: 3 }[recurs.interval];
+  const every = { day: 'daily', week: 'weekly', month: 'monthly', year: 'yearly' }[recurs.interval];
   const count = recurs.interval_count ?? 1;
-  if (count < 1 || count > longest) {
-    throw invalidRequest(`The maximum interval for ${recurs.interval}s is ${longest}.`, {
-      param: 'recurring[interval_count]',
-    });
-  }
+  if (count >= 1 && count <= longest) return;
+  throw invalidRequest(
+    count < 1
+      ? 'This value must be greater than or equal to 1.'
+      : `The interval_count for ${every} prices can't be greater than ${longest}`,
+    { param: 'recurring[interval_count]' },
+  );
 }
 
 /** A lookup key belongs to one price: taken over on request, else refused. */
@@ -214,7 +216,6 @@ export function claimLookupKey(ctx: Context, key: string, transfer: boolean): vo
     if (!transfer)
       throw invalidRequest(`A price (\`${holder.id}\`) already uses that lookup key.`, {
         param: 'lookup_key',
-        code: 'resource_already_exists',
       });
     ctx.update('price', holder, {
       event: 'price.updated',

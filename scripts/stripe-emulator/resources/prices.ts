@@ -36,7 +36,7 @@ const updateParams = paramsOf<Stripe.PriceUpdateParams>()({
   lookup_key: p.clearable(p.str),
   metadata: p.metadata,
   nickname: p.clearable(p.str),
-  tax_behavior: p.oneOf(['exclusive', 'inclusive', 'unspecified']),
+  tax_behavior: p.oneOf(['inclusive', 'exclusive', 'unspecified']),
   transfer_lookup_key: p.bool,
 });
 const listParams = {
@@ -47,9 +47,9 @@ const listParams = {
   lookup_keys: p.arr(p.str),
   product: p.str,
   recurring: p.obj({
-    interval: p.oneOf(['day', 'month', 'week', 'year']),
+    interval: p.oneOf(['month', 'year', 'week', 'day']),
     meter: p.str,
-    usage_type: p.oneOf(['licensed', 'metered']),
+    usage_type: p.oneOf(['metered', 'licensed']),
   }),
   type: p.oneOf(['one_time', 'recurring']),
 };
@@ -80,6 +80,11 @@ export function registerPrices(registry: Registry): void {
 function create(ctx: Context, params: Values<typeof createParams>): Stripe.Price {
   const { product, product_data, expand: _expand, ...fields } = { expand: null, ...params };
   if (product !== undefined) {
+    if (product_data !== undefined)
+      throw invalidRequest('You may only specify one of these parameters: product, product_data.', {
+        param: 'product',
+        code: 'parameters_exclusive',
+      });
     if (ctx.store.find('product', product) === undefined)
       throw invalidRequest(`No such product: '${product}'`, {
         code: 'resource_missing',
@@ -90,7 +95,6 @@ function create(ctx: Context, params: Values<typeof createParams>): Stripe.Price
   if (product_data === undefined)
     throw invalidRequest(
       'You must specify either `product` or `product_data` when creating a price.',
-      { param: 'product', code: 'parameter_missing' },
     );
   return createPrice(ctx, { ...fields, product: productFor(ctx, product_data) });
 }

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
+import { idOf } from '../kernel/ids.ts';
 import { listStored } from '../kernel/lists.ts';
 import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
 import { isInline } from '../billing/prices.ts';
@@ -65,8 +66,9 @@ const listParams = {
 /** `/v1/products` */
 export function registerProducts(registry: Registry): void {
   registry.post('/v1/products', createParams, create);
-  registry.get('/v1/products', listParams, (ctx, params) =>
-    listStored(ctx, 'product', {
+  registry.get('/v1/products', listParams, (ctx, params) => {
+    refuseCursor(params);
+    return listStored(ctx, 'product', {
       url: '/v1/products',
       page: params,
       where: (product) =>
@@ -76,13 +78,24 @@ export function registerProducts(registry: Registry): void {
         (params.shippable === undefined || product.shippable === params.shippable) &&
         (params.url === undefined || product.url === params.url) &&
         (params.type === undefined || product.type === params.type),
-    }),
-  );
+    });
+  });
   registry.get('/v1/products/:id', {}, (ctx, _params, path) => ctx.store.need('product', path.id));
   registry.post('/v1/products/:id', updateParams, (ctx, params, path) =>
     update(ctx, params, ctx.store.need('product', path.id)),
   );
   registry.delete('/v1/products/:id', {}, remove);
+}
+
+/** A list of named products has no pages. */
+function refuseCursor(params: Values<typeof listParams>): void {
+  const cursor = (['starting_after', 'ending_before'] as const).find(
+    (name) => params[name] !== undefined,
+  );
+  if (params.ids === undefined || cursor === undefined) return;
+  throw invalidRequest(`You may only specify one of these parameters: ids, ${cursor}.`, {
+    param: 'ids',
+  });
 }
 
 function create(ctx: Context, params: Values<typeof createParams>): Stripe.Product {
@@ -130,8 +143,7 @@ function update(
   params: Values<typeof updateParams>,
   product: Stripe.Product,
 ): Stripe.Product {
-  if (params.default_price !== undefined)
-    ctx.store.need('price', params.default_price, 'default_price');
+  if (params.default_price !== undefined) refuseForeignPrice(ctx, params.default_price, product);
   const apply = () => {
     const { metadata, marketing_features, images, package_dimensions, tax_details, ...rest } =
       params;
@@ -144,6 +156,14 @@ function update(
     product.updated = ctx.now();
   };
   return ctx.update('product', product, { event: 'product.updated', apply });
+}
+
+function refuseForeignPrice(ctx: Context, id: string, product: Stripe.Product): void {
+  const price = ctx.store.need('price', id, 'default_price');
+  if (idOf(price.product) === product.id) return;
+  throw invalidRequest(`The price \`${id}\` does not belong to this product.`, {
+    param: 'default_price',
+  });
 }
 
 function remove(ctx: Context, _params: object, path: { id: string }): object {

@@ -95,7 +95,7 @@ const shared = {
   payment_settings: paymentSettings,
   pending_invoice_item_interval: p.clearable(
     p.obj({
-      interval: p.required(p.oneOf(['day', 'month', 'week', 'year'])),
+      interval: p.required(p.oneOf(['month', 'year', 'week', 'day'])),
       interval_count: p.int,
     }),
   ),

@@ -22,6 +22,8 @@ import {
   type UpdateParams,
 } from '../schedules/params.ts';
 import { buildPhases, phaseAt } from '../schedules/phases.ts';
+import { defaultMode } from '../billing/subscription-object.ts';
+import { billingMode } from './subscriptions.ts';
 
 type Schedule = Stripe.SubscriptionSchedule;
 const url = '/v1/subscription_schedules';
@@ -94,7 +96,8 @@ export function registerSubscriptionSchedules(registry: Registry): void {
 function refuseEnded(schedule: Schedule, verb: string): void {
   if (schedule.status === 'active' || schedule.status === 'not_started') return;
   throw invalidRequest(
-    `You cannot ${verb} a subscription schedule that is currently in the \`${schedule.status}\` status. It can only be done while it is in one of the following statuses: not_started, active.`,
+    `You cannot ${verb} a subscription schedule that is currently in the \`${schedule.status}\` status.${verb === 'update' ? '' : ' It must be in one of the following statuses: `not_started`, `active`.'}`,
+    verb === 'update' ? {} : { param: 'schedule' },
   );
 }
 
@@ -111,7 +114,7 @@ function fromSubscription(ctx: Context, params: CreateParams, id: string): Sched
   const subscription = ctx.store.need('subscription', id, 'from_subscription');
   if (subscription.schedule !== null) {
     throw invalidRequest(
-      `You cannot migrate a subscription that is already attached to a schedule: ${idOf(subscription.schedule)}`,
+      `You cannot migrate a subscription that is already attached to a schedule: \`${idOf(subscription.schedule)}\`.`,
       { param: 'from_subscription' },
     );
   }
@@ -189,7 +192,8 @@ function createSchedule(ctx: Context, params: CreateParams): Schedule {
   const begins =
     params.start_date === undefined || params.start_date === 'now' ? now : params.start_date;
   const phases = buildPhases(ctx, params.phases, begins);
-  const mode = { type: params.billing_mode?.type ?? 'flexible', flexible: null };
+  const mode =
+    params.billing_mode === undefined ? defaultMode(ctx) : billingMode(params.billing_mode);
   const schedule = store(ctx, blankSchedule(ctx, { customer: params.customer, mode }));
   schedule.phases = phases;
   schedule.end_behavior = params.end_behavior ?? 'release';

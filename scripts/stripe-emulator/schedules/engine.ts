@@ -115,7 +115,7 @@ function subscriptionParams(
     description: phase.description ?? defaults.description,
     discounts: phase.discounts.map(discountParam),
     trialSettings: null,
-    billingMode: null,
+    billingMode: modeOf(schedule.billing_mode),
     billingCycleAnchor: null,
     draftFirst: true,
     prorationBehavior: phase.proration_behavior === 'none' ? 'none' : 'create_prorations',
@@ -124,6 +124,12 @@ function subscriptionParams(
       addPhaseItems(ctx, subscription, phase);
     },
   };
+}
+
+function modeOf({ type, flexible }: Schedule['billing_mode']): Stripe.Subscription.BillingMode {
+  return type === 'classic'
+    ? { type, flexible: null }
+    : { type, flexible: { proration_discounts: flexible?.proration_discounts ?? 'included' } };
 }
 
 function discountParam(discount: Phase['discounts'][number]): {

@@ -1,4 +1,5 @@
 import { p, type Values } from '../kernel/params.ts';
+import { billingModeParam } from '../resources/subscription-params.ts';
 
 const proration = p.oneOf(['create_prorations', 'always_invoice', 'none']);
 const discounts = p.clearable(
@@ -69,7 +70,7 @@ export const phaseParams = {
   description: p.clearable(p.str),
   discounts,
   duration: p.obj({
-    interval: p.required(p.oneOf(['day', 'week', 'month', 'year'])),
+    interval: p.required(p.oneOf(['month', 'year', 'week', 'day'])),
     interval_count: p.int,
   }),
   end_date: p.either(['now'], p.timestamp),
@@ -89,7 +90,7 @@ export type PhaseParams = Values<typeof phaseParams>;
 const endBehavior = p.oneOf(['cancel', 'none', 'release', 'renew']);
 
 export const createParams = {
-  billing_mode: p.obj({ type: p.required(p.oneOf(['classic', 'flexible'])), flexible: p.any }),
+  billing_mode: billingModeParam,
   customer: p.str,
   customer_account: p.str,
   default_settings: defaultSettings,

@@ -89,7 +89,12 @@ function add(registry: Registry, name: Searchable): void {
     for (const clause of query.clauses) refuseUnknown(clause, resource);
     const limit = params.limit ?? 10;
     if (limit < 1 || limit > 100)
-      throw invalidRequest('Limit must be between 1 and 100', { param: 'limit' });
+      throw invalidRequest(
+        limit < 1
+          ? 'This value must be greater than or equal to 1.'
+          : `This value must be less than or equal to 100 (it currently is '${limit}').`,
+        { param: 'limit', code: 'parameter_invalid_integer' },
+      );
     const from = offsetOf(params.page);
     const all = found(ctx, name, query);
     const has_more = all.length > from + limit;

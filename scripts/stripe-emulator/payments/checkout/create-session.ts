@@ -131,13 +131,18 @@ function subscriptionOf(ctx: Context, params: CreateValues): PlannedSubscription
       ending === undefined
         ? null
         : { end_behavior: { billing_cycle_anchor: null, missing_payment_method: ending } },
-    billingMode:
-      data.billing_mode === undefined
-        ? null
-        : { flexible: data.billing_mode.flexible ?? null, type: data.billing_mode.type },
+    billingMode: data.billing_mode === undefined ? null : chosenMode(data.billing_mode),
     billingCycleAnchor: data.billing_cycle_anchor ?? null,
     prorationBehavior: data.proration_behavior ?? 'create_prorations',
   };
+}
+
+type GivenMode = NonNullable<NonNullable<CreateValues['subscription_data']>['billing_mode']>;
+
+function chosenMode({ type, flexible }: GivenMode): Stripe.Subscription.BillingMode {
+  return type === 'classic'
+    ? { type, flexible: null }
+    : { type, flexible: { proration_discounts: flexible?.proration_discounts ?? 'included' } };
 }
 
 function requireConsistent(ctx: Context, params: CreateValues): void {
