@@ -46,11 +46,11 @@ export function figuresOf(
       const [earned, earns] = [before?.mrr ?? 0, next.mrr];
       return [
         ...moneyMoves(before, next, at),
-        { ...shared, figure: 'paying' as const, value: Number(earns > 0) - Number(earned > 0) },
+        { figure: 'paying' as const, value: Number(earns > 0) - Number(earned > 0), ...shared },
         {
-          ...shared,
           figure: 'churned' as const,
           value: Number(earned > 0 && next.state === 'canceled'),
+          ...shared,
         },
       ];
     }),
@@ -59,8 +59,8 @@ export function figuresOf(
       const shared = { currency: '', subscriptionId, value: 1 };
       const figure = figureOfLine(line);
       return [
-        { ...shared, at: recordedAt, figure: arrowFigure(line) },
-        ...(figure ? [{ ...shared, at: occurredAt, figure }] : []),
+        { at: recordedAt, figure: arrowFigure(line), ...shared },
+        ...(figure ? [{ at: occurredAt, figure, ...shared }] : []),
       ];
     }),
   ];
@@ -73,8 +73,8 @@ function moneyMoves(
 ): FigureChange[] {
   const shared = { at, figure: 'mrr' as const, subscriptionId: next.id };
   return [
-    { ...shared, currency: next.facts.currency, value: next.mrr },
-    ...(before ? [{ ...shared, currency: before.facts.currency, value: -before.mrr }] : []),
+    { currency: next.facts.currency, value: next.mrr, ...shared },
+    ...(before ? [{ currency: before.facts.currency, value: -before.mrr, ...shared }] : []),
   ];
 }
 

@@ -26,7 +26,7 @@ export async function saveChanges(db: Db, changes: SubscriptionChange[]): Promis
   const added = await recordTransitions(
     db,
     changes.flatMap(({ next, lines }) =>
-      lines.map((line) => ({ ...line, subscriptionId: next.id, customerId: next.customerId })),
+      lines.map((line) => ({ subscriptionId: next.id, customerId: next.customerId, ...line })),
     ),
   );
   await moveCounts(

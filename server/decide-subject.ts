@@ -48,7 +48,7 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
     events: events.map((event) => event.facts),
     read,
     history: known.history
-      .map((line) => ({ ...line, at: line.occurredAt, causeId: line.cause.id }))
+      .map((line) => ({ at: line.occurredAt, causeId: line.cause.id, ...line }))
       .reverse(),
     historyComplete: known.historyComplete,
     catalogue: context.core.catalogue,
@@ -61,7 +61,7 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
   });
   return {
     change: toChange(decision, known, fallback),
-    effects: decision.effects.map((effect) => ({ ...effect, causeId: last ?? fallback.id })),
+    effects: decision.effects.map((effect) => ({ causeId: last ?? fallback.id, ...effect })),
     events: rows,
     unknown: false,
     unknownStatus: decision.unknownStatus,
@@ -136,11 +136,11 @@ function toChange(
 ): SubscriptionChange | null {
   if (decision.next === null) return null;
   const lines = decision.transitions.map(({ eventId, at, ...transition }) => ({
-    ...transition,
     cause:
       eventId === null
         ? { ...fallback, at }
         : ({ type: 'event', id: eventId, actor: 'stripe', at } as const),
+    ...transition,
   }));
   return { before: known.stored, next: decision.next, lines };
 }

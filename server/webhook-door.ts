@@ -28,10 +28,10 @@ export function createWebhookDoor(services: Services, next: RequestListener): Re
     answer(services, incoming, requestId)
       .then(({ status, body, headers }) => {
         outgoing.writeHead(status, {
-          ...HEADERS,
-          ...headers,
           'x-request-id': requestId,
           'content-length': Buffer.byteLength(body),
+          ...HEADERS,
+          ...headers,
         });
         outgoing.end(body);
         reportRequest(

@@ -11,7 +11,7 @@ const LEASED_ELSEWHERE = 100;
 const REGROUP = 20;
 
 /** How long events gather, at most, while deliveries pour in, in ms: those of one subscription then cost one read. */
-const GATHER = 500;
+const GATHER = 1_000;
 
 export interface Worker extends Loop {
   /** Says that a delivery was stored that nobody waits for; wakes the worker unless they pour in. */
@@ -91,18 +91,18 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   };
 }
 
-/** Whether deliveries pour in: some four hundred a second. The count halves every 25 ms. */
+/** Whether deliveries pour in: some four hundred a second. The count halves every 50 ms. */
 function createFlood(): { add: () => void; isOn: () => boolean } {
   let count = 0;
   let at = 0;
   const fade = (): number => {
     const now = performance.now();
-    count *= 2 ** ((at - now) / 25);
+    count *= 2 ** ((at - now) / 50);
     at = now;
     return count;
   };
   return {
     add: () => void (count = fade() + 1),
-    isOn: () => fade() > 16,
+    isOn: () => fade() > 30,
   };
 }

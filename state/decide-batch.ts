@@ -135,18 +135,16 @@ class Walk {
     now: number,
     causeOf: (line: DecidedTransition) => { eventId: string | null; at: number },
   ): void {
-    const decision = decide({
-      ...this.input,
-      stored: this.current,
-      facts,
-      signals: this.signals,
-      now,
-    });
+    const { catalogue, settings, everTrialed, formerState, userId } = this.input;
+    const { current: stored, signals } = this;
+    const known = { catalogue, settings, everTrialed, formerState, userId };
+    const decision = decide({ stored, facts, signals, now, ...known });
     this.current = decision.next;
     this.unknownStatus = decision.unknownStatus;
     for (const line of decision.transitions) {
-      const { signal: _, ...transition } = line;
-      this.add({ ...transition, ...causeOf(line) });
+      const { from, to, event, unexpected, late, detail } = line;
+      const { eventId, at } = causeOf(line);
+      this.add({ from, to, event, unexpected, late, detail, eventId, at });
     }
   }
 
@@ -237,7 +235,7 @@ class Walk {
   }
 
   private asHistory(): HistoryLine[] {
-    return this.lines.map((line) => ({ ...line, causeId: line.eventId }));
+    return this.lines.map((line) => ({ causeId: line.eventId, ...line }));
   }
 }
 
@@ -292,7 +290,7 @@ function effectsOfBatch(
   const context = { after: next, settings, now, cause };
   const effects = [...events, null].flatMap((event) => {
     const transitions = lines.filter((line) => line.eventId === (event?.id ?? null));
-    return effectsOf({ ...context, event, transitions });
+    return effectsOf({ event, transitions, ...context });
   });
   const distinct = new Map(effects.map((effect) => [`${effect.kind} ${effect.objectId}`, effect]));
   return [...distinct.values()];

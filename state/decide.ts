@@ -73,7 +73,7 @@ function linesBetween(input: DecideInput, change: Change): DecidedTransition[] {
   const { from, to } = change;
   const lines: DecidedTransition[] = [];
   const add = (line: Omit<Transition, 'late'>, signal: Signal | null): void => {
-    lines.push({ ...line, late: false, signal });
+    lines.push({ late: false, signal, ...line });
   };
   const within = selfEvents(input, change);
   // What happened within a state comes before it is left; where that state has no such event, after.
@@ -83,7 +83,7 @@ function linesBetween(input: DecideInput, change: Change): DecidedTransition[] {
     for (const step of explain(from, to, change.evidence)) {
       const signal = signalFor(step.event, input, change.failures);
       const detail = detailOf(step.event, input, signal);
-      add({ ...step, event: step.event.type, detail }, signal);
+      add({ detail, ...step, event: step.event.type }, signal);
     }
     const told = lines.some((line) => line.event === 'upgraded' || line.event === 'period_ended');
     const after = within.filter((event) => !early.includes(event) && event.type === 'upgraded');

@@ -195,7 +195,6 @@ function changedData(input: EffectInput, line: EffectInput['transitions'][number
   const { after, settings, now } = input;
   const access = accessOf(after, { now, grace: settings.grace ?? 'period_end' });
   return {
-    ...person(input),
     from: line.from,
     to: line.to,
     event: line.event,
@@ -203,6 +202,7 @@ function changedData(input: EffectInput, line: EffectInput['transitions'][number
     cause: causeOf(input),
     unexpected: line.unexpected,
     late: line.late,
+    ...person(input),
   };
 }
 

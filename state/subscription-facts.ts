@@ -25,13 +25,15 @@ export function readSubscription(object: unknown): SubscriptionFacts {
   const id = need(raw, 'id', asText(raw['id']));
   const items = readItems(raw);
   const schedule = asObject(raw['schedule']);
+  const period = readPeriod(raw, items);
   return {
     id,
     customerId: need(raw, 'customer', idOf(raw['customer'])),
     stripeStatus: need(raw, 'status', asText(raw['status'])),
     items,
     currency: (asText(raw['currency']) ?? items[0]?.currency ?? '').toLowerCase(),
-    ...readPeriod(raw, items),
+    currentPeriodStart: period.currentPeriodStart,
+    currentPeriodEnd: period.currentPeriodEnd,
     trialStart: asTime(raw['trial_start']),
     trialEnd: asTime(raw['trial_end']),
     cancelAt: asTime(raw['cancel_at']),
