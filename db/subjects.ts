@@ -89,15 +89,11 @@ function rowsOf(result: Claim[] | { rows: Claim[] }): Claim[] {
 }
 
 /**
- * Gives leases back, those that are still ours, and returns their keys. As the first statement of a transaction it
- * also locks the subjects' rows until the commit. A key that is missing: another process took the subject over, or
- * it was given back before, so what was read since the claim may be old and must be thrown away.
+ * Gives leases back, those that are still ours, and returns them. As the first statement of a transaction it also locks
+ * the subjects' rows until the commit. A claim that is missing: another process took the subject over, or this one
+ * claimed it again, or it was given back before; what was read since may be old and must be thrown away.
  */
-export async function releaseSubjects(
-  db: Db,
-  claims: Claim[],
-  owner: string,
-): Promise<Set<string>> {
+export async function releaseSubjects(db: Db, claims: Claim[], owner: string): Promise<Set<Claim>> {
   const ours = db('subjects')
     .where({ owner })
     .where('lease_until', '>', 0)
@@ -106,17 +102,16 @@ export async function releaseSubjects(
     });
   // Locked in the order in which others claim: else each could wait for what the other has.
   const locked = ours.clone().select('key').orderByRaw(inOneOrder(db, 'key')).forUpdate();
-  const rows: { key: string }[] = await (
-    isPostgres(db) ? db('subjects').whereIn('key', locked) : ours
-  )
+  const rows: Claim[] = await (isPostgres(db) ? db('subjects').whereIn('key', locked) : ours)
     .update({ lease_until: 0 })
-    .returning('key');
-  return new Set(rows.map(({ key }) => key));
+    .returning(['key', 'fence']);
+  const fences = new Map(rows.map(({ key, fence }) => [key, fence]));
+  return new Set(claims.filter(({ key, fence }) => fences.get(key) === fence));
 }
 
 /** The same for one lease; false when it was not ours any more. */
 export async function releaseSubject(db: Db, claim: Claim, owner: string): Promise<boolean> {
-  return (await releaseSubjects(db, [claim], owner)).has(claim.key);
+  return (await releaseSubjects(db, [claim], owner)).has(claim);
 }
 
 /** Frees everything that an owner who is known to be gone had leased. */

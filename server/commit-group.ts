@@ -1,3 +1,4 @@
+import type { Claim } from '../db/subjects.ts';
 import type { Decision } from './commit-work.ts';
 
 /** Most subjects in one transaction. */
@@ -11,8 +12,8 @@ interface Waiting extends Decision {
   reject: (error: unknown) => void;
 }
 
-/** Writes decisions in one transaction and says of which subjects. */
-type Write = (batch: readonly Decision[]) => Promise<Set<string>>;
+/** Writes decisions in one transaction and says under which claims. */
+type Write = (batch: readonly Decision[]) => Promise<Set<Claim>>;
 
 type Probe = (step: string) => Promise<void>;
 
@@ -55,7 +56,7 @@ export function createCommitGroup(write: Write, lanes: number, probe: Probe): Co
   }
 
   async function commitBatch(batch: Waiting[]): Promise<void> {
-    let committed: Set<string>;
+    let committed: Set<Claim>;
     try {
       committed = await write(batch);
     } catch (error) {
@@ -66,7 +67,7 @@ export function createCommitGroup(write: Write, lanes: number, probe: Probe): Co
     }
     try {
       await probe('after_commit');
-      for (const { claim, resolve } of batch) resolve(committed.has(claim.key));
+      for (const { claim, resolve } of batch) resolve(committed.has(claim));
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }

@@ -50,18 +50,18 @@ export interface Decision {
 /**
  * Writes rows, history, effects and "done" of several subjects in one transaction, and gives the leases back in its
  * first statement: that locks the subjects' rows, and where a fence has moved, what was read may be old and
- * nothing of that subject is written. Returns the subjects that were.
+ * nothing of that subject is written. Returns the claims whose work was.
  */
 export async function commitWork(
   ctx: EngineContext,
   decisions: readonly Decision[],
-): Promise<Set<string>> {
+): Promise<Set<Claim>> {
   await ctx.probe('before_transaction');
   const done = await ctx.core.database.knex.transaction(async (trx) => {
     const claims = decisions.map(({ claim }) => claim);
     const ours = await releaseSubjects(trx, claims, ctx.owner);
     if (ours.size === 0) return null;
-    const work = together(decisions.filter(({ claim }) => ours.has(claim.key)));
+    const work = together(decisions.filter(({ claim }) => ours.has(claim)));
     const written = await write(trx, ctx, work);
     await ctx.probe('before_commit');
     return { ours, work, written };

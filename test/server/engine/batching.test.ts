@@ -48,7 +48,7 @@ describe('Processes that want the same subjects', () => {
     await waiters(2);
     await holder.commit();
     expect(await claiming).toEqual([]);
-    expect(await committing).toEqual(new Set(['cus_a', 'cus_b']));
+    expect(await committing).toEqual(new Set([last, first]));
   });
 
   it('give back what was renewed while they waited for it, and not what was taken over', async () => {
@@ -61,9 +61,18 @@ describe('Processes that want the same subjects', () => {
     const committing = knex.transaction((trx) => releaseSubjects(trx, claims, 'one'));
     await waiters(1);
     await other.commit();
-    expect(await committing).toEqual(new Set(['cus_a', 'cus_c']));
+    expect(await committing).toEqual(new Set([claims[0], claims[2]]));
     const rows: { key: string; lease_until: number }[] = await knex('subjects').orderBy('key');
     expect(rows.map((row) => row.lease_until > 0)).toEqual([false, true, false]);
+  });
+
+  it('give back the newer of two claims of one process that come together, and not the older', async () => {
+    const { knex } = database;
+    const terms = { owner: 'one', now: Date.now() };
+    const [old] = await claimSubjects(knex, ['cus_a'], { ...terms, duration: 0 });
+    const [again] = await claimSubjects(knex, ['cus_a'], { ...terms, duration: 60_000 });
+    const ours = await knex.transaction((trx) => releaseSubjects(trx, [old!, again!], 'one'));
+    expect([...ours]).toEqual([again]);
   });
 
   /** Resolves when so many connections to this database wait for a lock. */
