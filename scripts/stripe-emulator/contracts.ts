@@ -81,6 +81,7 @@ export interface CreateSubscriptionParams {
   billingMode: Stripe.Subscription.BillingMode | null;
   billingCycleAnchor: number | null;
   prorationBehavior: 'create_prorations' | 'none';
+  automaticTax?: boolean;
   /** Set by Checkout: the customer has just paid this intent for the first invoice, which is paid with it. */
   paidBy: { paymentIntent: string; charge: string | null } | null;
   /** For schedules: the first invoice waits as a draft for an hour, and the subscription is active meanwhile. */

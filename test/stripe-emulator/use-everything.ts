@@ -26,6 +26,7 @@ export async function useEverything(stripe: Stripe): Promise<unknown[]> {
   await pages(stripe, kept, { ...shop, customer, subscription });
   await usage(stripe, kept, { ...shop, customer });
   await platform(stripe, kept);
+  await clients(stripe, kept, customer);
   await kept(stripe.subscriptions.cancel(subscription.id, { invoice_now: true, prorate: true }));
   await kept(stripe.events.list({ limit: 100 }));
   return answers;
@@ -67,6 +68,32 @@ async function payments(stripe: Stripe, kept: Keep, customer: string): Promise<v
   for (const params of METHODS)
     await kept(stripe.paymentMethods.create({ billing_details, ...params }));
   await kept(stripe.payouts.create({ amount: 100, currency: 'usd' }));
+}
+
+/** What a server hands to its pages and apps. */
+async function clients(stripe: Stripe, kept: Keep, customer: string): Promise<void> {
+  await kept(stripe.ephemeralKeys.create({ customer }, { apiVersion: '2026-10-28.endive' }));
+  const on = { enabled: true };
+  await kept(
+    stripe.customerSessions.create({
+      customer,
+      components: {
+        active_entitlements: on,
+        customer_sheet: on,
+        mobile_payment_element: on,
+        payment_element: on,
+      },
+    }),
+  );
+  const rate = await kept(
+    stripe.shippingRates.create({
+      display_name: 'Courier',
+      type: 'fixed_amount',
+      fixed_amount: { amount: 900, currency: 'usd' },
+    }),
+  );
+  await kept(stripe.shippingRates.update(rate.id, { active: false }));
+  await kept(stripe.shippingRates.list({ active: false }));
 }
 
 const METHODS: readonly Stripe.PaymentMethodCreateParams[] = [
@@ -116,7 +143,36 @@ async function pages(
       ],
       success_url,
       invoice_creation: { enabled: true },
-      custom_fields: [{ key: 'x', label: { type: 'custom', custom: 'X' }, type: 'text' }],
+      custom_fields: [
+        { key: 'x', label: { type: 'custom', custom: 'X' }, type: 'text' },
+        { key: 'y', label: { type: 'custom', custom: 'Y' }, type: 'numeric', optional: true },
+        {
+          key: 'z',
+          label: { type: 'custom', custom: 'Z' },
+          type: 'dropdown',
+          dropdown: { options: [{ label: 'One', value: '1' }] },
+        },
+      ],
+      after_expiration: { recovery: { enabled: true } },
+      automatic_tax: { enabled: true },
+      branding_settings: { display_name: 'Shop' },
+      consent_collection: { terms_of_service: 'required' },
+      name_collection: { business: { enabled: true } },
+      shipping_address_collection: { allowed_countries: ['DE'] },
+      shipping_options: [
+        {
+          shipping_rate_data: {
+            display_name: 'Post',
+            fixed_amount: {
+              amount: 300,
+              currency: 'usd',
+              currency_options: { eur: { amount: 280 } },
+            },
+            delivery_estimate: { minimum: { unit: 'day', value: 1 } },
+          },
+        },
+      ],
+      tax_id_collection: { enabled: true },
     }),
   );
   await kept(stripe.checkout.sessions.create({ mode: 'setup', currency: 'usd', success_url }));

@@ -2,6 +2,7 @@ import type { BillingService, CreateSubscriptionParams, ItemsChange } from '../c
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { rehearse } from '../kernel/journal.ts';
+import { automaticTax } from '../taxes/automatic.ts';
 import { cancelSubscription, setCancellation } from './cancel.ts';
 import { reschedule } from './due-dates.ts';
 import { createInvoice, payInvoice } from './one-off.ts';
@@ -24,6 +25,7 @@ function newSubscription(params: CreateSubscriptionParams): NewSubscription {
     decorate(subscription) {
       subscription.default_payment_method = params.defaultPaymentMethod;
       subscription.description = params.description;
+      subscription.automatic_tax = automaticTax(params.automaticTax ?? false);
     },
   };
 }

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
+import { invoiceTax } from '../taxes/automatic.ts';
 import { typeMatches } from '../kernel/events.ts';
 import { idOf, newId } from '../kernel/ids.ts';
 import { nestedList } from '../kernel/lists.ts';
@@ -46,13 +47,7 @@ export function draftInvoice(ctx: Context, draft: InvoiceDraft): Stripe.Invoice 
     attempt_count: 0,
     attempted: false,
     auto_advance: draft.autoAdvance,
-    automatic_tax: {
-      disabled_reason: null,
-      enabled: false,
-      liability: null,
-      provider: null,
-      status: null,
-    },
+    automatic_tax: invoiceTax(customer, subscription?.automatic_tax.enabled ?? false),
     automatically_finalizes_at: null,
     billing_reason: draft.reason,
     collection_method: draft.collectionMethod,

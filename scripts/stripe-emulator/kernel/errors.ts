@@ -63,6 +63,7 @@ const NOUNS: Record<string, string> = {
   'checkout.session': 'checkout.session',
   balance_transaction: 'balance transaction',
   credit_note: 'credit note',
+  shipping_rate: 'shipping rate',
   tax_rate: 'tax rate',
   'test_helpers.test_clock': 'billingclock',
   'billing.meter': 'meter',

@@ -22,6 +22,7 @@ export interface Stored {
   dispute: Stripe.Dispute;
   'entitlements.active_entitlement': Stripe.Entitlements.ActiveEntitlement;
   'entitlements.feature': Stripe.Entitlements.Feature;
+  ephemeral_key: Stripe.EphemeralKey;
   invoice: Stripe.Invoice;
   invoice_payment: Stripe.InvoicePayment;
   invoiceitem: Stripe.InvoiceItem;
@@ -40,6 +41,7 @@ export interface Stored {
   'reporting.report_run': Stripe.Reporting.ReportRun;
   setup_attempt: Stripe.SetupAttempt;
   setup_intent: Stripe.SetupIntent;
+  shipping_rate: Stripe.ShippingRate;
   subscription: Stripe.Subscription;
   subscription_item: Stripe.SubscriptionItem;
   subscription_schedule: Stripe.SubscriptionSchedule;
@@ -110,6 +112,7 @@ export const PREFIXES: Record<ObjectName, string> = {
   dispute: 'du',
   'entitlements.active_entitlement': 'ent',
   'entitlements.feature': 'feat',
+  ephemeral_key: 'ephkey',
   invoice: 'in',
   invoice_payment: 'inpay',
   invoiceitem: 'ii',
@@ -128,6 +131,7 @@ export const PREFIXES: Record<ObjectName, string> = {
   'reporting.report_run': 'frr',
   setup_attempt: 'setatt',
   setup_intent: 'seti',
+  shipping_rate: 'shr',
   subscription: 'sub',
   subscription_item: 'si',
   subscription_schedule: 'sub_sched',

@@ -14,6 +14,16 @@ export interface SummaryLine {
   amount: string;
 }
 
+export interface Question {
+  id: `custom_${string}`;
+  label: string;
+  value: string;
+  required: boolean;
+  /** What can be chosen; null where something is typed. */
+  options: readonly { label: string; value: string }[] | null;
+  digits: boolean;
+}
+
 /** Everything the checkout page shows; amounts are already text. */
 export interface CheckoutView {
   path: string;
@@ -31,6 +41,9 @@ export interface CheckoutView {
   knownEmail: string | null;
   methodTypes: readonly string[];
   needsMethod: boolean;
+  /** What the session asks besides. */
+  questions: Question[];
+  needsConsent: boolean;
   entry: PaymentEntry;
   error: FormError | null;
   cancelUrl: string | null;
@@ -124,6 +137,35 @@ const methodPart = (view: CheckoutView): Markup =>
   html`${methodFields(view.methodTypes, view.entry, view.error)}
   ${textField({ id: 'name', label: 'Name on the card or account', value: view.entry.name, autocomplete: 'cc-name' }, view.error)}`;
 
+function question(asked: Question, error: FormError | null): Markup {
+  const { id, label, value, options } = asked;
+  if (options === null) {
+    const inputmode = asked.digits ? 'numeric' : 'text';
+    const { required } = asked;
+    return textField({ id, label, value, autocomplete: 'off', inputmode, required }, error);
+  }
+  return html`<div class="field">
+    <label for="${id}">${label}</label>
+    <select id="${id}" name="${id}" ${asked.required && html`required`}>
+      <option value="">Please choose</option>
+      ${options.map(
+        (option) =>
+          html`<option value="${option.value}" ${option.value === value && html`selected`}>
+            ${option.label}
+          </option>`,
+      )}
+    </select>
+  </div>`;
+}
+
+const consent = (): Markup =>
+  html`<p class="field">
+    <label for="terms">
+      <input id="terms" name="terms" type="checkbox" value="accepted" required /> I agree to the
+      terms of service
+    </label>
+  </p>`;
+
 /** The hosted checkout page. */
 export function checkoutPage(view: CheckoutView): PageResponse {
   const body = html`<main class="two">
@@ -135,7 +177,8 @@ export function checkoutPage(view: CheckoutView): PageResponse {
         html`<p class="message error" id="error" role="alert">${view.error.message}</p>`
       }
       <form method="post" action="${view.path}" data-pay data-busy="Processing…">
-        ${contact(view)} ${view.needsMethod && methodPart(view)}
+        ${contact(view)} ${view.questions.map((asked) => question(asked, view.error))}
+        ${view.needsMethod && methodPart(view)} ${view.needsConsent && consent()}
         <button class="primary" type="submit">${view.submit}</button>
       </form>
       ${view.needsMethod && testCards(view.path)}

@@ -80,7 +80,7 @@ export interface FormError {
 }
 
 interface TextField {
-  id: keyof PaymentEntry;
+  id: keyof PaymentEntry | `custom_${string}`;
   label: string;
   value: string;
   hint?: string;

@@ -9,6 +9,7 @@ import { pageRoute, type PageVisit } from '../pages/page-route.ts';
 import { fieldOf, methodOfEntry, readEntry } from '../pages/read-entry.ts';
 import { emptyEntry, filled, type FormError, type PaymentEntry } from '../pages/test-cards-view.ts';
 import { confirmSession, needsMethod } from '../payments/checkout/confirm-session.ts';
+import { keepFields } from '../payments/checkout/custom-fields.ts';
 import { webhookAnswered } from '../payments/checkout/finish-session.ts';
 import { applyCode } from '../payments/checkout/promotion.ts';
 import { planOf } from '../payments/checkout/plan.ts';
@@ -59,8 +60,10 @@ async function submit(visit: PageVisit): Promise<PageResponse> {
   const entry = readEntry(form);
   const missing = emailError(session, entry);
   if (missing !== null) return shown(ctx, session, { entry, error: missing });
+  const wrong = keepFields(ctx, session, form);
+  if (wrong !== null) return shown(ctx, session, { entry, error: wrong, fields: form });
   const made = needsMethod(session) ? methodOfEntry(ctx, entry) : { method: null };
-  if ('error' in made) return shown(ctx, session, { entry, error: made.error });
+  if ('error' in made) return shown(ctx, session, { entry, error: made.error, fields: form });
   const email = session.customer_details?.email ?? entry.email;
   const result = confirmSession(ctx, session, {
     method: made.method,
@@ -72,6 +75,7 @@ async function submit(visit: PageVisit): Promise<PageResponse> {
     return redirectTo(result.intent.next_action?.redirect_to_url?.url ?? `/c/pay/${session.id}`);
   return shown(ctx, session, {
     entry,
+    fields: form,
     error: { field: fieldOf(result.decline.param ?? undefined), message: result.decline.message },
   });
 }

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import { ignored, shipping } from '../payments/params.ts';
+import { CHOICES } from './checkout-choices.ts';
 import { priceData } from './price-create.ts';
 
 const text = p.clearable(p.str);
@@ -51,6 +52,16 @@ const subscriptionData = p.obj({
   trial_settings: trialSettings,
 });
 
+const invoiceData = p.obj({
+  account_tax_ids: p.any,
+  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  description: p.str,
+  footer: p.str,
+  issuer: p.any,
+  metadata: p.metadata,
+  rendering_options: p.any,
+});
+
 const paymentIntentData = p.obj({
   ...ignored(
     'application_fee_amount',
@@ -70,25 +81,17 @@ const paymentIntentData = p.obj({
 
 export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   ...ignored(
-    'after_expiration',
-    'automatic_tax',
-    'branding_settings',
-    'consent_collection',
-    'custom_fields',
     'customer_account',
     'customer_update',
     'managed_payments',
-    'name_collection',
     'optional_items',
     'payment_method_configuration',
     'payment_method_data',
     'payment_method_options',
     'permissions',
-    'saved_payment_method_options',
-    'shipping_options',
-    'tax_id_collection',
     'wallet_options',
   ),
+  ...CHOICES,
   adaptive_pricing: p.obj({ enabled: p.bool }),
   allow_promotion_codes: p.bool,
   allowed_payment_method_types: p.arr(p.str),
@@ -109,7 +112,7 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   excluded_payment_method_types: p.arr(p.str),
   expires_at: p.timestamp,
   integration_identifier: p.str,
-  invoice_creation: p.obj({ enabled: p.required(p.bool), invoice_data: p.any }),
+  invoice_creation: p.obj({ enabled: p.required(p.bool), invoice_data: invoiceData }),
   line_items: p.arr(lineItem),
   locale: p.str,
   metadata: p.metadata,
@@ -122,7 +125,6 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   redirect_on_completion: p.oneOf(['always', 'if_required', 'never']),
   return_url: p.str,
   setup_intent_data: p.obj({ description: p.str, metadata: p.metadata, on_behalf_of: p.str }),
-  shipping_address_collection: p.obj({ allowed_countries: p.required(p.arr(p.str)) }),
   submit_type: p.oneOf(['auto', 'book', 'donate', 'pay', 'subscribe']),
   subscription_data: subscriptionData,
   success_url: p.str,

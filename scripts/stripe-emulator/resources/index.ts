@@ -4,6 +4,7 @@ import type { Emulator } from '../kernel/emulator.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { registerAccount } from './account.ts';
 import { registerBalanceTransactions } from './balance-transactions.ts';
+import { registerClientKeys } from './client-keys.ts';
 import { registerCustomers } from './customers.ts';
 import { registerEvents } from './events.ts';
 import { registerInvoiceActions } from './invoice-actions.ts';
@@ -15,6 +16,7 @@ import { registerInvoices } from './invoices.ts';
 import { registerPayments } from './payments.ts';
 import { registerPrices } from './prices.ts';
 import { registerProducts } from './products.ts';
+import { registerShippingRates } from './shipping-rates.ts';
 import { registerSubscriptionItems } from './subscription-items.ts';
 import { registerSubscriptions } from './subscriptions.ts';
 import { registerUpcomingInvoice } from './upcoming-invoice.ts';
@@ -24,6 +26,7 @@ import { registerWebhookEndpoints } from './webhook-endpoints.ts';
 /** Adds every resource to the registry. Resources that need pages or other accounts get the emulator too. */
 export function registerAll(registry: Registry, emulator: Emulator): void {
   registerAccount(registry);
+  registerClientKeys(registry);
   registerCustomers(registry);
   registerEvents(registry);
   registerPayments(registry, emulator);
@@ -40,6 +43,7 @@ export function registerAll(registry: Registry, emulator: Emulator): void {
   registerBalanceTransactions(registry);
   registerSubscriptions(registry);
   registerSubscriptionItems(registry);
+  registerShippingRates(registry);
   registerTestClocks(registry, emulator);
   registerWebhookEndpoints(registry);
 }

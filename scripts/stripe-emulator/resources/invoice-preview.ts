@@ -4,6 +4,7 @@ import { periodEnd } from '../billing/subscription-object.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
+import { automaticTaxParam, invoiceTax } from '../taxes/automatic.ts';
 import { p, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { phaseParams } from '../schedules/params.ts';
@@ -62,7 +63,7 @@ export const invoiceItemsParam = p.arr(
   }),
 );
 const previewParams = paramsOf<Stripe.InvoiceCreatePreviewParams>()({
-  automatic_tax: p.any,
+  automatic_tax: automaticTaxParam,
   currency: p.currency,
   customer: p.str,
   customer_account: p.str,
@@ -108,7 +109,11 @@ export function previewInvoice(ctx: Context, params: PreviewValues): Stripe.Invo
   const subscription = ctx.store.find('subscription', params.subscription);
   const schedule = ctx.store.find('subscription_schedule', params.schedule);
   const known = params.customer ?? idOf(subscription?.customer) ?? idOf(schedule?.customer);
-  return preview(ctx, known, () => prepared(ctx, params));
+  const invoice = preview(ctx, known, () => prepared(ctx, params));
+  const customer = ctx.store.find('customer', idOf(invoice.customer));
+  if (params.automatic_tax !== undefined && customer !== undefined)
+    invoice.automatic_tax = invoiceTax(customer, params.automatic_tax.enabled);
+  return invoice;
 }
 
 function prepared(ctx: Context, params: PreviewValues): PreviewOf {

@@ -9,6 +9,7 @@ import { invalidRequest, missingAt } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
+import { automaticTaxParam, invoiceTax } from '../taxes/automatic.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { discountsParam } from './subscription-params.ts';
@@ -17,7 +18,7 @@ const shared = {
   account_tax_ids: p.any,
   application_fee_amount: p.int,
   auto_advance: p.bool,
-  automatic_tax: p.any,
+  automatic_tax: automaticTaxParam,
   automatically_finalizes_at: p.timestamp,
   collection_method: p.oneOf(['charge_automatically', 'send_invoice']),
   custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
@@ -155,6 +156,11 @@ function apply(ctx: Context, invoice: Stripe.Invoice, given: Shared): void {
     invoice.automatically_finalizes_at = given.automatically_finalizes_at;
     invoice.auto_advance = true;
   }
+  if (given.automatic_tax !== undefined)
+    invoice.automatic_tax = invoiceTax(
+      ctx.store.need('customer', idOf(invoice.customer) ?? ''),
+      given.automatic_tax.enabled,
+    );
   if (given.custom_fields !== undefined) invoice.custom_fields = given.custom_fields;
   if (given.default_payment_method !== undefined)
     invoice.default_payment_method = methodOf(ctx, given.default_payment_method);

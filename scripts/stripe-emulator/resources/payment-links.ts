@@ -5,6 +5,9 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
+import { automaticTaxParam } from '../taxes/automatic.ts';
+import { CHOICES } from './checkout-choices.ts';
+import { customField } from '../payments/checkout/choices.ts';
 import { RawAnswer, type Registry } from '../kernel/registry.ts';
 import { createSession } from '../payments/checkout/create-session.ts';
 import { keepLines, keptLines, linesFrom, priced, shownLines } from '../quotes/lines.ts';
@@ -19,9 +22,9 @@ const shared = {
   active: p.bool,
   after_completion: completion,
   allow_promotion_codes: p.bool,
-  automatic_tax: p.any,
+  automatic_tax: automaticTaxParam,
   billing_address_collection: p.oneOf(['auto', 'required']),
-  custom_fields: p.any,
+  custom_fields: p.clearable(CHOICES.custom_fields),
   custom_text: p.any,
   customer_creation: p.oneOf(['always', 'if_required']),
   inactive_message: p.clearable(p.str),
@@ -44,7 +47,7 @@ const shared = {
   payment_method_types: p.any,
   phone_number_collection: p.obj({ enabled: p.required(p.bool) }),
   restrictions: p.any,
-  shipping_address_collection: p.any,
+  shipping_address_collection: p.clearable(CHOICES.shipping_address_collection),
   submit_type: p.oneOf(['auto', 'book', 'donate', 'pay', 'subscribe']),
   subscription_data: p.obj({
     description: p.str,
@@ -53,7 +56,7 @@ const shared = {
     trial_period_days: p.clearable(p.int),
     trial_settings: p.any,
   }),
-  tax_id_collection: p.any,
+  tax_id_collection: CHOICES.tax_id_collection,
 };
 const createParams = paramsOf<Omit<Stripe.PaymentLinkCreateParams, 'line_items'>>()({
   ...shared,
@@ -175,7 +178,41 @@ function createLink(ctx: Context, params: Values<typeof createParams>): Link {
   return link;
 }
 
+/** What the page of a link asks. */
+function fillQuestions(link: Link, params: Params): void {
+  const { automatic_tax: tax, custom_fields: fields, tax_id_collection: taxIds } = params;
+  if (tax !== undefined)
+    link.automatic_tax = {
+      enabled: tax.enabled,
+      liability: tax.enabled ? { type: 'self' } : null,
+    };
+  if (fields !== undefined)
+    link.custom_fields = (fields ?? []).map((field) => withoutValue(customField(field)));
+  if (taxIds !== undefined)
+    link.tax_id_collection = { enabled: taxIds.enabled, required: taxIds.required ?? 'never' };
+  if (params.shipping_address_collection !== undefined)
+    link.shipping_address_collection = params.shipping_address_collection;
+}
+
+type LinkField = Link['custom_fields'][number];
+
+function withoutValue({
+  text,
+  numeric,
+  dropdown,
+  ...field
+}: ReturnType<typeof customField>): LinkField {
+  const bare = <T extends { value: string | null }>({ value: _value, ...rest }: T) => rest;
+  return {
+    ...field,
+    ...(dropdown === undefined ? {} : { dropdown: bare(dropdown) }),
+    ...(numeric === undefined ? {} : { numeric: bare(numeric) }),
+    ...(text === undefined ? {} : { text: bare(text) }),
+  };
+}
+
 function fill(link: Link, params: Params): void {
+  fillQuestions(link, params);
   link.active = params.active ?? link.active;
   link.allow_promotion_codes = params.allow_promotion_codes ?? link.allow_promotion_codes;
   link.billing_address_collection =
@@ -204,6 +241,18 @@ function fill(link: Link, params: Params): void {
   }
 }
 
+/** The questions of a link, for its sessions. */
+function ask(link: Link, session: Stripe.Checkout.Session): void {
+  session.custom_fields = link.custom_fields.map(({ text, numeric, dropdown, ...field }) => ({
+    ...field,
+    ...(dropdown === undefined ? {} : { dropdown: { ...dropdown, value: null } }),
+    ...(numeric === undefined ? {} : { numeric: { ...numeric, value: null } }),
+    ...(text === undefined ? {} : { text: { ...text, value: null } }),
+  }));
+  session.shipping_address_collection = link.shipping_address_collection;
+  session.tax_id_collection = link.tax_id_collection;
+}
+
 /** Each visit is a Checkout session of its own. */
 function openLink(ctx: Context, id: string): RawAnswer {
   const link = ctx.store.need('payment_link', id);
@@ -224,6 +273,7 @@ function openLink(ctx: Context, id: string): RawAnswer {
       ...(line.quantity === null ? {} : { quantity: line.quantity }),
     })),
     allow_promotion_codes: link.allow_promotion_codes,
+    automatic_tax: { enabled: link.automatic_tax.enabled },
     metadata: link.metadata,
     ...(subscribes
       ? {
@@ -234,6 +284,7 @@ function openLink(ctx: Context, id: string): RawAnswer {
         }
       : {}),
   });
+  ask(link, session);
   session.payment_link = id;
   return new RawAnswer(303, { Location: session.url ?? done }, '');
 }

@@ -6,6 +6,7 @@ import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
+import { subscriptionTax } from '../taxes/automatic.ts';
 import type { Values } from '../kernel/params.ts';
 import { createInlinePrice } from './inline-prices.ts';
 import { productFor } from './prices.ts';
@@ -44,6 +45,12 @@ export function applyCommon(ctx: Context, subscription: Stripe.Subscription, giv
         ? null
         : { interval: every.interval, interval_count: every.interval_count ?? 1 };
   }
+  if (given.automatic_tax !== undefined)
+    subscription.automatic_tax = subscriptionTax(
+      ctx,
+      subscription.customer,
+      given.automatic_tax.enabled,
+    );
   applyMethods(ctx, subscription, given);
   applyInvoiceSettings(subscription, given.invoice_settings);
 }

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { p, paramsOf } from '../kernel/params.ts';
+import { automaticTaxParam } from '../taxes/automatic.ts';
 import { priceData } from './price-create.ts';
 
 const discount = p.obj({ coupon: p.str, discount: p.str, promotion_code: p.str });
@@ -75,7 +76,7 @@ const trialSettings = p.obj({
 const shared = {
   add_invoice_items: addInvoiceItems,
   application_fee_percent: p.clearable(p.number),
-  automatic_tax: p.any,
+  automatic_tax: automaticTaxParam,
   billing_thresholds: p.any,
   billing_schedules: p.any,
   cancel_at: p.clearable(cancelAtParam),

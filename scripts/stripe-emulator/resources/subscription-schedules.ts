@@ -21,6 +21,7 @@ import {
   type DefaultSettings,
   type UpdateParams,
 } from '../schedules/params.ts';
+import { automaticTax } from '../taxes/automatic.ts';
 import { buildPhases, phaseAt } from '../schedules/phases.ts';
 import { defaultMode } from '../billing/subscription-object.ts';
 import { billingMode } from './subscriptions.ts';
@@ -263,6 +264,8 @@ function blankSchedule(
 function applyDefaults(schedule: Schedule, given: DefaultSettings | undefined): void {
   if (given === undefined) return;
   const settings = schedule.default_settings;
+  if (given.automatic_tax !== undefined)
+    settings.automatic_tax = automaticTax(given.automatic_tax.enabled);
   settings.billing_cycle_anchor = given.billing_cycle_anchor ?? settings.billing_cycle_anchor;
   settings.collection_method = given.collection_method ?? settings.collection_method;
   settings.default_payment_method = given.default_payment_method ?? settings.default_payment_method;

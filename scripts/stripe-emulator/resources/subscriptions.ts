@@ -50,7 +50,7 @@ const resumeParams = paramsOf<Stripe.SubscriptionResumeParams>()({
 });
 const listParams = {
   ...PAGE,
-  automatic_tax: p.any,
+  automatic_tax: p.obj({ enabled: p.bool }),
   collection_method: p.oneOf(['charge_automatically', 'send_invoice']),
   created: p.timeRange,
   current_period_end: p.timeRange,

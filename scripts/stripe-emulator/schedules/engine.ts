@@ -119,6 +119,7 @@ function subscriptionParams(
     billingCycleAnchor: null,
     draftFirst: true,
     prorationBehavior: phase.proration_behavior === 'none' ? 'none' : 'create_prorations',
+    automaticTax: defaults.automatic_tax?.enabled ?? false,
     paidBy: null,
     finish: (subscription) => {
       addPhaseItems(ctx, subscription, phase);

@@ -62,13 +62,19 @@ export function pricedLines(ctx: Context, plan: CheckoutPlan): PricedLine[] {
 export interface Totals {
   subtotal: number;
   discount: number;
+  shipping: number;
   total: number;
 }
 
-export function totalsOf(lines: readonly PricedLine[]): Totals {
+/** The totals of lines and of the shipping that is chosen, the first of the options. */
+export function totalsOf(
+  lines: readonly PricedLine[],
+  options: Stripe.Checkout.Session['shipping_options'] = [],
+): Totals {
   const subtotal = lines.reduce((sum, each) => sum + each.subtotal, 0);
   const discount = lines.reduce((sum, each) => sum + each.discount, 0);
-  return { subtotal, discount, total: subtotal - discount };
+  const shipping = options[0]?.shipping_amount ?? 0;
+  return { subtotal, discount, shipping, total: subtotal - discount + shipping };
 }
 
 /** A line as `session.line_items` shows it. */

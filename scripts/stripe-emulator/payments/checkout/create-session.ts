@@ -10,6 +10,7 @@ import { metadataOf, requireNoTypes, shippingOf } from '../params.ts';
 import { pricedLines, totalsOf } from './amounts.ts';
 import { EXPIRE_SESSION } from './expire-session.ts';
 import { keepPlan, type CheckoutPlan, type PlanLine, type PlannedSubscription } from './plan.ts';
+import { shippingOptions } from './shipping.ts';
 import { newSession } from './session-object.ts';
 
 const DAY = 86_400;
@@ -134,6 +135,7 @@ function subscriptionOf(ctx: Context, params: CreateValues): PlannedSubscription
     billingMode: data.billing_mode === undefined ? null : chosenMode(data.billing_mode),
     billingCycleAnchor: data.billing_cycle_anchor ?? null,
     prorationBehavior: data.proration_behavior ?? 'create_prorations',
+    automaticTax: params.automatic_tax?.enabled ?? false,
   };
 }
 
@@ -225,12 +227,16 @@ export function createSession(ctx: Context, params: CreateValues): Stripe.Checko
     params.customer === undefined ? null : ctx.store.need('customer', params.customer, 'customer');
   const plan = planFor(ctx, params);
   const priced = pricedLines(ctx, plan);
+  const currency = priced[0]?.price.currency ?? params.currency ?? null;
+  const { mode } = params;
+  const shipping = shippingOptions(ctx, params.shipping_options, { mode, currency });
   const id = `cs_test_${randomText(58)}`;
   const session = newSession(ctx, params, {
     id,
     customer,
-    totals: totalsOf(priced),
-    currency: priced[0]?.price.currency ?? params.currency ?? null,
+    totals: totalsOf(priced, shipping),
+    currency,
+    shipping,
   });
   if (params.mode === 'setup') session.setup_intent = addSetupIntent(ctx, params, { plan, id });
   ctx.add('checkout.session', session);

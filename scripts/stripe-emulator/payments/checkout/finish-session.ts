@@ -2,6 +2,8 @@ import type Stripe from 'stripe';
 import type { Context } from '../../kernel/context.ts';
 import { idOf } from '../../kernel/ids.ts';
 import { attempt, fill, reserve } from '../../kernel/journal.ts';
+import { sessionTax } from '../../taxes/automatic.ts';
+import { answeredFields } from './custom-fields.ts';
 import { EXPIRE_SESSION } from './expire-session.ts';
 import { planOf } from './plan.ts';
 import { detailsOf } from './session-object.ts';
@@ -30,8 +32,8 @@ function invoiceOf(ctx: Context, session: Session, customer: string): string | n
     customer,
     currency: session.currency ?? ctx.settings.currency,
     items: plan.lines.map((line) => ({ price: line.price, quantity: line.quantity ?? 1 })),
-    metadata: {},
-    description: null,
+    metadata: session.invoice_creation.invoice_data.metadata ?? {},
+    description: session.invoice_creation.invoice_data.description,
     paidBy: { paymentIntent: intent.id, charge: idOf(intent.latest_charge) },
   });
   return invoice.id;
@@ -83,6 +85,10 @@ export function finishSession(ctx: Context, session: Session, status: PaymentSta
       session.payment_status = status;
       session.customer = customer?.id ?? null;
       session.customer_details = payer(ctx, session, customer);
+      session.automatic_tax = sessionTax(session.automatic_tax.enabled, true);
+      session.custom_fields = answeredFields(ctx, session);
+      if (session.consent_collection?.terms_of_service === 'required')
+        session.consent = { promotions: null, terms_of_service: 'accepted' };
       session.subscription = made.subscription;
       session.invoice = made.invoice;
       if (session.mode === 'payment') session.payment_intent = plan.intent;

@@ -21,6 +21,7 @@ export type PlannedSubscription = Pick<
   | 'billingMode'
   | 'billingCycleAnchor'
   | 'prorationBehavior'
+  | 'automaticTax'
 >;
 
 /** What a session was created for and what it does not show: kept beside it. */

@@ -43,12 +43,16 @@ export function applyCode(
     discounts: code === undefined ? [] : [{ promotion_code: code.id }],
   };
   keepPlan(ctx, session.id, plan);
-  const totals = totalsOf(pricedLines(ctx, plan));
+  const totals = totalsOf(pricedLines(ctx, plan), session.shipping_options);
   const apply = () => {
     session.discounts = code === undefined ? [] : [{ coupon: null, promotion_code: code.id }];
     session.amount_subtotal = totals.subtotal;
     session.amount_total = totals.total;
-    session.total_details = { amount_discount: totals.discount, amount_shipping: 0, amount_tax: 0 };
+    session.total_details = {
+      amount_discount: totals.discount,
+      amount_shipping: totals.shipping,
+      amount_tax: 0,
+    };
     session.payment_status = totals.total === 0 ? 'no_payment_required' : 'unpaid';
   };
   ctx.update('checkout.session', session, { event: null, apply });

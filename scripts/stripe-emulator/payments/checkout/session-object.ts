@@ -4,6 +4,8 @@ import { randomText } from '../../kernel/ids.ts';
 import type { CreateValues } from '../../resources/checkout-params.ts';
 import { metadataOf } from '../params.ts';
 import type { Totals } from './amounts.ts';
+import { choicesOf } from './choices.ts';
+import { shippingCost } from './shipping.ts';
 
 type Session = Stripe.Checkout.Session;
 
@@ -12,6 +14,7 @@ export interface SessionFacts {
   customer: Stripe.Customer | null;
   totals: Totals;
   currency: string | null;
+  shipping: Session['shipping_options'];
 }
 
 const UI_MODES: Readonly<Record<string, Session['ui_mode']>> = {
@@ -49,15 +52,16 @@ function typesOf(params: CreateValues, currency: string | null): string[] {
 
 function invoiceCreation(params: CreateValues): Session['invoice_creation'] {
   if (params.mode !== 'payment') return null;
+  const data = params.invoice_creation?.invoice_data ?? {};
   return {
     enabled: params.invoice_creation?.enabled ?? false,
     invoice_data: {
       account_tax_ids: null,
-      custom_fields: null,
-      description: null,
-      footer: null,
+      custom_fields: data.custom_fields ?? null,
+      description: data.description ?? null,
+      footer: data.footer ?? null,
       issuer: null,
-      metadata: {},
+      metadata: metadataOf(data.metadata),
       rendering_options: null,
     },
   };
@@ -82,7 +86,7 @@ function knownDetails(
 
 /** An open session as Stripe answers it. */
 export function newSession(ctx: Context, params: CreateValues, facts: SessionFacts): Session {
-  const { id, customer, totals, currency } = facts;
+  const { id, customer, totals, currency, shipping } = facts;
   const setup = params.mode === 'setup';
   const uiMode = UI_MODES[params.ui_mode ?? ''] ?? params.ui_mode ?? 'hosted_page';
   const hosted = uiMode === 'hosted_page';
@@ -93,32 +97,20 @@ export function newSession(ctx: Context, params: CreateValues, facts: SessionFac
     adaptive_pricing: {
       enabled: params.mode !== 'setup' && (params.adaptive_pricing?.enabled ?? true),
     },
-    after_expiration: null,
+    ...choicesOf(ctx, params, { setup, known: customer !== null }),
     allow_promotion_codes: params.allow_promotion_codes ?? null,
     allowed_payment_method_types: params.allowed_payment_method_types ?? null,
     amount_subtotal: setup ? null : totals.subtotal,
     amount_total: setup ? null : totals.total,
-    automatic_tax: { enabled: false, liability: null, provider: null, status: null },
     billing_address_collection: params.billing_address_collection ?? null,
-    branding_settings: {
-      background_color: '#ffffff',
-      border_style: 'rounded',
-      button_color: '#0074d4',
-      display_name: ctx.settings.businessName,
-      font_family: 'default',
-      icon: null,
-      logo: null,
-    },
     cancel_url: params.cancel_url ?? null,
     client_reference_id: params.client_reference_id ?? null,
     client_secret: hosted ? null : `${id}_secret_${randomText(40)}`,
     collected_information: { business_name: null, individual_name: null, shipping_details: null },
     consent: null,
-    consent_collection: null,
     created: ctx.now(),
     currency,
     currency_conversion: null,
-    custom_fields: [],
     custom_text: {
       after_submit: texts.after_submit ?? null,
       shipping_address: texts.shipping_address ?? null,
@@ -166,25 +158,16 @@ export function newSession(ctx: Context, params: CreateValues, facts: SessionFac
           redirect_on_completion: params.redirect_on_completion ?? 'always',
           return_url: params.return_url,
         }),
-    saved_payment_method_options:
-      setup || customer === null
-        ? null
-        : {
-            allow_redisplay_filters: ['always'],
-            payment_method_remove: 'disabled',
-            payment_method_save: null,
-          },
     setup_intent: null,
-    shipping_address_collection: null,
-    shipping_cost: null,
-    shipping_options: [],
+    shipping_cost: shippingCost(shipping),
+    shipping_options: shipping,
     status: 'open',
     submit_type: params.submit_type ?? null,
     subscription: null,
     success_url: params.success_url ?? null,
     total_details: setup
       ? null
-      : { amount_discount: totals.discount, amount_shipping: 0, amount_tax: 0 },
+      : { amount_discount: totals.discount, amount_shipping: totals.shipping, amount_tax: 0 },
     ui_mode: uiMode,
     url: hosted ? `${ctx.baseUrl}/c/pay/${id}` : null,
     wallet_options: null,

@@ -5,6 +5,7 @@ import { every, money } from '../../pages/format.ts';
 import { emptyEntry, type FormError, type PaymentEntry } from '../../pages/test-cards-view.ts';
 import { needsMethod } from './confirm-session.ts';
 import { pricedLines, totalsOf, type PricedLine } from './amounts.ts';
+import { fieldName, startOf } from './custom-fields.ts';
 import { planOf, type CheckoutPlan } from './plan.ts';
 
 /** What is being typed, and what was wrong with it. */
@@ -13,9 +14,17 @@ export interface Typing {
   error: FormError | null;
   code: string;
   codeError: string | null;
+  /** The session's own fields as they were posted. */
+  fields: URLSearchParams;
 }
 
-export const nothingTyped: Typing = { entry: emptyEntry, error: null, code: '', codeError: null };
+export const nothingTyped: Typing = {
+  entry: emptyEntry,
+  error: null,
+  code: '',
+  codeError: null,
+  fields: new URLSearchParams(),
+};
 
 function rate(price: Stripe.Price, quantity: number): string {
   const { recurring } = price;
@@ -83,10 +92,13 @@ function totalsRows(
 ): CheckoutView['totals'] {
   if (session.mode === 'setup') return [];
   const currency = session.currency ?? 'usd';
-  const totals = totalsOf(lines);
+  const totals = totalsOf(lines, session.shipping_options);
   const rows: CheckoutView['totals'] = [];
   if (totals.discount > 0)
     rows.push({ label: 'Discount', amount: money(-totals.discount, currency), strong: false });
+  const rate = session.shipping_cost?.shipping_rate;
+  if (totals.shipping > 0 || rate)
+    rows.push({ label: 'Shipping', amount: money(totals.shipping, currency), strong: false });
   return [
     ...rows,
     { label: 'Total due today', amount: money(totals.total, currency), strong: true },
@@ -97,6 +109,20 @@ function codeOf(ctx: Context, session: Stripe.Checkout.Session, plan: CheckoutPl
   if (session.allow_promotion_codes !== true) return null;
   const applied = plan.discounts.find((given) => given.promotion_code !== undefined);
   return ctx.store.find('promotion_code', applied?.promotion_code)?.code ?? '';
+}
+
+function questionsOf(
+  session: Stripe.Checkout.Session,
+  typed: URLSearchParams,
+): CheckoutView['questions'] {
+  return session.custom_fields.map((field) => ({
+    id: fieldName(field.key),
+    label: `${field.label.custom ?? field.key}${field.optional ? ' (optional)' : ''}`,
+    value: typed.get(fieldName(field.key)) ?? startOf(field),
+    required: !field.optional,
+    options: field.dropdown?.options ?? null,
+    digits: field.type === 'numeric',
+  }));
 }
 
 function submitLabel(session: Stripe.Checkout.Session, days: number | null): string {
@@ -139,6 +165,8 @@ export function viewOf(
     knownEmail: session.customer_details?.email ?? null,
     methodTypes: session.payment_method_types,
     needsMethod: needsMethod(session),
+    questions: questionsOf(session, typing.fields),
+    needsConsent: session.consent_collection?.terms_of_service === 'required',
     entry: typing.entry,
     error: typing.error,
     cancelUrl: session.cancel_url,

@@ -1,0 +1,235 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Stripe } from 'stripe';
+import {
+  emulatedAccount,
+  openPage,
+  postForm,
+  refusal,
+  typedCard,
+  type EmulatedAccount,
+} from './emulated-account.ts';
+
+/** What a Checkout Session lets its page ask, offer and show. */
+
+let account: EmulatedAccount;
+let stripe: Stripe;
+let price: string;
+
+beforeAll(async () => {
+  account = await emulatedAccount();
+  stripe = account.stripe;
+  const made = await stripe.prices.create({
+    currency: 'usd',
+    unit_amount: 2000,
+    product_data: { name: 'Book' },
+  });
+  price = made.id;
+});
+afterAll(() => account.close());
+
+const order = (more: Partial<Stripe.Checkout.SessionCreateParams>) =>
+  stripe.checkout.sessions.create({
+    mode: 'payment',
+    line_items: [{ price, quantity: 1 }],
+    success_url: 'https://a.test/ok',
+    ...more,
+  });
+
+test('shipping: the first option is added to the total, and paid', async () => {
+  const rate = await stripe.shippingRates.create({
+    display_name: 'Post',
+    type: 'fixed_amount',
+    fixed_amount: { amount: 500, currency: 'usd' },
+  });
+  const fast = { display_name: 'Fast', fixed_amount: { amount: 900, currency: 'usd' } };
+  const session = await order({
+    shipping_options: [{ shipping_rate: rate.id }, { shipping_rate_data: fast }],
+  });
+  expect(session).toMatchObject({
+    amount_subtotal: 2000,
+    amount_total: 2500,
+    total_details: { amount_shipping: 500 },
+    shipping_cost: { amount_subtotal: 500, amount_tax: 0, amount_total: 500 },
+    shipping_options: [
+      { shipping_amount: 500, shipping_rate: rate.id },
+      { shipping_amount: 900, shipping_rate: expect.stringMatching(/^shr_/) },
+    ],
+  });
+  const page = await openPage(session.url ?? '');
+  expect(page.text).toContain('Shipping');
+  await postForm(session.url ?? '', typedCard('4242424242424242'));
+  const paid = await stripe.checkout.sessions.retrieve(session.id, { expand: ['payment_intent'] });
+  expect(paid.payment_intent).toMatchObject({ amount: 2500, status: 'succeeded' });
+});
+
+test('shipping: an unknown or inactive rate is refused', async () => {
+  expect(await refusal(order({ shipping_options: [{ shipping_rate: 'shr_x' }] }))).toMatchObject({
+    message: "No such shipping rate: 'shr_x'",
+    param: 'shipping_options[0][shipping_rate]',
+  });
+  const rate = await stripe.shippingRates.create({
+    display_name: 'Old',
+    fixed_amount: { amount: 500, currency: 'usd' },
+  });
+  await stripe.shippingRates.update(rate.id, { active: false });
+  const error = await refusal(order({ shipping_options: [{ shipping_rate: rate.id }] }));
+  expect(error.statusCode).toBe(400);
+});
+
+const asked: Stripe.Checkout.SessionCreateParams.CustomField[] = [
+  { key: 'engraving', label: { type: 'custom', custom: 'Engraving' }, type: 'text' },
+  {
+    key: 'size',
+    label: { type: 'custom', custom: 'Size' },
+    type: 'dropdown',
+    dropdown: {
+      options: [
+        { label: 'Small', value: 's' },
+        { label: 'Large', value: 'l' },
+      ],
+    },
+  },
+  { key: 'age', label: { type: 'custom', custom: 'Age' }, type: 'numeric', optional: true },
+];
+
+test('custom fields are asked on the page, and answered in the completed session', async () => {
+  const session = await order({
+    custom_fields: asked,
+    consent_collection: { terms_of_service: 'required' },
+  });
+  expect(session.custom_fields[0]).toEqual({
+    key: 'engraving',
+    label: { custom: 'Engraving', type: 'custom' },
+    optional: false,
+    text: { default_value: null, maximum_length: null, minimum_length: null, value: null },
+    type: 'text',
+  });
+  expect(session.consent_collection).toEqual({
+    payment_method_reuse_agreement: null,
+    promotions: 'none',
+    terms_of_service: 'required',
+  });
+  const url = session.url ?? '';
+  const page = await openPage(url);
+  for (const text of ['Engraving', 'Large', 'Age (optional)', 'terms of service'])
+    expect(page.text).toContain(text);
+
+  const empty = await postForm(url, typedCard('4242424242424242'));
+  expect(empty.text).toContain('Please fill in “Engraving”.');
+  const card = typedCard('4242424242424242');
+  const wrong = await postForm(url, { ...card, custom_engraving: 'Ada', custom_size: 'xl' });
+  expect(wrong.text).toContain('Please choose one of the options of “Size”.');
+  const done = await postForm(url, { ...card, custom_engraving: 'Ada', custom_size: 'l' });
+  expect(done.location).toBe('https://a.test/ok');
+
+  const completed = await stripe.checkout.sessions.retrieve(session.id);
+  const values = completed.custom_fields.map(
+    ({ text, numeric, dropdown }) => (text ?? numeric ?? dropdown)?.value,
+  );
+  expect(values).toEqual(['Ada', 'l', null]);
+  expect(completed.consent).toEqual({ promotions: null, terms_of_service: 'accepted' });
+});
+
+test('what the page shows comes back in the session', async () => {
+  const session = await order({
+    branding_settings: { display_name: 'Books', button_color: '#ff0000' },
+    saved_payment_method_options: { payment_method_save: 'enabled' },
+    shipping_address_collection: { allowed_countries: ['DE', 'AT'] },
+    tax_id_collection: { enabled: true },
+    name_collection: { individual: { enabled: true, optional: true } },
+  });
+  expect(session).toMatchObject({
+    branding_settings: { display_name: 'Books', button_color: '#ff0000' },
+    saved_payment_method_options: {
+      allow_redisplay_filters: ['always'],
+      payment_method_remove: 'disabled',
+      payment_method_save: 'enabled',
+    },
+    shipping_address_collection: { allowed_countries: ['DE', 'AT'] },
+    tax_id_collection: { enabled: true, required: 'never' },
+    name_collection: { individual: { enabled: true, optional: true } },
+  });
+});
+
+test('automatic tax collects nothing, and says whether it knows where the payer is', async () => {
+  const session = await order({ automatic_tax: { enabled: true } });
+  expect(session.automatic_tax).toEqual({
+    enabled: true,
+    liability: { type: 'self' },
+    provider: 'stripe',
+    status: 'requires_location_inputs',
+  });
+  await postForm(session.url ?? '', typedCard('4242424242424242'));
+  const { automatic_tax: tax } = await stripe.checkout.sessions.retrieve(session.id);
+  expect(tax.status).toBe('complete');
+});
+
+test('a subscription with automatic tax needs a customer whose country is known', async () => {
+  const monthly = await stripe.prices.create({
+    currency: 'usd',
+    unit_amount: 1000,
+    recurring: { interval: 'month' },
+    product_data: { name: 'Plan' },
+  });
+  const { id: customer } = await stripe.customers.create({
+    payment_method: 'pm_card_visa',
+    invoice_settings: { default_payment_method: 'pm_card_visa' },
+  });
+  const subscribe = () =>
+    stripe.subscriptions.create({
+      customer,
+      items: [{ price: monthly.id }],
+      automatic_tax: { enabled: true },
+      expand: ['latest_invoice'],
+    });
+  expect(await refusal(subscribe())).toMatchObject({ code: 'customer_tax_location_invalid' });
+  expect((await stripe.subscriptions.list({ customer })).data).toEqual([]);
+
+  await stripe.customers.update(customer, { address: { country: 'DE' } });
+  const subscription = await subscribe();
+  expect(subscription.automatic_tax).toEqual({
+    disabled_reason: null,
+    enabled: true,
+    liability: { type: 'self' },
+  });
+  expect(subscription.latest_invoice).toMatchObject({
+    total: 1000,
+    automatic_tax: { enabled: true, provider: 'stripe', status: 'complete' },
+  });
+});
+
+test('payment links ask what their sessions ask', async () => {
+  const link = await stripe.paymentLinks.create({
+    line_items: [{ price, quantity: 1 }],
+    custom_fields: asked,
+    automatic_tax: { enabled: true },
+  });
+  expect(link.custom_fields.map(({ key }) => key)).toEqual(['engraving', 'size', 'age']);
+  expect(link.automatic_tax).toEqual({ enabled: true, liability: { type: 'self' } });
+  const { location } = await openPage(link.url);
+  expect((await openPage(location)).text).toContain('Engraving');
+});
+
+test('servers get keys and secrets for their pages and apps', async () => {
+  const { id: customer } = await stripe.customers.create();
+  const key = await stripe.ephemeralKeys.create({ customer }, { apiVersion: '2026-10-28.endive' });
+  expect(key.expires - key.created).toBe(3600);
+  expect(key.secret).toMatch(/^ek_test_/);
+  expect(await stripe.ephemeralKeys.del(key.id)).not.toHaveProperty('secret');
+  const session = await stripe.customerSessions.create({
+    customer,
+    components: { payment_element: { enabled: true } },
+  });
+  expect(session.client_secret).toMatch(/^cuss_secret_/);
+  expect(session.components?.payment_element).toEqual({
+    enabled: true,
+    features: {
+      payment_method_allow_redisplay_filters: ['always'],
+      payment_method_redisplay: 'disabled',
+      payment_method_redisplay_limit: 3,
+      payment_method_remove: 'disabled',
+      payment_method_save: 'disabled',
+      payment_method_save_usage: null,
+    },
+  });
+});
