@@ -115,14 +115,14 @@ export async function claimEffects(
   return rows.map(fromRow).sort((a, b) => a.id - b.id);
 }
 
-/** Marks an effect as delivered; `note` says why nothing had to be done, if so. */
+/** Marks effects as delivered; `note` says why nothing had to be done, if so. */
 export async function markDelivered(
   db: Db,
-  id: number,
+  ids: number[],
   result: { at: number; note: string | null },
 ): Promise<void> {
   await db('outbox')
-    .where({ id })
+    .whereIn('id', ids)
     .update({ status: 'delivered', delivered_at: result.at, last_error: result.note });
 }
 

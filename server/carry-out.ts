@@ -1,6 +1,6 @@
 import type { Mailer } from '../adapters/mailer.ts';
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
-import { findCustomerByStripeId, findCustomerByUser } from '../db/customers.ts';
+import { findCustomerByUser } from '../db/customers.ts';
 import type { OutboxRow } from '../db/outbox.ts';
 import { carryOutFinalAction } from './dunning.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -88,8 +88,8 @@ async function addressOf(
   const db = ctx.core.database.knex;
   const { userId, customerId } = payload;
   const known =
-    (typeof userId === 'string' ? await findCustomerByUser(db, userId) : null) ??
-    (typeof customerId === 'string' ? await findCustomerByStripeId(db, customerId) : null);
+    (typeof customerId === 'string' ? await ctx.reads.customer(customerId) : null) ??
+    (typeof userId === 'string' ? await findCustomerByUser(db, userId) : null);
   if (known?.email || typeof customerId !== 'string') return known?.email ?? null;
   try {
     const customer = await ctx.reader.read((stripe) => stripe.retrieveCustomer(customerId));

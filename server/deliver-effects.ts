@@ -8,6 +8,7 @@ import {
   type Lane,
   type OutboxRow,
 } from '../db/outbox.ts';
+import { createBatcher } from './batching.ts';
 import { carryOut } from './carry-out.ts';
 import type { EngineContext } from './engine-context.ts';
 import { backoff } from './engine-options.ts';
@@ -44,6 +45,14 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     webhook: ctx.options.webhookPatience,
     stripe: null,
   };
+  /** What ended at the same moment is written down in one statement. */
+  const delivered = createBatcher(async (ended: { id: number; note: string | null }[]) => {
+    for (const note of new Set(ended.map((each) => each.note))) {
+      const ids = ended.filter((each) => each.note === note).map(({ id }) => id);
+      await markDelivered(db, ids, { at: Date.now(), note });
+    }
+    return ended.map(() => null);
+  });
   const under = new Set<UnderWay>();
   /** Lanes that had more due than places when they were last looked at. */
   const crowded = new Set<Lane>();
@@ -113,7 +122,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
   ): Promise<void> {
     for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
       try {
-        await markDelivered(db, effect.id, { at: Date.now(), note });
+        await delivered({ id: effect.id, note });
         return;
       } catch (error) {
         if (signal.aborted || Date.now() + wait >= effect.nextAttemptAt) throw error;

@@ -38,7 +38,7 @@ export interface EngineOptions {
 }
 
 const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
-  concurrency: 64,
+  concurrency: 128,
   lease: 30_000,
   effectLease: 60_000,
   mailPatience: 30_000,

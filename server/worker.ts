@@ -10,6 +10,9 @@ const LEASED_ELSEWHERE = 100;
 /** How soon to look again while most places are taken or Stripe may not be read, in ms; makes bigger groups of work. */
 const REGROUP = 20;
 
+/** Most subjects that are taken at once: while one group is read from Stripe, the one before it is written. */
+const GROUP = 64;
+
 /** How long events gather, at most, while deliveries pour in, in ms: those of one subscription then cost one read. */
 const GATHER = 1_000;
 
@@ -57,7 +60,7 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   /** How many subjects to take now: each costs a read of Stripe, and events whose turn has not come may yet gather. */
   function room(): number {
     if (ctx.reader.pausedUntil() > 0) return 0;
-    return Math.min(slots - under.size, ctx.reader.room());
+    return Math.min(slots - under.size, GROUP, ctx.reader.room());
   }
 
   async function rest(): Promise<number> {
@@ -91,18 +94,17 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   };
 }
 
-/** Whether deliveries pour in: some four hundred a second. The count halves every 50 ms. */
+/** Whether deliveries pour in: some four hundred a second, and the last just now. */
 function createFlood(): { add: () => void; isOn: () => boolean } {
   let count = 0;
-  let at = 0;
-  const fade = (): number => {
-    const now = performance.now();
-    count *= 2 ** ((at - now) / 50);
-    at = now;
-    return count;
-  };
+  let last = 0;
   return {
-    add: () => void (count = fade() + 1),
-    isOn: () => fade() > 30,
+    add() {
+      const now = performance.now();
+      // The count halves every 50 ms.
+      count = count * 2 ** ((last - now) / 50) + 1;
+      last = now;
+    },
+    isOn: () => count > 30 && performance.now() - last < 30,
   };
 }

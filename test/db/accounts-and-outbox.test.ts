@@ -158,7 +158,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     it('ends an effect as delivered, or as dead until it is replayed', async () => {
       await enqueueEffects(database.knex, [effect('a'), effect('b')], NOW);
       const [a, b] = await claimEffects(database.knex, upTo(9), { now: NOW, lease: 1 });
-      await markDelivered(database.knex, a!.id, { at: NOW, note: null });
+      await markDelivered(database.knex, [a!.id], { at: NOW, note: null });
       const failure = { error: 'refused', attempts: 1, nextAttemptAt: NOW + 9, dead: true };
       await postponeEffect(database.knex, b!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 0, dead: 1 });
@@ -216,7 +216,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       const failure = { error: 'too late', attempts: 1, nextAttemptAt: NOW + 1_001, dead: true };
       await postponeEffect(database.knex, slow!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 1, dead: 0 });
-      await markDelivered(database.knex, quick!.id, { at: NOW, note: null });
+      await markDelivered(database.knex, [quick!.id], { at: NOW, note: null });
       await postponeEffect(database.knex, slow!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 0, dead: 0 });
     });
