@@ -69,7 +69,12 @@ export type PaymentNews = 'succeeded' | 'failed' | 'requires_action' | 'processi
 
 export interface CreateSubscriptionParams {
   customer: string;
-  items: { price: string; quantity?: number; metadata?: Record<string, string> }[];
+  items: {
+    price: string;
+    quantity?: number;
+    metadata?: Record<string, string>;
+    taxRates?: string[];
+  }[];
   trialEnd: number | null;
   trialPeriodDays: number | null;
   defaultPaymentMethod: string | null;
@@ -82,6 +87,9 @@ export interface CreateSubscriptionParams {
   billingCycleAnchor: number | null;
   prorationBehavior: 'create_prorations' | 'none';
   automaticTax?: boolean;
+  defaultTaxRates?: string[];
+  collectionMethod?: 'charge_automatically' | 'send_invoice';
+  daysUntilDue?: number | null;
   /** Set by Checkout: the customer has just paid this intent for the first invoice, which is paid with it. */
   paidBy: { paymentIntent: string; charge: string | null } | null;
   /** For schedules: the first invoice waits as a draft for an hour, and the subscription is active meanwhile. */
@@ -151,7 +159,17 @@ export interface BillingService {
 export interface OneOffInvoice {
   customer: string;
   currency: string;
-  items: { price?: string; amount?: number; quantity?: number; description?: string }[];
+  items: {
+    price?: string;
+    amount?: number;
+    quantity?: number;
+    description?: string;
+    taxRates?: string[];
+  }[];
+  /** Discounts as ids of coupons or promotion codes; they are redeemed by this. */
+  discounts?: { coupon?: string; promotion_code?: string }[];
+  collectionMethod?: 'charge_automatically' | 'send_invoice';
+  daysUntilDue?: number | null;
   metadata: Record<string, string>;
   description: string | null;
   paidBy: { paymentIntent: string; charge: string | null } | null;

@@ -233,3 +233,99 @@ test('servers get keys and secrets for their pages and apps', async () => {
     },
   });
 });
+
+test('tax rates of a line are added, or taken out where they are inclusive', async () => {
+  const tax = (inclusive: boolean, percentage: number) =>
+    stripe.taxRates.create({ display_name: 'VAT', inclusive, percentage });
+  const added = await tax(false, 20);
+  const inside = await tax(true, 25);
+  const session = await order({
+    line_items: [
+      { price, quantity: 1, tax_rates: [added.id] },
+      { price, quantity: 1, tax_rates: [inside.id] },
+    ],
+    invoice_creation: { enabled: true, invoice_data: { description: 'Two books' } },
+    customer_creation: 'always',
+    expand: ['line_items'],
+  });
+  expect(session.line_items?.data.map((line) => [line.amount_tax, line.amount_total])).toEqual([
+    [400, 2400],
+    [400, 2000],
+  ]);
+  expect(session).toMatchObject({
+    amount_subtotal: 4000,
+    amount_total: 4400,
+    total_details: { amount_tax: 800 },
+  });
+  await postForm(session.url ?? '', typedCard('4242424242424242'));
+  const done = await stripe.checkout.sessions.retrieve(session.id, {
+    expand: ['invoice', 'payment_intent'],
+  });
+  expect(done.payment_intent).toMatchObject({ amount: 4400 });
+  expect(done.invoice).toMatchObject({ total: 4400, status: 'paid', description: 'Two books' });
+});
+
+test('a subscription takes over the tax rates of its session', async () => {
+  const rate = await stripe.taxRates.create({
+    display_name: 'VAT',
+    inclusive: false,
+    percentage: 19,
+  });
+  const monthly = await stripe.prices.create({
+    currency: 'usd',
+    unit_amount: 1000,
+    recurring: { interval: 'month' },
+    product_data: { name: 'Plan' },
+  });
+  const session = await order({
+    mode: 'subscription',
+    line_items: [{ price: monthly.id, quantity: 1 }],
+    subscription_data: { default_tax_rates: [rate.id] },
+  });
+  expect(session.amount_total).toBe(1190);
+  await postForm(session.url ?? '', typedCard('4242424242424242'));
+  const done = await stripe.checkout.sessions.retrieve(session.id, {
+    expand: ['subscription', 'invoice'],
+  });
+  expect(done.subscription).toMatchObject({ default_tax_rates: [{ id: rate.id }] });
+  expect(done.invoice).toMatchObject({ total: 1190, status: 'paid' });
+});
+
+test('an accepted quote keeps its discount, its tax rates and how it is collected', async () => {
+  const rate = await stripe.taxRates.create({
+    display_name: 'VAT',
+    inclusive: false,
+    percentage: 10,
+  });
+  const { id: coupon } = await stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+  const { id: customer } = await stripe.customers.create({ email: 'ada@example.test' });
+  const monthly = await stripe.prices.create({
+    currency: 'usd',
+    unit_amount: 1000,
+    recurring: { interval: 'month' },
+    product_data: { name: 'Plan' },
+  });
+  const { id } = await stripe.quotes.create({
+    customer,
+    line_items: [
+      { price: monthly.id, quantity: 1 },
+      { price, quantity: 1 },
+    ],
+    discounts: [{ coupon }],
+    default_tax_rates: [rate.id],
+    collection_method: 'send_invoice',
+    invoice_settings: { days_until_due: 14 },
+  });
+  const quote = await stripe.quotes.finalizeQuote(id);
+  expect(quote).toMatchObject({
+    amount_subtotal: 3000,
+    amount_total: 1650,
+    total_details: { amount_discount: 1500, amount_tax: 150 },
+  });
+  const accepted = await stripe.quotes.accept(id, { expand: ['subscription', 'invoice'] });
+  expect(accepted.subscription).toMatchObject({
+    collection_method: 'send_invoice',
+    days_until_due: 14,
+  });
+  expect(accepted.invoice).toMatchObject({ total: 1650 });
+});

@@ -19,9 +19,9 @@ function newSubscription(params: CreateSubscriptionParams): NewSubscription {
     currency: null,
     paymentBehavior: 'allow_incomplete',
     offSession: false,
-    collectionMethod: 'charge_automatically',
-    daysUntilDue: null,
-    defaultTaxRates: [],
+    collectionMethod: params.collectionMethod ?? 'charge_automatically',
+    daysUntilDue: params.daysUntilDue ?? null,
+    defaultTaxRates: params.defaultTaxRates ?? [],
     decorate(subscription) {
       subscription.default_payment_method = params.defaultPaymentMethod;
       subscription.description = params.description;

@@ -24,7 +24,8 @@ export function createInvoice(ctx: Context, request: OneOffInvoice): Stripe.Invo
           ? (item.amount ?? 0) * quantity
           : fullAmount(ctx, price, { quantity, currency });
       const description = item.description ?? (price === null ? '' : productName(ctx, price));
-      return plainLine({ amount, description, quantity, at: now }, price);
+      const line = plainLine({ amount, description, quantity, at: now }, price);
+      return { ...line, taxRates: item.taxRates ?? [] };
     });
     const invoice = draftInvoice(ctx, {
       customer,
@@ -32,9 +33,15 @@ export function createInvoice(ctx: Context, request: OneOffInvoice): Stripe.Invo
       reason: 'manual',
       currency: request.currency,
       lines,
-      discounts: [],
-      collectionMethod: 'charge_automatically',
-      daysUntilDue: null,
+      discounts: ctx.services.discounts.create(ctx, request.discounts ?? [], {
+        customer: customer.id,
+        subscription: null,
+        subscriptionItem: null,
+        invoice: null,
+        at: now,
+      }),
+      collectionMethod: request.collectionMethod ?? 'charge_automatically',
+      daysUntilDue: request.daysUntilDue ?? null,
       period: { start: now, end: now },
       autoAdvance: true,
       description: request.description,

@@ -9,6 +9,7 @@ type Given = {
   price?: string;
   quantity?: number;
   adjustable_quantity?: { enabled: boolean; minimum?: number; maximum?: number };
+  tax_rates?: string[];
 };
 
 /** Lines of a quote or a payment link, from its `line_items` parameter. */
@@ -32,6 +33,7 @@ export function linesFrom(ctx: Context, given: readonly Given[]): PlanLine[] {
           ? { enabled: true, minimum: adjustable.minimum ?? 0, maximum: adjustable.maximum ?? 99 }
           : null,
       metadata: {},
+      ...(entry.tax_rates === undefined ? {} : { taxRates: entry.tax_rates }),
     };
   });
 }

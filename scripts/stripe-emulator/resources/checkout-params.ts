@@ -13,7 +13,7 @@ const lineItem = p.obj({
   price: p.str,
   price_data: priceData,
   quantity: p.int,
-  tax_rates: p.any,
+  tax_rates: p.arr(p.str),
   /** Older versions let a line be described in place. */
   dynamic_tax_rates: p.any,
 });
@@ -36,7 +36,6 @@ const subscriptionData = p.obj({
   ...ignored(
     'application_fee_percent',
     'billing_cycle_anchor_config',
-    'default_tax_rates',
     'invoice_settings',
     'on_behalf_of',
     'pending_invoice_item_interval',
@@ -44,6 +43,7 @@ const subscriptionData = p.obj({
   ),
   billing_cycle_anchor: p.timestamp,
   billing_mode: billingMode,
+  default_tax_rates: p.arr(p.str),
   description: p.str,
   metadata: p.metadata,
   proration_behavior: p.oneOf(['create_prorations', 'none']),

@@ -3,11 +3,11 @@ import type { Context } from '../kernel/context.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
-import { mergeMetadata } from '../kernel/metadata.ts';
+import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import { automaticTaxParam } from '../taxes/automatic.ts';
 import { CHOICES } from './checkout-choices.ts';
-import { customField } from '../payments/checkout/choices.ts';
+import { consentOf, customField } from '../payments/checkout/choices.ts';
 import { RawAnswer, type Registry } from '../kernel/registry.ts';
 import { createSession } from '../payments/checkout/create-session.ts';
 import { keepLines, keptLines, linesFrom, priced, shownLines } from '../quotes/lines.ts';
@@ -18,6 +18,7 @@ const completion = p.obj({
   hosted_confirmation: p.obj({ custom_message: p.str }),
   redirect: p.obj({ url: p.required(p.str) }),
 });
+const message = p.clearable(p.obj({ message: p.required(p.str) }));
 const shared = {
   active: p.bool,
   after_completion: completion,
@@ -25,7 +26,12 @@ const shared = {
   automatic_tax: automaticTaxParam,
   billing_address_collection: p.oneOf(['auto', 'required']),
   custom_fields: p.clearable(CHOICES.custom_fields),
-  custom_text: p.any,
+  custom_text: p.obj({
+    after_submit: message,
+    shipping_address: message,
+    submit: message,
+    terms_of_service_acceptance: message,
+  }),
   customer_creation: p.oneOf(['always', 'if_required']),
   inactive_message: p.clearable(p.str),
   invoice_creation: p.any,
@@ -44,7 +50,7 @@ const shared = {
   payment_intent_data: p.any,
   payment_method_collection: p.oneOf(['always', 'if_required']),
   payment_method_options: p.any,
-  payment_method_types: p.any,
+  payment_method_types: p.clearable(p.arr(p.str)),
   phone_number_collection: p.obj({ enabled: p.required(p.bool) }),
   restrictions: p.any,
   shipping_address_collection: p.clearable(CHOICES.shipping_address_collection),
@@ -63,7 +69,7 @@ const createParams = paramsOf<Omit<Stripe.PaymentLinkCreateParams, 'line_items'>
   line_items: p.required(shared.line_items),
   application_fee_amount: p.any,
   application_fee_percent: p.any,
-  consent_collection: p.any,
+  consent_collection: CHOICES.consent_collection,
   currency: p.currency,
   managed_payments: p.any,
   on_behalf_of: p.any,
@@ -127,7 +133,7 @@ function createLink(ctx: Context, params: Values<typeof createParams>): Link {
     application_fee_percent: null,
     automatic_tax: { enabled: false, liability: null },
     billing_address_collection: 'auto',
-    consent_collection: null,
+    consent_collection: consentOf(params.consent_collection),
     currency: params.currency ?? prices[0]?.currency ?? ctx.settings.currency,
     custom_fields: [],
     custom_text: {
@@ -190,6 +196,9 @@ function fillQuestions(link: Link, params: Params): void {
     link.custom_fields = (fields ?? []).map((field) => withoutValue(customField(field)));
   if (taxIds !== undefined)
     link.tax_id_collection = { enabled: taxIds.enabled, required: taxIds.required ?? 'never' };
+  Object.assign(link.custom_text, definedOf(params.custom_text ?? {}));
+  if (params.payment_method_types !== undefined)
+    link.payment_method_types = params.payment_method_types;
   if (params.shipping_address_collection !== undefined)
     link.shipping_address_collection = params.shipping_address_collection;
 }
@@ -250,7 +259,9 @@ function ask(link: Link, session: Stripe.Checkout.Session): void {
     ...(text === undefined ? {} : { text: { ...text, value: null } }),
   }));
   session.shipping_address_collection = link.shipping_address_collection;
+  session.consent_collection = link.consent_collection;
   session.tax_id_collection = link.tax_id_collection;
+  Object.assign(session.custom_text, link.custom_text);
 }
 
 /** Each visit is a Checkout session of its own. */

@@ -3,10 +3,11 @@ import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { idOf, randomText } from '../kernel/ids.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
-import { mergeMetadata } from '../kernel/metadata.ts';
+import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
+import { automaticTaxParam, sessionTax } from '../taxes/automatic.ts';
 import type { Registry } from '../kernel/registry.ts';
-import { totalsOf, type PricedLine } from '../payments/checkout/amounts.ts';
+import { totalsOf, type PricedLine, type Totals } from '../payments/checkout/amounts.ts';
 import { acceptQuote } from '../quotes/accept.ts';
 import {
   intervalOf,
@@ -20,7 +21,13 @@ import {
 
 type Quote = Stripe.Quote;
 const lineItems = p.arr(
-  p.obj({ price: p.str, price_data: p.any, quantity: p.int, tax_rates: p.any, discounts: p.any }),
+  p.obj({
+    price: p.str,
+    price_data: p.any,
+    quantity: p.int,
+    tax_rates: p.arr(p.str),
+    discounts: p.any,
+  }),
 );
 const discounts = p.clearable(
   p.arr(p.obj({ coupon: p.str, promotion_code: p.str, discount: p.str })),
@@ -28,11 +35,11 @@ const discounts = p.clearable(
 const shared = {
   application_fee_amount: p.any,
   application_fee_percent: p.any,
-  automatic_tax: p.any,
+  automatic_tax: automaticTaxParam,
   collection_method: p.oneOf(['charge_automatically', 'send_invoice']),
   customer: p.str,
   customer_account: p.str,
-  default_tax_rates: p.any,
+  default_tax_rates: p.clearable(p.arr(p.str)),
   description: p.clearable(p.str),
   discounts,
   expires_at: p.timestamp,
@@ -41,9 +48,9 @@ const shared = {
   invoice_settings: p.obj({
     days_until_due: p.int,
     issuer: p.any,
-    custom_fields: p.any,
-    description: p.any,
-    footer: p.any,
+    custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+    description: p.clearable(p.str),
+    footer: p.clearable(p.str),
   }),
   line_items: lineItems,
   metadata: p.metadata,
@@ -203,8 +210,16 @@ function fill(ctx: Context, quote: Quote, params: Params): void {
   quote.expires_at = params.expires_at ?? quote.expires_at;
   quote.metadata = mergeMetadata(quote.metadata, params.metadata);
   const { subscription_data: data, invoice_settings: settings } = params;
-  if (settings?.days_until_due !== undefined)
-    quote.invoice_settings.days_until_due = settings.days_until_due;
+  if (settings !== undefined) {
+    const { issuer: _issuer, ...given } = settings;
+    Object.assign(quote.invoice_settings, definedOf(given));
+  }
+  if (params.default_tax_rates !== undefined)
+    quote.default_tax_rates = (params.default_tax_rates ?? []).map(
+      (id) => ctx.store.need('tax_rate', id, 'default_tax_rates').id,
+    );
+  if (params.automatic_tax !== undefined)
+    quote.automatic_tax = sessionTax(params.automatic_tax.enabled, false);
   if (data !== undefined) {
     const { effective_date: date } = data;
     quote.subscription_data = {
@@ -237,7 +252,9 @@ function pricedOf(ctx: Context, quote: Quote): PricedLine[] {
     const coupon = idOf(ctx.store.find('discount', idOf(discount))?.source.coupon);
     return coupon === null ? [] : [{ coupon }];
   });
-  return priced(ctx, keptLines(ctx, quote.id), coupons);
+  const rates = (quote.default_tax_rates ?? []).map((rate) => idOf(rate));
+  const lines = keptLines(ctx, quote.id).map((line) => ({ taxRates: rates, ...line }));
+  return priced(ctx, lines, coupons);
 }
 
 function compute(ctx: Context, quote: Quote): void {
@@ -247,15 +264,15 @@ function compute(ctx: Context, quote: Quote): void {
   const every = intervalOf(lines);
   const trial = (quote.subscription_data.trial_period_days ?? 0) > 0;
   const upfront = trial ? totalsOf(lines.filter((line) => !recurs(line))) : all;
-  const details = (discount: number) => ({
-    amount_discount: discount,
+  const details = (totals: Totals) => ({
+    amount_discount: totals.discount,
     amount_shipping: 0,
-    amount_tax: 0,
+    amount_tax: totals.tax,
   });
   quote.currency = lines[0]?.price.currency ?? null;
   quote.amount_subtotal = all.subtotal;
   quote.amount_total = all.total;
-  quote.total_details = details(all.discount);
+  quote.total_details = details(all);
   quote.computed = {
     recurring:
       every === null
@@ -265,12 +282,12 @@ function compute(ctx: Context, quote: Quote): void {
             amount_total: recurring.total,
             interval: every.interval,
             interval_count: every.interval_count,
-            total_details: details(recurring.discount),
+            total_details: details(recurring),
           },
     upfront: {
       amount_subtotal: upfront.subtotal,
       amount_total: upfront.total,
-      total_details: details(upfront.discount),
+      total_details: details(upfront),
     },
   };
 }

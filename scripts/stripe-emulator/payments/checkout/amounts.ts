@@ -4,6 +4,7 @@ import { idOf } from '../../kernel/ids.ts';
 import { percentOf, spread } from '../../discounts/amounts.ts';
 import { productsOf } from '../../resources/coupons.ts';
 import { amountFor } from '../../usage/tiers.ts';
+import type { LineTax } from '../../contracts.ts';
 import type { CheckoutPlan, PlanLine } from './plan.ts';
 
 /** A line of a session with what it costs today. */
@@ -12,6 +13,7 @@ export interface PricedLine {
   price: Stripe.Price;
   subtotal: number;
   discount: number;
+  taxes: LineTax[];
 }
 
 const hasTrial = (plan: CheckoutPlan): boolean =>
@@ -46,16 +48,30 @@ function offLines(ctx: Context, coupon: Stripe.Coupon, lines: readonly PricedLin
     : percentOf(left, coupon.percent_off);
 }
 
+function taxesOf(ctx: Context, plan: CheckoutPlan, each: PricedLine): LineTax[] {
+  const rates = each.line.taxRates ?? plan.subscription?.defaultTaxRates ?? [];
+  return ctx.services.taxes.onAmount(ctx, each.subtotal - each.discount, rates);
+}
+
+const sum = (amounts: readonly number[]): number =>
+  amounts.reduce((total, amount) => total + amount, 0);
+
+const taxed = (taxes: readonly LineTax[]): number => sum(taxes.map((tax) => tax.amount));
+
+/** The taxes that come on top of the price. */
+const onTop = (taxes: readonly LineTax[]): number => taxed(taxes.filter((tax) => !tax.inclusive));
+
 /** The lines of a session with their amounts after discounts. */
 export function pricedLines(ctx: Context, plan: CheckoutPlan): PricedLine[] {
   const lines = plan.lines.map((line): PricedLine => {
     const price = ctx.store.need('price', line.price, 'line_items');
-    return { line, price, subtotal: subtotalOf(ctx, plan, line), discount: 0 };
+    return { line, price, subtotal: subtotalOf(ctx, plan, line), discount: 0, taxes: [] };
   });
   for (const coupon of couponsOf(ctx, plan)) {
     const off = offLines(ctx, coupon, lines);
     for (const [index, each] of lines.entries()) each.discount += off[index] ?? 0;
   }
+  for (const each of lines) each.taxes = taxesOf(ctx, plan, each);
   return lines;
 }
 
@@ -63,6 +79,7 @@ export interface Totals {
   subtotal: number;
   discount: number;
   shipping: number;
+  tax: number;
   total: number;
 }
 
@@ -71,16 +88,18 @@ export function totalsOf(
   lines: readonly PricedLine[],
   options: Stripe.Checkout.Session['shipping_options'] = [],
 ): Totals {
-  const subtotal = lines.reduce((sum, each) => sum + each.subtotal, 0);
-  const discount = lines.reduce((sum, each) => sum + each.discount, 0);
+  const subtotal = sum(lines.map((each) => each.subtotal));
+  const discount = sum(lines.map((each) => each.discount));
+  const taxes = lines.flatMap((each) => each.taxes);
   const shipping = options[0]?.shipping_amount ?? 0;
-  return { subtotal, discount, shipping, total: subtotal - discount + shipping };
+  const total = subtotal - discount + onTop(taxes) + shipping;
+  return { subtotal, discount, shipping, tax: taxed(taxes), total };
 }
 
 /** A line as `session.line_items` shows it. */
 export function lineItem(
   ctx: Context,
-  { line, price, subtotal, discount }: PricedLine,
+  { line, price, subtotal, discount, taxes }: PricedLine,
 ): Stripe.LineItem {
   const product = ctx.store.find('product', idOf(price.product));
   return {
@@ -89,8 +108,8 @@ export function lineItem(
     adjustable_quantity: line.adjustable,
     amount_discount: discount,
     amount_subtotal: subtotal,
-    amount_tax: 0,
-    amount_total: subtotal - discount,
+    amount_tax: taxed(taxes),
+    amount_total: subtotal - discount + onTop(taxes),
     currency: price.currency,
     description: product?.name ?? null,
     metadata: line.metadata,

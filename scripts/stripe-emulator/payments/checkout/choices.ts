@@ -32,7 +32,8 @@ export const customField = (given: GivenField): CustomField => ({
   ...answerOf(given),
 });
 
-function consentOf(given: Choices['consent_collection']): Session['consent_collection'] {
+/** What the payer must agree to. */
+export function consentOf(given: Choices['consent_collection']): Session['consent_collection'] {
   if (given === undefined) return null;
   return {
     payment_method_reuse_agreement: given.payment_method_reuse_agreement ?? null,

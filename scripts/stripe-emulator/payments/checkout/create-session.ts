@@ -71,6 +71,7 @@ function planLine(ctx: Context, line: LineValues, at: string): PlanLine {
         ? { enabled: true, maximum: adjustable.maximum ?? 99, minimum: adjustable.minimum ?? 0 }
         : null,
     metadata: metadataOf(line.metadata),
+    ...(line.tax_rates === undefined ? {} : { taxRates: line.tax_rates }),
   };
 }
 
@@ -136,6 +137,7 @@ function subscriptionOf(ctx: Context, params: CreateValues): PlannedSubscription
     billingCycleAnchor: data.billing_cycle_anchor ?? null,
     prorationBehavior: data.proration_behavior ?? 'create_prorations',
     automaticTax: params.automatic_tax?.enabled ?? false,
+    defaultTaxRates: data.default_tax_rates ?? [],
   };
 }
 

@@ -31,7 +31,12 @@ function invoiceOf(ctx: Context, session: Session, customer: string): string | n
   const invoice = ctx.services.billing.createInvoice(ctx, {
     customer,
     currency: session.currency ?? ctx.settings.currency,
-    items: plan.lines.map((line) => ({ price: line.price, quantity: line.quantity ?? 1 })),
+    items: plan.lines.map((line) => ({
+      price: line.price,
+      quantity: line.quantity ?? 1,
+      taxRates: line.taxRates,
+    })),
+    discounts: plan.discounts,
     metadata: session.invoice_creation.invoice_data.metadata ?? {},
     description: session.invoice_creation.invoice_data.description,
     paidBy: { paymentIntent: intent.id, charge: idOf(intent.latest_charge) },
@@ -41,7 +46,8 @@ function invoiceOf(ctx: Context, session: Session, customer: string): string | n
 
 /** Counts the redemption of codes that no subscription's discount counts. */
 function redeem(ctx: Context, session: Session): void {
-  if (session.mode !== 'payment') return;
+  // An invoice redeems its discounts itself.
+  if (session.mode !== 'payment' || session.invoice !== null) return;
   for (const given of planOf(ctx, session.id).discounts) {
     const code = ctx.store.find('promotion_code', given.promotion_code);
     const coupon = ctx.store.find('coupon', given.coupon ?? idOf(code?.promotion.coupon));
@@ -78,7 +84,6 @@ export function finishSession(ctx: Context, session: Session, status: PaymentSta
   attempt(ctx, plan.customer, () => {
     const slot = reserve(ctx);
     const made = customer === undefined ? nothing : fulfil(ctx, session, customer.id);
-    redeem(ctx, session);
     const apply = () => {
       session.status = 'complete';
       session.url = null;
@@ -94,6 +99,7 @@ export function finishSession(ctx: Context, session: Session, status: PaymentSta
       if (session.mode === 'payment') session.payment_intent = plan.intent;
     };
     ctx.update('checkout.session', session, { event: null, apply });
+    redeem(ctx, session);
     fill(ctx, slot, { type: 'checkout.session.completed', object: session });
     ctx.note('checkout.session', session.id)['completedEvent'] = slot.event?.id ?? null;
   });

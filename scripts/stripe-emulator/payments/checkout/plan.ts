@@ -8,6 +8,8 @@ export interface PlanLine {
   quantity: number | null;
   adjustable: Stripe.LineItem.AdjustableQuantity | null;
   metadata: Record<string, string>;
+  /** Its own tax rates; without them those of the subscription apply. */
+  taxRates?: string[];
 }
 
 /** What becomes of a subscription session once it is paid. */
@@ -22,6 +24,7 @@ export type PlannedSubscription = Pick<
   | 'billingCycleAnchor'
   | 'prorationBehavior'
   | 'automaticTax'
+  | 'defaultTaxRates'
 >;
 
 /** What a session was created for and what it does not show: kept beside it. */

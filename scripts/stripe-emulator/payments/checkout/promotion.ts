@@ -51,7 +51,7 @@ export function applyCode(
     session.total_details = {
       amount_discount: totals.discount,
       amount_shipping: totals.shipping,
-      amount_tax: 0,
+      amount_tax: totals.tax,
     };
     session.payment_status = totals.total === 0 ? 'no_payment_required' : 'unpaid';
   };

@@ -167,7 +167,11 @@ export function newSession(ctx: Context, params: CreateValues, facts: SessionFac
     success_url: params.success_url ?? null,
     total_details: setup
       ? null
-      : { amount_discount: totals.discount, amount_shipping: totals.shipping, amount_tax: 0 },
+      : {
+          amount_discount: totals.discount,
+          amount_shipping: totals.shipping,
+          amount_tax: totals.tax,
+        },
     ui_mode: uiMode,
     url: hosted ? `${ctx.baseUrl}/c/pay/${id}` : null,
     wallet_options: null,

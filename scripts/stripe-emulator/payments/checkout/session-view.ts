@@ -99,6 +99,8 @@ function totalsRows(
   const rate = session.shipping_cost?.shipping_rate;
   if (totals.shipping > 0 || rate)
     rows.push({ label: 'Shipping', amount: money(totals.shipping, currency), strong: false });
+  if (totals.tax > 0)
+    rows.push({ label: 'Tax', amount: money(totals.tax, currency), strong: false });
   return [
     ...rows,
     { label: 'Total due today', amount: money(totals.total, currency), strong: true },

@@ -18,6 +18,7 @@ export function subscriptionParams(
     items: plan.lines.map((line) => ({
       price: line.price,
       ...(line.quantity === null ? {} : { quantity: line.quantity }),
+      taxRates: line.taxRates,
     })),
     defaultPaymentMethod: plan.method,
     discounts: plan.discounts,
