@@ -235,7 +235,8 @@ export function tokenCard(
   return { card, entry: { ...tokenEntry(ctx.now()), expMonth, expYear } };
 }
 
-function legacyCard(
+/** A card as sources show it. */
+export function legacyCard(
   ctx: Context,
   id: string,
   from: { card: TestCard; entry: CardEntry; customer: string | null },

@@ -18,6 +18,7 @@ import {
   cardOf,
   markChecked,
   methodFor,
+  legacyCard,
   tokenCard,
 } from '../payments/methods.ts';
 import { requireChargeable } from '../payments/min-amount.ts';
@@ -77,23 +78,30 @@ const LIST = paramsOf<Stripe.ChargeListParams>()({
   transfer_group: p.str,
 });
 
-function sourceOf(ctx: Context, params: Values<typeof CREATE>): Stripe.PaymentMethod {
+/** What is charged, and the card as the charge shows it. */
+function sourceOf(
+  ctx: Context,
+  params: Values<typeof CREATE>,
+): { method: Stripe.PaymentMethod; source: Stripe.Card | null } {
   if (params.source?.startsWith('tok_') === true) {
     const { card, entry } = tokenCard(ctx, params.source, 'source');
-    return addMethod(ctx, cardMethod(card, entry), { id: ctx.store.newId('card') });
+    const method = addMethod(ctx, cardMethod(card, entry), { id: ctx.store.newId('card') });
+    const shown = legacyCard(ctx, method.id, { card, entry, customer: null });
+    return { method, source: { ...shown, cvc_check: 'pass' } };
   }
   const fallback = idOf(ctx.store.find('customer', params.customer)?.default_source);
   const id = params.source ?? fallback;
   if (id === null)
     throw invalidRequest('Must provide source or customer.', { code: 'parameter_missing' });
-  return methodFor(ctx, id, 'source');
+  const method = methodFor(ctx, id, 'source');
+  return { method, source: structuredClone(ctx.store.find('card', method.id) ?? null) };
 }
 
 /** The way to charge before payment intents: one call, no authentication. */
 function create(ctx: Context, params: Values<typeof CREATE>): Stripe.Charge {
   requireChargeable(params.amount, params.currency);
   const customer = customerIn(ctx, params.customer);
-  const method = sourceOf(ctx, params);
+  const { method, source } = sourceOf(ctx, params);
   const card = cardOf(method);
   const answer =
     card === undefined
@@ -131,7 +139,7 @@ function create(ctx: Context, params: Values<typeof CREATE>): Stripe.Charge {
   });
   charge.payment_intent = null;
   delete charge.radar_options;
-  charge.source = structuredClone(ctx.store.find('card', method.id) ?? null);
+  charge.source = source;
   ctx.add('charge', charge);
   if (decline !== null) {
     ctx.emit('charge.failed', charge);
