@@ -329,3 +329,29 @@ test('an accepted quote keeps its discount, its tax rates and how it is collecte
   });
   expect(accepted.invoice).toMatchObject({ total: 1650 });
 });
+
+test('a link takes a price that is made for it', async () => {
+  const link = await stripe.paymentLinks.create({
+    line_items: [
+      {
+        price_data: { currency: 'usd', unit_amount: 700, product_data: { name: 'Card' } },
+        quantity: 2,
+      },
+    ],
+    expand: ['line_items'],
+  });
+  expect(link.line_items?.data).toMatchObject([{ amount_total: 1400, description: 'Card' }]);
+  const { location } = await openPage(link.url);
+  expect((await openPage(location)).text).toContain('$14.00');
+});
+
+test('what cannot be done faithfully is refused by name', async () => {
+  const { id: customer } = await stripe.customers.create();
+  const error = await refusal(
+    stripe.invoices.create({ from_invoice: { action: 'revision', invoice: 'in_1' }, customer }),
+  );
+  expect(error).toMatchObject({
+    statusCode: 400,
+    message: 'This emulator does not serve `from_invoice`.',
+  });
+});

@@ -115,6 +115,15 @@ export function markInline(ctx: Context, id: string): void {
   ctx.note('inline', id)['inline'] = true;
 }
 
+/** Lets a price that was made on the spot be sold again, by the sessions of its payment link. */
+export function keepForLink(ctx: Context, id: string): void {
+  if (isInline(ctx, id)) ctx.note('linked', id)['linked'] = true;
+}
+
+/** True for prices that new purchases can name. */
+export const isOnSale = (ctx: Context, price: Stripe.Price): boolean =>
+  price.active || ctx.store.find('_note', `linked:${price.id}`) !== undefined;
+
 /** True for prices and products of one purchase: they are not active, and lists leave them out. */
 export const isInline = (ctx: Context, id: string): boolean =>
   ctx.store.find('_note', `inline:${id}`) !== undefined;

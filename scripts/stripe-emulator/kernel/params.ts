@@ -103,6 +103,14 @@ const currency = field((value, path) => {
 /** Anything: for parameters that Stripe accepts and this emulator reads as they are. */
 const any: Field<Wire> = { parse: (value) => value };
 
+/** What Stripe would act on and this emulator cannot: refused, because ignoring it would change what is paid. */
+const unserved: Field<null> = {
+  parse(value, path) {
+    if (value === '' || value === null) return null;
+    throw fail(`This emulator does not serve \`${path}\`.`, path);
+  },
+};
+
 function oneOf<const V extends string>(values: readonly V[]): Field<V> {
   return field((value, path) => {
     const found = values.find((candidate) => candidate === value);
@@ -240,6 +248,7 @@ export const p = {
   nonNegative,
   currency,
   any,
+  unserved,
   oneOf,
   clearable,
   required,

@@ -3,10 +3,13 @@ import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { lineItem, pricedLines, type PricedLine } from '../payments/checkout/amounts.ts';
+import { priceOf } from '../payments/checkout/create-session.ts';
+import type { LineValues } from '../resources/checkout-params.ts';
 import type { CheckoutPlan, PlanLine } from '../payments/checkout/plan.ts';
 
 type Given = {
   price?: string;
+  price_data?: LineValues['price_data'];
   quantity?: number;
   adjustable_quantity?: { enabled: boolean; minimum?: number; maximum?: number };
   tax_rates?: string[];
@@ -15,14 +18,14 @@ type Given = {
 /** Lines of a quote or a payment link, from its `line_items` parameter. */
 export function linesFrom(ctx: Context, given: readonly Given[]): PlanLine[] {
   return given.map((entry, index) => {
-    const param = `line_items[${index}][price]`;
-    if (entry.price === undefined) {
-      throw invalidRequest(`Missing required param: ${param}.`, {
-        param,
+    const at = `line_items[${index}]`;
+    if (entry.price === undefined && entry.price_data === undefined) {
+      throw invalidRequest(`Missing required param: ${at}[price].`, {
+        param: `${at}[price]`,
         code: 'parameter_missing',
       });
     }
-    const price = ctx.store.need('price', entry.price, param);
+    const price = priceOf(ctx, entry, at);
     const adjustable = entry.adjustable_quantity;
     return {
       id: newId('li'),

@@ -84,7 +84,6 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
     'customer_account',
     'customer_update',
     'managed_payments',
-    'optional_items',
     'payment_method_configuration',
     'payment_method_data',
     'payment_method_options',
@@ -92,6 +91,7 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
     'wallet_options',
   ),
   ...CHOICES,
+  optional_items: p.unserved,
   adaptive_pricing: p.obj({ enabled: p.bool }),
   allow_promotion_codes: p.bool,
   allowed_payment_method_types: p.arr(p.str),
@@ -142,7 +142,10 @@ export type CreateValues = Values<typeof CREATE>;
 export type LineValues = NonNullable<CreateValues['line_items']>[number];
 
 export const UPDATE = paramsOf<Stripe.Checkout.SessionUpdateParams>()({
-  ...ignored('collected_information', 'line_items', 'payment_intent_data', 'shipping_options'),
+  collected_information: p.any,
+  line_items: p.unserved,
+  payment_intent_data: p.any,
+  shipping_options: p.unserved,
   metadata: p.metadata,
 });
 

@@ -41,7 +41,7 @@ const shared = {
     payment_method_types: p.clearable(p.arr(p.str)),
   }),
   rendering: p.any,
-  shipping_cost: p.any,
+  shipping_cost: p.unserved,
   shipping_details: p.any,
   statement_descriptor: p.str,
   transfer_data: p.any,
@@ -51,7 +51,7 @@ const createParams = paramsOf<Stripe.InvoiceCreateParams>()({
   currency: p.currency,
   customer: p.required(p.str),
   customer_account: p.str,
-  from_invoice: p.any,
+  from_invoice: p.unserved,
   pending_invoice_items_behavior: p.oneOf(['exclude', 'include']),
   subscription: p.str,
 });

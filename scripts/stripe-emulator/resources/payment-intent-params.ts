@@ -14,9 +14,9 @@ const offSession = p.either(['one_off', 'recurring'], p.bool);
 const LEGACY = { payment_method_types: p.arr(p.str), source: p.str, save_payment_method: p.bool };
 
 export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
+  confirmation_token: p.unserved,
   ...ignored(
     'amount_details',
-    'confirmation_token',
     'customer_account',
     'hooks',
     'mandate',
@@ -57,10 +57,10 @@ export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
 export type CreateValues = Values<typeof CREATE>;
 
 export const CONFIRM = paramsOf<Stripe.PaymentIntentConfirmParams>()({
+  confirmation_token: p.unserved,
   ...ignored(
     'amount_details',
     'amount_to_confirm',
-    'confirmation_token',
     'hooks',
     'mandate',
     'mandate_data',

@@ -1,11 +1,13 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
+import { keepForLink } from '../billing/prices.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
 import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import { automaticTaxParam } from '../taxes/automatic.ts';
+import { priceData } from './price-create.ts';
 import { CHOICES } from './checkout-choices.ts';
 import { consentOf, customField } from '../payments/checkout/choices.ts';
 import { RawAnswer, type Registry } from '../kernel/registry.ts';
@@ -39,14 +41,14 @@ const shared = {
     p.obj({
       id: p.str,
       price: p.str,
-      price_data: p.any,
+      price_data: priceData,
       quantity: p.int,
       adjustable_quantity: p.obj({ enabled: p.required(p.bool), minimum: p.int, maximum: p.int }),
     }),
   ),
   metadata: p.metadata,
   name_collection: p.any,
-  optional_items: p.any,
+  optional_items: p.unserved,
   payment_intent_data: p.any,
   payment_method_collection: p.oneOf(['always', 'if_required']),
   payment_method_options: p.any,
@@ -73,7 +75,7 @@ const createParams = paramsOf<Omit<Stripe.PaymentLinkCreateParams, 'line_items'>
   currency: p.currency,
   managed_payments: p.any,
   on_behalf_of: p.any,
-  shipping_options: p.any,
+  shipping_options: p.unserved,
   transfer_data: p.any,
 });
 type Params = Partial<Values<typeof shared>>;
@@ -117,6 +119,7 @@ export function registerPaymentLinks(registry: Registry, emulator: Emulator): vo
 function createLink(ctx: Context, params: Values<typeof createParams>): Link {
   const lines = linesFrom(ctx, params.line_items);
   const prices = lines.map((line) => ctx.store.need('price', line.price));
+  for (const { id } of prices) keepForLink(ctx, id);
   const subscribes = prices.some((price) => price.recurring !== null);
   const id = ctx.store.newId('payment_link');
   const link: Link = {

@@ -9,6 +9,7 @@ import { automaticTaxParam, sessionTax } from '../taxes/automatic.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { totalsOf, type PricedLine, type Totals } from '../payments/checkout/amounts.ts';
 import { acceptQuote } from '../quotes/accept.ts';
+import { priceData } from './price-create.ts';
 import {
   intervalOf,
   keepLines,
@@ -23,7 +24,7 @@ type Quote = Stripe.Quote;
 const lineItems = p.arr(
   p.obj({
     price: p.str,
-    price_data: p.any,
+    price_data: priceData,
     quantity: p.int,
     tax_rates: p.arr(p.str),
     discounts: p.any,
@@ -66,7 +67,7 @@ const shared = {
 };
 const createParams = paramsOf<Stripe.QuoteCreateParams>()({
   ...shared,
-  from_quote: p.any,
+  from_quote: p.unserved,
   test_clock: p.str,
 });
 const updateParams = paramsOf<Stripe.QuoteUpdateParams>()(shared);

@@ -42,7 +42,7 @@ export const addInvoiceItems = p.arr(
 );
 /** What an item may say, at creation and at update. */
 export const itemFields = {
-  billing_thresholds: p.any,
+  billing_thresholds: p.unserved,
   current_trial: p.any,
   discounts: discountsParam,
   metadata: p.metadata,
@@ -77,7 +77,7 @@ const shared = {
   add_invoice_items: addInvoiceItems,
   application_fee_percent: p.clearable(p.number),
   automatic_tax: automaticTaxParam,
-  billing_thresholds: p.any,
+  billing_thresholds: p.unserved,
   billing_schedules: p.any,
   cancel_at: p.clearable(cancelAtParam),
   cancel_at_period_end: p.bool,

@@ -20,7 +20,7 @@ export const defaultSettings = p.obj({
   application_fee_percent: p.number,
   automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.any }),
   billing_cycle_anchor: anchor,
-  billing_thresholds: p.any,
+  billing_thresholds: p.unserved,
   collection_method: method,
   default_payment_method: p.str,
   description: p.clearable(p.str),
@@ -35,7 +35,7 @@ export type DefaultSettings = typeof defaultSettings extends {
   : never;
 
 const item = p.obj({
-  billing_thresholds: p.any,
+  billing_thresholds: p.unserved,
   discounts,
   metadata: p.metadata,
   plan: p.str,
@@ -61,7 +61,7 @@ export const phaseParams = {
   application_fee_percent: p.number,
   automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.any }),
   billing_cycle_anchor: anchor,
-  billing_thresholds: p.any,
+  billing_thresholds: p.unserved,
   collection_method: method,
   coupon: p.clearable(p.str),
   currency: p.currency,

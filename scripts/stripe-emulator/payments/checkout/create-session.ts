@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import type { Context } from '../../kernel/context.ts';
 import { invalidRequest } from '../../kernel/errors.ts';
+import { isOnSale } from '../../billing/prices.ts';
 import { newId, randomText } from '../../kernel/ids.ts';
 import { createInlinePrice } from '../../resources/inline-prices.ts';
 import { productFor } from '../../resources/prices.ts';
@@ -21,10 +22,15 @@ const missing = (param: string) =>
 const exclusive = (a: string, b: string) =>
   invalidRequest(`You may only specify one of these parameters: ${a}, ${b}.`, { param: a });
 
-function priceOf(ctx: Context, line: LineValues, at: string): Stripe.Price {
+/** The price of a line, or one made for it. Errors: 400 for an unknown or inactive price. */
+export function priceOf(
+  ctx: Context,
+  line: Pick<LineValues, 'price' | 'price_data'>,
+  at: string,
+): Stripe.Price {
   if (line.price !== undefined) {
     const price = ctx.store.need('price', line.price, `${at}[price]`);
-    if (!price.active)
+    if (!isOnSale(ctx, price))
       throw invalidRequest(
         'The price specified is inactive. This field only accepts active prices.',
         { param: `${at}[price]` },
