@@ -174,3 +174,19 @@ test('an error shows its payment in the version of the call', async () => {
   const now = await declined('2026-10-28.endive');
   expect(now.error.payment_intent).not.toHaveProperty('charges');
 });
+
+test('an invoice shows how it is to be rendered, and where it is shipped', async () => {
+  const { id: customer } = await payer();
+  const invoice = await stripe.invoices.create({
+    customer,
+    rendering: { amount_tax_display: 'exclude_tax', pdf: { page_size: 'a4' } },
+    shipping_details: { name: 'Ada', address: { line1: 'Main St 1', country: 'DE' } },
+  });
+  expect(invoice.rendering).toEqual({
+    amount_tax_display: 'exclude_tax',
+    pdf: { page_size: 'a4' },
+    template: null,
+    template_version: null,
+  });
+  expect(invoice.shipping_details).toMatchObject({ name: 'Ada', address: { country: 'DE' } });
+});

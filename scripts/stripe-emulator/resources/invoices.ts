@@ -8,7 +8,8 @@ import type { Context } from '../kernel/context.ts';
 import { invalidRequest, missingAt } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { listStored } from '../kernel/lists.ts';
-import { mergeMetadata } from '../kernel/metadata.ts';
+import { addressOf, shippingParam } from './address.ts';
+import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
 import { automaticTaxParam, invoiceTax } from '../taxes/automatic.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
@@ -40,9 +41,14 @@ const shared = {
     payment_method_options: p.any,
     payment_method_types: p.clearable(p.arr(p.str)),
   }),
-  rendering: p.any,
+  rendering: p.obj({
+    amount_tax_display: p.clearable(p.oneOf(['exclude_tax', 'include_inclusive_tax'])),
+    pdf: p.obj({ page_size: p.oneOf(['a4', 'auto', 'letter']) }),
+    template: p.str,
+    template_version: p.clearable(p.int),
+  }),
   shipping_cost: p.unserved,
-  shipping_details: p.any,
+  shipping_details: p.clearable(shippingParam),
   statement_descriptor: p.str,
   transfer_data: p.any,
 };
@@ -171,6 +177,7 @@ function apply(ctx: Context, invoice: Stripe.Invoice, given: Shared): void {
   if (given.effective_at !== undefined) invoice.effective_at = given.effective_at;
   if (given.footer !== undefined) invoice.footer = given.footer;
   if (given.number !== undefined) invoice.number = given.number;
+  applyShown(invoice, given);
   if (given.statement_descriptor !== undefined)
     invoice.statement_descriptor = given.statement_descriptor;
   if (given.payment_settings?.payment_method_types !== undefined)
@@ -184,6 +191,34 @@ function apply(ctx: Context, invoice: Stripe.Invoice, given: Shared): void {
       at: ctx.nowFor(idOf(invoice.customer)),
     });
   }
+}
+
+/** What only changes how the invoice looks. */
+function applyShown(invoice: Stripe.Invoice, given: Shared): void {
+  const { rendering, shipping_details: shipping } = given;
+  if (rendering !== undefined) {
+    const { pdf, ...rest } = rendering;
+    const before = invoice.rendering ?? {
+      amount_tax_display: null,
+      pdf: { page_size: 'auto' },
+      template: null,
+      template_version: null,
+    };
+    invoice.rendering = {
+      ...before,
+      ...definedOf(rest),
+      pdf: pdf?.page_size === undefined ? before.pdf : { page_size: pdf.page_size },
+    };
+  }
+  if (shipping !== undefined)
+    invoice.shipping_details =
+      shipping === null
+        ? null
+        : {
+            address: addressOf(shipping.address) ?? undefined,
+            name: shipping.name,
+            phone: shipping.phone ?? null,
+          };
 }
 
 function methodOf(ctx: Context, id: string | null): string | null {
