@@ -3,6 +3,13 @@ export interface SqliteConnection {
   all: Call;
   run: Call;
   exec(sql: string, done: (error: SqliteError | null) => void): void;
+  prepare(sql: string, done: (error: SqliteError | null) => void): Statement;
+  close(done: (error: Error | null) => void): void;
+}
+
+interface Statement {
+  all(values: unknown[], done: Callback): unknown;
+  finalize(done?: () => void): unknown;
 }
 
 type Call = (sql: string, ...rest: unknown[]) => unknown;
@@ -36,7 +43,42 @@ export function prepareConnection(
   connection.all = (sql, ...rest) =>
     patiently(all, sql === 'BEGIN;' ? 'BEGIN IMMEDIATE;' : sql, rest);
   connection.run = (sql, ...rest) => patiently(run, sql, rest);
+  const close = connection.close.bind(connection);
+  connection.close = (closed) => {
+    // SQLite closes nothing that still has a statement.
+    for (const statement of prepared.get(connection)?.values() ?? []) statement.finalize();
+    prepared.delete(connection);
+    close(closed);
+  };
   patiently((sql, callback) => connection.exec(sql, callback as Callback), PRAGMAS, [done]);
+}
+
+const prepared = new WeakMap<SqliteConnection, Map<string, Statement>>();
+
+/**
+ * Rows of a statement that is prepared once for each connection: parsing it anew takes as long as a small INSERT. For the
+ * few statements that are run thousands of times; each is kept until its connection is closed.
+ */
+export function allPrepared<Row>(
+  connection: SqliteConnection,
+  sql: string,
+  values: unknown[],
+): Promise<Row[]> {
+  const statements = prepared.get(connection) ?? new Map<string, Statement>();
+  prepared.set(connection, statements);
+  return new Promise((resolve, reject) => {
+    const statement =
+      statements.get(sql) ??
+      connection.prepare(sql, (error) => {
+        if (!error) return;
+        statements.delete(sql);
+        reject(error);
+      });
+    statements.set(sql, statement);
+    const all: Call = (_sql, ...rest) => statement.all(rest[0] as unknown[], rest[1] as Callback);
+    const done: Callback = (error, rows) => (error ? reject(error) : resolve(rows as Row[]));
+    patiently(all, sql, [values, done]);
+  });
 }
 
 /** Makes the call again, a little later each time, for as long as the database is locked. */

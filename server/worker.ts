@@ -10,6 +10,10 @@ const LEASED_ELSEWHERE = 100;
 /** How soon to look again while most places are taken or Stripe may not be read, in ms; makes bigger groups of work. */
 const REGROUP = 20;
 
+/** Turns at Stripe that are worth a group, and how long to wait for so many, in ms. */
+const WORTH = 8;
+const WAIT = 100;
+
 /** Most subjects that are taken at once: while one group is read from Stripe, the one before it is written. */
 const GROUP = 64;
 
@@ -34,6 +38,7 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   const under = new Set<Promise<unknown>>();
 
   let lookedAt: number | null = null;
+  let claimedAt = 0;
 
   const flood = createFlood();
 
@@ -47,6 +52,7 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
     const dueBy = flood.isOn() ? lookedAt - GATHER : lookedAt;
     const terms = { owner, now: lookedAt, duration: options.lease, dueBy, except };
     const claims = await claimDueSubjects(db, limit, terms);
+    if (claims.length > 0) claimedAt = lookedAt;
     for (const claim of claims) {
       const work: Promise<unknown> = runner.run(claim).finally(() => {
         under.delete(work);
@@ -60,7 +66,9 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   /** How many subjects to take now: each costs a read of Stripe, and events whose turn has not come may yet gather. */
   function room(): number {
     if (ctx.reader.pausedUntil() > 0) return 0;
-    return Math.min(slots - under.size, GROUP, ctx.reader.room());
+    const turns = ctx.reader.room();
+    if (turns < WORTH && Date.now() - claimedAt < WAIT) return 0;
+    return Math.min(slots - under.size, GROUP, turns);
   }
 
   async function rest(): Promise<number> {

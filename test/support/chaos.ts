@@ -4,6 +4,7 @@ import type { Database } from '../../db/database.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
 import type { AccessCache } from '../../server/access-cache.ts';
 import { catchUp } from '../../server/catch-up.ts';
+import { throughOutages } from '../../server/through-outages.ts';
 import type { EngineLab, LabEngine } from './engine-lab.ts';
 import { randomFrom, type Random } from './random.ts';
 import type { Tape } from './tape.ts';
@@ -138,9 +139,8 @@ class ChaosRun {
     const { services } = await this.anyEngine();
     const { reader } = services.engine;
     const store = (events: NewEvent[]) => services.engine.store(events);
-    // Reads may still be paused by a fault from before; the periodic job would come again as well.
-    await pause(Math.max(0, reader.pausedUntil() - Date.now()));
-    await catchUp({ core: services, reader }, store, { since: 0 });
+    // A fault from before, also one that a slow answer still brings, may pause reads; the periodic job comes again as well.
+    await throughOutages(() => catchUp({ core: services, reader }, store, { since: 0 }));
   }
 
   /** Waits until nothing waits any more: leases of crashed processes end, retries come due. */
