@@ -33,7 +33,7 @@ export async function processing(lab: Laboratory): Promise<Row[]> {
         // This Stripe has no limit.
         engine: { readsPerSecond: 100_000 },
         // Short rounds of a process that is not warm would measure the compiler.
-        warm: events / 2,
+        warm: events,
       });
       rows.push(...rowsOf(lab, results, { what, target: 2 }));
     }
@@ -51,7 +51,7 @@ export async function limited(lab: Laboratory): Promise<Row[]> {
     const subscriptions = Math.ceil(500 * lab.effort);
     const results = await race(lab, stripe, {
       plan: (round) => ({ tag: `l${round}`, events, subscriptions }),
-      // Each of its events is one read, so that fewer of them take as long in proportion.
+      // Where each event is one read, fewer of them take as long in proportion.
       textbookPlan: (round) => ({ tag: `l${round}`, events: events / 5, subscriptions }),
       // As with a live key.
       engine: { readsPerSecond: 80 },
@@ -127,7 +127,7 @@ async function race(
     return (await alternate(lab.rounds, {
       textbook: run(textbook, textbookPlan),
       tenure: run(tenure, plan),
-      inline: run(inline, plan),
+      inline: run(inline, textbookPlan),
     })) as Record<'textbook' | 'tenure' | 'inline', Processed[]>;
   } finally {
     for (const each of [textbook, tenure, inline]) await each.child.stop();

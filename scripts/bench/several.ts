@@ -18,7 +18,7 @@ export async function several(lab: Laboratory): Promise<Row[]> {
   const alone = await startTenure(lab, stripe, settings);
   const first = await startTenure(lab, stripe, settings);
   const second = await startTenure(lab, stripe, { ...settings, databaseUrl: first.databaseUrl });
-  const events = Math.ceil(2_000 * lab.effort);
+  const events = Math.ceil(6_000 * lab.effort);
   const run =
     (contestant: Contestant & { databaseUrl: string }, urls: string[]) => async (round: number) => {
       const { databaseUrl } = contestant;
@@ -28,8 +28,11 @@ export async function several(lab: Laboratory): Promise<Row[]> {
       return measure(lab, contestant, { plan, urls, finished: () => untilProcessed(databaseUrl) });
     };
   try {
-    await run(alone, [alone.url])(-1);
-    await run(first, [first.url, second.url])(-1);
+    // Two processes are warm after twice as many events as one.
+    for (const round of [-1, -2]) {
+      await run(alone, [alone.url])(round);
+      await run(first, [first.url, second.url])(round);
+    }
     const results = await alternate(lab.rounds, {
       one: run(alone, [alone.url]),
       two: run(first, [first.url, second.url]),
