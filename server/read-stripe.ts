@@ -125,9 +125,9 @@ async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
 
 export interface Turns {
   /** Resolves when it is this caller's turn. */
-  take(): Promise<void>;
+  take: () => Promise<void>;
   /** Turns that could be taken without waiting. */
-  room(): number;
+  room: () => number;
 }
 
 /** Turns at `perSecond`, with a tenth of a second's worth at once after a rest. */

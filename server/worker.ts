@@ -63,12 +63,15 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
     return claims.length > 0 && under.size < slots;
   }
 
-  /** How many subjects to take now: each costs a read of Stripe, and events whose turn has not come may yet gather. */
+  /**
+   * How many subjects to take now: each costs a read of Stripe, and events whose turn has not come may yet gather. One at
+   * least after a while, though deliveries that wait for their answer take every turn.
+   */
   function room(): number {
     if (ctx.reader.pausedUntil() > 0) return 0;
     const turns = ctx.reader.room();
     if (turns < WORTH && Date.now() - claimedAt < WAIT) return 0;
-    return Math.min(slots - under.size, GROUP, turns);
+    return Math.min(slots - under.size, GROUP, Math.max(turns, 1));
   }
 
   async function rest(): Promise<number> {

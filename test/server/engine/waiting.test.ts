@@ -3,6 +3,7 @@ import { GatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent } from '../../../db/webhook-events.ts';
 import { backoff } from '../../../server/engine-options.ts';
+import { toNewEvent } from '../../../server/incoming-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
 import { until } from '../../support/server.ts';
@@ -122,6 +123,23 @@ describe.each(DIALECTS)('While Stripe is in trouble, on %s,', (dialect) => {
     );
     // A tenth of a second's worth goes at once, the rest in turn.
     expect(Date.now() - began).toBeGreaterThanOrEqual(450);
+  });
+
+  it('an event that nobody waits for has its turn although deliveries take every other', async () => {
+    const engine = start({ engine: { readsPerSecond: 40 } });
+    const { reader, ...services } = engine.services.engine;
+    await services.start();
+    const story = await beginStory(lab);
+    const [event] = await story.news();
+    const over = new AbortController();
+    const readers = Array.from({ length: 40 }, async () => {
+      while (!over.signal.aborted) await reader.read(() => Promise.resolve(null));
+    });
+    const context = { live: false, receivedAt: Date.now(), source: 'catch_up' } as const;
+    await services.store([toNewEvent(JSON.stringify(event), context)]);
+    await until(async () => (await statusOf(event!.id)) === 'done');
+    over.abort();
+    await Promise.all(readers);
   });
 });
 
