@@ -185,7 +185,8 @@ describe.each(DIALECTS)('When Stripe fails in the middle of a command, on %s', (
     const view = await person.subscription();
     const known = await server.database.knex('customers').where({ user_id: person.id }).first();
     // Stripe refuses to list anything of a customer who does not exist.
-    if (!known?.stripe_customer_id) return { stored: view, stripe: [], invoices: [], items: 0, open: [] };
+    if (!known?.stripe_customer_id)
+      return { stored: view, stripe: [], invoices: [], items: 0, open: [] };
     const customer = await person.customerId();
     const [subscriptions, invoices, items, open] = await Promise.all([
       server.stripe.subscriptions.list({ customer, status: 'all' }),
