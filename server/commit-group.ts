@@ -19,9 +19,9 @@ type Probe = (step: string) => Promise<void>;
 
 export interface CommitGroup {
   /** Says that a decision is on its way; call what it returns when it is there, or will not come. */
-  expect(): () => void;
+  expect: () => () => void;
   /** False when somebody else took the subject over. */
-  commit(decision: Decision): Promise<boolean>;
+  commit: (decision: Decision) => Promise<boolean>;
 }
 
 /**

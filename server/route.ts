@@ -20,7 +20,7 @@ export interface RouteContext {
   bytes: () => Promise<Uint8Array>;
   /** The body as JSON; `{}` when there is none. */
   json: () => Promise<unknown>;
-  /** The whole server once more: for pages that use its public routes as any client does. */
+  /** Every route of the server, by request: for pages that use the public ones as any client does. */
   dispatch: FetchHandler;
   /** A key for Stripe: stable over retries of this request when the client sent `Idempotency-Key`. */
   commandKey: (step: string) => string;

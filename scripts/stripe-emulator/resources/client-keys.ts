@@ -63,13 +63,17 @@ export function registerClientKeys(registry: Registry): void {
   registry.post('/v1/customer_sessions', sessionParams, createCustomerSession);
 }
 
+/** Required here, where Stripe would also take an account in its place. */
+function customerOf(ctx: Context, params: { customer?: string }) {
+  if (params.customer !== undefined) return ctx.store.need('customer', params.customer, 'customer');
+  throw invalidRequest('Missing required param: customer.', {
+    param: 'customer',
+    code: 'parameter_missing',
+  });
+}
+
 function createKey(ctx: Context, params: Values<typeof keyParams>): Stripe.EphemeralKey {
-  if (params.customer === undefined)
-    throw invalidRequest('Missing required param: customer.', {
-      param: 'customer',
-      code: 'parameter_missing',
-    });
-  ctx.store.need('customer', params.customer, 'customer');
+  customerOf(ctx, params);
   return ctx.add('ephemeral_key', {
     id: ctx.store.newId('ephemeral_key'),
     object: 'ephemeral_key',
@@ -84,12 +88,7 @@ function createCustomerSession(
   ctx: Context,
   params: Values<typeof sessionParams>,
 ): Stripe.CustomerSession {
-  if (params.customer === undefined)
-    throw invalidRequest('Missing required param: customer.', {
-      param: 'customer',
-      code: 'parameter_missing',
-    });
-  const customer = ctx.store.need('customer', params.customer, 'customer');
+  const customer = customerOf(ctx, params);
   return {
     object: 'customer_session',
     client_secret: newId('cuss_secret'),
@@ -115,38 +114,49 @@ function shownComponents(given: Components): Stripe.CustomerSession.Components {
   };
 }
 
+const OFF = { enabled: false, features: null } as const;
+
+type Features = NonNullable<NonNullable<Components['payment_element']>['features']>;
+
+/** What every component that shows saved methods answers of them. */
+function saved(
+  features: Pick<Features, 'payment_method_allow_redisplay_filters' | 'payment_method_remove'>,
+) {
+  return {
+    payment_method_allow_redisplay_filters: features.payment_method_allow_redisplay_filters ?? [
+      'always' as const,
+    ],
+    payment_method_remove: features.payment_method_remove ?? ('disabled' as const),
+  };
+}
+
+/** What those answer that can also save one. */
+function saving(features: Pick<Features, 'payment_method_redisplay' | 'payment_method_save'>) {
+  return {
+    payment_method_redisplay: features.payment_method_redisplay ?? ('disabled' as const),
+    payment_method_save: features.payment_method_save ?? ('disabled' as const),
+  };
+}
+
 function sheet(
   given: Components['customer_sheet'],
 ): Stripe.CustomerSession.Components['customer_sheet'] {
-  if (given?.enabled !== true) return { enabled: false, features: null };
-  const { features } = given;
-  return {
-    enabled: true,
-    features: {
-      payment_method_allow_redisplay_filters: features?.payment_method_allow_redisplay_filters ?? [
-        'always',
-      ],
-      payment_method_remove: features?.payment_method_remove ?? 'disabled',
-    },
-  };
+  if (given?.enabled !== true) return OFF;
+  return { enabled: true, features: saved(given.features ?? {}) };
 }
 
 function mobile(
   given: Components['mobile_payment_element'],
 ): Stripe.CustomerSession.Components['mobile_payment_element'] {
-  if (given?.enabled !== true) return { enabled: false, features: null };
-  const { features } = given;
+  if (given?.enabled !== true) return OFF;
+  const features = given.features ?? {};
   return {
     enabled: true,
     features: {
-      payment_method_allow_redisplay_filters: features?.payment_method_allow_redisplay_filters ?? [
-        'always',
-      ],
-      payment_method_redisplay: features?.payment_method_redisplay ?? 'disabled',
-      payment_method_remove: features?.payment_method_remove ?? 'disabled',
-      payment_method_save: features?.payment_method_save ?? 'disabled',
+      ...saved(features),
+      ...saving(features),
       payment_method_save_allow_redisplay_override:
-        features?.payment_method_save_allow_redisplay_override ?? null,
+        features.payment_method_save_allow_redisplay_override ?? null,
     },
   };
 }
@@ -154,19 +164,15 @@ function mobile(
 function element(
   given: Components['payment_element'],
 ): Stripe.CustomerSession.Components['payment_element'] {
-  if (given?.enabled !== true) return { enabled: false, features: null };
-  const { features } = given;
+  if (given?.enabled !== true) return OFF;
+  const features = given.features ?? {};
   return {
     enabled: true,
     features: {
-      payment_method_allow_redisplay_filters: features?.payment_method_allow_redisplay_filters ?? [
-        'always',
-      ],
-      payment_method_redisplay: features?.payment_method_redisplay ?? 'disabled',
-      payment_method_redisplay_limit: features?.payment_method_redisplay_limit ?? 3,
-      payment_method_remove: features?.payment_method_remove ?? 'disabled',
-      payment_method_save: features?.payment_method_save ?? 'disabled',
-      payment_method_save_usage: features?.payment_method_save_usage ?? null,
+      ...saved(features),
+      ...saving(features),
+      payment_method_redisplay_limit: features.payment_method_redisplay_limit ?? 3,
+      payment_method_save_usage: features.payment_method_save_usage ?? null,
     },
   };
 }

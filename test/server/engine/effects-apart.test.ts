@@ -1,27 +1,19 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ensureCustomer } from '../../../db/customers.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import { sleep } from '../../../server/limit.ts';
-import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
-import {
-  createEngineLab,
-  type EngineLab,
-  type LabEngine,
-  type LabEngineOptions,
-} from '../../support/engine-lab.ts';
+import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
+import { type EngineLab, type LabEngineOptions } from '../../support/engine-lab.ts';
+import { useEngines, useLabWithMail } from '../../support/engines.ts';
 import { until } from '../../support/server.ts';
-import { startSmtpSink, type SmtpSink } from '../../support/smtp-sink.ts';
+import type { SmtpSink } from '../../support/smtp-sink.ts';
 
 let lab: EngineLab;
 let smtp: SmtpSink;
-beforeAll(async () => {
-  [lab, smtp] = await Promise.all([createEngineLab(), startSmtpSink()]);
-});
-afterAll(async () => {
-  await smtp.close();
-  await lab.emulator.close();
+useLabWithMail((...both) => {
+  [lab, smtp] = both;
 });
 
 /** The team's own server: answers 200, but nothing at all while `hangs` says so. */
@@ -64,14 +56,13 @@ const mails = (objects: string[]) =>
 
 describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
   let database: TestDatabase;
-  const engines: LabEngine[] = [];
   const receivers: Receiver[] = [];
-  beforeAll(async () => {
-    database = await createTestDatabase(dialect);
-  });
-  afterAll(() => database.drop());
+  const engine = useEngines(
+    dialect,
+    () => lab,
+    (made) => (database = made),
+  );
   beforeEach(async () => {
-    await database.clear();
     smtp.mails.length = 0;
     await ensureCustomer(database.knex, { userId: 'u1', email: 'one@example.com', now: 1 });
   });
@@ -81,7 +72,6 @@ describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
       return new Promise((resolve) => server.close(resolve));
     });
     await Promise.all(closed);
-    await Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
   });
 
   async function receiver(hangs: (object: string) => boolean): Promise<Receiver> {
@@ -91,14 +81,13 @@ describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
   }
 
   async function start(env: Record<string, string>, more: LabEngineOptions = {}) {
-    const engine = lab.engine(database, {
+    const started = engine({
       ...more,
       env: { ...env, SMTP_URL: smtp.url, MAIL_FROM: 'Shop <shop@example.com>' },
       engine: { poll: 1_000, ...more.engine },
     });
-    engines.push(engine);
-    await engine.services.engine.start();
-    return engine.services.engine;
+    await started.services.engine.start();
+    return started.services.engine;
   }
   const delivered = async (kind: string) =>
     (await database.knex('outbox').where({ kind, status: 'delivered' }).select('id')).length;

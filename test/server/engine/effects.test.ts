@@ -1,53 +1,40 @@
 import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { isRelevant } from '../../../server/incoming-event.ts';
-import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
-import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
+import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
+import type { EngineLab, LabEngine } from '../../support/engine-lab.ts';
+import { useEngines, useLabWithMail } from '../../support/engines.ts';
 import { until } from '../../support/server.ts';
-import { startSmtpSink, type SmtpSink } from '../../support/smtp-sink.ts';
+import type { SmtpSink } from '../../support/smtp-sink.ts';
 import { beginStory } from '../../support/subscription-story.ts';
 
 const DAY = 86_400;
 
 let lab: EngineLab;
 let smtp: SmtpSink;
-beforeAll(async () => {
-  [lab, smtp] = await Promise.all([createEngineLab(), startSmtpSink()]);
-});
-afterAll(async () => {
-  await smtp.close();
-  await lab.emulator.close();
+useLabWithMail((...both) => {
+  [lab, smtp] = both;
 });
 
 describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
   let database: TestDatabase;
-  const engines: LabEngine[] = [];
-  beforeAll(async () => {
-    database = await createTestDatabase(dialect);
-  });
-  const stop = () => Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
-  afterAll(async () => {
-    await stop();
-    await database.drop();
-  });
-  beforeEach(async () => {
-    await stop();
-    await database.clear();
+  const engine = useEngines(
+    dialect,
+    () => lab,
+    (made) => (database = made),
+  );
+  beforeEach(() => {
     smtp.mails.length = 0;
   });
 
   async function start(env: Record<string, string>): Promise<LabEngine> {
-    const engine = lab.engine(database, {
-      env,
-      engine: { poll: 20, retryBase: 20, retryMax: 5_000 },
-    });
-    engines.push(engine);
-    await engine.services.engine.start();
-    return engine;
+    const started = engine({ env, engine: { poll: 20, retryBase: 20, retryMax: 5_000 } });
+    await started.services.engine.start();
+    return started;
   }
   const withMail = () => start({ SMTP_URL: smtp.url, MAIL_FROM: 'Shop <shop@example.com>' });
   const quiet = () =>

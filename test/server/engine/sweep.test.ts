@@ -1,52 +1,42 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { leadJob, readCursor } from '../../../db/cursors.ts';
 import { claimKey } from '../../../db/idempotency-keys.ts';
 import type { NewEvent } from '../../../db/webhook-events.ts';
 import { catchUp } from '../../../server/catch-up.ts';
 import { replayEvents } from '../../../server/replay.ts';
-import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
-import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
+import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
+import type { EngineLab, LabEngine } from '../../support/engine-lab.ts';
+import { useEngines, useLabWithMail } from '../../support/engines.ts';
 import { until } from '../../support/server.ts';
-import { startSmtpSink, type SmtpSink } from '../../support/smtp-sink.ts';
+import type { SmtpSink } from '../../support/smtp-sink.ts';
 import { beginStory } from '../../support/subscription-story.ts';
 
 const DAY = 86_400_000;
 
 let lab: EngineLab;
 let smtp: SmtpSink;
-beforeAll(async () => {
-  [lab, smtp] = await Promise.all([createEngineLab(), startSmtpSink()]);
-});
-afterAll(async () => {
-  await smtp.close();
-  await lab.emulator.close();
+useLabWithMail((...both) => {
+  [lab, smtp] = both;
 });
 
 describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
   let database: TestDatabase;
-  const engines: LabEngine[] = [];
-  const stop = () => Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
-  beforeAll(async () => {
-    database = await createTestDatabase(dialect);
-  });
-  afterAll(async () => {
-    await stop();
-    await database.drop();
-  });
-  beforeEach(async () => {
-    await stop();
-    await database.clear();
+  const engine = useEngines(
+    dialect,
+    () => lab,
+    (made) => (database = made),
+  );
+  beforeEach(() => {
     smtp.mails.length = 0;
   });
 
   async function start(env: Record<string, string> = {}): Promise<LabEngine> {
-    const engine = lab.engine(database, {
+    const started = engine({
       env: { SMTP_URL: smtp.url, ...env },
       engine: { poll: 20, sweepEvery: 50 },
     });
-    engines.push(engine);
-    await engine.services.engine.start();
-    return engine;
+    await started.services.engine.start();
+    return started;
   }
   const count = async (table: string) => (await database.knex(table).select('*')).length;
   const idle = () =>
@@ -62,7 +52,7 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
     const news = await story.news();
     for (const event of news) await engine.deliver(event);
     await idle();
-    await stop();
+    await engine.services.engine.stop();
     const ms = days * DAY;
     const back = (...columns: string[]) =>
       Object.fromEntries(columns.map((name) => [name, database.knex.raw('?? - ?', [name, ms])]));

@@ -5,7 +5,8 @@ import { findEvent } from '../../../db/webhook-events.ts';
 import { backoff } from '../../../server/engine-options.ts';
 import { toNewEvent } from '../../../server/incoming-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
-import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
+import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';
+import { useEngines } from '../../support/engines.ts';
 import { until } from '../../support/server.ts';
 import { beginStory } from '../../support/subscription-story.ts';
 
@@ -17,25 +18,12 @@ afterAll(() => lab.emulator.close());
 
 describe.each(DIALECTS)('While Stripe is in trouble, on %s,', (dialect) => {
   let database: TestDatabase;
-  const engines: LabEngine[] = [];
-  const stop = () => Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
-  beforeAll(async () => {
-    database = await createTestDatabase(dialect);
-  });
-  afterAll(async () => {
-    await stop();
-    await database.drop();
-  });
-  beforeEach(async () => {
-    await stop();
-    await lab.control('DELETE', '/_emulator/faults');
-    await database.clear();
-  });
-  function start(options: Parameters<EngineLab['engine']>[1] = {}): LabEngine {
-    const engine = lab.engine(database, options);
-    engines.push(engine);
-    return engine;
-  }
+  const start = useEngines(
+    dialect,
+    () => lab,
+    (made) => (database = made),
+  );
+  beforeEach(() => lab.control('DELETE', '/_emulator/faults'));
   const statusOf = async (id: string) => (await findEvent(database.knex, id))?.status;
 
   it.each([
@@ -123,6 +111,33 @@ describe.each(DIALECTS)('While Stripe is in trouble, on %s,', (dialect) => {
     );
     // A tenth of a second's worth goes at once, the rest in turn.
     expect(Date.now() - began).toBeGreaterThanOrEqual(450);
+  });
+
+  it('events that gather in a flood are processed while it goes on', async () => {
+    const engine = start({ env: { WEBHOOK_ACK: 'stored' } });
+    await engine.services.engine.start();
+    const story = await beginStory(lab);
+    const [event] = await story.news();
+    const receipt = { live: false, source: 'webhook' } as const;
+    const receive = (id: string) => {
+      const receivedAt = Date.now();
+      const text = JSON.stringify({ ...event!, id });
+      return engine.services.engine.receive(toNewEvent(text, { ...receipt, receivedAt }));
+    };
+    const over = new AbortController();
+    let sent = 0;
+    const senders = Array.from({ length: 32 }, async () => {
+      while (!over.signal.aborted) {
+        await receive(`evt_flood_${(sent += 1)}`);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    });
+    await until(() => Promise.resolve(sent > 300));
+    await until(async () => (await statusOf('evt_flood_300')) === 'done');
+    const { reader } = engine.services.engine;
+    expect(reader.count()).toBeLessThan(sent / 20);
+    over.abort();
+    await Promise.all(senders);
   });
 
   it('an event that nobody waits for has its turn although deliveries take every other', async () => {
