@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Database, Db } from '../db/database.ts';
+import type { Db } from '../db/database.ts';
 import {
   eventStatuses,
   knownEventIds,
@@ -41,7 +41,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     statusOf: createBatcher((ids) => statusesOf(core.database.knex, ids)),
     clock: clockOf(core),
     reads: createSubjectReads(core.database.knex, terms, READ_LIMITS),
-    commits: createCommitGroup((batch) => commitWork(ctx, batch), lanesOf(core.database), probe),
+    commits: createCommitGroup((batch) => commitWork(ctx, batch), probe),
     owner,
     probe,
     effectsWaiting: () => effects.wake(),
@@ -105,9 +105,6 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     reader,
   };
 }
-
-/** Transactions under way at once; SQLite has one writer. */
-const lanesOf = ({ dialect }: Database) => (dialect === 'postgres' ? 2 : 1);
 
 /** Where events stand, in the order of the ids; null for one that is not stored. */
 async function statusesOf(db: Db, ids: string[]): Promise<(EventSummary | null)[]> {

@@ -14,7 +14,7 @@ const decision = (key: string): Decision => ({
 });
 
 /** A group that notes which subjects each transaction wrote; `breaks` says which of them fail. */
-function groupThat(breaks: (keys: string[]) => boolean = () => false, lanes = 1) {
+function groupThat(breaks: (keys: string[]) => boolean = () => false) {
   const written: string[][] = [];
   const group = createCommitGroup(
     async (batch) => {
@@ -24,7 +24,6 @@ function groupThat(breaks: (keys: string[]) => boolean = () => false, lanes = 1)
       written.push(keys);
       return new Set(batch.map(({ claim }) => claim));
     },
-    lanes,
     () => Promise.resolve(),
   );
   return { ...group, written };
@@ -72,8 +71,8 @@ describe('Decisions that are written together', () => {
     expect(written.flat().sort()).toEqual(['a', 'c']);
   });
 
-  it('are all written when more come than fit, in whatever number of lanes', async () => {
-    const { commit, written } = groupThat(() => false, 2);
+  it('are all written when more come than fit into one transaction', async () => {
+    const { commit, written } = groupThat();
     const keys = Array.from({ length: 150 }, (_, i) => `cus_${i}`);
     await Promise.all(keys.map((key) => commit(decision(key))));
     expect(written.flat().sort()).toEqual(keys.toSorted());
