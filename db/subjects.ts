@@ -1,3 +1,4 @@
+import { columnOf, columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /**
@@ -27,30 +28,56 @@ export interface LeaseTerms {
  */
 export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms): Promise<Claim[]> {
   const { owner, now, duration, dueBy = now, except = [] } = terms;
-  const others = except.length > 0 ? `AND subject NOT IN (${except.map(() => '?').join(',')})` : '';
-  const sql = `
-    WITH due AS ${isPostgres(db) ? 'MATERIALIZED' : ''} (
-      SELECT subject, next_attempt_at FROM webhook_events
-      WHERE status = 'waiting' AND next_attempt_at <= ?
-        AND NOT EXISTS (SELECT 1 FROM subjects WHERE key = subject AND lease_until > ?)
-        ${others}
-      ORDER BY next_attempt_at LIMIT ?
-      ${isPostgres(db) ? 'FOR UPDATE OF webhook_events SKIP LOCKED' : ''}
-    ), chosen AS (
-      SELECT subject FROM due GROUP BY subject ORDER BY min(next_attempt_at) LIMIT ?
-    )
-    INSERT INTO subjects (key, fence, lease_until, owner)
-    SELECT subject, ?, ?, ? FROM chosen WHERE true ORDER BY ${inOneOrder(db, 'subject')}
-    ON CONFLICT (key) DO UPDATE SET
-      fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
-      WHERE subjects.lease_until <= ?
-    RETURNING key, fence`;
-  const values = [dueBy, now, ...except, limit * 20, limit, now, now + duration, owner, now];
-  return rowsOf(await db.raw(sql, values));
+  if (isPostgres(db)) {
+    const values = [dueBy, now, columnOf('text', except), limit, now + duration, owner];
+    return runPrepared(db, { name: 'claim_due', text: CLAIM_DUE_ON_POSTGRES, values });
+  }
+  const others = except.map(() => '?').join(',');
+  const values = [dueBy, now, ...except, limit * EVENTS_EACH, limit];
+  return db.raw(claimDueOnSqlite(others), [...values, now, now + duration, owner, now]);
 }
 
-/** Rows are locked in this order everywhere, that of JavaScript, whatever language the database speaks. */
-const inOneOrder = (db: Db, column: string) => (isPostgres(db) ? `${column} COLLATE "C"` : column);
+/** So many events are looked at for each subject that is wanted: what one subject has in a burst. */
+const EVENTS_EACH = 4;
+
+/**
+ * The lease is looked up row by row: a join is planned as one of whole tables where their statistics are old. Rows are
+ * locked in this order everywhere, that of JavaScript, whatever language the database speaks.
+ */
+const CLAIM_DUE_ON_POSTGRES = `
+WITH due AS MATERIALIZED (
+  SELECT subject, next_attempt_at FROM webhook_events
+  WHERE status = 'waiting' AND next_attempt_at <= $1
+    AND coalesce((SELECT lease_until FROM subjects WHERE key = subject), 0) <= $2
+    AND subject <> ALL ($3::text[])
+  ORDER BY next_attempt_at LIMIT $4::integer * ${EVENTS_EACH}
+  FOR UPDATE OF webhook_events SKIP LOCKED
+), chosen AS (
+  SELECT subject FROM due GROUP BY subject ORDER BY min(next_attempt_at) LIMIT $4
+)
+INSERT INTO subjects (key, fence, lease_until, owner)
+SELECT subject, $2, $5, $6 FROM chosen ORDER BY subject COLLATE "C"
+ON CONFLICT (key) DO UPDATE SET
+  fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
+  WHERE subjects.lease_until <= $2
+RETURNING key, fence`;
+
+const claimDueOnSqlite = (except: string) => `
+WITH due AS (
+  SELECT subject, next_attempt_at FROM webhook_events
+  WHERE status = 'waiting' AND next_attempt_at <= ?
+    AND NOT EXISTS (SELECT 1 FROM subjects WHERE key = subject AND lease_until > ?)
+    AND subject NOT IN (${except})
+  ORDER BY next_attempt_at LIMIT ?
+), chosen AS (
+  SELECT subject FROM due GROUP BY subject ORDER BY min(next_attempt_at) LIMIT ?
+)
+INSERT INTO subjects (key, fence, lease_until, owner)
+SELECT subject, ?, ?, ? FROM chosen WHERE true
+ON CONFLICT (key) DO UPDATE SET
+  fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
+  WHERE subjects.lease_until <= ?
+RETURNING key, fence`;
 
 /**
  * Takes the leases of these subjects, whether they have events or not; those that somebody else holds are left
@@ -94,19 +121,37 @@ function rowsOf(result: Claim[] | { rows: Claim[] }): Claim[] {
  * claimed it again, or it was given back before; what was read since may be old and must be thrown away.
  */
 export async function releaseSubjects(db: Db, claims: Claim[], owner: string): Promise<Set<Claim>> {
-  const ours = db('subjects')
+  const rows = await (isPostgres(db)
+    ? runPrepared<Claim>(db, {
+        name: 'release',
+        text: RELEASE_ON_POSTGRES,
+        values: [owner, ...columnsOf(CLAIM, claims)],
+      })
+    : releaseOnSqlite(db, claims, owner));
+  const fences = new Map(rows.map(({ key, fence }) => [key, fence]));
+  return new Set(claims.filter(({ key, fence }) => fences.get(key) === fence));
+}
+
+const CLAIM = { key: 'text', fence: 'bigint' } as const;
+
+/** Locked in the order in which others claim: else each could wait for what the other has. */
+const RELEASE_ON_POSTGRES = `
+UPDATE subjects SET lease_until = 0 WHERE key IN (
+  SELECT subjects.key FROM ${unnest(CLAIM, 'claims', 2)}
+  JOIN subjects ON subjects.key = claims.key AND subjects.fence = claims.fence
+  WHERE owner = $1 AND lease_until > 0
+  ORDER BY subjects.key COLLATE "C" FOR UPDATE OF subjects
+) RETURNING key, fence`;
+
+async function releaseOnSqlite(db: Db, claims: Claim[], owner: string): Promise<Claim[]> {
+  return db('subjects')
     .where({ owner })
     .where('lease_until', '>', 0)
     .where((q) => {
       for (const { key, fence } of claims) void q.orWhere({ key, fence });
-    });
-  // Locked in the order in which others claim: else each could wait for what the other has.
-  const locked = ours.clone().select('key').orderByRaw(inOneOrder(db, 'key')).forUpdate();
-  const rows: Claim[] = await (isPostgres(db) ? db('subjects').whereIn('key', locked) : ours)
+    })
     .update({ lease_until: 0 })
     .returning(['key', 'fence']);
-  const fences = new Map(rows.map(({ key, fence }) => [key, fence]));
-  return new Set(claims.filter(({ key, fence }) => fences.get(key) === fence));
 }
 
 /** The same for one lease; false when it was not ours any more. */

@@ -1,5 +1,6 @@
 import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
-import type { Db } from './database.ts';
+import { columnsOf, runPrepared, unnest, type Value } from './columns.ts';
+import { isPostgres, type Db } from './database.ts';
 
 /** A stored subscription with what the database adds to it. */
 export interface SubscriptionRow extends StoredSubscription {
@@ -91,13 +92,45 @@ export async function liveSubscriptionsOf(db: Db, customerId: string): Promise<S
  */
 export async function upsertSubscriptions(db: Db, subs: StoredSubscription[]): Promise<void> {
   if (subs.length === 0) return;
-  await db('subscriptions')
-    .insert(subs.map(toRow))
-    .onConflict('id')
-    .merge(Object.keys(toRow(subs[0]!)).filter((column) => column !== 'duplicate'));
+  const rows = subs.map(toRow);
+  if (isPostgres(db)) {
+    const values = columnsOf(COLUMNS, rows);
+    await runPrepared(db, { name: 'upsert_subscriptions', text: UPSERT, values });
+    return;
+  }
+  await db('subscriptions').insert(rows).onConflict('id').merge(MERGED);
 }
 
-const toRow = (sub: StoredSubscription) => ({
+const COLUMNS = {
+  id: 'text',
+  customer_id: 'text',
+  user_id: 'text',
+  state: 'text',
+  status: 'text',
+  stripe_status: 'text',
+  plan: 'text',
+  price_id: 'text',
+  currency: 'text',
+  mrr: 'bigint',
+  failed_attempts: 'integer',
+  past_due_since: 'bigint',
+  since: 'bigint',
+  current_period_end: 'bigint',
+  duplicate: 'boolean',
+  facts: 'text',
+  created_at: 'bigint',
+  updated_at: 'bigint',
+} as const;
+
+/** A row that is there keeps its mark as a duplicate. */
+const MERGED = Object.keys(COLUMNS).filter((column) => column !== 'duplicate');
+
+const UPSERT = `
+INSERT INTO subscriptions (${Object.keys(COLUMNS).join(', ')})
+SELECT * FROM ${unnest(COLUMNS, 'given')}
+ON CONFLICT (id) DO UPDATE SET ${MERGED.map((column) => `${column} = excluded.${column}`).join(', ')}`;
+
+const toRow = (sub: StoredSubscription): Record<keyof typeof COLUMNS, Value> => ({
   id: sub.id,
   customer_id: sub.customerId,
   user_id: sub.userId,

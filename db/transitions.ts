@@ -5,7 +5,8 @@ import type {
   LifecycleState,
   Transition,
 } from '../state/types.ts';
-import type { Db } from './database.ts';
+import { columnsOf, runPrepared, unnest, type Value } from './columns.ts';
+import { isPostgres, type Db } from './database.ts';
 import { inChunks } from './in-chunks.ts';
 
 /** One line of the history as stored; the table is append-only. */
@@ -70,33 +71,65 @@ export async function recordTransitions(
   db: Db,
   lines: TransitionInput[],
 ): Promise<TransitionRow[]> {
+  const rows = lines.map(toRow);
+  if (rows.length === 0) return [];
+  if (isPostgres(db)) {
+    const values = columnsOf(COLUMNS, rows);
+    const added = await runPrepared<StoredTransition>(db, { name: 'record', text: RECORD, values });
+    return added.map(transitionFromRow);
+  }
   const added: StoredTransition[] = [];
-  for (const chunk of inChunks(lines)) {
-    const rows: StoredTransition[] = await db('transitions')
-      .insert(
-        chunk.map((line) => ({
-          subscription_id: line.subscriptionId,
-          customer_id: line.customerId,
-          from_state: line.from,
-          to_state: line.to,
-          event: line.event,
-          cause_type: line.cause.type,
-          cause_id: line.cause.id,
-          actor: line.cause.actor,
-          occurred_at: line.cause.at,
-          recorded_at: Date.now(),
-          unexpected: line.unexpected,
-          late: line.late,
-          detail: JSON.stringify(line.detail),
-        })),
-      )
-      .onConflict(['subscription_id', 'cause_id', 'event', 'to_state'])
-      .ignore()
-      .returning('*');
-    added.push(...rows);
+  for (const chunk of inChunks(rows)) {
+    added.push(
+      ...(await db('transitions')
+        .insert(chunk)
+        .onConflict([...LINE])
+        .ignore()
+        .returning('*')),
+    );
   }
   return added.map(transitionFromRow);
 }
+
+const COLUMNS = {
+  subscription_id: 'text',
+  customer_id: 'text',
+  from_state: 'text',
+  to_state: 'text',
+  event: 'text',
+  cause_type: 'text',
+  cause_id: 'text',
+  actor: 'text',
+  occurred_at: 'bigint',
+  recorded_at: 'bigint',
+  unexpected: 'boolean',
+  late: 'boolean',
+  detail: 'text',
+} as const;
+
+/** What makes a line one and the same. */
+const LINE = ['subscription_id', 'cause_id', 'event', 'to_state'] as const;
+
+const RECORD = `
+INSERT INTO transitions (${Object.keys(COLUMNS).join(', ')})
+SELECT * FROM ${unnest(COLUMNS, 'given')}
+ON CONFLICT (${LINE.join(', ')}) DO NOTHING RETURNING *`;
+
+const toRow = (line: TransitionInput): Record<keyof typeof COLUMNS, Value> => ({
+  subscription_id: line.subscriptionId,
+  customer_id: line.customerId,
+  from_state: line.from,
+  to_state: line.to,
+  event: line.event,
+  cause_type: line.cause.type,
+  cause_id: line.cause.id,
+  actor: line.cause.actor,
+  occurred_at: line.cause.at,
+  recorded_at: Date.now(),
+  unexpected: line.unexpected,
+  late: line.late,
+  detail: JSON.stringify(line.detail),
+});
 
 /** The history of one subscription in the order in which it happened; `limit` keeps the newest. */
 export async function timelineOf(

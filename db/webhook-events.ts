@@ -1,5 +1,7 @@
 import type { Knex } from 'knex';
-import type { Db } from './database.ts';
+import { columnOf, runPrepared } from './columns.ts';
+import type { EventFacts } from '../state/event-facts.ts';
+import { isPostgres, type Db } from './database.ts';
 
 /** `waiting` covers what failed and will be tried again: `lastError` says why. `dead` waits for a replay. */
 export type EventStatus = 'waiting' | 'done' | 'ignored' | 'dead';
@@ -33,9 +35,11 @@ export interface NewEvent {
   status: 'waiting' | 'ignored';
   /** The delivery's headers that are worth keeping, as JSON; nothing for events that were not delivered. */
   headers?: string;
+  /** What the payload says, where it has been read already; not stored. */
+  facts?: EventFacts;
 }
 
-export interface EventRow extends Omit<NewEvent, 'status'> {
+export interface EventRow extends Omit<NewEvent, 'status' | 'facts'> {
   status: EventStatus;
   attempts: number;
   nextAttemptAt: number;
@@ -121,44 +125,6 @@ export async function knownEventIds(db: Db, ids: string[]): Promise<Set<string>>
   return new Set(rows.map((row) => row.id));
 }
 
-/**
- * The events of a subject that are due, oldest first; those in `also` whether due or not, because Stripe
- * has just sent them again.
- */
-export async function waitingEventsOf(
-  db: Db,
-  subject: string,
-  options: { now: number; limit: number; also?: string[] },
-): Promise<EventRow[]> {
-  return waitingEventsOfMany(db, [subject], { also: [], ...options });
-}
-
-/**
- * The same for several subjects at once; `limit` is for each of them. The events in `also` are due for whichever
- * of these subjects they belong to.
- */
-export async function waitingEventsOfMany(
-  db: Db,
-  subjects: string[],
-  options: { now: number; limit: number; also: string[] },
-): Promise<EventRow[]> {
-  const order = 'received_at, created_at, id';
-  const numbered = db('webhook_events')
-    .whereIn('subject', subjects)
-    .where({ status: 'waiting' })
-    .where((q) => {
-      void q.where('next_attempt_at', '<=', options.now);
-      if (options.also.length > 0) void q.orWhereIn('id', options.also);
-    })
-    .select('*', db.raw(`row_number() OVER (PARTITION BY subject ORDER BY ${order}) AS nth`));
-  const rows: Row[] = await db
-    .from(numbered.as('numbered'))
-    .where('nth', '<=', options.limit)
-    .orderByRaw(order)
-    .select('*');
-  return rows.map(fromRow);
-}
-
 /** Marks events as dealt with; in the transaction that writes their effects. */
 export async function finishEvents(
   db: Db,
@@ -166,6 +132,11 @@ export async function finishEvents(
   result: { status: 'done' | 'ignored'; at: number; flag?: EventFlag },
 ): Promise<void> {
   if (ids.length === 0) return;
+  if (isPostgres(db) && !result.flag) {
+    const values = [columnOf('text', ids), result.status, result.at];
+    await runPrepared(db, { name: 'finish_events', text: FINISH, values });
+    return;
+  }
   await db('webhook_events')
     .whereIn('id', ids)
     .update({
@@ -175,6 +146,8 @@ export async function finishEvents(
       ...(result.flag && { flags: withFlag(db, result.flag) }),
     });
 }
+
+const FINISH = `UPDATE webhook_events SET status = $2, processed_at = $3, last_error = NULL WHERE id = ANY ($1::text[])`;
 
 function withFlag(db: Db, flag: EventFlag): Knex.Raw {
   return db.raw(
@@ -287,13 +260,4 @@ export async function inboxHealth(db: Db, now: number): Promise<InboxHealth> {
     oldestDueAt: waiting?.oldest ?? null,
     dueSince: waiting?.due ?? null,
   };
-}
-
-/** When the next waiting event that is not due yet becomes so; null when none waits. */
-export async function nextDueAt(db: Db): Promise<number | null> {
-  const row = await db('webhook_events')
-    .where({ status: 'waiting' })
-    .min({ at: 'next_attempt_at' })
-    .first();
-  return (row?.at as number | null | undefined) ?? null;
 }

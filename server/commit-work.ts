@@ -6,7 +6,8 @@ import { saveChanges, type SubscriptionChange } from '../db/save-changes.ts';
 import { releaseSubjects, type Claim } from '../db/subjects.ts';
 import { markDuplicates } from '../db/subscriptions.ts';
 import type { TransitionRow } from '../db/transitions.ts';
-import { finishEvents, moveEvent, postponeEvent, type EventRow } from '../db/webhook-events.ts';
+import type { DueEvent } from '../db/due-events.ts';
+import { finishEvents, moveEvent, postponeEvent } from '../db/webhook-events.ts';
 import type { Effect } from '../state/types.ts';
 import type { Verdict } from './decide-subject.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -18,7 +19,7 @@ type CausedEffect = Effect & { causeId: string | null };
 
 /** Events that could not be processed, and why. */
 export interface Failure {
-  events: EventRow[];
+  events: DueEvent[];
   subscriptionId?: string;
   error: unknown;
 }
@@ -26,7 +27,7 @@ export interface Failure {
 export interface DecidedWork {
   verdicts: Verdict[];
   loose: {
-    events: EventRow[];
+    events: DueEvent[];
     effects: CausedEffect[];
     deletedCustomer: { id: string; at: number } | null;
   };
@@ -76,7 +77,7 @@ interface JointWork {
   changes: SubscriptionChange[];
   /** Customers whose subscriptions may have changed. */
   customerIds: string[];
-  loose: { events: EventRow[]; effects: CausedEffect[] };
+  loose: { events: DueEvent[]; effects: CausedEffect[] };
   deletedCustomers: { id: string; at: number }[];
   moves: DecidedWork['moves'];
   failures: Failure[];
@@ -129,7 +130,7 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
 const eventsOf = (verdicts: Verdict[]) =>
   verdicts.flatMap((verdict) => verdict.events.map((row) => row.id));
 
-const idOf = (row: EventRow) => row.id;
+const idOf = (row: DueEvent) => row.id;
 
 /** Nobody listens to the team's webhook when no URL is set: such effects are not even stored. */
 const isWanted = (ctx: EngineContext, effect: Effect) =>
@@ -201,7 +202,7 @@ function report(
 function count(ctx: EngineContext, { verdicts, loose, failures }: JointWork): void {
   const { events, eventAge } = ctx.core.metrics;
   const now = Date.now();
-  const dealtWith = (rows: EventRow[], outcome: 'done' | 'ignored') => {
+  const dealtWith = (rows: DueEvent[], outcome: 'done' | 'ignored') => {
     if (rows.length > 0) events.inc({ outcome }, rows.length);
     for (const { receivedAt } of rows) eventAge.observe(Math.max(0, now - receivedAt) / 1000);
   };

@@ -1,5 +1,5 @@
 import type { SubscriptionChange } from '../db/save-changes.ts';
-import type { EventRow } from '../db/webhook-events.ts';
+import type { DueEvent } from '../db/due-events.ts';
 import { decideBatch, type BatchDecision } from '../state/decide-batch.ts';
 import { effectsOf, type EffectSettings } from '../state/effects.ts';
 import type { Cause, Effect, SubscriptionFacts } from '../state/types.ts';
@@ -19,7 +19,7 @@ export interface Sighting {
 export interface Verdict {
   change: SubscriptionChange | null;
   effects: (Effect & { causeId: string | null })[];
-  events: EventRow[];
+  events: DueEvent[];
   /** True when Stripe has no such subscription and neither have we. */
   unknown: boolean;
   unknownStatus: string | null;

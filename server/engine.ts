@@ -15,6 +15,7 @@ import { commitWork } from './commit-work.ts';
 import { createEffectDelivery } from './deliver-effects.ts';
 import type { EngineContext } from './engine-context.ts';
 import { engineOptions, type EngineOptions } from './engine-options.ts';
+import { createFreshFacts } from './fresh-facts.ts';
 import { createInbox, overloaded } from './inbox.ts';
 import { createStripeReader } from './read-stripe.ts';
 import { receiveEvent } from './receive-event.ts';
@@ -30,6 +31,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   const options = engineOptions(core.config, given);
   const reader = createStripeReader(core.stripe, options);
   const changes = createChangeFeed(core.database, core.log);
+  const fresh = createFreshFacts();
   const owner = randomUUID();
   const probe = async (step: string) => core.probe?.(step);
   const terms = () => ({ owner, now: Date.now(), duration: options.lease });
@@ -40,13 +42,13 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     changes,
     statusOf: createBatcher((ids) => statusesOf(core.database.knex, ids)),
     clock: clockOf(core),
-    reads: createSubjectReads(core.database.knex, terms, READ_LIMITS),
+    reads: createSubjectReads(core.database.knex, { terms, limits: READ_LIMITS, fresh }),
     commits: createCommitGroup((batch) => commitWork(ctx, batch), probe),
     owner,
     probe,
     effectsWaiting: () => effects.wake(),
   };
-  const inbox = createInbox(core.database, options, core.probe);
+  const inbox = createInbox(core, options, fresh);
   const runner = createSubjectRunner(ctx);
   const worker = createWorker(ctx, runner);
   const effects = createEffectDelivery(ctx, runner);

@@ -1,8 +1,8 @@
-import type { Database } from '../db/database.ts';
 import { insertEvents } from '../db/insert-events.ts';
 import type { NewEvent } from '../db/webhook-events.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { AppError } from './errors.ts';
+import type { FreshFacts } from './fresh-facts.ts';
 import type { CoreServices } from './services.ts';
 
 export interface Inbox {
@@ -36,9 +36,9 @@ export function overloaded(): AppError {
  * at once were not faster, only smaller.
  */
 export function createInbox(
-  database: Database,
+  { database, probe }: Pick<CoreServices, 'database' | 'probe'>,
   options: Pick<EngineOptions, 'maxBacklog' | 'maxBatch'>,
-  probe: CoreServices['probe'],
+  fresh: FreshFacts,
 ): Inbox {
   let queue: Waiting[] = [];
   let running: Promise<void> | null = null;
@@ -60,7 +60,11 @@ export function createInbox(
       const added = await insertEvents(database.knex, [...events.values()]);
       await probe?.('after_store');
       // Of two deliveries of one event in a batch, the first is the new one.
-      for (const { event, resolve } of batch) resolve(added.delete(event.id));
+      for (const { event, resolve } of batch) {
+        const isNew = added.delete(event.id);
+        if (isNew) fresh.keep(event);
+        resolve(isNew);
+      }
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }

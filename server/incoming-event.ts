@@ -41,6 +41,7 @@ export function toNewEvent(
     createdAt: Math.abs(facts.createdAt) <= LATEST ? facts.createdAt : context.receivedAt,
     receivedAt: context.receivedAt,
     status: ours && isRelevant(facts.type) ? 'waiting' : 'ignored',
+    facts,
   };
 }
 

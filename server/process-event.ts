@@ -8,7 +8,13 @@ import {
   type Sighting,
 } from './decide-subject.ts';
 import type { EngineContext } from './engine-context.ts';
-import { loadKnown, loadWork, type SubjectWork, type WaitingEvent } from './subject-facts.ts';
+import {
+  guessPeriodStart,
+  loadKnown,
+  loadWork,
+  type SubjectWork,
+  type WaitingEvent,
+} from './subject-facts.ts';
 
 /** A claimed subject and what besides its due events is wanted of it. */
 export interface SubjectTask {
@@ -98,10 +104,11 @@ async function readAll(
   input: { subject: string; work: SubjectWork; known: Awaited<ReturnType<typeof loadKnown>> },
 ): Promise<ReadPlan> {
   const plan: ReadPlan = { sightings: [], failures: [], moves: [] };
+  const now = ctx.clock.now();
   const one = async ([id, events]: [string, WaitingEvent[]]): Promise<void> => {
     try {
       const known = input.known.get(id)!;
-      const read = await ctx.reader.subscription(id);
+      const read = await ctx.reader.subscription(id, guessPeriodStart(events, known, now));
       const customer = read?.customerId ?? known.stored?.customerId ?? input.subject;
       if (customer === input.subject) plan.sightings.push({ id, events, known, read });
       else {

@@ -1,7 +1,8 @@
 import { isGatewayError, type StripeGateway } from '../adapters/stripe-gateway.ts';
-import { readSubscription } from '../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../state/types.ts';
 import type { EngineOptions } from './engine-options.ts';
+import { createSharedReads } from './shared-reads.ts';
+import { createTurns } from './turns.ts';
 
 const LONGEST_PAUSE = 60_000;
 /** Stripe asks for seconds; a proxy in between that says "tomorrow" must not stop the shop until then. */
@@ -22,15 +23,18 @@ export class StripeOutage extends Error {
 }
 
 export interface StripeReader {
-  /** What Stripe says now; null when it has no such subscription. Throws `StripeOutage`. */
-  subscription(id: string): Promise<SubscriptionFacts | null>;
+  /**
+   * What Stripe says now; null when it has no such subscription. Where it is known about when its present period began
+   * (in ms), many may share a call. Throws `StripeOutage`.
+   */
+  subscription(id: string, periodStart?: number | null): Promise<SubscriptionFacts | null>;
   /** Any other read under the same limit and pauses. Throws `StripeOutage`. */
   read<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T>;
-  /** Reads that need not wait for their turn. */
+  /** How many subscriptions can be read without waiting for a turn, as far as one can tell. */
   room(): number;
   /** When reads go on, in ms since the epoch; 0 while they are not paused. */
   pausedUntil(): number;
-  /** Reads made since the start. */
+  /** Calls made since the start. */
   count(): number;
 }
 
@@ -71,9 +75,13 @@ export function createStripeReader(
     throw error;
   }
 
-  async function read<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T> {
+  function throwWhilePaused(): void {
     if (pausedUntil > Date.now()) throw new StripeOutage('Reads of Stripe are paused', pausedUntil);
-    await turns.take();
+  }
+
+  /** A call whose turn has come; meanwhile another may have told to wait. */
+  async function attempt<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T> {
+    throwWhilePaused();
     count += 1;
     try {
       const answer = await withTimeout(call(stripe), options.readTimeout);
@@ -84,17 +92,19 @@ export function createStripeReader(
     }
   }
 
+  const shared = createSharedReads(turns, attempt);
+
   return {
-    read,
-    async subscription(id) {
-      try {
-        return readSubscription(await read((gateway) => gateway.retrieveSubscription(id)));
-      } catch (error) {
-        if (isGatewayError(error, 'not_found')) return null;
-        throw error;
-      }
+    async read(call) {
+      throwWhilePaused();
+      await turns.take();
+      return attempt(call);
     },
-    room: turns.room,
+    async subscription(id, periodStart = null) {
+      throwWhilePaused();
+      return shared.read(id, periodStart);
+    },
+    room: () => Math.floor(turns.room() * shared.perCall()),
     pausedUntil: () => (pausedUntil > Date.now() ? pausedUntil : 0),
     count: () => count,
   };
@@ -121,29 +131,4 @@ async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-export interface Turns {
-  /** Resolves when it is this caller's turn. */
-  take: () => Promise<void>;
-  /** Turns that could be taken without waiting. */
-  room: () => number;
-}
-
-/** Turns at `perSecond`, with a tenth of a second's worth at once after a rest. */
-export function createTurns(perSecond: number): Turns {
-  const interval = 1000 / perSecond;
-  let next = 0;
-  return {
-    async take() {
-      const now = Date.now();
-      next = Math.max(next, now - 100) + interval;
-      const wait = next - interval - now;
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    },
-    room() {
-      const now = Date.now();
-      return Math.max(0, Math.floor((now - Math.max(next, now - 100)) / interval) + 1);
-    },
-  };
 }

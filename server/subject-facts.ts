@@ -1,6 +1,6 @@
 import type { SubscriptionRow } from '../db/subscriptions.ts';
 import type { TransitionRow } from '../db/transitions.ts';
-import type { EventRow } from '../db/webhook-events.ts';
+import type { DueEvent } from '../db/due-events.ts';
 import { readEvent, type EventFacts } from '../state/event-facts.ts';
 import type { LifecycleState } from '../state/types.ts';
 import type { ReadLimits, SubjectReads } from './subject-reads.ts';
@@ -10,7 +10,7 @@ export const READ_LIMITS: ReadLimits = { events: 200, history: 100 };
 
 /** A stored event with what it says. */
 export interface WaitingEvent {
-  row: EventRow;
+  row: DueEvent;
   facts: EventFacts;
 }
 
@@ -20,7 +20,7 @@ export interface SubjectWork {
   /** About no subscription: one-off invoices, customers, clocks. */
   loose: WaitingEvent[];
   /** Events that cannot even be read again, with the reason. */
-  broken: { row: EventRow; error: unknown }[];
+  broken: { row: DueEvent; error: unknown }[];
   /** True when there may be more than was loaded. */
   more: boolean;
 }
@@ -42,9 +42,10 @@ export async function loadWork(
     more: rows.length === READ_LIMITS.events,
   };
   if (options.subscriptionId) work.bySubscription.set(options.subscriptionId, []);
-  for (const row of rows) {
+  const told = await Promise.all(rows.map(({ id }) => reads.told(id)));
+  for (const [i, row] of rows.entries()) {
     try {
-      place(work, { row, facts: readEvent(JSON.parse(row.payload)) });
+      place(work, { row, facts: factsOf(told[i]!) });
     } catch (error) {
       work.broken.push({ row, error });
     }
@@ -58,6 +59,9 @@ export async function loadWork(
   }
   return work;
 }
+
+const factsOf = (told: EventFacts | string) =>
+  typeof told === 'string' ? readEvent(JSON.parse(told)) : told;
 
 function place(work: SubjectWork, event: WaitingEvent): void {
   const id = event.facts.subscriptionId ?? event.row.subscriptionId;
@@ -96,6 +100,26 @@ export async function loadKnown(
     ),
   );
   return new Map(known);
+}
+
+/**
+ * About when the present period of a subscription began, in ms, as far as its events and its row tell: a period
+ * that is over by `now` was followed by another. null when nothing tells it.
+ */
+export function guessPeriodStart(
+  events: readonly WaitingEvent[],
+  { stored }: Known,
+  now: number,
+): number | null {
+  let latest = -Infinity;
+  for (const told of [stored?.facts, ...events.map(({ facts }) => facts.subscription)]) {
+    for (const { periodStart, periodEnd } of told?.items ?? []) {
+      for (const at of [periodStart, periodEnd]) {
+        if (at !== null && at <= now && at > latest) latest = at;
+      }
+    }
+  }
+  return latest === -Infinity ? null : latest;
 }
 
 async function loadOne(

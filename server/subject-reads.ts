@@ -9,15 +9,19 @@ import {
 } from '../db/subscriptions.ts';
 import { recentHistories, type TransitionRow } from '../db/transitions.ts';
 import { trialsOf, type TrialOwner } from '../db/trials.ts';
-import { waitingEventsOfMany, type EventRow } from '../db/webhook-events.ts';
+import { dueEventsOfMany, payloadsOf, type DueEvent } from '../db/due-events.ts';
+import type { EventFacts } from '../state/event-facts.ts';
 import { createBatcher } from './batching.ts';
+import type { FreshFacts } from './fresh-facts.ts';
 
 /** What a subject's processing asks the database before it decides; subjects that ask together share the statements. */
 export interface SubjectReads {
   /** Takes the lease of a subject; null while somebody else holds it. */
   claim(key: string): Promise<Claim | null>;
   /** Events that are due, oldest first, and those in `also` whether due or not. */
-  events(subject: string, also: string[]): Promise<EventRow[]>;
+  events(subject: string, also: string[]): Promise<DueEvent[]>;
+  /** What an event says where that is remembered, else its payload. */
+  told(eventId: string): Promise<EventFacts | string>;
   subscription(id: string): Promise<SubscriptionRow | null>;
   /** Newest first. */
   history(subscriptionId: string): Promise<TransitionRow[]>;
@@ -37,9 +41,9 @@ export interface ReadLimits {
 
 export function createSubjectReads(
   db: Db,
-  terms: () => LeaseTerms,
-  limits: ReadLimits,
+  given: { terms: () => LeaseTerms; limits: ReadLimits; fresh: FreshFacts },
 ): SubjectReads {
+  const { terms, limits, fresh } = given;
   const claim = createBatcher(async (keys: string[]) => {
     const claims = new Map(
       (await claimSubjects(db, [...new Set(keys)].sort(), terms())).map((each) => [each.key, each]),
@@ -52,12 +56,16 @@ export function createSubjectReads(
     });
   });
   const events = createBatcher(async (asked: { subject: string; also: string[] }[]) => {
-    const rows = await waitingEventsOfMany(
+    const rows = await dueEventsOfMany(
       db,
       asked.map(({ subject }) => subject),
       { now: Date.now(), limit: limits.events, also: asked.flatMap(({ also }) => also) },
     );
     return asked.map(({ subject }) => rows.filter((row) => row.subject === subject));
+  });
+  const payload = createBatcher(async (ids: string[]) => {
+    const payloads = await payloadsOf(db, ids);
+    return ids.map((id) => payloads.get(id) ?? '');
   });
   const subscription = createBatcher(async (ids: string[]) => {
     const rows = new Map((await findSubscriptions(db, ids)).map((row) => [row.id, row]));
@@ -79,6 +87,7 @@ export function createSubjectReads(
   return {
     claim,
     events: (subject, also) => events({ subject, also }),
+    told: async (id) => fresh.take(id) ?? payload(id),
     subscription,
     history,
     customer,

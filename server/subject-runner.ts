@@ -1,5 +1,6 @@
 import { releaseSubject, type Claim } from '../db/subjects.ts';
-import { waitingEventsOf, type EventSummary } from '../db/webhook-events.ts';
+import { dueEventsOf } from '../db/due-events.ts';
+import type { EventSummary } from '../db/webhook-events.ts';
 import type { Cause, StoredSubscription } from '../state/types.ts';
 import { postpone } from './commit-work.ts';
 import type { EngineContext } from './engine-context.ts';
@@ -157,7 +158,7 @@ async function giveBack(ctx: EngineContext, task: SubjectTask, error: unknown): 
     await ctx.core.database.knex.transaction(async (trx) => {
       if (!(await releaseSubject(trx, task.claim, ctx.owner))) return;
       const { also } = task;
-      const events = await waitingEventsOf(trx, task.claim.key, {
+      const events = await dueEventsOf(trx, task.claim.key, {
         now: Date.now(),
         limit: 200,
         also,

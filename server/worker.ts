@@ -1,5 +1,5 @@
 import { claimDueSubjects } from '../db/subjects.ts';
-import { nextDueAt } from '../db/webhook-events.ts';
+import { nextDueAt } from '../db/due-events.ts';
 import type { EngineContext } from './engine-context.ts';
 import { createLoop, type Loop } from './loop.ts';
 import type { SubjectRunner } from './subject-runner.ts';
@@ -18,7 +18,7 @@ const WAIT = 100;
 const GROUP = 64;
 
 /** How long events gather, at most, while deliveries pour in, in ms: those of one subscription then cost one read. */
-const GATHER = 1_000;
+const GATHER = 150;
 
 export interface Worker extends Loop {
   /** Says that a delivery was stored that nobody waits for; wakes the worker unless they pour in. */

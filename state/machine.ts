@@ -261,8 +261,22 @@ function snapshotOf(state: LifecycleState): Snapshot {
   return snapshot;
 }
 
+/** What the machine answered, by state and event; a machine that is pure need not be asked twice. */
+const ANSWERS = new Map<string, LifecycleState | null>();
+
 /** The state that an event leads to, or null when the state does not allow the event. */
 export function nextState(state: LifecycleState, event: LifecycleEvent): LifecycleState | null {
+  // Attempts are counted without end; the rest are some two hundred questions.
+  if (event.type === 'payment_failed') return askMachine(state, event);
+  const question = `${state} ${event.type} ${'to' in event ? event.to : ''} ${'everTrialed' in event ? event.everTrialed : ''}`;
+  const known = ANSWERS.get(question);
+  if (known !== undefined) return known;
+  const answer = askMachine(state, event);
+  ANSWERS.set(question, answer);
+  return answer;
+}
+
+function askMachine(state: LifecycleState, event: LifecycleEvent): LifecycleState | null {
   const snapshot = snapshotOf(state);
   // XState ignores an event it does not know; only `can` tells a refusal from a self-transition.
   if (!snapshot.can(event)) return null;

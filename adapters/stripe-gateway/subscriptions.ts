@@ -48,6 +48,28 @@ export function subscriptionCalls(stripe: Stripe) {
         }),
       ),
 
+    /**
+     * A page (100) of the subscriptions whose present period began between two times (ms, both included), ended ones
+     * too. Of those with more than ten items some are missing, and `items.has_more` says so.
+     */
+    subscriptionsBegun: (span: {
+      from: number;
+      to: number;
+      startingAfter: string | null;
+    }): Promise<Stripe.ApiList<Stripe.Subscription>> =>
+      call(() =>
+        stripe.subscriptions.list({
+          status: 'all',
+          limit: 100,
+          current_period_start: {
+            gte: Math.floor(span.from / 1000),
+            lte: Math.floor(span.to / 1000),
+          },
+          starting_after: span.startingAfter ?? undefined,
+          expand: EXPAND.map((path) => `data.${path}`),
+        }),
+      ),
+
     cancelAtPeriodEnd: (
       id: string,
       details: CancellationDetails,

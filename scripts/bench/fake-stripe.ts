@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { answerAsChild } from './child-main.ts';
 import { METER } from './environment.ts';
 import { addressOf } from './listening.ts';
-import { subscriptionObject } from './payload.ts';
+import { BEGUN_PER_SECOND, firstBegunAt, subscriptionObject, type EventPlan } from './payload.ts';
 import { scaleCreated, scaleId, scaleState } from './population.ts';
 
 export interface FakeStripeSettings {
@@ -44,6 +44,10 @@ const METERS = JSON.stringify({
   ],
 });
 
+/** The subscriptions of one plan. */
+type Population = Pick<EventPlan, 'tag' | 'subscriptions'>;
+
+const populations = new Map<string, Population>();
 const counts: FakeStripeCounts = { reads: 0, refused: 0, meterEvents: 0 };
 let server: Server | null = null;
 let settings: FakeStripeSettings = { latency: 0, readsPerSecond: null };
@@ -65,6 +69,9 @@ answerAsChild({
   },
   address: () => Promise.resolve(addressOf(server)),
   counts: () => Promise.resolve({ ...counts }),
+  async populate(plan: Population) {
+    populations.set(plan.tag, plan);
+  },
   async stop() {
     server?.closeAllConnections();
   },
@@ -82,11 +89,38 @@ async function answerAfter(url: string): Promise<{ status: number; body: string 
     return { status: 200, body: '{"object":"billing.meter_event"}' };
   }
   if (url.startsWith('/v1/billing/meters?')) return { status: 200, body: METERS };
-  if (url.startsWith('/v1/subscriptions?')) return { status: 200, body: listPage(url) };
+  if (url.startsWith('/v1/subscriptions?')) {
+    counts.reads += 1;
+    return {
+      status: 200,
+      body: url.includes('current_period_start') ? begunPage(url) : listPage(url),
+    };
+  }
   const id = /^\/v1\/subscriptions\/([^?]+)/.exec(url)?.[1];
   if (id === undefined) return { status: 404, body: error('resource_missing', 'Not here') };
   counts.reads += 1;
   return { status: 200, body: JSON.stringify(subscriptionObject(id)) };
+}
+
+/** Those whose period began in the span that is asked for, newest first. */
+function begunPage(url: string): string {
+  const query = new URL(url, 'http://stripe').searchParams;
+  const from = Number(query.get('current_period_start[gte]'));
+  const to = Number(query.get('current_period_start[lte]'));
+  const ids = [...populations.values()].flatMap(({ tag, subscriptions }) => {
+    const first = Math.max(0, (from - firstBegunAt(tag)) * BEGUN_PER_SECOND);
+    const end = Math.min(subscriptions, (to + 1 - firstBegunAt(tag)) * BEGUN_PER_SECOND);
+    const count = Math.max(0, end - first);
+    return Array.from({ length: count }, (_, i) => `sub_${tag}x${end - 1 - i}`);
+  });
+  const begin = ids.indexOf(query.get('starting_after') ?? '') + 1;
+  const end = begin + Number(query.get('limit') ?? 10);
+  return JSON.stringify({
+    object: 'list',
+    data: ids.slice(begin, end).map((id) => subscriptionObject(id)),
+    has_more: end < ids.length,
+    url: '/v1/subscriptions',
+  });
 }
 
 /** Newest first, as Stripe lists them. */

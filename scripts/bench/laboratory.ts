@@ -3,6 +3,7 @@ import { startChild } from './child-process.ts';
 import type { DatabaseHost } from './databases.ts';
 import type { FakeStripeCounts, FakeStripeSettings } from './fake-stripe.ts';
 import type { LoadPlan, LoadResult } from './load-generator.ts';
+import type { EventPlan } from './payload.ts';
 import type { TenureSettings } from './tenure-server.ts';
 
 /** What every figure is given. */
@@ -28,6 +29,8 @@ export interface Contestant {
 export interface FakeStripe {
   url: string;
   counts(): Promise<FakeStripeCounts>;
+  /** Puts the subscriptions of a plan into its lists. */
+  populate(plan: EventPlan): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,6 +39,7 @@ export async function startFakeStripe(settings: FakeStripeSettings): Promise<Fak
   return {
     url: await child.ask<string>('address'),
     counts: () => child.ask<FakeStripeCounts>('counts'),
+    populate: ({ tag, subscriptions }) => child.ask<void>('populate', { tag, subscriptions }),
     stop: () => child.stop(),
   };
 }

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 export const WEBHOOK_SECRET = 'whsec_of_the_benchmark';
 export const SECRET_KEY = 'sk_test_benchmark';
@@ -25,7 +25,22 @@ const TYPES = [
 /** Seconds, on the day, so that all processes of a run agree: a period that has begun and is not over. */
 const DAY = 86_400;
 const CREATED = (Math.floor(Date.now() / 1000 / DAY) - 10) * DAY;
-const PERIOD_END = CREATED + 30 * DAY;
+const MONTH = 30 * DAY;
+
+/** Subscriptions of a plan began in the order of their numbers: below the 25 calls of one kind a second that Stripe allows. */
+export const BEGUN_PER_SECOND = 20;
+
+/** When the first subscription of a plan began, in seconds: each plan has an hour of its own. */
+export function firstBegunAt(tag: string): number {
+  const hours = createHash('sha256').update(tag).digest().readUInt16BE(0) % 200;
+  return CREATED + hours * 3_600;
+}
+
+/** When a subscription began, by its id. */
+function begunAt(id: string): number {
+  const [, tag = '', number = '0'] = /^sub_(.*)x(\d+)$/.exec(id) ?? [];
+  return firstBegunAt(tag) + Math.floor(Number(number) / BEGUN_PER_SECOND);
+}
 
 /** One delivery as Stripe makes it: a whole HTTP request with the body pretty-printed and signed. */
 export function deliveries(plan: EventPlan, target: { host: string; path: string }): Buffer[] {
@@ -64,6 +79,7 @@ function eventBody(plan: EventPlan, i: number): string {
 
 /** A subscription as Stripe answers it, of about four kilobytes. */
 export function subscriptionObject(id: string): Record<string, unknown> {
+  const begun = begunAt(id);
   const price = {
     id: PRICE,
     object: 'price',
@@ -97,7 +113,7 @@ export function subscriptionObject(id: string): Record<string, unknown> {
     application: null,
     application_fee_percent: null,
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
-    billing_cycle_anchor: CREATED,
+    billing_cycle_anchor: begun,
     billing_cycle_anchor_config: null,
     billing_mode: { type: 'flexible', flexible: { proration_discounts: 'included' } },
     billing_thresholds: null,
@@ -106,7 +122,7 @@ export function subscriptionObject(id: string): Record<string, unknown> {
     canceled_at: null,
     cancellation_details: { comment: null, feedback: null, reason: null },
     collection_method: 'charge_automatically',
-    created: CREATED,
+    created: begun,
     currency: 'usd',
     customer: id.replace('sub_', 'cus_'),
     customer_account: null,
@@ -125,9 +141,9 @@ export function subscriptionObject(id: string): Record<string, unknown> {
           id: id.replace('sub_', 'si_'),
           object: 'subscription_item',
           billing_thresholds: null,
-          created: CREATED,
-          current_period_end: PERIOD_END,
-          current_period_start: CREATED,
+          created: begun,
+          current_period_end: begun + MONTH,
+          current_period_start: begun,
           discounts: [],
           metadata: {},
           price,
@@ -155,7 +171,7 @@ export function subscriptionObject(id: string): Record<string, unknown> {
     pending_setup_intent: null,
     pending_update: null,
     schedule: null,
-    start_date: CREATED,
+    start_date: begun,
     status: 'active',
     test_clock: null,
     transfer_data: null,
@@ -166,6 +182,7 @@ export function subscriptionObject(id: string): Record<string, unknown> {
 }
 
 function invoiceObject(subscription: string, turn: number): Record<string, unknown> {
+  const begun = begunAt(subscription);
   return {
     id: subscription.replace('sub_', `in_${Math.floor(turn / TYPES.length)}x`),
     object: 'invoice',
@@ -177,7 +194,7 @@ function invoiceObject(subscription: string, turn: number): Record<string, unkno
     auto_advance: false,
     billing_reason: 'subscription_create',
     collection_method: 'charge_automatically',
-    created: CREATED,
+    created: begun,
     currency: 'usd',
     customer: subscription.replace('sub_', 'cus_'),
     customer_email: 'person@example.com',
@@ -193,7 +210,7 @@ function invoiceObject(subscription: string, turn: number): Record<string, unkno
           currency: 'usd',
           description: '1 × Starter (at $20.00 / month)',
           metadata: {},
-          period: { end: PERIOD_END, start: CREATED },
+          period: { end: begun + MONTH, start: begun },
           pricing: {
             price_details: { price: PRICE, product: 'prod_starter' },
             type: 'price_details',
@@ -214,10 +231,10 @@ function invoiceObject(subscription: string, turn: number): Record<string, unkno
       subscription_details: { metadata: {}, subscription },
       type: 'subscription_details',
     },
-    period_end: CREATED,
-    period_start: CREATED,
+    period_end: begun,
+    period_start: begun,
     status: 'paid',
-    status_transitions: { finalized_at: CREATED, paid_at: CREATED },
+    status_transitions: { finalized_at: begun, paid_at: begun },
     subtotal: 2000,
     total: 2000,
   };

@@ -115,6 +115,7 @@ async function race(
     async (round: number) => {
       const { databaseUrl } = contestant;
       const finished = databaseUrl ? () => untilProcessed(databaseUrl) : undefined;
+      await stripe.populate(make(round));
       if (databaseUrl) await addCustomers(databaseUrl, make(round));
       return counted(() =>
         measure(lab, contestant, { plan: { ...make(round), ...load }, finished }),
@@ -139,14 +140,10 @@ export async function untilProcessed(databaseUrl: string): Promise<void> {
   const database = openDatabase(databaseUrl, { poolSize: 1 });
   try {
     for (;;) {
-      const open = await database
-        .knex('webhook_events')
-        .whereIn('status', ['waiting', 'dead'])
-        .select('status')
-        .limit(1);
-      const [first] = open as { status: string }[];
-      if (first?.status === 'dead') throw new Error('an event came to rest as dead');
-      if (!first) return;
+      const dead = await database.knex('webhook_events').where({ status: 'dead' }).first('id');
+      if (dead) throw new Error('an event came to rest as dead');
+      const open = await database.knex('webhook_events').where({ status: 'waiting' }).first('id');
+      if (!open) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   } finally {

@@ -24,6 +24,7 @@ export async function several(lab: Laboratory): Promise<Row[]> {
       const { databaseUrl } = contestant;
       const subscriptions = Math.ceil(events / 4);
       const plan = { tag: `s${urls.length}r${round}`, events, subscriptions, clients: 64 };
+      await stripe.populate(plan);
       await addCustomers(databaseUrl, plan);
       return measure(lab, contestant, { plan, urls, finished: () => untilProcessed(databaseUrl) });
     };

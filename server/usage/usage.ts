@@ -16,7 +16,7 @@ import {
 } from '../../state/usage.ts';
 import { AppError } from '../errors.ts';
 import type { Engine } from '../engine-contract.ts';
-import { createTurns } from '../read-stripe.ts';
+import { createTurns } from '../turns.ts';
 import type { CoreServices } from '../services.ts';
 import { createUsageAccounts } from './accounts.ts';
 import { createUsageFlusher, type FlushReport } from './flusher.ts';

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { attemptsOf, recordAttempts } from '../../db/attempts.ts';
 import { insertEvents } from '../../db/insert-events.ts';
 import { claimDueSubjects, claimSubject, releaseSubject } from '../../db/subjects.ts';
+import { nextDueAt, dueEventsOf } from '../../db/due-events.ts';
 import {
   eventStatus,
   findEvent,
@@ -10,10 +11,8 @@ import {
   knownEventIds,
   listEvents,
   moveEvent,
-  nextDueAt,
   postponeEvent,
   requeueEvents,
-  waitingEventsOf,
 } from '../../db/webhook-events.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 import { aNewEvent } from '../support/factories.ts';
@@ -130,9 +129,7 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
     const failure = { error: 'x', attempts: 1, nextAttemptAt: NOW + 1_000, dead: false };
     await postponeEvent(database.knex, 'evt_2', failure);
     const load = async (also: string[]) =>
-      (await waitingEventsOf(database.knex, 'cus_1', { now: NOW, limit: 9, also })).map(
-        (e) => e.id,
-      );
+      (await dueEventsOf(database.knex, 'cus_1', { now: NOW, limit: 9, also })).map((e) => e.id);
     expect(await load([])).toEqual(['evt_1']);
     expect(await load(['evt_2', 'evt_3'])).toEqual(['evt_1', 'evt_2']);
   });

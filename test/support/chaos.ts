@@ -5,6 +5,7 @@ import type { NewEvent } from '../../db/webhook-events.ts';
 import type { AccessCache } from '../../server/access-cache.ts';
 import { catchUp } from '../../server/catch-up.ts';
 import { throughOutages } from '../../server/through-outages.ts';
+import { begunList } from './begun-list.ts';
 import type { EngineLab, LabEngine } from './engine-lab.ts';
 import { randomFrom, type Random } from './random.ts';
 import type { Tape } from './tape.ts';
@@ -28,6 +29,8 @@ export interface ChaosResult {
   crashes: number;
   reads: number;
   deliveries: number;
+  /** Subscriptions that lists brought. */
+  together: number;
 }
 
 class Injected extends Error {
@@ -61,6 +64,12 @@ class World {
       if (object) return object;
     }
     return null;
+  }
+
+  /** Every subscription as it is now. */
+  readAll(): Stripe.Subscription[] {
+    this.reads += 1;
+    return this.tapes.flatMap((tape, i) => [...(tape.steps[this.at[i]!]?.objects.values() ?? [])]);
   }
 
   everything(): Stripe.Event[] {
@@ -108,6 +117,7 @@ class ChaosRun {
   private faults = 0;
   private crashes = 0;
   private deliveries = 0;
+  private together = 0;
 
   constructor(lab: EngineLab, databases: Database[], input: ChaosInput) {
     this.lab = lab;
@@ -164,8 +174,8 @@ class ChaosRun {
   }
 
   result(): ChaosResult {
-    const { faults, crashes, deliveries } = this;
-    return { faults, crashes, deliveries, reads: this.world.reads };
+    const { faults, crashes, deliveries, together } = this;
+    return { faults, crashes, deliveries, together, reads: this.world.reads };
   }
 
   private send(event: Stripe.Event): void {
@@ -217,7 +227,7 @@ class ChaosRun {
       probe,
       access: this.access,
       engine: {
-        concurrency: 4,
+        concurrency: 8,
         lease: 80,
         effectLease: 80,
         ackTimeout: 400,
@@ -237,20 +247,27 @@ class ChaosRun {
 
   /** Stripe as the tapes have it, with rate limits, outages, time-outs and slow old answers. */
   private breakStripe(stripe: StripeGateway): void {
+    const mayFail = async () => {
+      const { random, plan } = this;
+      if (this.calm || !random.chance(plan.trouble * 0.5)) return;
+      this.faults += 1;
+      const kind = random.below(4);
+      if (kind === 0) throw gatewayError('rate_limited', random.chance(0.5) ? 0.01 : null);
+      if (kind === 1) throw gatewayError('unavailable', null);
+      // Slow: what was true when it was asked is told when it is no longer true.
+      await pause(random.below(kind === 2 ? 30 : 150));
+    };
     stripe.retrieveSubscription = async (id) => {
       const object = this.world.read(id);
-      const { random, plan } = this;
-      const trouble = !this.calm && random.chance(plan.trouble * 0.5);
-      if (trouble) {
-        this.faults += 1;
-        const kind = random.below(4);
-        if (kind === 0) throw gatewayError('rate_limited', random.chance(0.5) ? 0.01 : null);
-        if (kind === 1) throw gatewayError('unavailable', null);
-        // Slow: what was true when it was asked is told when it is no longer true.
-        await pause(random.below(kind === 2 ? 30 : 150));
-      }
+      await mayFail();
       if (!object) throw gatewayError('not_found', null);
       return object;
+    };
+    stripe.subscriptionsBegun = async (span) => {
+      const page = begunList(this.world.readAll(), span);
+      await mayFail();
+      this.together += page.data.length;
+      return page;
     };
     const page = () => this.world.everything().toReversed();
     stripe.listEvents = () =>

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectConverged } from '../../support/convergence.ts';
+import { begunList } from '../../support/begun-list.ts';
 import { createTestDatabase, DIALECTS } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
 import { randomFrom } from '../../support/random.ts';
@@ -75,6 +76,11 @@ describe.each(DIALECTS)('A burst on %s', (dialect) => {
           reads += 1;
           await new Promise((resolve) => setTimeout(resolve, 5));
           return objects.get(id)!;
+        };
+        engine.services.stripe.subscriptionsBegun = async (span) => {
+          reads += 1;
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          return begunList(objects.values(), span);
         };
         engine.services.stripe.retrieveInvoice = () =>
           Promise.resolve({ status: 'paid' } as Stripe.Invoice);

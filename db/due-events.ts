@@ -1,0 +1,103 @@
+import { columnOf, runPrepared } from './columns.ts';
+import { isPostgres, type Db } from './database.ts';
+import type { EventRow } from './webhook-events.ts';
+
+/** A waiting event without what Stripe sent. */
+export type DueEvent = Pick<
+  EventRow,
+  'id' | 'subject' | 'subscriptionId' | 'attempts' | 'receivedAt'
+>;
+
+interface Row {
+  id: string;
+  subject: string;
+  subscription_id: string | null;
+  attempts: number;
+  received_at: number;
+}
+
+const DUE = ['id', 'subject', 'subscription_id', 'attempts', 'received_at'] as const;
+
+const dueFromRow = (row: Row): DueEvent => ({
+  id: row.id,
+  subject: row.subject,
+  subscriptionId: row.subscription_id,
+  attempts: row.attempts,
+  receivedAt: row.received_at,
+});
+
+/** The order in which the events of a subject are told. */
+const TOLD = 'received_at, created_at, id';
+
+/**
+ * The events of a subject that are due, oldest first; those in `also` whether due or not, because Stripe
+ * has just sent them again.
+ */
+export async function dueEventsOf(
+  db: Db,
+  subject: string,
+  options: { now: number; limit: number; also?: string[] },
+): Promise<DueEvent[]> {
+  return dueEventsOfMany(db, [subject], { also: [], ...options });
+}
+
+/**
+ * The same for several subjects at once; `limit` is for each of them. The events in `also` are due for whichever
+ * of these subjects they belong to.
+ */
+export async function dueEventsOfMany(
+  db: Db,
+  subjects: string[],
+  options: { now: number; limit: number; also: string[] },
+): Promise<DueEvent[]> {
+  const { now, limit, also } = options;
+  if (isPostgres(db)) {
+    const values = [columnOf('text', subjects), now, columnOf('text', also), limit];
+    return (await runPrepared<Row>(db, { name: 'due_events', text: DUE_EVENTS, values })).map(
+      dueFromRow,
+    );
+  }
+  const numbered = db('webhook_events')
+    .whereIn('subject', subjects)
+    .where({ status: 'waiting' })
+    .where((q) => {
+      void q.where('next_attempt_at', '<=', now);
+      if (also.length > 0) void q.orWhereIn('id', also);
+    })
+    .select(
+      ...DUE,
+      'created_at',
+      db.raw(`row_number() OVER (PARTITION BY subject ORDER BY ${TOLD}) AS nth`),
+    );
+  const rows: Row[] = await db
+    .from(numbered.as('numbered'))
+    .where('nth', '<=', limit)
+    .orderByRaw(TOLD)
+    .select(...DUE);
+  return rows.map(dueFromRow);
+}
+
+const DUE_EVENTS = `
+SELECT due.* FROM unnest($1::text[]) AS asked (subject) CROSS JOIN LATERAL (
+  SELECT ${DUE.join(', ')} FROM webhook_events
+  WHERE webhook_events.subject = asked.subject AND status = 'waiting'
+    AND (next_attempt_at <= $2 OR id = ANY ($3::text[]))
+  ORDER BY ${TOLD} LIMIT $4
+) AS due`;
+
+/** What Stripe sent, by event id. */
+export async function payloadsOf(db: Db, ids: string[]): Promise<Map<string, string>> {
+  const rows: { id: string; payload: string }[] = await db('webhook_events')
+    .whereIn('id', ids)
+    .select('id', 'payload');
+  return new Map(rows.map(({ id, payload }) => [id, payload]));
+}
+
+/** When the next waiting event that is not due yet becomes so; null when none waits. */
+export async function nextDueAt(db: Db): Promise<number | null> {
+  const row = await db('webhook_events')
+    .where({ status: 'waiting' })
+    .min({ at: 'next_attempt_at' })
+    .first();
+  return (row?.at as number | null | undefined) ?? null;
+}
