@@ -1,15 +1,17 @@
 import type { LifecycleEventType, LifecycleState } from '../state/types.ts';
+import { columnsOf, runPrepared, unnest, type ColumnType, type Value } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /**
  * Counts are kept in the transaction that changes what they count. Each counter is split over a few rows
- * on Postgres: every commit changes one, and a single row would make all commits wait for each other.
+ * on Postgres: every commit changes one, and a single row would make all commits wait for each other. What one commit
+ * takes from a row another may have added to a different one: only sums mean something.
  */
 const SHARDS = 16;
 
 const HOUR = 3_600_000;
 
-/** The counter row that changes of this subscription go to. */
+/** The rows that a commit changes, by the first subscription in it. */
 export function shardOf(db: Db, subscriptionId: string): number {
   if (!isPostgres(db)) return 0;
   let hash = 0;
@@ -19,80 +21,140 @@ export function shardOf(db: Db, subscriptionId: string): number {
   return hash % SHARDS;
 }
 
+/** A table of sums: `key` says of what. */
+interface CounterTable {
+  name: string;
+  key: Record<string, ColumnType>;
+  sums: readonly string[];
+}
+
+export const SUBSCRIPTION_COUNTS = {
+  name: 'subscription_counts',
+  key: { state: 'text', currency: 'text', shard: 'integer' },
+  sums: ['count', 'mrr'],
+} as const;
+
+export const ARROW_COUNTS = {
+  name: 'arrow_counts',
+  key: { hour_at: 'bigint', from_state: 'text', to_state: 'text', event: 'text', shard: 'integer' },
+  sums: ['count'],
+} as const;
+
+export const DAILY_FIGURES = {
+  name: 'daily_figures',
+  key: { day_at: 'bigint', figure: 'text', currency: 'text', shard: 'integer' },
+  sums: ['value'],
+} as const;
+
+/** What is added to one table. */
+export interface Additions {
+  table: CounterTable;
+  rows: Record<string, Value>[];
+}
+
+/** Adds up what goes to the same row, and leaves out what comes to nothing. */
+export function additionsTo(table: CounterTable, rows: Record<string, Value>[]): Additions {
+  const keys = Object.keys(table.key);
+  const totals = new Map<string, Record<string, Value>>();
+  for (const row of rows) {
+    const name = keys.map((key) => row[key]).join(' ');
+    const total = totals.get(name);
+    if (!total) totals.set(name, { ...row });
+    else for (const sum of table.sums) total[sum] = Number(total[sum]) + Number(row[sum]);
+  }
+  // In one fixed order, so that two transactions cannot lock each other out.
+  const ordered = [...totals].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  return { table, rows: ordered.filter((row) => table.sums.some((sum) => row[sum] !== 0)) };
+}
+
+/** Adds to counters, in the transaction that causes it; on PostgreSQL in one statement. */
+export async function addToCounters(db: Db, additions: readonly Additions[]): Promise<void> {
+  const some = additions.filter(({ rows }) => rows.length > 0);
+  if (some.length === 0) return;
+  if (!isPostgres(db)) {
+    for (const { table, rows } of some) {
+      const merge = table.sums.map((sum) => [
+        sum,
+        db.raw(`${table.name}.${sum} + excluded.${sum}`),
+      ]);
+      await db(table.name)
+        .insert(rows)
+        .onConflict(Object.keys(table.key))
+        .merge(Object.fromEntries(merge));
+    }
+    return;
+  }
+  const parts: string[] = [];
+  const values: unknown[] = [];
+  for (const { table, rows } of some) {
+    const columns = columnsIn(table);
+    parts.push(additionSql(table, values.length + 1));
+    values.push(...columnsOf(columns, rows));
+  }
+  const last = parts.pop() ?? '';
+  const others = parts.map((sql, i) => `added_${i} AS (${sql})`);
+  await runPrepared(db, {
+    name: ['add', ...some.map(({ table }) => table.name)].join('_'),
+    text: others.length > 0 ? `WITH ${others.join(', ')} ${last}` : last,
+    values,
+  });
+}
+
+const columnsIn = ({ key, sums }: CounterTable): Record<string, ColumnType> => ({
+  ...key,
+  ...Object.fromEntries(sums.map((sum) => [sum, 'bigint' as const])),
+});
+
+function additionSql(table: CounterTable, first: number): string {
+  const columns = columnsIn(table);
+  return `INSERT INTO ${table.name} (${Object.keys(columns).join(', ')})
+SELECT * FROM ${unnest(columns, 'added', first)}
+ON CONFLICT (${Object.keys(table.key).join(', ')}) DO UPDATE SET
+  ${table.sums.map((sum) => `${sum} = ${table.name}.${sum} + excluded.${sum}`).join(', ')}`;
+}
+
 /** What one subscription adds to the counters. */
 export interface Counted {
-  id: string;
   state: LifecycleState;
   currency: string;
   mrr: number;
 }
 
 /** Moves subscriptions' shares of the counters from what they were to what they are. */
-export async function moveCounts(
-  db: Db,
+export function movedCounts(
   moves: { before: Counted | null; after: Counted }[],
-): Promise<void> {
-  const rows = new Map<string, CountRow>();
-  const add = (counted: Counted, sign: 1 | -1) => {
-    const key = `${counted.state} ${counted.currency} ${shardOf(db, counted.id)}`;
-    const row = rows.get(key) ?? {
-      state: counted.state,
-      currency: counted.currency,
-      shard: shardOf(db, counted.id),
-      count: 0,
-      mrr: 0,
-    };
-    row.count += sign;
-    row.mrr += sign * counted.mrr;
-    rows.set(key, row);
-  };
-  for (const { before, after } of moves) {
-    if (before) add(before, -1);
-    add(after, 1);
-  }
-  const changes = inOneOrder(rows).filter((row) => row.count !== 0 || row.mrr !== 0);
-  if (changes.length === 0) return;
-  await db('subscription_counts')
-    .insert(changes)
-    .onConflict(['state', 'currency', 'shard'])
-    .merge({
-      count: db.raw('subscription_counts.count + excluded.count'),
-      mrr: db.raw('subscription_counts.mrr + excluded.mrr'),
-    });
-}
-
-interface CountRow {
-  state: LifecycleState;
-  currency: string;
-  shard: number;
-  count: number;
-  mrr: number;
+  shard: number,
+): Additions {
+  const share = ({ state, currency, mrr }: Counted, sign: 1 | -1) => ({
+    state,
+    currency,
+    shard,
+    count: sign,
+    mrr: sign * mrr,
+  });
+  return additionsTo(
+    SUBSCRIPTION_COUNTS,
+    moves.flatMap(({ before, after }) => [...(before ? [share(before, -1)] : []), share(after, 1)]),
+  );
 }
 
 /** Counts the traffic of the machine's arrows, by hour of recording. */
-export async function countArrows(
-  db: Db,
-  lines: { subscriptionId: string; from: string; to: string; event: string }[],
-): Promise<void> {
-  const hour = Math.floor(Date.now() / HOUR) * HOUR;
-  const rows = new Map<string, Record<string, string | number>>();
-  for (const line of lines) {
-    const shard = shardOf(db, line.subscriptionId);
-    const key = `${line.from} ${line.to} ${line.event} ${shard}`;
-    const count = Number(rows.get(key)?.count ?? 0) + 1;
-    const { from: from_state, to: to_state, event } = line;
-    rows.set(key, { hour_at: hour, from_state, to_state, event, shard, count });
-  }
-  if (rows.size === 0) return;
-  await db('arrow_counts')
-    .insert(inOneOrder(rows))
-    .onConflict(['hour_at', 'from_state', 'to_state', 'event', 'shard'])
-    .merge({ count: db.raw('arrow_counts.count + excluded.count') });
-}
-
-/** Rows sorted by their key, so that two transactions cannot lock each other out. */
-function inOneOrder<T>(rows: Map<string, T>): T[] {
-  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+export function countedArrows(
+  lines: { from: string; to: string; event: string }[],
+  shard: number,
+): Additions {
+  const hour_at = Math.floor(Date.now() / HOUR) * HOUR;
+  return additionsTo(
+    ARROW_COUNTS,
+    lines.map(({ from: from_state, to: to_state, event }) => ({
+      hour_at,
+      from_state,
+      to_state,
+      event,
+      shard,
+      count: 1,
+    })),
+  );
 }
 
 /** How many subscriptions are in each state; states nobody is in are left out. */

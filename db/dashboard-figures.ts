@@ -1,6 +1,13 @@
 import { machineArrows, type Arrow } from '../state/machine.ts';
 import { dayOf, type DailyFigure, type Figure } from '../state/metrics.ts';
-import { shardOf, type ArrowTraffic } from './counters.ts';
+import {
+  additionsTo,
+  addToCounters,
+  DAILY_FIGURES,
+  shardOf,
+  type Additions,
+  type ArrowTraffic,
+} from './counters.ts';
 import type { Db } from './database.ts';
 import type {
   LifecycleEventType,
@@ -21,7 +28,7 @@ export interface FigureChange {
   figure: Figure | ArrowFigure;
   /** Lower case; empty for figures that are not money. */
   currency: string;
-  /** Spreads concurrent commits over rows. */
+  /** Spreads concurrent commits over rows: the first one's of a commit. */
   subscriptionId: string;
   value: number;
 }
@@ -84,23 +91,24 @@ function figureOfLine({ from, to, event }: Transition): Figure | null {
   return null;
 }
 
+/** What changes add to the figures, all of it in one shard. */
+export function addedFigures(changes: readonly FigureChange[], shard: number): Additions {
+  return additionsTo(
+    DAILY_FIGURES,
+    changes.map(({ at, figure, currency, value }) => ({
+      day_at: dayOf(at),
+      figure,
+      currency,
+      shard,
+      value,
+    })),
+  );
+}
+
 /** Adds to figures, in the transaction that causes them; one statement. */
 export async function addFigures(db: Db, changes: readonly FigureChange[]): Promise<void> {
-  const rows = new Map<string, Record<string, string | number>>();
-  for (const { at, figure, currency, subscriptionId, value } of changes) {
-    if (value === 0) continue;
-    const shard = shardOf(db, subscriptionId);
-    const key = [dayOf(at), figure, currency, shard].join(' ');
-    const sum = Number(rows.get(key)?.['value'] ?? 0) + value;
-    rows.set(key, { day_at: dayOf(at), figure, currency, shard, value: sum });
-  }
-  if (rows.size === 0) return;
-  // In one fixed order, so that two transactions cannot lock each other out.
-  const ordered = [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-  await db('daily_figures')
-    .insert(ordered)
-    .onConflict(['day_at', 'figure', 'currency', 'shard'])
-    .merge({ value: db.raw('daily_figures.value + excluded.value') });
+  const shard = shardOf(db, changes[0]?.subscriptionId ?? '');
+  await addToCounters(db, [addedFigures(changes, shard)]);
 }
 
 const FIGURES: readonly Figure[] = [

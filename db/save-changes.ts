@@ -1,7 +1,7 @@
 import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
-import { countArrows, moveCounts } from './counters.ts';
+import { addToCounters, countedArrows, movedCounts, shardOf } from './counters.ts';
 import type { Db } from './database.ts';
-import { addFigures, figuresOf } from './dashboard-figures.ts';
+import { addedFigures, figuresOf } from './dashboard-figures.ts';
 import { upsertSubscriptions } from './subscriptions.ts';
 import { recordTransitions, type TransitionRow } from './transitions.ts';
 
@@ -14,7 +14,7 @@ export interface SubscriptionChange {
 }
 
 /**
- * The only path by which subscriptions are written: rows, history and counters together, in five statements
+ * The only path by which subscriptions are written: rows, history and counters together, in a few statements
  * however many there are. Call it inside a transaction that holds the subject's row.
  * Returns the lines that were new.
  */
@@ -29,20 +29,20 @@ export async function saveChanges(db: Db, changes: SubscriptionChange[]): Promis
       lines.map((line) => ({ subscriptionId: next.id, customerId: next.customerId, ...line })),
     ),
   );
-  await moveCounts(
-    db,
-    changes.map(({ before, next }) => ({
-      before: before && counted(before),
-      after: counted(next),
-    })),
-  );
-  await countArrows(db, added);
-  await addFigures(db, figuresOf(changes, added));
+  const shard = shardOf(db, changes[0]?.next.id ?? '');
+  const moves = changes.map(({ before, next }) => ({
+    before: before && counted(before),
+    after: counted(next),
+  }));
+  await addToCounters(db, [
+    movedCounts(moves, shard),
+    countedArrows(added, shard),
+    addedFigures(figuresOf(changes, added), shard),
+  ]);
   return added;
 }
 
 const counted = (sub: StoredSubscription) => ({
-  id: sub.id,
   state: sub.state,
   currency: sub.facts.currency,
   mrr: sub.mrr,

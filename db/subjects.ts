@@ -42,7 +42,7 @@ const EVENTS_EACH = 4;
 
 /**
  * The lease is looked up row by row: a join is planned as one of whole tables where their statistics are old. Rows are
- * locked in this order everywhere, that of JavaScript, whatever language the database speaks.
+ * locked in JavaScript's order, here as everywhere.
  */
 const CLAIM_DUE_ON_POSTGRES = `
 WITH due AS MATERIALIZED (
@@ -125,7 +125,7 @@ export async function releaseSubjects(db: Db, claims: Claim[], owner: string): P
     ? runPrepared<Claim>(db, {
         name: 'release',
         text: RELEASE_ON_POSTGRES,
-        values: [owner, ...columnsOf(CLAIM, claims)],
+        values: [owner, ...columnsOf(CLAIM, inOneOrder(claims))],
       })
     : releaseOnSqlite(db, claims, owner));
   const fences = new Map(rows.map(({ key, fence }) => [key, fence]));
@@ -134,13 +134,17 @@ export async function releaseSubjects(db: Db, claims: Claim[], owner: string): P
 
 const CLAIM = { key: 'text', fence: 'bigint' } as const;
 
-/** Locked in the order in which others claim: else each could wait for what the other has. */
+/** In which all lock rows, whatever language the database speaks: else each could wait for what the other has. */
+const inOneOrder = (claims: Claim[]) => [...claims].sort((a, b) => (a.key < b.key ? -1 : 1));
+
+/** Locks row by row in the order given: a join could be planned as one of whole tables, in another order. */
 const RELEASE_ON_POSTGRES = `
 UPDATE subjects SET lease_until = 0 WHERE key IN (
-  SELECT subjects.key FROM ${unnest(CLAIM, 'claims', 2)}
-  JOIN subjects ON subjects.key = claims.key AND subjects.fence = claims.fence
-  WHERE owner = $1 AND lease_until > 0
-  ORDER BY subjects.key COLLATE "C" FOR UPDATE OF subjects
+  SELECT locked.key FROM ${unnest(CLAIM, 'claims', 2)} CROSS JOIN LATERAL (
+    SELECT key FROM subjects
+    WHERE subjects.key = claims.key AND subjects.fence = claims.fence AND owner = $1 AND lease_until > 0
+    FOR UPDATE
+  ) AS locked
 ) RETURNING key, fence`;
 
 async function releaseOnSqlite(db: Db, claims: Claim[], owner: string): Promise<Claim[]> {

@@ -179,6 +179,7 @@ export async function statesOfCustomers(db: Db, customerIds: string[]): Promise<
  * Returns, for each customer who has more than one live subscription, the ids of those.
  */
 export async function markDuplicates(db: Db, customerIds: string[]): Promise<string[][]> {
+  if (customerIds.length === 0) return [];
   const rows: {
     id: string;
     customer_id: string;

@@ -75,7 +75,7 @@ export async function commitWork(
 interface JointWork {
   verdicts: Verdict[];
   changes: SubscriptionChange[];
-  /** Customers whose subscriptions may have changed. */
+  /** Customers who may have several subscriptions, and of whom one changed. */
   customerIds: string[];
   loose: { events: DueEvent[]; effects: CausedEffect[] };
   deletedCustomers: { id: string; at: number }[];
@@ -86,11 +86,14 @@ interface JointWork {
 function together(decisions: Decision[]): JointWork {
   const all = decisions.map(({ work }) => work);
   const verdicts = all.flatMap((work) => work.verdicts);
-  const changed = decisions.filter(({ work }) => work.verdicts.some(({ change }) => change));
+  const withSeveral = decisions.filter(({ work }) => {
+    const changed = work.verdicts.filter(({ change }) => change);
+    return changed.length > 1 || changed.some(({ isAlone }) => !isAlone);
+  });
   return {
     verdicts,
     changes: verdicts.flatMap(({ change }) => change ?? []),
-    customerIds: changed.map(({ claim }) => claim.key),
+    customerIds: withSeveral.map(({ claim }) => claim.key),
     loose: {
       events: all.flatMap(({ loose }) => loose.events),
       effects: all.flatMap(({ loose }) => loose.effects),

@@ -23,6 +23,8 @@ export interface Verdict {
   /** True when Stripe has no such subscription and neither have we. */
   unknown: boolean;
   unknownStatus: string | null;
+  /** True when the customer surely had no other subscription before. */
+  isAlone: boolean;
 }
 
 export interface DecisionContext {
@@ -39,7 +41,14 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
   const read = sighting.read ?? vanished(sighting, context.now);
   const rows = events.map((event) => event.row);
   if (read === null) {
-    return { change: null, effects: [], events: rows, unknown: true, unknownStatus: null };
+    return {
+      change: null,
+      effects: [],
+      events: rows,
+      unknown: true,
+      unknownStatus: null,
+      isAlone: false,
+    };
   }
   const last = events.at(-1)?.row.id ?? null;
   const fallback = fallbackCause(context, last);
@@ -65,6 +74,7 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
     events: rows,
     unknown: false,
     unknownStatus: decision.unknownStatus,
+    isAlone: known.isAlone,
   };
 }
 

@@ -83,6 +83,8 @@ export interface Known {
   userId: string | null;
   everTrialed: boolean;
   formerState: LifecycleState | null;
+  /** True when the customer surely has no other subscription here. */
+  isAlone: boolean;
 }
 
 /**
@@ -127,30 +129,38 @@ async function loadOne(
   customerId: string,
   { id, events }: { id: string; events: WaitingEvent[] },
 ): Promise<Known> {
-  const stored = await reads.subscription(id);
   const tellsOfBirth = events.some(({ facts }) => facts.type === 'customer.subscription.created');
+  const [stored, askedAtOnce] = await Promise.all([
+    reads.subscription(id),
+    tellsOfBirth ? loadPast(reads, customerId) : null,
+  ]);
+  const ownerIsKnown = stored !== null && stored.userId !== null;
   const [history, past] = await Promise.all([
     stored ? reads.history(id) : [],
-    stored === null || tellsOfBirth || stored.userId === null
-      ? loadPast(reads, customerId, { id, createdAt: stored?.createdAt ?? Infinity })
-      : { userId: stored.userId, everTrialed: false, formerState: null },
+    askedAtOnce ?? (ownerIsKnown ? null : loadPast(reads, customerId)),
   ]);
-  return { stored, history, historyComplete: history.length < READ_LIMITS.history, ...past };
+  const shared = { stored, history, historyComplete: history.length < READ_LIMITS.history };
+  if (past === null) {
+    const userId = stored?.userId ?? null;
+    return { ...shared, userId, everTrialed: false, formerState: null, isAlone: false };
+  }
+  const others = past.subscriptions.filter((each) => each.id !== id);
+  const before = stored?.createdAt ?? Infinity;
+  return {
+    ...shared,
+    userId: past.userId,
+    everTrialed: past.trials.some(({ subscriptionId }) => subscriptionId !== id),
+    formerState: others.find(({ createdAt }) => createdAt <= before)?.state ?? null,
+    isAlone: others.length === 0,
+  };
 }
 
 /** What only the beginning of a subscription depends on. */
-async function loadPast(
-  reads: SubjectReads,
-  customerId: string,
-  sub: { id: string; createdAt: number },
-): Promise<Pick<Known, 'userId' | 'everTrialed' | 'formerState'>> {
-  const [customer, all] = await Promise.all([reads.customer(customerId), reads.states(customerId)]);
+async function loadPast(reads: SubjectReads, customerId: string) {
+  const [customer, subscriptions] = await Promise.all([
+    reads.customer(customerId),
+    reads.states(customerId),
+  ]);
   const userId = customer?.userId ?? null;
-  const trials = await reads.trials({ userId, customerId });
-  const former = all.find((other) => other.id !== sub.id && other.createdAt <= sub.createdAt);
-  return {
-    userId,
-    everTrialed: trials.some(({ subscriptionId }) => subscriptionId !== sub.id),
-    formerState: former?.state ?? null,
-  };
+  return { userId, subscriptions, trials: await reads.trials({ userId, customerId }) };
 }
