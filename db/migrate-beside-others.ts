@@ -24,6 +24,9 @@ export async function migrateBesideOthers(
   const { begun } = await session.inTransaction(readLedger);
   if (!begun.includes(migration.name)) await begin(session, migration, patience);
   for (const index of migration.indexes ?? []) await ensureIndex(session, index);
+  for (const name of migration.replaces ?? []) {
+    await session.run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+  }
   await session.inTransaction((trx) => noteMigration(trx, migration.name, 'applied'));
 }
 

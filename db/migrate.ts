@@ -83,6 +83,7 @@ async function migrateAtOnce(trx: Knex.Transaction, list: readonly Migration[]):
   for (const migration of pending) {
     await migration.up?.(trx, isPostgres(trx) ? 'postgres' : 'sqlite');
     for (const index of migration.indexes ?? []) await trx.raw(createIndex(index));
+    for (const name of migration.replaces ?? []) await trx.raw(`DROP INDEX IF EXISTS ${name}`);
     await noteMigration(trx, migration.name, 'applied');
   }
   return pending.map(({ name }) => name);

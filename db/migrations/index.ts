@@ -4,6 +4,7 @@ import { quotes } from './0003-quotes.ts';
 import { usage } from './0004-usage.ts';
 import { planMigrations } from './0005-plan-migrations.ts';
 import { outboxLanes } from './0006-outbox-lanes.ts';
+import { eventsBySubject } from './0007-events-by-subject.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   usage,
   planMigrations,
   outboxLanes,
+  eventsBySubject,
 ];

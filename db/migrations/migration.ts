@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import type { Dialect } from '../database.ts';
 
 /**
- * One step of the schema. It only adds, and it is written for a table of millions of rows that is in use:
+ * One step of the schema. It only adds (and replaces indexes), and it is written for a table of millions of rows that is in use:
  * what takes long belongs into `indexes`; `up` creates tables and alters, each table once and the big ones last, and
  * reads or writes no rows but a few.
  */
@@ -12,6 +12,8 @@ export interface Migration {
   up?(trx: Knex.Transaction, dialect: Dialect): Promise<void>;
   /** Indexes on tables that may hold rows: PostgreSQL builds them beside the writers, after `up`. */
   indexes?: readonly Index[];
+  /** Names of indexes that those take the place of, dropped last: older servers find their rows without, more slowly. */
+  replaces?: readonly string[];
 }
 
 export interface Index {

@@ -112,6 +112,22 @@ describe('A migration of a PostgreSQL that is in use', () => {
     expect(await isValid('audit_log_actor')).toBe(true);
   });
 
+  it('drops an index only when the one that replaces it is there', async () => {
+    const replacing = {
+      name: '9999-better',
+      indexes: [{ name: 'audit_log_better', on: 'audit_log (nothing)' }],
+      replaces: ['audit_log_actor'],
+    };
+    await migrateTo(indexing);
+    const list = [...migrations, indexing, replacing];
+    await expect(migrate(database, list)).rejects.toThrow(/nothing/);
+    expect(await isValid('audit_log_actor')).toBe(true);
+    replacing.indexes = [{ name: 'audit_log_better', on: 'audit_log (actor, at)' }];
+    expect(await migrate(database, list)).toEqual([replacing.name]);
+    expect(await isValid('audit_log_better')).toBe(true);
+    expect(await isValid('audit_log_actor')).toBeUndefined();
+  });
+
   it('is done once by ten processes at once, none of which waits for another in a transaction', async () => {
     const clients = Array.from({ length: 10 }, () => database.again());
     const list = [...migrations, altering, { ...indexing, name: '9999-index' }];
