@@ -1,12 +1,6 @@
 import type pg from 'pg';
 import type { Db } from './database.ts';
-import { binaryTextArray } from './text-array.ts';
-
-/** A type of PostgreSQL. */
-export type ColumnType = 'text' | 'bigint' | 'integer' | 'boolean';
-
-/** What a column may hold. */
-export type Value = string | number | boolean | null;
+import { binaryArray, type ColumnType, type Value } from './binary-array.ts';
 
 /** A statement for PostgreSQL. The name is its own: the first text of a connection by this name is kept prepared. */
 interface PreparedStatement {
@@ -28,14 +22,7 @@ export async function runPrepared<Row extends pg.QueryResultRow>(
   }
 }
 
-/** One column of many rows as a parameter: a statement that takes columns has one text for any number of rows. */
-export function columnOf(type: ColumnType, values: readonly Value[]): unknown {
-  return type === 'text'
-    ? binaryTextArray(values.map((value) => (value === null ? null : String(value))))
-    : values;
-}
-
-/** `unnest` of the columns, whose parameters begin at `$first`, as a table of rows. */
+/** `unnest` of the columns (one text of a statement for any number of rows), whose parameters begin at `$first`, as a table of rows. */
 export function unnest(columns: Record<string, ColumnType>, name: string, first = 1): string {
   const arrays = Object.values(columns).map((type, i) => `$${first + i}::${type}[]`);
   return `unnest(${arrays.join(', ')}) AS ${name} (${Object.keys(columns).join(', ')})`;
@@ -45,10 +32,10 @@ export function unnest(columns: Record<string, ColumnType>, name: string, first 
 export function columnsOf<Name extends string>(
   columns: Record<Name, ColumnType>,
   rows: readonly Record<Name, Value>[],
-): unknown[] {
+): Buffer[] {
   const entries = Object.entries<ColumnType>(columns) as [Name, ColumnType][];
   return entries.map(([name, type]) =>
-    columnOf(
+    binaryArray(
       type,
       rows.map((row) => row[name]),
     ),

@@ -1,5 +1,6 @@
 import type { LifecycleEventType, LifecycleState } from '../state/types.ts';
-import { columnsOf, runPrepared, unnest, type ColumnType, type Value } from './columns.ts';
+import type { ColumnType, Value } from './binary-array.ts';
+import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /**

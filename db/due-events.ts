@@ -1,4 +1,5 @@
-import { columnOf, runPrepared } from './columns.ts';
+import { binaryArray } from './binary-array.ts';
+import { runPrepared } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 import type { EventRow } from './webhook-events.ts';
 
@@ -55,7 +56,7 @@ export async function dueEventsOfMany(
 ): Promise<DueEvent[]> {
   const { now, limit, also } = options;
   if (isPostgres(db)) {
-    const values = [columnOf('text', subjects), now, columnOf('text', also), limit];
+    const values = [binaryArray('text', subjects), now, binaryArray('text', also), limit];
     return (await runPrepared<Row>(db, { name: 'due_events', text: DUE_EVENTS, values })).map(
       dueFromRow,
     );

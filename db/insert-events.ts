@@ -1,4 +1,5 @@
-import { columnsOf, runPrepared, unnest, type Value } from './columns.ts';
+import type { Value } from './binary-array.ts';
+import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 import { allPrepared, type SqliteConnection } from './sqlite-connection.ts';
 import type { NewEvent } from './webhook-events.ts';

@@ -1,4 +1,5 @@
-import { columnOf, columnsOf, runPrepared, unnest } from './columns.ts';
+import { binaryArray } from './binary-array.ts';
+import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /**
@@ -29,7 +30,7 @@ export interface LeaseTerms {
 export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms): Promise<Claim[]> {
   const { owner, now, duration, dueBy = now, except = [] } = terms;
   if (isPostgres(db)) {
-    const values = [dueBy, now, columnOf('text', except), limit, now + duration, owner];
+    const values = [dueBy, now, binaryArray('text', except), limit, now + duration, owner];
     return runPrepared(db, { name: 'claim_due', text: CLAIM_DUE_ON_POSTGRES, values });
   }
   const others = except.map(() => '?').join(',');

@@ -1,5 +1,6 @@
 import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
-import { columnsOf, runPrepared, unnest, type Value } from './columns.ts';
+import type { Value } from './binary-array.ts';
+import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /** A stored subscription with what the database adds to it. */

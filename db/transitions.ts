@@ -5,7 +5,8 @@ import type {
   LifecycleState,
   Transition,
 } from '../state/types.ts';
-import { columnsOf, runPrepared, unnest, type Value } from './columns.ts';
+import type { Value } from './binary-array.ts';
+import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 import { inChunks } from './in-chunks.ts';
 

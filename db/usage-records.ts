@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
+import { binaryArray, type ColumnType } from './binary-array.ts';
 import { isPostgres, type Db } from './database.ts';
-import { binaryTextArray } from './text-array.ts';
 
 /** One piece of usage. Times are ms since the epoch. */
 export interface UsageRecord {
@@ -19,9 +19,7 @@ export interface UsageRecord {
 }
 
 /** Rows reach the database as columns: the statement is the same for every size of batch. */
-type Column = [name: string, type: 'text' | 'bigint', values: (string | number | null)[]];
-
-const textOf = (value: string | number | null) => (value === null ? null : String(value));
+type Column = [name: string, type: ColumnType, values: (string | number | null)[]];
 
 /** A table expression of these columns, and the values to bind. */
 function rowsOf(db: Db, columns: Column[]): { sql: string; bindings: Knex.RawBinding[] } {
@@ -30,9 +28,7 @@ function rowsOf(db: Db, columns: Column[]): { sql: string; bindings: Knex.RawBin
     const arrays = columns.map(([, type]) => `?::${type}[]`).join(', ');
     return {
       sql: `SELECT ${names} FROM unnest(${arrays}) AS batch (${names})`,
-      bindings: columns.map(([, type, values]) =>
-        type === 'text' ? binaryTextArray(values.map(textOf)) : (values as unknown as Knex.Value),
-      ),
+      bindings: columns.map(([, type, values]) => binaryArray(type, values)),
     };
   }
   const fields = columns.map(([name], i) => `value ->> ${i} AS ${name}`).join(', ');

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
-import { columnOf, runPrepared } from './columns.ts';
+import { binaryArray } from './binary-array.ts';
+import { runPrepared } from './columns.ts';
 import type { EventFacts } from '../state/event-facts.ts';
 import { isPostgres, type Db } from './database.ts';
 
@@ -133,7 +134,7 @@ export async function finishEvents(
 ): Promise<void> {
   if (ids.length === 0) return;
   if (isPostgres(db) && !result.flag) {
-    const values = [columnOf('text', ids), result.status, result.at];
+    const values = [binaryArray('text', ids), result.status, result.at];
     await runPrepared(db, { name: 'finish_events', text: FINISH, values });
     return;
   }

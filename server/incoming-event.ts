@@ -62,5 +62,6 @@ function flagsOf(facts: EventFacts, live: boolean): EventFlag[] {
 
 /** What PostgreSQL stores and indexes without complaint; a strange event must not fail the others of its batch. */
 function clean(text: string): string {
+  if (text.length <= LONGEST_NAME && /^[\x20-\x7e]*$/.test(text)) return text;
   return Buffer.from(text.replaceAll('\0', '')).toString().slice(0, LONGEST_NAME);
 }
