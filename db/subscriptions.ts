@@ -152,29 +152,6 @@ const toRow = (sub: StoredSubscription): Record<keyof typeof COLUMNS, Value> => 
   updated_at: Date.now(),
 });
 
-/** A subscription of a customer as far as others of them go. */
-export interface StateOfCustomer {
-  id: string;
-  customerId: string;
-  state: LifecycleState;
-  createdAt: number;
-}
-
-const STATE_OF_CUSTOMER = {
-  id: 'id',
-  customerId: 'customer_id',
-  state: 'state',
-  createdAt: 'created_at',
-} as const;
-
-/** Every subscription of these customers, newest first. */
-export async function statesOfCustomers(db: Db, customerIds: string[]): Promise<StateOfCustomer[]> {
-  return db('subscriptions')
-    .whereIn('customer_id', customerIds)
-    .orderBy('created_at', 'desc')
-    .select(STATE_OF_CUSTOMER);
-}
-
 /**
  * Marks or unmarks the subscriptions of these customers as duplicates of each other.
  * Returns, for each customer who has more than one live subscription, the ids of those.
@@ -275,19 +252,34 @@ export async function subscriptionsAfter(
   return rows.map(fromRow);
 }
 
+/** A subscription as far as `verify` looks for it in Stripe's list. */
+export interface ListedSubscription {
+  id: string;
+  customerId: string;
+  state: LifecycleState;
+  createdAt: number;
+}
+
+const LISTED = {
+  id: 'id',
+  customerId: 'customer_id',
+  state: 'state',
+  createdAt: 'created_at',
+} as const;
+
 /** The subscriptions created after one moment and until another, in pages: for `verify`. */
 export async function* subscriptionsCreatedIn(
   db: Db,
   span: { after: number; until: number },
-): AsyncGenerator<StateOfCustomer[]> {
+): AsyncGenerator<ListedSubscription[]> {
   const pageSize = 500;
-  let last: StateOfCustomer | undefined;
+  let last: ListedSubscription | undefined;
   for (;;) {
     const select = db('subscriptions').orderBy(['created_at', 'id']).limit(pageSize);
     if (Number.isFinite(span.until)) void select.where('created_at', '<=', span.until);
     if (last) void select.whereRaw('(created_at, id) > (?, ?)', [last.createdAt, last.id]);
     else if (Number.isFinite(span.after)) void select.where('created_at', '>', span.after);
-    const rows: StateOfCustomer[] = await select.select(STATE_OF_CUSTOMER);
+    const rows: ListedSubscription[] = await select.select(LISTED);
     if (rows.length > 0) yield rows;
     if (rows.length < pageSize) return;
     last = rows.at(-1);

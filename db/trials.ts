@@ -37,38 +37,6 @@ export async function hadTrial(
   return (await query.first('subscription_id')) !== undefined;
 }
 
-/** Who may have had a trial: the user, where one is known, and the Stripe customer. */
-export interface TrialOwner {
-  userId: string | null;
-  customerId: string;
-}
-
-/** The subscriptions by which each of these had a trial, in their order. */
-export async function trialsOf(
-  db: Db,
-  owners: TrialOwner[],
-): Promise<{ subscriptionId: string }[][]> {
-  const userIds = owners.flatMap(({ userId }) => userId ?? []);
-  const rows: { subscriptionId: string; userId: string | null; customerId: string }[] = await db(
-    'trials',
-  )
-    .whereIn(
-      'customer_id',
-      owners.map(({ customerId }) => customerId),
-    )
-    .modify((q) => {
-      if (userIds.length > 0) void q.orWhereIn('user_id', userIds);
-    })
-    .select({ subscriptionId: 'subscription_id', userId: 'user_id', customerId: 'customer_id' });
-  return owners.map((owner) =>
-    rows.filter(
-      (row) =>
-        row.customerId === owner.customerId ||
-        (owner.userId !== null && row.userId === owner.userId),
-    ),
-  );
-}
-
 /**
  * Makes transactions that look at the same cards follow each other: else two trials that begin on one card at the same
  * moment would not see each other. SQLite has one writer anyway.

@@ -52,7 +52,7 @@ export async function loadWork(
   }
   const deleted = work.loose.filter(({ facts }) => facts.type === 'customer.deleted');
   if (deleted.length > 0) {
-    for (const { id, state } of await reads.states(subject)) {
+    for (const { id, state } of (await reads.past(subject)).subscriptions) {
       if (state !== 'canceled' && state !== 'none' && !work.bySubscription.has(id))
         work.bySubscription.set(id, []);
     }
@@ -132,12 +132,12 @@ async function loadOne(
   const tellsOfBirth = events.some(({ facts }) => facts.type === 'customer.subscription.created');
   const [stored, askedAtOnce] = await Promise.all([
     reads.subscription(id),
-    tellsOfBirth ? loadPast(reads, customerId) : null,
+    tellsOfBirth ? reads.past(customerId) : null,
   ]);
   const ownerIsKnown = stored !== null && stored.userId !== null;
   const [history, past] = await Promise.all([
     stored ? reads.history(id) : [],
-    askedAtOnce ?? (ownerIsKnown ? null : loadPast(reads, customerId)),
+    askedAtOnce ?? (ownerIsKnown ? null : reads.past(customerId)),
   ]);
   const shared = { stored, history, historyComplete: history.length < READ_LIMITS.history };
   if (past === null) {
@@ -149,18 +149,8 @@ async function loadOne(
   return {
     ...shared,
     userId: past.userId,
-    everTrialed: past.trials.some(({ subscriptionId }) => subscriptionId !== id),
+    everTrialed: past.trials.some((subscriptionId) => subscriptionId !== id),
     formerState: others.find(({ createdAt }) => createdAt <= before)?.state ?? null,
     isAlone: others.length === 0,
   };
-}
-
-/** What only the beginning of a subscription depends on. */
-async function loadPast(reads: SubjectReads, customerId: string) {
-  const [customer, subscriptions] = await Promise.all([
-    reads.customer(customerId),
-    reads.states(customerId),
-  ]);
-  const userId = customer?.userId ?? null;
-  return { userId, subscriptions, trials: await reads.trials({ userId, customerId }) };
 }

@@ -1,14 +1,9 @@
+import { pastsOf, type CustomerPast } from '../db/customer-pasts.ts';
 import { customersByStripeId, type CustomerRow } from '../db/customers.ts';
 import type { Db } from '../db/database.ts';
 import { claimSubjects, type Claim, type LeaseTerms } from '../db/subjects.ts';
-import {
-  findSubscriptions,
-  statesOfCustomers,
-  type StateOfCustomer,
-  type SubscriptionRow,
-} from '../db/subscriptions.ts';
+import { findSubscriptions, type SubscriptionRow } from '../db/subscriptions.ts';
 import { recentHistories, type TransitionRow } from '../db/transitions.ts';
-import { trialsOf, type TrialOwner } from '../db/trials.ts';
 import { dueEventsOfMany, payloadsOf, type DueEvent } from '../db/due-events.ts';
 import type { EventFacts } from '../state/event-facts.ts';
 import { createBatcher } from './batching.ts';
@@ -26,10 +21,7 @@ export interface SubjectReads {
   /** Newest first. */
   history(subscriptionId: string): Promise<TransitionRow[]>;
   customer(stripeCustomerId: string): Promise<CustomerRow | null>;
-  /** Every subscription of a customer, newest first. */
-  states(customerId: string): Promise<StateOfCustomer[]>;
-  /** Whose trials are known, of those of this user and this customer. */
-  trials(owner: TrialOwner): Promise<{ subscriptionId: string }[]>;
+  past(stripeCustomerId: string): Promise<CustomerPast>;
 }
 
 export interface ReadLimits {
@@ -79,11 +71,7 @@ export function createSubjectReads(
     const rows = await customersByStripeId(db, ids);
     return ids.map((id) => rows.get(id) ?? null);
   });
-  const states = createBatcher(async (ids: string[]) => {
-    const rows = await statesOfCustomers(db, ids);
-    return ids.map((id) => rows.filter((row) => row.customerId === id));
-  });
-  const trials = createBatcher((owners: TrialOwner[]) => trialsOf(db, owners));
+  const past = createBatcher((ids: string[]) => pastsOf(db, ids));
   return {
     claim,
     events: (subject, also) => events({ subject, also }),
@@ -91,7 +79,6 @@ export function createSubjectReads(
     subscription,
     history,
     customer,
-    states,
-    trials,
+    past,
   };
 }

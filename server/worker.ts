@@ -17,7 +17,7 @@ const WAIT = 100;
 /** Most subjects that are taken at once: while one group is read from Stripe, the one before it is written. */
 const GROUP = 64;
 
-/** How long events gather, at most, while deliveries pour in, in ms: those of one subscription then cost one read. */
+/** How long events gather, at most, while deliveries pour in, in ms: those of one subscription then cost the work of one. */
 const GATHER = 150;
 
 export interface Worker extends Loop {
@@ -105,6 +105,9 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   };
 }
 
+/** After so long without a delivery a flood is over, in ms: in one they come every two or three. */
+const JUST_NOW = 12;
+
 /** Whether deliveries pour in: some four hundred a second, and the last just now. */
 function createFlood(): { add: () => void; isOn: () => boolean } {
   let count = 0;
@@ -116,6 +119,6 @@ function createFlood(): { add: () => void; isOn: () => boolean } {
       count = count * 2 ** ((last - now) / 50) + 1;
       last = now;
     },
-    isOn: () => count > 30 && performance.now() - last < 30,
+    isOn: () => count > 30 && performance.now() - last < JUST_NOW,
   };
 }

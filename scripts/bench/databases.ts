@@ -13,6 +13,8 @@ export interface DatabaseHost {
   bytesWritten(): Promise<number>;
   /** Puts aside what earlier rounds left to do. */
   calm(): Promise<void>;
+  /** Removes all databases made so far: PostgreSQL would go on to vacuum them. */
+  clear(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ function sqliteHost({ directory }: HostOptions): DatabaseHost {
     create: () => Promise.resolve(`sqlite:${join(folder, `${(serial += 1)}.sqlite`)}`),
     bytesWritten: () => Promise.resolve(0),
     calm: () => Promise.resolve(),
+    clear: () => Promise.resolve(),
     close: () => Promise.resolve(rmSync(folder, { recursive: true, force: true })),
   };
 }
@@ -47,10 +50,15 @@ async function postgresHost(options: HostOptions): Promise<DatabaseHost> {
   client.on('error', () => undefined); // the database may stop first
   await client.connect();
   const created: string[] = [];
+  let serial = 0;
+  async function clear(): Promise<void> {
+    for (const name of created.splice(0))
+      await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  }
   return {
     dialect: 'postgres',
     async create() {
-      const name = `tenure_bench_${process.pid}_${created.length}`;
+      const name = `tenure_bench_${process.pid}_${(serial += 1)}`;
       created.push(name);
       await client.query(`CREATE DATABASE ${name}`);
       return `${server.url}/${name}`;
@@ -64,9 +72,9 @@ async function postgresHost(options: HostOptions): Promise<DatabaseHost> {
     async calm() {
       await client.query('CHECKPOINT');
     },
+    clear,
     async close() {
-      for (const name of created)
-        await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await clear();
       await client.end();
       await server.stop();
     },

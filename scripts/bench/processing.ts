@@ -136,6 +136,7 @@ async function race(
     })) as Record<'textbook' | 'tenure' | 'inline', Processed[]>;
   } finally {
     for (const each of [textbook, tenure, inline]) await each.child.stop();
+    await lab.host.clear();
   }
 }
 
@@ -144,12 +145,12 @@ export async function untilProcessed(databaseUrl: string): Promise<void> {
   const database = openDatabase(databaseUrl, { poolSize: 1 });
   try {
     for (;;) {
-      const dead = await database.knex('webhook_events').where({ status: 'dead' }).first('id');
-      if (dead) throw new Error('an event came to rest as dead');
       const open = await database.knex('webhook_events').where({ status: 'waiting' }).first('id');
-      if (!open) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (!open) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    const dead = await database.knex('webhook_events').where({ status: 'dead' }).first('id');
+    if (dead) throw new Error('an event came to rest as dead');
   } finally {
     await database.close();
   }

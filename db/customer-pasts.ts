@@ -1,0 +1,68 @@
+import type { LifecycleState } from '../state/types.ts';
+import { binaryArray } from './binary-array.ts';
+import { runPrepared } from './columns.ts';
+import { isPostgres, type Db } from './database.ts';
+
+/** What is known of a Stripe customer that a new subscription depends on. */
+export interface CustomerPast {
+  /** Whose customer it is; null for one that nobody here has. */
+  userId: string | null;
+  /** Newest first. */
+  subscriptions: { id: string; state: LifecycleState; createdAt: number }[];
+  /** The subscriptions by which this customer, or the user as another customer, had a trial. */
+  trials: string[];
+}
+
+type Subscription = [id: string, state: LifecycleState, createdAt: number];
+
+interface Row {
+  user_id: string | null;
+  subscriptions: Subscription[] | string | null;
+  trials: string[] | string | null;
+}
+
+/** The pasts of these customers, in their order; one statement however many there are. */
+export async function pastsOf(db: Db, customerIds: string[]): Promise<CustomerPast[]> {
+  const rows: Row[] = await (isPostgres(db)
+    ? runPrepared<Row>(db, {
+        name: 'customer_pasts',
+        text: ON_POSTGRES,
+        values: [binaryArray('text', customerIds)],
+      })
+    : db.raw(ON_SQLITE, [JSON.stringify(customerIds)]));
+  return rows.map((row) => ({
+    userId: row.user_id,
+    subscriptions: listOf(row.subscriptions)
+      .map(([id, state, createdAt]) => ({ id, state, createdAt }))
+      .sort((a, b) => b.createdAt - a.createdAt),
+    trials: listOf(row.trials),
+  }));
+}
+
+/** PostgreSQL gives JSON, or null for nothing; SQLite gives its text. */
+const listOf = <T>(list: T[] | string | null): T[] =>
+  typeof list === 'string' ? (JSON.parse(list) as T[]) : (list ?? []);
+
+/** Looked up one by one: a join could be planned as one of whole tables. */
+const selectFrom = (asked: string, list: string, tuple: string) => `
+SELECT user_id,
+  (SELECT ${list}(${tuple}(id, state, created_at)) FROM subscriptions
+   WHERE customer_id = asked.customer) AS subscriptions,
+  (SELECT ${list}(subscription_id) FROM trials
+   WHERE trials.customer_id = asked.customer OR trials.user_id = asked.user_id) AS trials
+FROM (
+  SELECT customer, (SELECT user_id FROM customers WHERE stripe_customer_id = customer) AS user_id
+  FROM ${asked}
+) AS asked`;
+
+const ON_POSTGRES = selectFrom(
+  'unnest($1::text[]) AS given (customer)',
+  'json_agg',
+  'json_build_array',
+);
+
+const ON_SQLITE = selectFrom(
+  '(SELECT value AS customer FROM json_each(?) ORDER BY key)',
+  'json_group_array',
+  'json_array',
+);
