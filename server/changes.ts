@@ -4,6 +4,8 @@ import type { Logger } from './log.ts';
 
 const CHANGED = 'tenure_changed';
 const WORK = 'tenure_work';
+/** How often the others are told of work at most, in ms: while it pours in they look by themselves. */
+const WORK_EVERY = 100;
 
 /** A subscription whose row or history changed. */
 export interface Change {
@@ -37,6 +39,7 @@ export function createChangeFeed(database: Database, log: Logger): ChangeFeed {
   let pending: Change[] = [];
   let pendingWork = false;
   let sending: Promise<void> | null = null;
+  let workTold = 0;
 
   const tell = (changes: Change[]) => {
     for (const each of listeners) each(changes);
@@ -45,8 +48,10 @@ export function createChangeFeed(database: Database, log: Logger): ChangeFeed {
   async function send(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
     const changes = pending;
-    const work = pendingWork;
-    [pending, pendingWork, sending] = [[], false, null];
+    const work = pendingWork && performance.now() - workTold >= WORK_EVERY;
+    [pending, sending] = [[], null];
+    if (work) [pendingWork, workTold] = [false, performance.now()];
+    else if (pendingWork) later();
     try {
       if (work) await notify(database.knex, WORK, origin);
       if (changes.length > 0) {

@@ -20,6 +20,8 @@ import { WebhookRefused } from './team-webhooks.ts';
 
 /** Effects of a lane that are carried out at the same time. */
 const PLACES: Record<Lane, number> = { mail: 10, webhook: 10, stripe: 10 };
+/** Mail that only goes into the log takes no time: more of it shares the statements. */
+const LOGGED_MAIL = 100;
 /** How long a stop waits for what is under way before it gives it up, and then for that to be written down; in ms. */
 const STOP_PATIENCE = 5_000;
 const STOP_LAST = 2_000;
@@ -39,6 +41,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
   const { log, metrics } = ctx.core;
   const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
   const db = ctx.core.database.knex;
+  const places = mailer ? PLACES : { ...PLACES, mail: LOGGED_MAIL };
   /** null: calls to Stripe have time-outs of their own, and made twice they change nothing. */
   const patienceOf: Record<Lane, number | null> = {
     mail: ctx.options.mailPatience,
@@ -58,7 +61,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
   const crowded = new Set<Lane>();
 
   async function fillPlaces(): Promise<void> {
-    const free = freePlaces(under);
+    const free = { ...places };
+    for (const { lane } of under) free[lane] -= 1;
     const terms = { now: Date.now(), lease: ctx.options.effectLease };
     const effects = await claimEffects(db, free, terms);
     for (const lane of LANES) {
@@ -151,12 +155,6 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
       mailer?.close();
     },
   };
-}
-
-function freePlaces(under: Iterable<UnderWay>): Record<Lane, number> {
-  const free = { ...PLACES };
-  for (const { lane } of under) free[lane] -= 1;
-  return free;
 }
 
 /** Resolves when all have ended, or after some milliseconds. */

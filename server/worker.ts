@@ -18,7 +18,7 @@ const WAIT = 100;
 const GROUP = 64;
 
 /** How long events gather, at most, while deliveries pour in, in ms: those of one subscription then cost the work of one. */
-const GATHER = 150;
+const GATHER = 1_000;
 
 export interface Worker extends Loop {
   /** Says that a delivery was stored that nobody waits for; wakes the worker unless they pour in. */
@@ -60,7 +60,9 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
       });
       under.add(work);
     }
-    return claims.length > 0 && under.size < slots;
+    // In a flood, the few that have come due since are soon more.
+    const goesOn = flood.isOn() ? claims.length === limit : claims.length > 0;
+    return goesOn && under.size < slots;
   }
 
   /**
@@ -106,7 +108,7 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
 }
 
 /** After so long without a delivery a flood is over, in ms: in one they come every two or three. */
-const JUST_NOW = 12;
+const JUST_NOW = 30;
 
 /** Whether deliveries pour in: some four hundred a second, and the last just now. */
 function createFlood(): { add: () => void; isOn: () => boolean } {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../db/quotes.ts';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import type { ChangeKind, ChangeTime } from '../../state/plan-change.ts';
@@ -50,12 +51,7 @@ export async function makeQuote(
 ): Promise<QuoteView> {
   const { kind, effective } = target;
   await settleUsage(services, subscription);
-  const next = await services.stripe.previewChange({
-    subscriptionId: subscription.id,
-    items: itemChanges(services.catalogue, subscription, target),
-    prorationDate: null,
-    restartPeriod: subscription.state !== 'trialing' && target.interval !== target.item.interval,
-  });
+  const next = await previewNext(services, subscription, target);
   const base = { kind, effective, currency: next.currency, nextAmount: next.total };
   if (target.unchanged || effective !== 'now' || !target.prorate) return { ...base, ...FREE };
   const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
@@ -138,6 +134,25 @@ export async function closeQuote(
   if (prorationDate === undefined) return;
   const key = keyOf(subscription, target, Date.parse(prorationDate));
   await markQuoteUsed(services.database.knex, key, services.clock.now());
+}
+
+/** The next renewal with the change; nothing where none will come, because the subscription ends before. */
+async function previewNext(
+  services: Services,
+  subscription: SubscriptionRow,
+  target: PlanTarget,
+): Promise<{ currency: string; total: number }> {
+  try {
+    return await services.stripe.previewChange({
+      subscriptionId: subscription.id,
+      items: itemChanges(services.catalogue, subscription, target),
+      prorationDate: null,
+      restartPeriod: subscription.state !== 'trialing' && target.interval !== target.item.interval,
+    });
+  } catch (error) {
+    if (!isGatewayError(error) || error.code !== 'invoice_upcoming_none') throw error;
+    return { currency: subscription.facts.currency, total: 0 };
+  }
 }
 
 function previewNow(
