@@ -93,6 +93,22 @@ describe.each(DIALECTS)('A quote on %s', (dialect) => {
     return quote;
   }
 
+  it('of a change after which no renewal will come says that it costs nothing', async () => {
+    const [person, former] = [await subscriber(monthly('small')), await subscriber(STARTER)];
+    const { id: ended } = (await former.subscription())!;
+    await former.command('cancel', { when: 'now' });
+    const { stripe } = server.services;
+    const preview = stripe.previewChange;
+    // What Stripe says when nothing is to come.
+    stripe.previewChange = (request) =>
+      request.prorationDate === null ? stripe.previewRenewal(ended) : preview(request);
+    const answer = await person.command('preview', monthly('large'));
+    stripe.previewChange = preview;
+    expect(answer.status, answer.text).toBe(200);
+    expect(answer.json).toMatchObject({ currency: 'usd', nextAmount: 0 });
+    await person.command('cancel', { when: 'now' });
+  });
+
   it('is charged to the cent in the worked examples', async () => {
     const january = await subscriber(monthly('small'));
     const wholeYear = await subscriber(yearly('one-year'));
