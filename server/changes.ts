@@ -102,7 +102,8 @@ export function createChangeFeed(database: Database, log: Logger): ChangeFeed {
       });
     },
     async close() {
-      await sending;
+      // One that ends may begin another, for work that is told of a little later.
+      while (sending) await sending;
       await listener?.close();
       listener = null;
     },

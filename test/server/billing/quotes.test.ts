@@ -95,7 +95,7 @@ describe.each(DIALECTS)('A quote on %s', (dialect) => {
 
   it('of a change after which no renewal will come says that it costs nothing', async () => {
     const [person, former] = [await subscriber(monthly('small')), await subscriber(STARTER)];
-    const { id: ended } = (await former.subscription())!;
+    const { id: ended } = await former.subscription();
     await former.command('cancel', { when: 'now' });
     const { stripe } = server.services;
     const preview = stripe.previewChange;
