@@ -40,6 +40,7 @@ export function createChangeFeed(database: Database, log: Logger): ChangeFeed {
   let pendingWork = false;
   let sending: Promise<void> | null = null;
   let workTold = 0;
+  let closed = false;
 
   const tell = (changes: Change[]) => {
     for (const each of listeners) each(changes);
@@ -73,7 +74,7 @@ export function createChangeFeed(database: Database, log: Logger): ChangeFeed {
   };
 
   const later = () => {
-    if (database.dialect === 'postgres') sending ??= send();
+    if (database.dialect === 'postgres' && !closed) sending ??= send();
   };
 
   return {
@@ -102,8 +103,8 @@ export function createChangeFeed(database: Database, log: Logger): ChangeFeed {
       });
     },
     async close() {
-      // One that ends may begin another, for work that is told of a little later.
-      while (sending) await sending;
+      closed = true;
+      await sending;
       await listener?.close();
       listener = null;
     },
