@@ -107,8 +107,8 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   };
 }
 
-/** After so long without a delivery a flood is over, in ms: in one they come every two or three. */
-const JUST_NOW = 30;
+/** After so long without a delivery a flood is over, in ms: on a crowded machine they come in gusts. */
+const JUST_NOW = 100;
 
 /** Whether deliveries pour in: some four hundred a second, and the last just now. */
 function createFlood(): { add: () => void; isOn: () => boolean } {
