@@ -29,13 +29,13 @@ interface CounterTable {
   sums: readonly string[];
 }
 
-export const SUBSCRIPTION_COUNTS = {
+const SUBSCRIPTION_COUNTS = {
   name: 'subscription_counts',
   key: { state: 'text', currency: 'text', shard: 'integer' },
   sums: ['count', 'mrr'],
 } as const;
 
-export const ARROW_COUNTS = {
+const ARROW_COUNTS = {
   name: 'arrow_counts',
   key: { hour_at: 'bigint', from_state: 'text', to_state: 'text', event: 'text', shard: 'integer' },
   sums: ['count'],

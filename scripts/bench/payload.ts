@@ -30,7 +30,7 @@ const MONTH = 30 * DAY;
 /** Subscriptions of a plan began in the order of their numbers: below the 25 calls of one kind a second that Stripe allows. */
 export const BEGUN_PER_SECOND = 20;
 
-/** When the first subscription of a plan began, in seconds: each plan has an hour of its own. */
+/** When the first subscription of a plan began, in seconds: each plan has one of 200 hours. */
 export function firstBegunAt(tag: string): number {
   const hours = createHash('sha256').update(tag).digest().readUInt16BE(0) % 200;
   return CREATED + hours * 3_600;

@@ -67,4 +67,10 @@ describe('Every migration', () => {
       /drop(Table|Column|Nullable|Primary|Unique)|rename(Table|Column)|\.alter\(\)|DROP |RENAME /,
     );
   });
+
+  it('drops an index only for one that takes its place', () => {
+    const replacing = migrations.filter(({ replaces }) => replaces !== undefined);
+    expect(replacing.map(({ name }) => name)).toEqual(['0007-events-by-subject']);
+    for (const { indexes } of replacing) expect(indexes?.length).toBeGreaterThan(0);
+  });
 });

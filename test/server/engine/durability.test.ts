@@ -1,10 +1,11 @@
 import type Stripe from 'stripe';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { timelineOf } from '../../../db/transitions.ts';
 import { findEvent } from '../../../db/webhook-events.ts';
-import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
+import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
+import { useEngines } from '../../support/engines.ts';
 import { until } from '../../support/server.ts';
 import { beginStory, type Story } from '../../support/subscription-story.ts';
 
@@ -28,25 +29,11 @@ const STEPS = [
 
 describe.each(DIALECTS)('What was acknowledged, on %s,', (dialect) => {
   let database: TestDatabase;
-  const engines: LabEngine[] = [];
-  const stop = () => Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
-  beforeAll(async () => {
-    database = await createTestDatabase(dialect, { poolSize: 4 });
-  });
-  afterAll(async () => {
-    await stop();
-    await database.drop();
-  });
-  beforeEach(async () => {
-    await stop();
-    await database.clear();
-  });
-
-  function start(options: Parameters<EngineLab['engine']>[1] = {}): LabEngine {
-    const engine = lab.engine(database, options);
-    engines.push(engine);
-    return engine;
-  }
+  const start = useEngines(
+    dialect,
+    () => lab,
+    (made) => (database = made),
+  );
   const rows = (table: string) => database.knex(table);
   async function expectOneOfEach(story: Story): Promise<void> {
     expect(await rows('subscriptions')).toHaveLength(1);

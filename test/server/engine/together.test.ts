@@ -113,6 +113,28 @@ describe('Subscriptions whose periods began at about the same time', () => {
     expect(reader.count()).toBe(3);
   });
 
+  it('are read again for who asks while their list is under way: it may be older than the reason to ask', async () => {
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    const reader = readerOf({
+      ...lab.gateway,
+      subscriptionsBegun: async (span) => {
+        const page = await lab.gateway.subscriptionsBegun(span);
+        await held;
+        return page;
+      },
+    });
+    const early = readAll(reader);
+    await until(() => Promise.resolve(reader.count() === 1));
+    const { subscriptionId: id } = stories[2]!;
+    await lab.stripe.subscriptions.update(id, { metadata: { changed: 'since' } });
+    const late = await reader.subscription(id, starts.get(id));
+    expect(late?.metadata).toMatchObject({ changed: 'since' });
+    answer();
+    const before = (await early).find((facts) => facts?.id === id);
+    expect(before?.metadata).not.toHaveProperty('changed');
+  });
+
   it('are unknown one by one: Stripe has no such subscription', async () => {
     const reader = readerOf();
     const start = starts.get(ids()[0]!)!;
