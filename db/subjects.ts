@@ -20,6 +20,8 @@ export interface LeaseTerms {
   dueBy?: number;
   /** Subjects to leave alone: those that this process is at work on. */
   except?: string[];
+  /** How many due events a subject has, about: so many are looked at for each that is wanted, and four at most. */
+  eventsEach?: number;
 }
 
 /**
@@ -28,18 +30,20 @@ export interface LeaseTerms {
  * looking at, and whoever loses the race for a subject's row does not get it.
  */
 export async function claimDueSubjects(db: Db, limit: number, terms: LeaseTerms): Promise<Claim[]> {
-  const { owner, now, duration, dueBy = now, except = [] } = terms;
+  const { owner, now, duration, dueBy = now, except = [], eventsEach = MOST_EACH } = terms;
+  const looked = Math.ceil(limit * Math.min(eventsEach, MOST_EACH));
   if (isPostgres(db)) {
-    const values = [dueBy, now, binaryArray('text', except), limit, now + duration, owner];
+    const lease = [now + duration, owner];
+    const values = [dueBy, now, binaryArray('text', except), looked, limit, ...lease];
     return runPrepared(db, { name: 'claim_due', text: CLAIM_DUE_ON_POSTGRES, values });
   }
   const others = except.map(() => '?').join(',');
-  const values = [dueBy, now, ...except, limit * EVENTS_EACH, limit];
+  const values = [dueBy, now, ...except, looked, limit];
   return db.raw(claimDueOnSqlite(others), [...values, now, now + duration, owner, now]);
 }
 
-/** So many events are looked at for each subject that is wanted: what one subject has in a burst. */
-const EVENTS_EACH = 4;
+/** Most events that are looked at for each subject that is wanted. On PostgreSQL each of them is locked, which is a write. */
+const MOST_EACH = 4;
 
 /**
  * The lease is looked up row by row: a join is planned as one of whole tables where their statistics are old. Rows are
@@ -51,13 +55,13 @@ WITH due AS MATERIALIZED (
   WHERE status = 'waiting' AND next_attempt_at <= $1
     AND coalesce((SELECT lease_until FROM subjects WHERE key = subject), 0) <= $2
     AND subject <> ALL ($3::text[])
-  ORDER BY next_attempt_at LIMIT $4::integer * ${EVENTS_EACH}
+  ORDER BY next_attempt_at LIMIT $4
   FOR UPDATE OF webhook_events SKIP LOCKED
 ), chosen AS (
-  SELECT subject FROM due GROUP BY subject ORDER BY min(next_attempt_at) LIMIT $4
+  SELECT subject FROM due GROUP BY subject ORDER BY min(next_attempt_at) LIMIT $5
 )
 INSERT INTO subjects (key, fence, lease_until, owner)
-SELECT subject, $2, $5, $6 FROM chosen ORDER BY subject COLLATE "C"
+SELECT subject, $2, $6, $7 FROM chosen ORDER BY subject COLLATE "C"
 ON CONFLICT (key) DO UPDATE SET
   fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
   WHERE subjects.lease_until <= $2

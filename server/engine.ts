@@ -50,7 +50,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   };
   const inbox = createInbox(core, options, fresh);
   const runner = createSubjectRunner(ctx);
-  const worker = createWorker(ctx, runner);
+  const worker = createWorker(ctx, runner, inbox);
   const effects = createEffectDelivery(ctx, runner);
   const parts = { ctx, inbox, runner, worker };
 

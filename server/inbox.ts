@@ -13,6 +13,8 @@ export interface Inbox {
   store(event: NewEvent): Promise<boolean>;
   /** Events that wait in memory. */
   backlog: () => number;
+  /** True while an event is taken in and not yet stored or refused. */
+  isStoring: () => boolean;
   /** Resolves when everything taken in was stored or refused. */
   settled(): Promise<void>;
 }
@@ -79,6 +81,7 @@ export function createInbox(
       });
     },
     backlog: () => queue.length,
+    isStoring: () => running !== null,
     settled: async () => {
       await running;
     },

@@ -1,6 +1,9 @@
+import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
 import { claimDueSubjects } from '../db/subjects.ts';
 import { nextDueAt } from '../db/due-events.ts';
 import type { EngineContext } from './engine-context.ts';
+import { createFlood } from './flood.ts';
+import type { Inbox } from './inbox.ts';
 import { createLoop, type Loop } from './loop.ts';
 import type { SubjectRunner } from './subject-runner.ts';
 
@@ -31,7 +34,7 @@ export interface Worker extends Loop {
  * Works off what is due, a few subjects at a time, those that wait longest first. It looks when it is woken,
  * when the next retry is due, and now and then in case a wake-up was lost. Stopping waits for what is under way.
  */
-export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker {
+export function createWorker(ctx: EngineContext, runner: SubjectRunner, inbox: Inbox): Worker {
   const { options, core } = ctx;
   const db = core.database.knex;
   const slots = options.concurrency;
@@ -39,29 +42,35 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
 
   let lookedAt: number | null = null;
   let claimedAt = 0;
+  /** How many events of a subject are processed at once, of late. */
+  let eventsEach = 1;
 
-  const flood = createFlood();
+  const flood = createFlood(inbox.isStoring);
 
   async function round(): Promise<boolean> {
+    // What has reached this process is taken in first: it may be the next drop of a flood.
+    await turnOfTheEventLoop();
     lookedAt = Date.now();
     const limit = room();
     if (limit <= 0) return false;
     const { owner } = ctx;
     // A lease that ended while its work goes on here must not be taken over from ourselves.
     const except = runner.running();
-    const dueBy = flood.isOn() ? lookedAt - GATHER : lookedAt;
-    const terms = { owner, now: lookedAt, duration: options.lease, dueBy, except };
+    const dueBy = flood.left() > 0 ? lookedAt - GATHER : lookedAt;
+    const duration = options.lease;
+    const terms = { owner, now: lookedAt, duration, dueBy, except, eventsEach };
     const claims = await claimDueSubjects(db, limit, terms);
     if (claims.length > 0) claimedAt = lookedAt;
     for (const claim of claims) {
-      const work: Promise<unknown> = runner.run(claim).finally(() => {
+      const work: Promise<unknown> = runner.run(claim).then((result) => {
         under.delete(work);
+        if (result) eventsEach += (result.events.size - eventsEach) / 10;
         if (under.size <= slots / 2) loop.wake();
       });
       under.add(work);
     }
     // In a flood, the few that have come due since are soon more.
-    const goesOn = flood.isOn() ? claims.length === limit : claims.length > 0;
+    const goesOn = flood.left() > 0 ? claims.length === limit : claims.length > 0;
     return goesOn && under.size < slots;
   }
 
@@ -79,7 +88,9 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
   async function rest(): Promise<number> {
     if (slots === 0) return options.poll;
     const paused = ctx.reader.pausedUntil();
-    if (paused === 0 && (room() <= 0 || flood.isOn())) return REGROUP;
+    if (paused === 0 && room() <= 0) return REGROUP;
+    const pouring = flood.left();
+    if (paused === 0 && pouring > 0) return Math.min(REGROUP, pouring);
     const now = Date.now();
     const due = Math.max((await nextDueAt(db)) ?? Infinity, paused);
     return Math.min(options.poll, due <= now ? LEASED_ELSEWHERE : due - now);
@@ -96,7 +107,7 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
     wake: loop.wake,
     arrived() {
       flood.add();
-      if (!flood.isOn()) loop.wake();
+      if (flood.left() === 0) loop.wake();
     },
     lookedAt: () => lookedAt,
     async stop() {
@@ -104,23 +115,5 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner): Worker 
       lookedAt = null;
       await Promise.allSettled(under);
     },
-  };
-}
-
-/** After so long without a delivery a flood is over, in ms: on a crowded machine they come in gusts. */
-const JUST_NOW = 100;
-
-/** Whether deliveries pour in: some four hundred a second, and the last just now. */
-function createFlood(): { add: () => void; isOn: () => boolean } {
-  let count = 0;
-  let last = 0;
-  return {
-    add() {
-      const now = performance.now();
-      // The count halves every 50 ms.
-      count = count * 2 ** ((last - now) / 50) + 1;
-      last = now;
-    },
-    isOn: () => count > 30 && performance.now() - last < JUST_NOW,
   };
 }
