@@ -10,7 +10,11 @@ const FEW = 4;
 const PAGE = 100;
 
 /** Periods that began further apart than this, in ms, are not asked for together: too many others began in between. */
-const GAP = 5 * 60_000;
+const LONGEST_GAP = 5 * 60_000;
+
+/** Nor those so many times further apart than others that are asked for, and more than two seconds. */
+const APART = 8;
+const SHORTEST_GAP = 2_000;
 
 /** How long lists are not tried after one that was not worth it, in ms; doubles up to a minute. */
 const PAUSE = 1_000;
@@ -173,6 +177,7 @@ function neighbours(first: Wanted, all: Iterable<Wanted>): Wanted[] {
   const sorted = [...all]
     .flatMap((wanted) => (wanted.periodStart === null ? [] : [{ wanted, at: wanted.periodStart }]))
     .sort((a, b) => a.at - b.at);
+  const gap = gapOf(sorted.map(({ at }) => at));
   const distance = (low: number, high: number) => {
     const [a, b] = [sorted[low], sorted[high]];
     return a && b ? b.at - a.at : Infinity;
@@ -182,11 +187,18 @@ function neighbours(first: Wanted, all: Iterable<Wanted>): Wanted[] {
   while (high - low + 1 < PAGE) {
     const below = distance(low - 1, low);
     const above = distance(high, high + 1);
-    if (Math.min(below, above) > GAP) break;
+    if (Math.min(below, above) > gap) break;
     if (below <= above) low -= 1;
     else high += 1;
   }
   return sorted.slice(low, high + 1).map(({ wanted }) => wanted);
+}
+
+/** How far apart neighbours may be, among periods that began at these times, in ms and in order. */
+function gapOf(starts: number[]): number {
+  const gaps = starts.slice(1).map((at, i) => at - (starts[i] ?? at));
+  const usual = gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? 0;
+  return Math.min(Math.max(usual * APART, SHORTEST_GAP), LONGEST_GAP);
 }
 
 /** Whether lists bring enough to be asked for. */

@@ -44,10 +44,10 @@ const METERS = JSON.stringify({
   ],
 });
 
-/** The subscriptions of one plan. */
+/** The subscriptions of one plan: those in the list are of the one that runs. */
 type Population = Pick<EventPlan, 'tag' | 'subscriptions'>;
 
-const populations = new Map<string, Population>();
+let population: Population = { tag: '', subscriptions: 0 };
 const counts: FakeStripeCounts = { reads: 0, refused: 0, meterEvents: 0 };
 let server: Server | null = null;
 let settings: FakeStripeSettings = { latency: 0, readsPerSecond: null };
@@ -70,7 +70,7 @@ answerAsChild({
   address: () => Promise.resolve(addressOf(server)),
   counts: () => Promise.resolve({ ...counts }),
   async populate(plan: Population) {
-    populations.set(plan.tag, plan);
+    population = plan;
   },
   async stop() {
     server?.closeAllConnections();
@@ -107,12 +107,11 @@ function begunPage(url: string): string {
   const query = new URL(url, 'http://stripe').searchParams;
   const from = Number(query.get('current_period_start[gte]'));
   const to = Number(query.get('current_period_start[lte]'));
-  const ids = [...populations.values()].flatMap(({ tag, subscriptions }) => {
-    const first = Math.max(0, (from - firstBegunAt(tag)) * BEGUN_PER_SECOND);
-    const end = Math.min(subscriptions, (to + 1 - firstBegunAt(tag)) * BEGUN_PER_SECOND);
-    const count = Math.max(0, end - first);
-    return Array.from({ length: count }, (_, i) => `sub_${tag}x${end - 1 - i}`);
-  });
+  const { tag, subscriptions } = population;
+  const first = Math.max(0, (from - firstBegunAt(tag)) * BEGUN_PER_SECOND);
+  const last = Math.min(subscriptions, (to + 1 - firstBegunAt(tag)) * BEGUN_PER_SECOND);
+  const count = Math.max(0, last - first);
+  const ids = Array.from({ length: count }, (_, i) => `sub_${tag}x${last - 1 - i}`);
   const begin = ids.indexOf(query.get('starting_after') ?? '') + 1;
   const end = begin + Number(query.get('limit') ?? 10);
   return JSON.stringify({

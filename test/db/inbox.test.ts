@@ -93,6 +93,33 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
     );
   });
 
+  it('leaves events to others that it does not need for its subjects', async () => {
+    await insert(...Array.from({ length: 8 }, (_, i) => ({ subject: `cus_${i}` })));
+    const terms = { owner: 'me', now: NOW, duration: 1_000, eventsEach: 1 };
+    if (dialect === 'sqlite') {
+      expect(await claimDueSubjects(database.knex, 4, terms)).toHaveLength(4);
+      return;
+    }
+    await database.knex.transaction(async (trx) => {
+      expect(await claimDueSubjects(trx, 4, terms)).toHaveLength(4);
+      // Meanwhile, before that is committed.
+      const other = { ...terms, owner: 'other' };
+      expect(await claimDueSubjects(database.again().knex, 4, other)).toHaveLength(4);
+    });
+  });
+
+  it('claims a subject whatever it has in the queue', async () => {
+    await insert(
+      ...Array.from({ length: 9 }, () => ({ subject: 'cus_hot', receivedAt: NOW - 10 })),
+      { subject: 'cus_other', receivedAt: NOW - 1 },
+    );
+    const terms = { owner: 'me', now: NOW, duration: 1_000, eventsEach: 1 };
+    const claim = async (except: string[]) =>
+      (await claimDueSubjects(database.knex, 5, { ...terms, except })).map(({ key }) => key);
+    expect(await claim([])).toEqual(['cus_hot']);
+    expect(await claim(['cus_hot'])).toEqual(['cus_other']);
+  });
+
   it('claims those that wait longest first, and no more than asked for', async () => {
     await insert(
       { subject: 'cus_new', receivedAt: NOW - 10 },

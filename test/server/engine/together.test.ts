@@ -271,6 +271,12 @@ describe('A list of more than a page', () => {
     expect(reader.count()).toBe(few.length);
   });
 
+  it('is not asked for one that began long after the others: so many more began in between', async () => {
+    const reader = readerOfMany(400);
+    await ask(reader, [...Array.from({ length: 50 }, (_, i) => i), 290]);
+    expect(reader.count()).toBe(2);
+  });
+
   it('is asked for once for each hundred', async () => {
     const reader = readerOfMany(250);
     await ask(
