@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { noteMigration, readLedger } from './migration-ledger.ts';
-import type { MigrationSession } from './migration-session.ts';
+import { requireTurn, type MigrationSession, type Note } from './migration-session.ts';
 import { createIndex, type Index, type Migration } from './migrations/migration.ts';
 
 /** Who waits for a lock on a table keeps all others waiting behind it: so long at most, in ms. */
@@ -12,6 +12,12 @@ const PATIENCE_MS = 10 * 60_000;
 /** PostgreSQL's code of a lock that did not come in time. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
+export interface MigrationTerms {
+  /** For how long one that cannot get a lock is tried again, in ms. */
+  patience?: number;
+  note: Note;
+}
+
 /**
  * One migration on a PostgreSQL that others work with. It can be ended anywhere and is continued by the next call:
  * what `up` did is noted with it, and an index that is there is not built again.
@@ -19,11 +25,15 @@ const LOCK_NOT_AVAILABLE = '55P03';
 export async function migrateBesideOthers(
   session: MigrationSession,
   migration: Migration,
-  patience = PATIENCE_MS,
+  { patience = PATIENCE_MS, note }: MigrationTerms,
 ): Promise<void> {
+  await requireTurn(session);
   const { begun } = await session.inTransaction(readLedger);
-  if (!begun.includes(migration.name)) await begin(session, migration, patience);
-  for (const index of migration.indexes ?? []) await ensureIndex(session, index);
+  if (!begun.includes(migration.name)) await begin(session, migration, { patience, note });
+  for (const index of migration.indexes ?? []) {
+    await requireTurn(session);
+    await ensureIndex(session, index, note);
+  }
   for (const name of migration.replaces ?? []) {
     await session.run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
   }
@@ -33,9 +43,10 @@ export async function migrateBesideOthers(
 async function begin(
   session: MigrationSession,
   migration: Migration,
-  patience: number,
+  { patience, note }: Required<MigrationTerms>,
 ): Promise<void> {
   const deadline = Date.now() + patience;
+  let told = false;
   for (;;) {
     try {
       await session.inTransaction(async (trx) => {
@@ -47,6 +58,8 @@ async function begin(
     } catch (error) {
       if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
       if (Date.now() > deadline) throw new MigrationBlockedError(migration.name, error);
+      if (!told) note(`${migration.name} waits for a table that another transaction has locked.`);
+      told = true;
       await sleep(PAUSE_MS * (0.5 + Math.random()));
     }
   }
@@ -65,7 +78,7 @@ export class MigrationBlockedError extends Error {
   }
 }
 
-async function ensureIndex({ run }: MigrationSession, index: Index): Promise<void> {
+async function ensureIndex({ run }: MigrationSession, index: Index, note: Note): Promise<void> {
   const [found] = await run<{ valid: boolean }>(
     'SELECT indisvalid AND indisready AS valid FROM pg_index WHERE indexrelid = to_regclass(?)',
     [index.name],
@@ -73,7 +86,12 @@ async function ensureIndex({ run }: MigrationSession, index: Index): Promise<voi
   if (found?.valid) return;
   // What an attempt left that was ended half way: it costs at each write and helps nobody.
   if (found) await run(`DROP INDEX CONCURRENTLY IF EXISTS ${index.name}`);
+  const began = performance.now();
+  note(`Building the index ${index.name}, beside the writers.`);
   await run(createIndex(index, 'CONCURRENTLY'));
+  note(
+    `The index ${index.name} is built, in ${((performance.now() - began) / 1000).toFixed(1)} s.`,
+  );
 }
 
 function codeOf(error: unknown): unknown {

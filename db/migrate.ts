@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { isPostgres, type Database, type Db } from './database.ts';
 import { migrateBesideOthers } from './migrate-beside-others.ts';
 import { createLedger, noteMigration, readLedger, type Ledger } from './migration-ledger.ts';
-import { LOCK_KEY, withMigrationSession } from './migration-session.ts';
+import { LOCK_KEY, withMigrationSession, type Note } from './migration-session.ts';
 import { migrations, type Migration } from './migrations/index.ts';
 import { createIndex } from './migrations/migration.ts';
 
@@ -24,13 +24,20 @@ export class NewerSchemaError extends Error {
   }
 }
 
+export interface MigrateOptions {
+  /** All of this release by default. */
+  list?: readonly Migration[];
+  note?: Note;
+}
+
 /**
  * Brings the schema up to date; safe to call by many processes at once and again, and while others write: on
- * PostgreSQL no lock that they wait for is held for long. Returns the names it applied. Throws `NewerSchemaError`.
+ * PostgreSQL no lock that they wait for is held for long. What takes long there is told to `note`. Returns the names it
+ * applied. Throws `NewerSchemaError`.
  */
 export async function migrate(
   database: Database,
-  list: readonly Migration[] = migrations,
+  { list = migrations, note = () => undefined }: MigrateOptions = {},
 ): Promise<string[]> {
   // Most starts find nothing to do, and need no lock to see it.
   if ((await pendingIn(database.knex, list)).length === 0) return [];
@@ -39,10 +46,10 @@ export async function migrate(
   }
   const applied = await database.knex.transaction((trx) => migrateNew(trx, list));
   if (applied) return applied;
-  return withMigrationSession(database, async (session) => {
+  return withMigrationSession(database, note, async (session) => {
     await session.inTransaction(createLedger);
     const pending = await session.inTransaction((trx) => pendingIn(trx, list));
-    for (const migration of pending) await migrateBesideOthers(session, migration);
+    for (const migration of pending) await migrateBesideOthers(session, migration, { note });
     return pending.map(({ name }) => name);
   });
 }

@@ -13,9 +13,13 @@ export interface MigrationSession {
   run: <Row>(sql: string, bindings?: readonly string[]) => Promise<Row[]>;
 }
 
+/** Is told what takes long, in a sentence. */
+export type Note = (text: string) => void;
+
 /** Does the work on a PostgreSQL when no other process migrates it. */
 export async function withMigrationSession<T>(
-  { url }: Database,
+  { url }: Pick<Database, 'url'>,
+  note: Note,
   work: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
   // A connection of its own: its settings and its lock end with it, however the work ends.
@@ -30,7 +34,7 @@ export async function withMigrationSession<T>(
           (await knex.raw(sql, [...bindings]).connection(connection)).rows,
       };
       await prepare(session);
-      await waitForTurn(session);
+      await waitForTurn(session, note);
       return await work(session);
     } finally {
       await knex.client.releaseConnection(connection);
@@ -53,10 +57,34 @@ async function prepare({ run }: MigrationSession): Promise<void> {
  * Asks again and again in place of waiting in a statement: building an index beside writers waits for every statement that
  * began before, so one that waits for the lock and the lock's holder would wait for each other.
  */
-async function waitForTurn({ run }: MigrationSession): Promise<void> {
+async function waitForTurn({ run }: MigrationSession, note: Note): Promise<void> {
+  let told = false;
   for (let pause = 5; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     const [row] = await run<{ mine: boolean }>(`SELECT pg_try_advisory_lock(${LOCK_KEY}) AS mine`);
     if (row?.mine) return;
+    if (!told) note('Another process migrates the database; this one waits for it.');
+    told = true;
     await sleep(pause * (0.5 + Math.random() / 2));
   }
+}
+
+/** The lock went to somebody else's connection: two processes could migrate at once. */
+export class MigrationLockLostError extends Error {
+  override name = 'MigrationLockLostError';
+  constructor() {
+    super(
+      'The lock of the migrations is not held any more, so nothing further was migrated. Most likely DATABASE_URL leads to a ' +
+        'pooler in transaction mode (PgBouncer, a port of a hosted database): let it lead to PostgreSQL itself, or to a pooler in ' +
+        'session mode, and start again.',
+    );
+  }
+}
+
+/** Throws `MigrationLockLostError` unless this connection has the lock. */
+export async function requireTurn({ run }: Pick<MigrationSession, 'run'>): Promise<void> {
+  const [row] = await run<{ mine: boolean }>(
+    `SELECT count(*) > 0 AS mine FROM pg_locks
+      WHERE locktype = 'advisory' AND classid = 0 AND objid = ${LOCK_KEY} AND pid = pg_backend_pid() AND granted`,
+  );
+  if (!row?.mine) throw new MigrationLockLostError();
 }

@@ -40,16 +40,16 @@ export async function runServers(
     return { url, config, log: services.log, close };
   }
   const log = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
-  await migrateFirst(config);
+  await migrateFirst(config, log);
   const group = new ServerGroup(config.workers, log);
   return { url: await group.start(), config, log, close: () => group.stop() };
 }
 
 /** What is wrong with the database is told once, before there are processes to tell it each. */
-async function migrateFirst(config: Config): Promise<void> {
+async function migrateFirst(config: Config, log: Logger): Promise<void> {
   const database = openDatabase(config.databaseUrl, { poolSize: 1 });
   try {
-    await migrate(database);
+    await migrate(database, { note: (text) => log.info(text) });
   } finally {
     await database.close();
   }

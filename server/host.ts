@@ -25,7 +25,7 @@ export async function startBilling<Native = unknown>(
   const config = loadConfig(env, { ownAuthentication: authenticate !== undefined });
   const services = withAuthentication(createServices(config, { env, log }), authenticate);
   try {
-    await migrate(services.database);
+    await migrate(services.database, { note: (text) => services.log.info(text) });
     await services.engine.start();
     // Amounts are for showing; a Stripe that is away must not keep the host from starting.
     await fillAmounts(services.catalogue, services);

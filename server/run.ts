@@ -17,7 +17,7 @@ export async function runServer(options: RunOptions = {}): Promise<Run> {
   const env = options.env ?? process.env;
   const services = createServices(loadConfig(env), { env });
   try {
-    await migrate(services.database);
+    await migrate(services.database, { note: (text) => services.log.info(text) });
     const server = await startServer(services);
     // Amounts are for showing; a Stripe that is away must not keep the server from starting.
     await fillAmounts(services.catalogue, services);

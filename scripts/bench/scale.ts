@@ -107,7 +107,7 @@ async function prepare(
 ): Promise<Waits & { taken: number }> {
   const database = openDatabase(databaseUrl, { poolSize: 3 });
   try {
-    await migrate(database, migrations.slice(0, 1));
+    await migrate(database, { list: migrations.slice(0, 1) });
     const filling = performance.now();
     await populate(database, size, now);
     lab.note(`filled in ${Math.round((performance.now() - filling) / 1000)} s`);

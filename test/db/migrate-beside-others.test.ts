@@ -27,10 +27,13 @@ describe('A migration of a PostgreSQL that is in use', () => {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await createTestDatabase('postgres');
+    notes.length = 0;
   });
   afterEach(() => database.drop());
 
-  const migrateTo = (next: Migration) => migrate(database, [...migrations, next]);
+  const notes: string[] = [];
+  const note = (text: string) => void notes.push(text);
+  const migrateTo = (next: Migration) => migrate(database, { list: [...migrations, next], note });
 
   const write = () =>
     database.knex('audit_log').insert({ at: 1, actor: 'writer', action: 'wrote', detail: '{}' });
@@ -72,6 +75,10 @@ describe('A migration of a PostgreSQL that is in use', () => {
     expect(waits.longest).toBeLessThan(LONG_MS);
     expect(waits.calls).toBeGreaterThan(20);
     expect(await isValid('audit_log_slow')).toBe(true);
+    expect(notes).toEqual([
+      'Building the index audit_log_slow, beside the writers.',
+      expect.stringMatching(/^The index audit_log_slow is built, in \d+\.\d s\.$/),
+    ]);
   });
 
   it('is not applied while an index was left half built, and builds it again', async () => {
@@ -120,10 +127,10 @@ describe('A migration of a PostgreSQL that is in use', () => {
     };
     await migrateTo(indexing);
     const list = [...migrations, indexing, replacing];
-    await expect(migrate(database, list)).rejects.toThrow(/nothing/);
+    await expect(migrate(database, { list })).rejects.toThrow(/nothing/);
     expect(await isValid('audit_log_actor')).toBe(true);
     replacing.indexes = [{ name: 'audit_log_better', on: 'audit_log (actor, at)' }];
-    expect(await migrate(database, list)).toEqual([replacing.name]);
+    expect(await migrate(database, { list })).toEqual([replacing.name]);
     expect(await isValid('audit_log_better')).toBe(true);
     expect(await isValid('audit_log_actor')).toBeUndefined();
   });
@@ -131,7 +138,7 @@ describe('A migration of a PostgreSQL that is in use', () => {
   it('is done once by ten processes at once, none of which waits for another in a transaction', async () => {
     const clients = Array.from({ length: 10 }, () => database.again());
     const list = [...migrations, altering, { ...indexing, name: '9999-index' }];
-    const results = await Promise.all(clients.map((client) => migrate(client, list)));
+    const results = await Promise.all(clients.map((client) => migrate(client, { list })));
     expect(results.filter((applied) => applied.length > 0)).toEqual([
       [altering.name, '9999-index'],
     ]);
@@ -146,13 +153,33 @@ describe('A migration of a PostgreSQL that is in use', () => {
     expect((await migrationStatus(database, [...migrations, altering])).pending).toHaveLength(1);
     await reader.commit();
     expect(await migrating).toEqual([altering.name]);
+    expect(notes).toEqual(['9998-column waits for a table that another transaction has locked.']);
+  });
+
+  it('says once that it waits for another process', async () => {
+    const others: Promise<string[]>[] = [];
+    await withMigrationSession(database, note, async () => {
+      others.push(migrateTo(altering));
+      await sleep(700);
+    });
+    expect(await Promise.all(others)).toEqual([[altering.name]]);
+    expect(notes).toEqual(['Another process migrates the database; this one waits for it.']);
+  });
+
+  it('stops when its lock is gone, as behind a pooler in transaction mode', async () => {
+    const migrating = withMigrationSession(database, note, async (session) => {
+      await session.run('SELECT pg_advisory_unlock_all()');
+      await migrateBesideOthers(session, indexing, { note });
+    });
+    await expect(migrating).rejects.toThrow(/pooler in transaction mode/);
+    expect(await isValid('audit_log_actor')).toBeUndefined();
   });
 
   it('gives up in the end on a transaction that never ends, and changes nothing', async () => {
     const reader = await database.again().knex.transaction();
     await reader('audit_log').first();
-    const migrating = withMigrationSession(database, (session) =>
-      migrateBesideOthers(session, altering, 0),
+    const migrating = withMigrationSession(database, note, (session) =>
+      migrateBesideOthers(session, altering, { patience: 0, note }),
     );
     await expect(migrating).rejects.toThrow(MigrationBlockedError);
     await reader.commit();
@@ -168,7 +195,7 @@ function startProcess(url: string, next: Migration): ChildProcess {
     import { openDatabase } from ${module('database.ts')};
     import { migrate } from ${module('migrate.ts')};
     import { migrations } from ${module('migrations/index.ts')};
-    await migrate(openDatabase(${JSON.stringify(url)}), [...migrations, ${JSON.stringify(next)}]);
+    await migrate(openDatabase(${JSON.stringify(url)}), { list: [...migrations, ${JSON.stringify(next)}] });
   `;
   const flags = ['--import', 'tsx', '--input-type=module', '--eval', program];
   return spawn(process.execPath, flags, { stdio: ['ignore', 'ignore', 'inherit'] });

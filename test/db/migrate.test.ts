@@ -42,7 +42,7 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
         { name: 'audit_log_once', on: `audit_log (actor) WHERE action = 'b'`, unique: true },
       ],
     };
-    expect(await migrate(database, [...migrations, next])).toEqual([next.name]);
+    expect(await migrate(database, { list: [...migrations, next] })).toEqual([next.name]);
     const repeat = database
       .knex('audit_log')
       .insert({ at: 2, actor: 'a', action: 'b', detail: '{}' });
@@ -61,7 +61,9 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
         throw new Error('broken on purpose');
       },
     };
-    await expect(migrate(database, [...migrations, broken])).rejects.toThrow('broken on purpose');
+    await expect(migrate(database, { list: [...migrations, broken] })).rejects.toThrow(
+      'broken on purpose',
+    );
     expect(await database.knex.schema.hasTable('half_done')).toBe(false);
     expect((await migrationStatus(database)).applied).toEqual(names);
   });

@@ -39,7 +39,7 @@ describe.each(DIALECTS)('While a newer release is rolled out on %s', (database) 
   it('the older servers go on working on the newer schema, and stay ready', async () => {
     const before = newPerson(server);
     await before.subscribe();
-    expect(await migrate(server.database, [...migrations, next])).toEqual([next.name]);
+    expect(await migrate(server.database, { list: [...migrations, next] })).toEqual([next.name]);
     expect((await server.call('GET', '/readyz')).status).toBe(200);
     const after = newPerson(server);
     expect((await after.subscribe()).state).toBe('trialing');

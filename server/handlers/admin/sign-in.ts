@@ -1,16 +1,24 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Database } from '../../../db/database.ts';
 import { loadAssets } from '../../dashboard/assets.ts';
 import { html } from '../../dashboard/html.ts';
 import { htmlDocument } from '../../dashboard/page.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../../dashboard/session.ts';
 import { loginPage } from '../../dashboard/views/others.ts';
 import { AppError } from '../../errors.ts';
-import { createWindows, networkOf } from '../../rate-limit.ts';
+import { createWindows, networkOf, type Windows } from '../../rate-limit.ts';
 import { defineRoute, type RouteContext } from '../../route.ts';
 import { formOf, localPath, page, redirect } from './admin-page.ts';
 
 /** Wrong tokens that a process hears out from one address within a minute; somebody else's do not lock one out. */
-const wrongTokens = createWindows(20);
+const MOST_WRONG = 20;
+const wrong = new WeakMap<Database, Windows>();
+
+function wrongTokensOf({ database }: RouteContext['services']): Windows {
+  const known = wrong.get(database) ?? createWindows(MOST_WRONG);
+  wrong.set(database, known);
+  return known;
+}
 
 const login = defineRoute({
   method: 'GET',
@@ -69,6 +77,7 @@ const submit = defineRoute({
     const fields = await formOf(request, context);
     const back = localPath(fields.get('back'));
     const caller = networkOf(context.address ?? 'unknown');
+    const wrongTokens = wrongTokensOf(services);
     if (wrongTokens.wait(caller) > 0) {
       const error = 'Too many wrong tokens; wait a minute.';
       return form(request, { services, error, back, status: 429 });
