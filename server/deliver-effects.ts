@@ -103,7 +103,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
   }
 
   async function attempt(effect: OutboxRow, giveUp: AbortController): Promise<void> {
-    if (effect.attempts > ctx.options.maxAttempts) throw new NeverEnded(effect.lastError);
+    if (effect.attempts > ctx.options.maxEffectAttempts) throw new NeverEnded(effect.lastError);
     const patience = patienceOf[laneOf(effect.kind)];
     const timer = patience && setTimeout(() => giveUp.abort(tooLate(patience)), patience);
     let note: string | null;
@@ -202,6 +202,6 @@ function failureOf(ctx: EngineContext, effect: OutboxRow, error: unknown) {
     ),
     attempts,
     nextAttemptAt: retryAt ?? Date.now() + Math.min(wait, ctx.options.retryMax * 1.25),
-    dead: attempts >= ctx.options.maxAttempts,
+    dead: attempts >= ctx.options.maxEffectAttempts,
   };
 }

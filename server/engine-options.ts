@@ -15,8 +15,10 @@ export interface EngineOptions {
   retryBase: number;
   /** Longest delay between two attempts. */
   retryMax: number;
-  /** Failed attempts after which an event or effect rests as dead. */
+  /** Failed attempts after which an event rests as dead: after some nine hours. */
   maxAttempts: number;
+  /** The same of an effect: after two and a half days, so that a receiver may be away for a weekend. */
+  maxEffectAttempts: number;
   /** How often to look for due work when nothing wakes the worker. */
   poll: number;
   /** How long a delivery waits for its event to be processed before it answers 500. */
@@ -46,6 +48,7 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   retryBase: 2_000,
   retryMax: 6 * 3_600_000,
   maxAttempts: 15,
+  maxEffectAttempts: 24,
   poll: 1_000,
   ackTimeout: 8_000,
   readTimeout: 20_000,

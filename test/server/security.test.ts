@@ -119,6 +119,17 @@ describe('The dashboard’s cookie', () => {
     expect(await guess('wrong-again')).toBe(429);
     expect(await guess(TEST_ADMIN_TOKEN)).toBe(429);
   });
+
+  it('of another deployment in the same process knows nothing of that', async () => {
+    const other = await startTestServer({ database: 'sqlite' });
+    const response = await fetch(`${other.url}/admin/login`, {
+      method: 'POST',
+      redirect: 'manual',
+      body: new URLSearchParams({ token: TEST_ADMIN_TOKEN }),
+    });
+    expect(response.status).toBe(303);
+    await other.close();
+  });
 });
 
 describe('Input that is meant to break something', () => {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent } from '../../../db/webhook-events.ts';
-import { backoff } from '../../../server/engine-options.ts';
+import type { Config } from '../../../server/config.ts';
+import { backoff, engineOptions } from '../../../server/engine-options.ts';
 import { toNewEvent } from '../../../server/incoming-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';
@@ -173,6 +174,20 @@ describe('An event that failed', () => {
       expect(Math.max(...delays)).toBeLessThanOrEqual(middle * 1.25);
       expect(new Set(delays).size).toBeGreaterThan(50);
     }
+  });
+
+  it('is given up within a day, a mail or webhook not before a weekend is over', () => {
+    const stripe = { live: true, apiBase: null } as Config['stripe'];
+    const { maxAttempts, maxEffectAttempts, ...rest } = engineOptions({ stripe, workers: 1 });
+    const hours = (attempts: number) => {
+      let sum = 0;
+      for (let attempt = 1; attempt < attempts; attempt += 1) sum += backoff(attempt, rest);
+      return sum / 3_600_000;
+    };
+    expect(hours(maxAttempts)).toBeGreaterThan(6);
+    expect(hours(maxAttempts)).toBeLessThan(24);
+    expect(hours(maxEffectAttempts)).toBeGreaterThan(48);
+    expect(hours(maxEffectAttempts)).toBeLessThan(96);
   });
 });
 
