@@ -35,6 +35,7 @@ export async function migrateBesideOthers(
     await ensureIndex(session, index, note);
   }
   for (const name of migration.replaces ?? []) {
+    await requireTurn(session);
     await session.run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
   }
   await session.inTransaction((trx) => noteMigration(trx, migration.name, 'applied'));

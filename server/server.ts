@@ -34,7 +34,8 @@ export async function startServer(
   const app = createApp(createHandler(services), services.config.http);
   const serve = createWebhookDoor(services, app);
   let closing = false;
-  const inFlight = new Set<ServerResponse>();
+  // A set of responses would be made anew all the time, and its old tables keep requests alive until a great collection.
+  const connections = new Map<Socket, ServerResponse | null>();
   const limits = {
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -42,16 +43,18 @@ export async function startServer(
     ...patience,
   };
   const server = createServer(limits, (request, response) => {
-    inFlight.add(response);
-    response.once('close', () => inFlight.delete(response));
+    const { socket } = request;
+    connections.set(socket, response);
+    response.once('close', () => {
+      if (connections.get(socket) === response) connections.set(socket, null);
+    });
     // A kept-alive connection would outlive the stop.
     if (closing) response.setHeader('connection', 'close');
     serve(request, response);
   });
-  const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    connections.set(socket, null);
+    socket.once('close', () => connections.delete(socket));
   });
   await listen(server, host, port);
   await services.engine.start();
@@ -63,10 +66,9 @@ export async function startServer(
     close: () => {
       closing = true;
       // The live view must be done with the database before it is closed.
-      return (closed ??= Promise.all([
-        drain(server, inFlight, sockets),
-        liveHub(services).close(),
-      ]).then(() => services.close()));
+      return (closed ??= Promise.all([drain(server, connections), liveHub(services).close()]).then(
+        () => services.close(),
+      ));
     },
   };
 }
@@ -81,10 +83,10 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
+/** Ends what is connected, each with the answer that is under way on it, if one is. */
 async function drain(
   server: Server,
-  inFlight: Set<ServerResponse>,
-  sockets: Set<Socket>,
+  connections: ReadonlyMap<Socket, ServerResponse | null>,
 ): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
   const silentUntil = Date.now() + SILENCE_MS;
@@ -93,9 +95,10 @@ async function drain(
     server.closeIdleConnections();
     // To Node a connection without a request yet is not idle.
     if (Date.now() < silentUntil) return;
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
   }, 50);
-  for (const response of inFlight) if (isStream(response)) response.destroy();
+  for (const response of connections.values())
+    if (response && isStream(response)) response.destroy();
   const giveUp = new AbortController();
   const patience = sleep(DRAIN_MS, undefined, { signal: giveUp.signal, ref: false }).then(
     () => server.closeAllConnections(),

@@ -32,17 +32,27 @@ export interface SubjectRunner {
   idle(): Promise<void>;
 }
 
+/**
+ * What is under way for a subject; let go of when it has ended. The map is made anew all the time, and what its old tables
+ * hold lives until a great collection.
+ */
+interface Running {
+  work: Promise<TaskResult | null> | null;
+}
+
 /** One subject is never worked on twice at once: in this process by the map, among processes by the lease. */
 export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
-  const running = new Map<string, Promise<TaskResult | null>>();
+  const running = new Map<string, Running>();
   const limit = createLimit(FOREGROUND);
 
   function track(key: string, work: Promise<TaskResult | null>): Promise<TaskResult | null> {
-    const tracked = work.finally(() => {
-      if (running.get(key) === tracked) running.delete(key);
+    const entry: Running = { work: null };
+    entry.work = work.finally(() => {
+      if (running.get(key) === entry) running.delete(key);
+      entry.work = null;
     });
-    running.set(key, tracked);
-    return tracked;
+    running.set(key, entry);
+    return entry.work;
   }
 
   /** Processes, and on a failure lets the subject's events wait; throws that failure. */
@@ -72,7 +82,7 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
    * (then the result is null): a hundred deliveries of one customer knock as often as one does.
    */
   async function turn(task: Omit<SubjectTask, 'claim'> & { key: string }, patience: Patience) {
-    const under = running.get(task.key);
+    const under = running.get(task.key)?.work;
     if (under) {
       const result = await under.catch(() => null);
       return { own: false, result };
@@ -131,7 +141,9 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
     running: () => [...running.keys()],
 
     async idle() {
-      while (running.size > 0) await Promise.allSettled(running.values());
+      while (running.size > 0) {
+        await Promise.allSettled([...running.values()].flatMap(({ work }) => work ?? []));
+      }
     },
   };
 }

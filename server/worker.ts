@@ -38,8 +38,9 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner, inbox: I
   const { options, core } = ctx;
   const db = core.database.knex;
   const slots = options.concurrency;
-  const under = new Set<Promise<unknown>>();
 
+  /** Subjects that this worker has under way. */
+  let under = 0;
   let lookedAt: number | null = null;
   let claimedAt = 0;
   /** How many events of a subject are processed at once, of late. */
@@ -62,16 +63,16 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner, inbox: I
     const claims = await claimDueSubjects(db, limit, terms);
     if (claims.length > 0) claimedAt = lookedAt;
     for (const claim of claims) {
-      const work: Promise<unknown> = runner.run(claim).then((result) => {
-        under.delete(work);
-        if (result) eventsEach += (result.events.size - eventsEach) / 10;
-        if (under.size <= slots / 2) loop.wake();
+      under += 1;
+      void runner.run(claim).then((result) => {
+        under -= 1;
+        if (result) eventsEach += (Math.max(1, result.events.size) - eventsEach) / 10;
+        if (under <= slots / 2) loop.wake();
       });
-      under.add(work);
     }
     // In a flood, the few that have come due since are soon more.
     const goesOn = flood.left() > 0 ? claims.length === limit : claims.length > 0;
-    return goesOn && under.size < slots;
+    return goesOn && under < slots;
   }
 
   /**
@@ -82,7 +83,7 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner, inbox: I
     if (ctx.reader.pausedUntil() > 0) return 0;
     const turns = ctx.reader.room();
     if (turns < WORTH && Date.now() - claimedAt < WAIT) return 0;
-    return Math.min(slots - under.size, GROUP, Math.max(turns, 1));
+    return Math.min(slots - under, GROUP, Math.max(turns, 1));
   }
 
   async function rest(): Promise<number> {
@@ -113,7 +114,7 @@ export function createWorker(ctx: EngineContext, runner: SubjectRunner, inbox: I
     async stop() {
       await loop.stop();
       lookedAt = null;
-      await Promise.allSettled(under);
+      await runner.idle();
     },
   };
 }

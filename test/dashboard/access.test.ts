@@ -147,4 +147,19 @@ describe('The API behind the dashboard', () => {
     const wrong = await server.call('GET', '/admin/api/subscriptions?state=happy', { admin: true });
     expect(wrong.status).toBe(400);
   });
+
+  it('says of an event that is not there that old ones are deleted, where they are', async () => {
+    const { config } = server.services;
+    const messages: unknown[] = [];
+    for (const days of [null, 90]) {
+      config.eventRetentionDays = days;
+      const answer = await server.call('GET', '/admin/api/events/evt_old', { admin: true });
+      messages.push((answer.json['error'] as { message: string }).message);
+    }
+    config.eventRetentionDays = null;
+    expect(messages).toEqual([
+      'There is no such event here.',
+      expect.stringMatching(/^There is no such event here\. .* deleted after 90 days/),
+    ]);
+  });
 });

@@ -39,6 +39,15 @@ const TYPES = [
 
 const STATUSES = ['waiting', 'failed', 'dead', 'done', 'ignored'] as const;
 
+/** Why there may be no such event, in words. */
+export function noSuchEvent({ config }: Pick<Services, 'config'>): string {
+  const days = config.eventRetentionDays;
+  const deleted =
+    `Those that were dealt with are deleted after ${days} days (EVENT_RETENTION_DAYS); ` +
+    'what one moved stays in the history of its subscription.';
+  return days === null ? 'There is no such event here.' : `There is no such event here. ${deleted}`;
+}
+
 /** A page of the inbox as its list shows it. */
 export async function eventsView(
   services: Services,

@@ -4,7 +4,12 @@ import { stateCounts } from '../../../db/counters.ts';
 import { describeState, machineArrows } from '../../../state/machine.ts';
 import { LIFECYCLE_STATES } from '../../../state/types.ts';
 import { liveHub } from '../../dashboard/live.ts';
-import { eventsView, eventView, replayEvents } from '../../dashboard/queries/events.ts';
+import {
+  eventsView,
+  eventView,
+  noSuchEvent,
+  replayEvents,
+} from '../../dashboard/queries/events.ts';
 import { trafficOf, windowOf } from '../../dashboard/queries/lifecycle.ts';
 import { subscriptionView } from '../../dashboard/queries/subscription.ts';
 import { subscriptionsView } from '../../dashboard/queries/subscriptions.ts';
@@ -171,7 +176,7 @@ const event = defineRoute({
   errors: ['not_found'],
   handler: async (_request, { services, params }) => {
     const view = await eventView(services, params['id'] ?? '');
-    if (!view) throw new AppError('not_found', 'There is no such event here.');
+    if (!view) throw new AppError('not_found', noSuchEvent(services));
     return json(withIsoTimes(view));
   },
 });
@@ -187,7 +192,7 @@ const replay = defineRoute({
   handler: async (_request, { services, params }) => {
     const id = params['id'] ?? '';
     if (!(await eventView(services, id))) {
-      throw new AppError('not_found', 'There is no such event here.');
+      throw new AppError('not_found', noSuchEvent(services));
     }
     const replayed = await replayEvents(services, [id]);
     await recordAudit(services.database.knex, {

@@ -16,7 +16,7 @@ import {
 } from '../../dashboard/views/others.ts';
 import { subscriptionPage } from '../../dashboard/views/subscription.ts';
 import { subscriptionsPage } from '../../dashboard/views/subscriptions.ts';
-import { eventsView, eventView } from '../../dashboard/queries/events.ts';
+import { eventsView, eventView, noSuchEvent } from '../../dashboard/queries/events.ts';
 import { lifecycleView, windowOf } from '../../dashboard/queries/lifecycle.ts';
 import { metricsView } from '../../dashboard/queries/metrics.ts';
 import { stepOf, subscriptionView } from '../../dashboard/queries/subscription.ts';
@@ -88,7 +88,7 @@ const event = adminPage({
   summary: 'One webhook event',
   handler: async (context) => {
     const view = await eventView(context.services, context.params['id'] ?? '');
-    if (!view) return missing(context, 'There is no such event here.');
+    if (!view) return missing(context, noSuchEvent(context.services));
     return page(eventPage(await frameOf(context), view));
   },
 });
