@@ -42,7 +42,8 @@ const { values } = parseArgs({
 });
 
 if (values.help) process.stdout.write(HELP);
-else process.exitCode = await bench();
+// With the code at once: what ends the embedded PostgreSQL with the process would end it with 0.
+else process.exit(await bench());
 
 async function bench(): Promise<number> {
   const names = chosenFigures();
