@@ -9,7 +9,10 @@ interface PreparedStatement {
   values: unknown[];
 }
 
-/** Rows of a statement that every connection parses and plans once. Works in a transaction as well as outside of one. */
+/**
+ * Rows of a statement that every connection parses and plans once. Works in a transaction as well as outside of one. The
+ * columns that it answers must be named: once a newer release adds one to a table, PostgreSQL refuses a prepared `*`.
+ */
 export async function runPrepared<Row extends pg.QueryResultRow>(
   db: Db,
   statement: PreparedStatement,

@@ -90,11 +90,17 @@ SELECT due.* FROM unnest($1::text[]) AS asked (subject) CROSS JOIN LATERAL (
 
 /** What Stripe sent, by event id. */
 export async function payloadsOf(db: Db, ids: string[]): Promise<Map<string, string>> {
-  const rows: { id: string; payload: string }[] = await db('webhook_events')
-    .whereIn('id', ids)
-    .select('id', 'payload');
+  const rows: { id: string; payload: string }[] = isPostgres(db)
+    ? await runPrepared(db, {
+        name: 'payloads',
+        text: PAYLOADS,
+        values: [binaryArray('text', ids)],
+      })
+    : await db('webhook_events').whereIn('id', ids).select('id', 'payload');
   return new Map(rows.map(({ id, payload }) => [id, payload]));
 }
+
+const PAYLOADS = 'SELECT id, payload FROM webhook_events WHERE id = ANY ($1::text[])';
 
 /** When the next waiting event that is not due yet becomes so; null when none waits. */
 export async function nextDueAt(db: Db): Promise<number | null> {

@@ -1,5 +1,5 @@
 import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
-import type { Value } from './binary-array.ts';
+import { binaryArray, type Value } from './binary-array.ts';
 import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
@@ -57,7 +57,13 @@ export async function findSubscription(db: Db, id: string): Promise<Subscription
 /** Several subscriptions by their Stripe ids; those that are not stored are left out. */
 export async function findSubscriptions(db: Db, ids: string[]): Promise<SubscriptionRow[]> {
   if (ids.length === 0) return [];
-  const rows: Row[] = await db('subscriptions').whereIn('id', ids);
+  const rows: Row[] = isPostgres(db)
+    ? await runPrepared(db, {
+        name: 'subscriptions',
+        text: FIND,
+        values: [binaryArray('text', ids)],
+      })
+    : await db('subscriptions').whereIn('id', ids);
   return rows.map(fromRow);
 }
 
@@ -125,6 +131,8 @@ const COLUMNS = {
 
 /** A row that is there keeps its mark as a duplicate. */
 const MERGED = Object.keys(COLUMNS).filter((column) => column !== 'duplicate');
+
+const FIND = `SELECT ${Object.keys(COLUMNS).join(', ')} FROM subscriptions WHERE id = ANY ($1::text[])`;
 
 const UPSERT = `
 INSERT INTO subscriptions (${Object.keys(COLUMNS).join(', ')})

@@ -114,7 +114,7 @@ const LINE = ['subscription_id', 'cause_id', 'event', 'to_state'] as const;
 const RECORD = `
 INSERT INTO transitions (${Object.keys(COLUMNS).join(', ')})
 SELECT * FROM ${unnest(COLUMNS, 'given')}
-ON CONFLICT (${LINE.join(', ')}) DO NOTHING RETURNING *`;
+ON CONFLICT (${LINE.join(', ')}) DO NOTHING RETURNING id, ${Object.keys(COLUMNS).join(', ')}`;
 
 const toRow = (line: TransitionInput): Record<keyof typeof COLUMNS, Value> => ({
   subscription_id: line.subscriptionId,
