@@ -8,7 +8,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    // What belongs to a deployment lives in no module: files that share a process load the program once, and take a quarter less.
+    // No module holds what differs between deployments: files that share a process load the program once, and take a quarter less.
     isolate: false,
     maxWorkers: 3,
   },

@@ -20,7 +20,7 @@ export interface RouteContext {
   bytes: () => Promise<Uint8Array>;
   /** The body as JSON; `{}` when there is none. */
   json: () => Promise<unknown>;
-  /** Every route of the server, by request: for pages that use the public ones as any client does. */
+  /** Every route of the server, by request: for pages that use the public ones, as their visitors do. */
   dispatch: FetchHandler;
   /** A key for Stripe: stable over retries of this request when the client sent `Idempotency-Key`. */
   commandKey: (step: string) => string;

@@ -22,7 +22,7 @@ export async function latency(lab: Laboratory): Promise<Row[]> {
     for (let round = 0; round < lab.rounds; round += 1) {
       const full = await measure(lab, tenure, { plan: plan(`f${round}`) });
       const rate = full.perSecond / 2;
-      // Five seconds: in one, a single hesitation of the machine would be the 99th percentile.
+      // Five seconds: one sees no great collection of garbage, or little else.
       const half = await measure(lab, tenure, { plan: { ...plan(`h${round}`, 4), rate } });
       p99.push(half.p99);
       rates.push(rate);
