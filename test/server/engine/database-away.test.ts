@@ -6,7 +6,8 @@ import { findSubscription } from '../../../db/subscriptions.ts';
 import { compareFacts } from '../../../server/compare-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
-import { startPostgres, type PostgresServer } from '../../support/postgres-setup.ts';
+import type { PostgresServer } from '../../../scripts/postgres/start-postgres.ts';
+import { startPostgres } from '../../support/postgres-setup.ts';
 import { beginStory, type Story } from '../../support/subscription-story.ts';
 
 const STOPS = 2;
