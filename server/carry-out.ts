@@ -3,7 +3,7 @@ import { isGatewayError } from '../adapters/stripe-gateway.ts';
 import { findCustomerByUser } from '../db/customers.ts';
 import type { OutboxRow } from '../db/outbox.ts';
 import { carryOutFinalAction } from './dunning.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineContext } from './lib/context.ts';
 import { readEntitlements } from './entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';

@@ -1,6 +1,6 @@
 import { leadJob, readCursor, resignJob, saveCursor } from '../db/cursors.ts';
 import { knownEventIds, type NewEvent } from '../db/webhook-events.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineContext } from './lib/context.ts';
 import { isRelevant, toNewEvent } from './incoming-event.ts';
 import { StripeOutage } from './read-stripe.ts';
 

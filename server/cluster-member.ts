@@ -1,5 +1,5 @@
 import { GATHER_MS, type FromMember, type ToMember } from './cluster-messages.ts';
-import type { Figures } from './metrics.ts';
+import type { Figures } from './lib/metrics.ts';
 import type { Run } from './run.ts';
 
 /** Makes a server that runs in one of several processes hear the process that started it. */

@@ -5,8 +5,8 @@ import { migrate } from '../db/migrate.ts';
 import { joinCluster } from './cluster-member.ts';
 import { GATHER_MS, type FromMember, type ToMember } from './cluster-messages.ts';
 import { loadConfig, type Config } from './config.ts';
-import { createLogger, type Logger } from './log.ts';
-import type { Figures } from './metrics.ts';
+import { createLogger, type Logger } from './lib/log.ts';
+import type { Figures } from './lib/metrics.ts';
 import { runServer } from './run.ts';
 
 /** Longer than a server takes to finish its requests. */

@@ -10,7 +10,7 @@ import type { DueEvent } from '../db/due-events.ts';
 import { finishEvents, moveEvent, postponeEvent } from '../db/webhook-events.ts';
 import type { Effect } from '../state/types.ts';
 import type { Verdict } from './decide-subject.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineContext } from './lib/context.ts';
 import { backoff } from './engine-options.ts';
 import { StripeOutage } from './read-stripe.ts';
 import { recordTrials } from './trial-ledger.ts';

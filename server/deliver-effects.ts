@@ -8,12 +8,12 @@ import {
   type Lane,
   type OutboxRow,
 } from '../db/outbox.ts';
-import { createBatcher } from './batching.ts';
+import { createBatcher } from './lib/batching.ts';
 import { carryOut } from './carry-out.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineContext } from './lib/context.ts';
 import { backoff } from './engine-options.ts';
-import { sleep } from './limit.ts';
-import { createLoop, type Loop } from './loop.ts';
+import { sleep } from './lib/limit.ts';
+import { createLoop, type Loop } from './lib/poll-loop.ts';
 import { StripeOutage } from './read-stripe.ts';
 import type { SubjectRunner } from './subject-runner.ts';
 import { WebhookRefused } from './team-webhooks.ts';

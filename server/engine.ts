@@ -6,14 +6,14 @@ import {
   type EventSummary,
   type NewEvent,
 } from '../db/webhook-events.ts';
-import { createBatcher } from './batching.ts';
-import { createTestClock, realClock, type RefreshingClock } from './business-clock.ts';
+import { createBatcher } from './lib/batching.ts';
+import { createTestClock, realClock, type RefreshingClock } from './lib/clock.ts';
 import { createCatchUp } from './catch-up.ts';
-import { createChangeFeed } from './changes.ts';
+import { createChangeFeed } from './lib/change-feed.ts';
 import { createCommitGroup } from './commit-group.ts';
 import { commitWork } from './commit-work.ts';
 import { createEffectDelivery } from './deliver-effects.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineContext } from './lib/context.ts';
 import { engineOptions, type EngineOptions } from './engine-options.ts';
 import { createFreshFacts } from './fresh-facts.ts';
 import { createInbox, overloaded } from './inbox.ts';

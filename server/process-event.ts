@@ -7,7 +7,7 @@ import {
   type DecisionContext,
   type Sighting,
 } from './decide-subject.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineContext } from './lib/context.ts';
 import {
   guessPeriodStart,
   loadKnown,

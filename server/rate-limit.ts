@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import type { Config } from './config.ts';
 import { AppError } from './errors.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics } from './lib/metrics.ts';
 
 const MINUTE = 60_000;
 /** Callers remembered at a time: whoever invents addresses may cost no more memory than this. */

@@ -2,7 +2,7 @@ import { isGatewayError, type StripeGateway } from '../adapters/stripe-gateway.t
 import type { SubscriptionFacts } from '../state/types.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { createSharedReads } from './shared-reads.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from './lib/token-bucket.ts';
 
 const LONGEST_PAUSE = 60_000;
 /** Stripe asks for seconds; a proxy in between that says "tomorrow" must not stop the shop until then. */

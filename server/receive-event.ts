@@ -1,6 +1,6 @@
 import { requeueEvents, type NewEvent } from '../db/webhook-events.ts';
-import type { Receipt } from './engine-contract.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { Receipt } from './lib/engine-types.ts';
+import type { EngineContext } from './lib/context.ts';
 import type { Inbox } from './inbox.ts';
 import type { SubjectRunner } from './subject-runner.ts';
 import type { Worker } from './worker.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
 import type { Cause } from '../state/types.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineContext } from './lib/context.ts';
 import type { SubjectRunner } from './subject-runner.ts';
 
 /**

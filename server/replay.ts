@@ -9,9 +9,9 @@ import {
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
 import { catchUp } from './catch-up.ts';
 import { toNewEvent } from './incoming-event.ts';
-import { sleep } from './limit.ts';
+import { sleep } from './lib/limit.ts';
 import type { Services } from './services.ts';
-import { throughOutages } from './through-outages.ts';
+import { throughOutages } from './lib/retry.ts';
 
 const PAGE = 200;
 

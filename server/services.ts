@@ -9,13 +9,13 @@ import { createAccessCache, type AccessCache } from './access-cache.ts';
 import { createAuthenticate, type Authenticate } from './auth.ts';
 import { loadCatalogue } from './catalogue.ts';
 import type { Config } from './config.ts';
-import type { BusinessClock, Engine } from './engine-contract.ts';
+import type { BusinessClock, Engine } from './lib/engine-types.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { createEngine } from './engine.ts';
-import { createLogger, type Logger } from './log.ts';
+import { createLogger, type Logger } from './lib/log.ts';
 import type { UsageOptions } from './usage/usage-options.ts';
 import { createUsage, type Usage } from './usage/usage.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './lib/metrics.ts';
 
 export type { BusinessClock, Engine };
 

@@ -3,9 +3,9 @@ import { dueEventsOf } from '../db/due-events.ts';
 import type { EventSummary } from '../db/webhook-events.ts';
 import type { Cause, StoredSubscription } from '../state/types.ts';
 import { postpone } from './commit-work.ts';
-import type { EngineContext } from './engine-context.ts';
+import type { EngineContext } from './lib/context.ts';
 import { keepLease } from './keep-lease.ts';
-import { createLimit, sleep } from './limit.ts';
+import { createLimit, sleep } from './lib/limit.ts';
 import { processSubject, type SubjectTask, type TaskResult } from './process-event.ts';
 import { StillBusy } from './still-busy.ts';
 

@@ -7,8 +7,8 @@ import {
   STEP,
   type EventPosition,
 } from '../db/retention.ts';
-import type { EngineContext } from './engine-context.ts';
-import { createLoop, type Loop } from './loop.ts';
+import type { EngineContext } from './lib/context.ts';
+import { createLoop, type Loop } from './lib/poll-loop.ts';
 
 const JOB = 'sweep';
 const LEASE = 60_000;

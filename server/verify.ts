@@ -8,7 +8,7 @@ import { readSubscription } from '../state/subscription-facts.ts';
 import type { Cause, SubscriptionFacts } from '../state/types.ts';
 import { compareRow, type FieldDifference } from './compare-facts.ts';
 import type { Services } from './services.ts';
-import { throughOutages } from './through-outages.ts';
+import { throughOutages } from './lib/retry.ts';
 
 /** One subscription that is not here as it is at Stripe. */
 export interface Difference {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { claimSubject, releaseSubject, renewSubject } from '../../db/subjects.ts';
 import { AppError } from '../errors.ts';
-import { sleep } from '../limit.ts';
+import { sleep } from '../lib/limit.ts';
 import type { Services } from '../services.ts';
 
 /** A process that dies in the middle of a command gives the user free after this long; one that works renews it. */

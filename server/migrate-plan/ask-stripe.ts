@@ -1,5 +1,5 @@
 import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
-import { sleep } from '../limit.ts';
+import { sleep } from '../lib/limit.ts';
 import { StripeOutage } from '../read-stripe.ts';
 import type { Services } from '../services.ts';
 

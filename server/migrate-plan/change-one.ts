@@ -9,7 +9,7 @@ import {
 } from '../../state/plan-migration.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
-import { sleep } from '../limit.ts';
+import { sleep } from '../lib/limit.ts';
 import type { Services } from '../services.ts';
 import { tryChange, type Answer, type Ask } from './ask-stripe.ts';
 import type { MigrationRequest } from './request.ts';

@@ -15,7 +15,7 @@ import {
   type PlanMigration,
 } from '../../db/plan-migrations.ts';
 import { claimSubject, releaseSubject } from '../../db/subjects.ts';
-import { createLimit, sleep } from '../limit.ts';
+import { createLimit, sleep } from '../lib/limit.ts';
 import type { Services } from '../services.ts';
 import { notifyCustomers, readBack } from './after-change.ts';
 import { patientReads, type Ask } from './ask-stripe.ts';

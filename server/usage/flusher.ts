@@ -8,7 +8,7 @@ import {
   nextWindowDueAt,
   sealWindows,
 } from '../../db/usage-windows.ts';
-import { createLoop, type Loop } from '../loop.ts';
+import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import { sendWindows, type SendContext } from './send-windows.ts';
 
 const JOB = 'usage-flush';

@@ -9,8 +9,8 @@ import {
 import type { BillingAccount } from '../../db/usage-accounts.ts';
 import { meterTimestamp, windowOf } from '../../state/usage.ts';
 import { backoff } from '../engine-options.ts';
-import type { BusinessClock } from '../engine-contract.ts';
-import type { Logger } from '../log.ts';
+import type { BusinessClock } from '../lib/engine-types.ts';
+import type { Logger } from '../lib/log.ts';
 import type { UsageAccounts } from './accounts.ts';
 import { alreadyCounted } from './confirm.ts';
 import type { KnownMeter, MeterDirectory } from './meter-directory.ts';

@@ -15,8 +15,8 @@ import {
   type UsageRefusal,
 } from '../../state/usage.ts';
 import { AppError } from '../errors.ts';
-import type { Engine } from '../engine-contract.ts';
-import { createTurns } from '../turns.ts';
+import type { Engine } from '../lib/engine-types.ts';
+import { createTurns } from '../lib/token-bucket.ts';
 import type { CoreServices } from '../services.ts';
 import { createUsageAccounts } from './accounts.ts';
 import { createUsageFlusher, type FlushReport } from './flusher.ts';

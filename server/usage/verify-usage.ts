@@ -1,7 +1,7 @@
 import { usersWithUsage } from '../../db/usage-windows.ts';
 import { AppError } from '../errors.ts';
 import type { Services } from '../services.ts';
-import { throughOutages } from '../through-outages.ts';
+import { throughOutages } from '../lib/retry.ts';
 import { reconcileUsage, type Reconciliation } from './reconcile.ts';
 
 const PAGE = 500;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FetchHandler } from '../../adapters/fetch.ts';
-import { createLogger } from '../../server/log.ts';
+import { createLogger } from '../../server/lib/log.ts';
 import { errorResponse } from '../../server/routes.ts';
 
 const log = createLogger({ level: 'silent' });

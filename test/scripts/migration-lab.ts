@@ -3,7 +3,7 @@ import { Stripe } from 'stripe';
 import type { Dialect } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { loadConfig } from '../../server/config.ts';
-import { createLogger } from '../../server/log.ts';
+import { createLogger } from '../../server/lib/log.ts';
 import type { MigrationRequest } from '../../server/migrate-plan/request.ts';
 import { createServices, type Services } from '../../server/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';

@@ -7,7 +7,7 @@ import { GatewayError, type GatewayErrorKind } from '../../adapters/stripe-gatew
 import { loadCatalogue } from '../../server/catalogue.ts';
 import { loadConfig } from '../../server/config.ts';
 import { AppError, toAppError } from '../../server/errors.ts';
-import { createLogger } from '../../server/log.ts';
+import { createLogger } from '../../server/lib/log.ts';
 import { StripeOutage } from '../../server/read-stripe.ts';
 import { StillBusy } from '../../server/still-busy.ts';
 

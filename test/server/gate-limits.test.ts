@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkAccess } from '../../server/access.ts';
 import { loadConfig } from '../../server/config.ts';
 import { requireFeature } from '../../server/express.ts';
-import { createLogger } from '../../server/log.ts';
+import { createLogger } from '../../server/lib/log.ts';
 import { createServices, type Services } from '../../server/services.ts';
 import { DIALECTS } from '../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';

@@ -8,7 +8,7 @@ import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulat
 import type { Dialect } from '../../db/database.ts';
 import { loadConfig } from '../../server/config.ts';
 import type { EngineOptions } from '../../server/engine-options.ts';
-import { createLogger } from '../../server/log.ts';
+import { createLogger } from '../../server/lib/log.ts';
 import { startServer } from '../../server/server.ts';
 import { createServices, type ServiceOptions, type Services } from '../../server/services.ts';
 import { fillAmounts } from '../../server/catalogue.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillAmounts } from '../../../server/catalogue.ts';
 import { loadConfig } from '../../../server/config.ts';
-import { createLogger } from '../../../server/log.ts';
+import { createLogger } from '../../../server/lib/log.ts';
 import { startServer } from '../../../server/server.ts';
 import { createServices } from '../../../server/services.ts';
 import { startTestServer, type Answer, type TestServer } from '../../support/server.ts';

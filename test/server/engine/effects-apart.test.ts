@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ensureCustomer } from '../../../db/customers.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
-import { sleep } from '../../../server/limit.ts';
+import { sleep } from '../../../server/lib/limit.ts';
 import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { type EngineLab, type LabEngineOptions } from '../../support/engine-lab.ts';
 import { useEngines, useLabWithMail } from '../../support/engines.ts';

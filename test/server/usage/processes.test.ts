@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../server/config.ts';
-import { createLogger } from '../../../server/log.ts';
+import { createLogger } from '../../../server/lib/log.ts';
 import { createServices, type Services } from '../../../server/services.ts';
 import type { UsageOptions } from '../../../server/usage/usage-options.ts';
 import { DIALECTS } from '../../support/databases.ts';

@@ -3,7 +3,7 @@
  * `node usage-process.ts FROM UNTIL CUSTOMERS`. Each line of its output is a fact that holds from then on.
  */
 import { loadConfig } from '../../../server/config.ts';
-import { createLogger } from '../../../server/log.ts';
+import { createLogger } from '../../../server/lib/log.ts';
 import { createServices } from '../../../server/services.ts';
 import { METER, pieceOf } from './metered-plans.ts';
 

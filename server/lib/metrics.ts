@@ -7,7 +7,7 @@ import {
   type MetricObjectWithValues,
   type MetricValue,
 } from 'prom-client';
-import type { StripeCall } from '../adapters/stripe-gateway.ts';
+import type { StripeCall } from '../../adapters/stripe-gateway.ts';
 
 /** Seconds: from what a cached answer takes to what a time-out does. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

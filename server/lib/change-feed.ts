@@ -1,5 +1,5 @@
-import type { Database } from '../db/database.ts';
-import { listen, notify, type Listener } from '../db/notifications.ts';
+import type { Database } from '../../db/database.ts';
+import { listen, notify, type Listener } from '../../db/notifications.ts';
 import type { Logger } from './log.ts';
 
 const CHANGED = 'tenure_changed';
