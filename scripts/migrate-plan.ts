@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
 import { migrate } from '../db/migrate.ts';
 import type { MigrationItem } from '../db/plan-migrations.ts';
-import { ConfigError, loadConfig } from '../server/config.ts';
+import { ConfigError, loadConfig } from '../server/config/config.ts';
 import { CSV_HEADER, csvLine } from '../server/migrate-plan/report.ts';
 import { MigrationRefused, type MigrationRequest } from '../server/migrate-plan/request.ts';
 import {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../server/config.ts';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { loadConfig } from '../server/config/config.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { awaitReplay, replayEvents } from '../server/replay.ts';
 import { createServices } from '../server/services.ts';
 

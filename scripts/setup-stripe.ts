@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
-import { ConfigError } from '../server/config.ts';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { ConfigError } from '../server/config/config.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { setUpAccount, type SetupAction, type SetupResult } from '../server/setup/setup-account.ts';
 import { setupOptions } from '../server/setup/setup-options.ts';
 import { setInEnvFile } from './env-file.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { startLocalStack, type LocalStack } from './local-stack.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 

@@ -1,4 +1,4 @@
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { WEBHOOK_PATH, webhookEventTypes } from '../server/webhook-event-types.ts';
 import { setInEnvFile } from './env-file.ts';
 import { attachStripeCli, listenSecret, requireReachable } from './stripe-cli/attach.ts';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../server/config.ts';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { loadConfig } from '../server/config/config.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { createServices, type Services } from '../server/services.ts';
 import { verifyUsage, type UsageDifference } from '../server/usage/verify-usage.ts';
 import { verifyDatabase, type Difference } from '../server/verify.ts';

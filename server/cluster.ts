@@ -4,7 +4,7 @@ import { openDatabase } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { joinCluster } from './cluster-member.ts';
 import { GATHER_MS, type FromMember, type ToMember } from './cluster-messages.ts';
-import { loadConfig, type Config } from './config.ts';
+import { loadConfig, type Config } from './config/config.ts';
 import { createLogger, type Logger } from './lib/log.ts';
 import type { Figures } from './lib/metrics.ts';
 import { runServer } from './run.ts';

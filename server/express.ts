@@ -9,7 +9,7 @@ import type { Services } from './services.ts';
 
 export type { Middleware };
 export type { Authenticate, User } from './auth.ts';
-export { loadConfig, ConfigError } from './config.ts';
+export { loadConfig, ConfigError } from './config/config.ts';
 export { startBilling, type BillingOptions } from './host.ts';
 export { createServices, type Services } from './services.ts';
 export { trackRequests, trackUsage, type TrackRequestsOptions } from './track-usage.ts';

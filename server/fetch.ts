@@ -10,7 +10,7 @@ import type { Services } from './services.ts';
 export type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
 export { createNodeListener, type NodeListener } from '../adapters/node.ts';
 export type { Authenticate, User } from './auth.ts';
-export { loadConfig, ConfigError } from './config.ts';
+export { loadConfig, ConfigError } from './config/config.ts';
 export type { Gate } from './gate.ts';
 export { startBilling, type BillingOptions } from './host.ts';
 export { createServices, type Services } from './services.ts';

@@ -1,7 +1,7 @@
 import { migrate } from '../db/migrate.ts';
 import type { Authenticate } from './auth.ts';
 import { fillAmounts } from './catalogue.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig } from './config/config.ts';
 import type { Logger } from './lib/log.ts';
 import { createServices, type Services } from './services.ts';
 

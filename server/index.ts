@@ -2,7 +2,7 @@
 export { migrate } from '../db/migrate.ts';
 export { checkAccess, isSubscriptionActive, type AccessAnswer } from './access.ts';
 export { createAuthenticate, type Authenticate, type User } from './auth.ts';
-export { ConfigError, loadConfig, type Config } from './config.ts';
+export { ConfigError, loadConfig, type Config } from './config/config.ts';
 export { AppError, ERROR_STATUS, type ErrorCode } from './errors.ts';
 export { createGate, type Gate, type GateOptions } from './gate.ts';
 export { startBilling, type BillingOptions } from './host.ts';

@@ -1,6 +1,6 @@
 import { migrate } from '../db/migrate.ts';
 import { fillAmounts } from './catalogue.ts';
-import { loadConfig } from './config.ts';
+import { loadConfig } from './config/config.ts';
 import { startServer, type RunningServer } from './server.ts';
 import { createServices, type Services } from './services.ts';
 

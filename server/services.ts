@@ -8,7 +8,7 @@ import type { Catalogue } from '../state/catalogue.ts';
 import { createAccessCache, type AccessCache } from './access-cache.ts';
 import { createAuthenticate, type Authenticate } from './auth.ts';
 import { loadCatalogue } from './catalogue.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { BusinessClock, Engine } from './lib/engine-types.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { createEngine } from './engine.ts';

@@ -1,6 +1,6 @@
 /** The product as it runs, on a fresh database. */
 import { migrate } from '../../db/migrate.ts';
-import { loadConfig } from '../../server/config.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/engine-options.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { createServices, type Services } from '../../server/services.ts';

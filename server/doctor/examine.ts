@@ -1,7 +1,7 @@
 import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
 import { openDatabase } from '../../db/database.ts';
 import { loadCatalogue, planFileOf } from '../catalogue.ts';
-import { ConfigError, loadConfig, type Config } from '../config.ts';
+import { ConfigError, loadConfig, type Config } from '../config/config.ts';
 import { WEBHOOK_PATH } from '../webhook-event-types.ts';
 import { checkDeliveries, checkKey, checkPortal, failureOf } from './check-account.ts';
 import { checkCatalogue } from './check-catalogue.ts';

@@ -5,7 +5,7 @@ import { outboxHealth } from '../../db/outbox.ts';
 import { inboxHealth } from '../../db/webhook-events.ts';
 import { LIFECYCLE_STATES } from '../../state/types.ts';
 import { bearerToken, hasAdminToken } from '../auth.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { AppError } from '../errors.ts';
 import { defineRoute } from '../route.ts';
 import type { Services } from '../services.ts';

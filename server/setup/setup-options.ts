@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/config.ts';
 import { planFileOf, type PlanFile } from '../catalogue.ts';
 import { WEBHOOK_PATH } from '../webhook-event-types.ts';
 

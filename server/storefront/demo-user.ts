@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SignJWT } from 'jose';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { cookieOf } from '../dashboard/session.ts';
 import { AppError } from '../errors.ts';
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Stripe } from 'stripe';
 import type { Dialect } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { loadConfig } from '../../server/config.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import type { MigrationRequest } from '../../server/migrate-plan/request.ts';
 import { createServices, type Services } from '../../server/services.ts';

@@ -2,7 +2,7 @@ import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkAccess } from '../../server/access.ts';
-import { loadConfig } from '../../server/config.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import { requireFeature } from '../../server/express.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { createServices, type Services } from '../../server/services.ts';

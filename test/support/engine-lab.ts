@@ -7,7 +7,7 @@ import type { Database } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { createAccessCache, type AccessCache } from '../../server/access-cache.ts';
 import { loadCatalogue } from '../../server/catalogue.ts';
-import { loadConfig, type Config } from '../../server/config.ts';
+import { loadConfig, type Config } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/engine-options.ts';
 import { createEngine } from '../../server/engine.ts';
 import { createLogger, type Logger } from '../../server/lib/log.ts';

@@ -1,5 +1,5 @@
 /** The real server as a process of its own, with short leases; its parent kills it. Says its port once it listens. */
-import { loadConfig } from '../../server/config.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import { startServer } from '../../server/server.ts';
 import { createServices } from '../../server/services.ts';
 

@@ -6,7 +6,7 @@ import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
 import { prepareLocalAccount } from '../../scripts/local-account.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import type { Dialect } from '../../db/database.ts';
-import { loadConfig } from '../../server/config.ts';
+import { loadConfig } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/engine-options.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { startServer } from '../../server/server.ts';

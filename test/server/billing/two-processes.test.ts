@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fillAmounts } from '../../../server/catalogue.ts';
-import { loadConfig } from '../../../server/config.ts';
+import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
 import { startServer } from '../../../server/server.ts';
 import { createServices } from '../../../server/services.ts';

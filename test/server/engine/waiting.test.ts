@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent } from '../../../db/webhook-events.ts';
-import type { Config } from '../../../server/config.ts';
+import type { Config } from '../../../server/config/config.ts';
 import { backoff, engineOptions } from '../../../server/engine-options.ts';
 import { toNewEvent } from '../../../server/incoming-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../../server/config.ts';
+import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
 import { createServices, type Services } from '../../../server/services.ts';
 import type { UsageOptions } from '../../../server/usage/usage-options.ts';
