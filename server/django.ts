@@ -2,8 +2,8 @@
 import { readDjangoToken, type DjangoTokens } from '../adapters/django.ts';
 import { mountFetch } from '../adapters/fetch.ts';
 import { createNodeListener, type NodeListener } from '../adapters/node.ts';
-import { bearerToken, type User } from './auth.ts';
-import { AppError } from './errors.ts';
+import { bearerToken, type User } from './http/authenticate.ts';
+import { AppError } from './http/errors.ts';
 import { isBillingPath } from './host.ts';
 import { createHandler, errorResponse } from './routes.ts';
 import type { Services } from './services.ts';

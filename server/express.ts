@@ -1,14 +1,14 @@
 /** `tenure/express`: the billing API and its gates inside somebody's Express app. */
 import type { IncomingMessage } from 'node:http';
 import { createGuard, createRouter, type Middleware } from '../adapters/express.ts';
-import type { Authenticate } from './auth.ts';
+import type { Authenticate } from './http/authenticate.ts';
 import { createGate, type GateOptions } from './gate.ts';
 import { isBillingPath, withAuthentication } from './host.ts';
 import { createHandler } from './routes.ts';
 import type { Services } from './services.ts';
 
 export type { Middleware };
-export type { Authenticate, User } from './auth.ts';
+export type { Authenticate, User } from './http/authenticate.ts';
 export { loadConfig, ConfigError } from './config/config.ts';
 export { startBilling, type BillingOptions } from './host.ts';
 export { createServices, type Services } from './services.ts';

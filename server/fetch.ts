@@ -1,7 +1,7 @@
 /** `tenure/fetch`: the billing API and its gates for Hono, service routers and other Fetch runtimes on Node. */
 import { mountFetch } from '../adapters/fetch.ts';
-import type { Authenticate } from './auth.ts';
-import { AppError } from './errors.ts';
+import type { Authenticate } from './http/authenticate.ts';
+import { AppError } from './http/errors.ts';
 import { createGate, type Gate, type GateOptions } from './gate.ts';
 import { isBillingPath, withAuthentication } from './host.ts';
 import { createHandler, errorResponse } from './routes.ts';
@@ -9,7 +9,7 @@ import type { Services } from './services.ts';
 
 export type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
 export { createNodeListener, type NodeListener } from '../adapters/node.ts';
-export type { Authenticate, User } from './auth.ts';
+export type { Authenticate, User } from './http/authenticate.ts';
 export { loadConfig, ConfigError } from './config/config.ts';
 export type { Gate } from './gate.ts';
 export { startBilling, type BillingOptions } from './host.ts';

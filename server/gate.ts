@@ -1,7 +1,7 @@
 import type { RequestInfo } from '../adapters/fetch.ts';
 import { checkAccess, refusalCode } from './access.ts';
-import type { User } from './auth.ts';
-import { AppError, type ErrorCode } from './errors.ts';
+import type { User } from './http/authenticate.ts';
+import { AppError, type ErrorCode } from './http/errors.ts';
 import { errorResponse } from './routes.ts';
 import type { Services } from './services.ts';
 

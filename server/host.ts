@@ -1,5 +1,5 @@
 import { migrate } from '../db/migrate.ts';
-import type { Authenticate } from './auth.ts';
+import type { Authenticate } from './http/authenticate.ts';
 import { fillAmounts } from './catalogue.ts';
 import { loadConfig } from './config/config.ts';
 import type { Logger } from './lib/log.ts';

@@ -8,7 +8,7 @@ import {
 } from '../adapters/next.ts';
 import { currentSubscriptionOfUser } from '../db/subscriptions.ts';
 import { checkAccess, refusalCode, type AccessAnswer } from './access.ts';
-import type { Authenticate, User } from './auth.ts';
+import type { Authenticate, User } from './http/authenticate.ts';
 import { subscriptionView, type SubscriptionView } from './billing/subscription-view.ts';
 import { isBillingPath, startBilling, withAuthentication, type BillingOptions } from './host.ts';
 import { createHandler } from './routes.ts';

@@ -1,15 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
-import type { User } from './auth.ts';
+import type { User } from './http/authenticate.ts';
 import { isAdmin } from './dashboard/session.ts';
-import { AppError, toAppError } from './errors.ts';
+import { AppError, toAppError } from './http/errors.ts';
 import { accessRoute } from './handlers/access.ts';
 import { ADMIN_ROUTES } from './handlers/admin/index.ts';
 import { cancelRoute } from './handlers/cancel.ts';
 import { changeRoute, previewRoute, quantityRoute } from './handlers/change.ts';
 import { checkoutRoute } from './handlers/checkout.ts';
 import { creditRoute } from './handlers/credit.ts';
-import { descriptionRoutes } from './handlers/docs.ts';
+import { descriptionRoutes } from './http/docs/route.ts';
 import {
   invoicePdfRoute,
   invoiceRoute,
@@ -36,12 +36,12 @@ import {
   usageRoute,
 } from './handlers/usage.ts';
 import { webhookRoute } from './handlers/webhook.ts';
-import { hashRequest, onceForKey, requireKeyForm } from './idempotency.ts';
-import { takesIdempotencyKey } from './openapi.ts';
-import { createRateLimits, type RateLimits } from './rate-limit.ts';
-import { bodyOf } from './request-body.ts';
-import { json, type Route, type RouteContext } from './route.ts';
-import { matchRoute } from './route-match.ts';
+import { hashRequest, onceForKey, requireKeyForm } from './http/idempotency.ts';
+import { takesIdempotencyKey } from './http/openapi.ts';
+import { createRateLimits, type RateLimits } from './http/rate-limit.ts';
+import { bodyOf } from './http/request-body.ts';
+import { json, type Route, type RouteContext } from './http/define-route.ts';
+import { matchRoute } from './http/route-match.ts';
 import type { Services } from './services.ts';
 import { STOREFRONT_ROUTES } from './storefront/routes.ts';
 

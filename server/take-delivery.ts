@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { verifyStripeSignature } from '../adapters/stripe-signature.ts';
 import type { NewEvent } from '../db/webhook-events.ts';
-import { AppError } from './errors.ts';
+import { AppError } from './http/errors.ts';
 import { toNewEvent } from './incoming-event.ts';
 import type { Services } from './services.ts';
 

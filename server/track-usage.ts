@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createObserver, type Middleware } from '../adapters/express.ts';
-import type { Authenticate } from './auth.ts';
+import type { Authenticate } from './http/authenticate.ts';
 import { withAuthentication } from './host.ts';
 import type { Services } from './services.ts';
 import type { UsageReceipt } from './usage/usage.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { AppError } from './errors.ts';
+import { AppError } from './http/errors.ts';
 import { webhookRoute } from './handlers/webhook.ts';
-import { MAX_BODY_BYTES } from './request-body.ts';
+import { MAX_BODY_BYTES } from './http/request-body.ts';
 import { errorResponse, reportRequest, requestIdFrom } from './routes.ts';
 import type { Services } from './services.ts';
 import { takeDelivery } from './take-delivery.ts';

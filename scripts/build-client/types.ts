@@ -1,4 +1,4 @@
-import { openApiDocument } from '../../server/openapi.ts';
+import { openApiDocument } from '../../server/http/openapi.ts';
 import { ROUTES } from '../../server/routes.ts';
 
 /** The part of JSON Schema that zod writes. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findCustomerByUser } from '../../db/customers.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import type { Services } from '../services.ts';
 
 /** Stripe's customer of a user; null while there is none. */

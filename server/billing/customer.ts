@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { attachStripeCustomer, ensureCustomer } from '../../db/customers.ts';
-import type { User } from '../auth.ts';
+import type { User } from '../http/authenticate.ts';
 import type { CoreServices } from '../services.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { claimSubject, releaseSubject, renewSubject } from '../../db/subjects.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import { sleep } from '../lib/limit.ts';
 import type { Services } from '../services.ts';
 

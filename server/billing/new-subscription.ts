@@ -1,6 +1,6 @@
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { hadTrial } from '../../db/trials.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import type { Services } from '../services.ts';
 import { actionsNow, syncAfter, type CommandContext } from './command.ts';
 

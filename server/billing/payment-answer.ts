@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { StoredSubscription } from '../../state/types.ts';
-import { json } from '../route.ts';
+import { json } from '../http/define-route.ts';
 import { syncAfter, type CommandContext } from './command.ts';
 import { paymentNeeded, paymentNeededFor } from './payment-needed.ts';
 import { subscriptionSchema, subscriptionView } from './subscription-view.ts';

@@ -12,7 +12,7 @@ import {
   type PlanPosition,
 } from '../../state/plan-change.ts';
 import type { ItemFacts } from '../../state/types.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import { chosenPrice, planChoice, requireSeats, type PlanChoice } from './plan-choice.ts';
 
 /** What preview and change take: a plan, a price or a number of seats, and when. */

@@ -4,7 +4,7 @@ import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../db/quotes.ts';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import type { ChangeKind, ChangeTime } from '../../state/plan-change.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import type { Services } from '../services.ts';
 import { itemChanges, type PlanTarget } from './plan-target.ts';
 import { settleUsage } from './settle-usage.ts';

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { useLoginLink } from '../../db/dashboard-lookups.ts';
-import { hasAdminToken } from '../auth.ts';
+import { hasAdminToken } from '../http/authenticate.ts';
 import type { Services } from '../services.ts';
 
 type Parts = Pick<Services, 'config' | 'database'>;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextPeriodEnd } from '../../db/dashboard-lookups.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import type { Services } from '../services.ts';
 import type { TestClock } from './page.ts';
 

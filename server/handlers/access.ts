@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { checkAccess } from '../access.ts';
-import { defineRoute, json } from '../route.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 
 /** May the caller use the product, or one feature of it? */
 export const accessRoute = defineRoute({

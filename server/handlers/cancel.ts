@@ -5,7 +5,7 @@ import { certainly, freshKey, notAllowed, readNow, runCommand } from '../billing
 import { withoutSchedule } from '../billing/schedule.ts';
 import { hasUsage, settleUsage } from '../billing/settle-usage.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
-import { defineRoute } from '../route.ts';
+import { defineRoute } from '../http/define-route.ts';
 
 /** Stripe's list of reasons that a person may give. */
 const FEEDBACK = [

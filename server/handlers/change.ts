@@ -12,7 +12,7 @@ import { exclusively } from '../billing/exclusively.ts';
 import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
 import { changeChoice, planTarget, type ChangeChoice } from '../billing/plan-target.ts';
 import { closeQuote, makeQuote } from '../billing/quote.ts';
-import { defineRoute, json } from '../route.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 
 const line = z.object({
   description: z.string().nullable(),

@@ -10,7 +10,7 @@ import {
   trialDaysFor,
 } from '../billing/new-subscription.ts';
 import { chosenPrice, planChoice } from '../billing/plan-choice.ts';
-import { defineRoute, json } from '../route.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 
 /** Opens Stripe's Checkout page for a plan; with a trial if this user never had one. */
 export const checkoutRoute = defineRoute({

@@ -9,8 +9,8 @@ import { freshKey, syncAfter, type CommandContext } from '../billing/command.ts'
 import { exclusively } from '../billing/exclusively.ts';
 import { invoiceSchema, invoiceView, type InvoiceView } from '../billing/invoice-view.ts';
 import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
-import { AppError } from '../errors.ts';
-import { defineRoute, json } from '../route.ts';
+import { AppError } from '../http/errors.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 
 /** The caller's invoices, newest first. */

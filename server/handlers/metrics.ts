@@ -4,10 +4,10 @@ import { mrrByCurrency, stateCounts } from '../../db/counters.ts';
 import { outboxHealth } from '../../db/outbox.ts';
 import { inboxHealth } from '../../db/webhook-events.ts';
 import { LIFECYCLE_STATES } from '../../state/types.ts';
-import { bearerToken, hasAdminToken } from '../auth.ts';
+import { bearerToken, hasAdminToken } from '../http/authenticate.ts';
 import type { Config } from '../config/config.ts';
-import { AppError } from '../errors.ts';
-import { defineRoute } from '../route.ts';
+import { AppError } from '../http/errors.ts';
+import { defineRoute } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 
 /** For Prometheus: what this server counts, and what the database says of inbox, outbox and states. */

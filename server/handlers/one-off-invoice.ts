@@ -6,8 +6,8 @@ import { certainly, freshKey, isAnswerLost } from '../billing/command.ts';
 import { invoiceSchema, invoiceView } from '../billing/invoice-view.ts';
 import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
 import { savedCard } from '../billing/saved-card.ts';
-import { AppError } from '../errors.ts';
-import { defineRoute, json } from '../route.ts';
+import { AppError } from '../http/errors.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 
 const item = z.strictObject({

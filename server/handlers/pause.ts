@@ -10,8 +10,8 @@ import {
 import { withoutSchedule } from '../billing/schedule.ts';
 import { settleUsage } from '../billing/settle-usage.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
-import { AppError } from '../errors.ts';
-import { defineRoute } from '../route.ts';
+import { AppError } from '../http/errors.ts';
+import { defineRoute } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 
 /** Puts the subscription on hold: until resumed, or until a day on which Stripe ends the pause by itself. */

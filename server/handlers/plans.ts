@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PlanPrice } from '../../state/catalogue.ts';
-import { defineRoute, json } from '../route.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 
 const price = z
   .object({

@@ -5,8 +5,8 @@ import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { freshKey, runCommand } from '../billing/command.ts';
 import { promotionCodeId } from '../billing/new-subscription.ts';
 import { subscriptionAnswer } from '../billing/subscription-view.ts';
-import { AppError } from '../errors.ts';
-import { defineRoute, json } from '../route.ts';
+import { AppError } from '../http/errors.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 
 const code = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'letters, digits, - and _');

@@ -20,7 +20,7 @@ import {
 import { chosenPrice, planChoice } from '../billing/plan-choice.ts';
 import { savedCard, type SavedCard } from '../billing/saved-card.ts';
 import { subscriptionSchema, subscriptionView } from '../billing/subscription-view.ts';
-import { defineRoute, json } from '../route.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 
 /** After the end: a new subscription on the saved card, or a Checkout page where there is none. */
 export const reactivateRoute = defineRoute({

@@ -16,7 +16,7 @@ import {
 import { exclusively } from '../billing/exclusively.ts';
 import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
 import { releaseSchedule } from '../billing/schedule.ts';
-import { defineRoute } from '../route.ts';
+import { defineRoute } from '../http/define-route.ts';
 
 /** Takes back what waits: a scheduled end, a coming downgrade, or a pause. */
 export const resumeRoute = defineRoute({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { inboxHealth } from '../../db/webhook-events.ts';
 import { migrationStatus } from '../../db/migrate.ts';
-import { defineRoute, json } from '../route.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 
 /** Due events that wait longer than this mean that nobody works them off. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { recordAudit } from '../../db/audit-log.ts';
 import { retryRefused } from '../../db/usage-windows.ts';
-import { AppError } from '../errors.ts';
-import { defineRoute, json } from '../route.ts';
+import { AppError } from '../http/errors.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 import { correctUsage } from '../usage/correct.ts';
 import { usagePeriod } from '../usage/period.ts';
 import { reconcileUsage } from '../usage/reconcile.ts';

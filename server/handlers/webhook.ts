@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineRoute, json } from '../route.ts';
+import { defineRoute, json } from '../http/define-route.ts';
 import { takeDelivery } from '../take-delivery.ts';
 
 /** Stripe's deliveries: verified on the raw bytes, stored once, then acknowledged. */

@@ -1,8 +1,8 @@
 import { loadAssets } from '../dashboard/assets.ts';
 import { html, query, safeUrl, type Html } from '../dashboard/html.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import { formOf, page, redirect } from '../handlers/admin/admin-page.ts';
-import { defineRoute, type Method, type Route } from '../route.ts';
+import { defineRoute, type Method, type Route } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 import { DEMO_EMAIL, demoCookie, demoToken, endedDemoCookie, isOpen } from './demo-user.ts';
 import { PublicApi, ShopError } from './public-api.ts';

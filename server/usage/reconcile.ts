@@ -1,4 +1,4 @@
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import type { Services } from '../services.ts';
 import { usagePeriod } from './period.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../db/database.ts';
 import { insertUsage, type UsageRecord } from '../../db/usage-records.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { UsageOptions } from './usage-options.ts';
 

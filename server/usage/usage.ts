@@ -14,7 +14,7 @@ import {
   windowOf,
   type UsageRefusal,
 } from '../../state/usage.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import type { Engine } from '../lib/engine-types.ts';
 import { createTurns } from '../lib/token-bucket.ts';
 import type { CoreServices } from '../services.ts';

@@ -1,5 +1,5 @@
 import { usersWithUsage } from '../../db/usage-windows.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 import type { Services } from '../services.ts';
 import { throughOutages } from '../lib/retry.ts';
 import { reconcileUsage, type Reconciliation } from './reconcile.ts';

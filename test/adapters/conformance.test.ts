@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import { createDjangoListener, mintDjangoToken } from '../../server/django.ts';
 import { createBillingHandler } from '../../server/fetch.ts';
-import type { Route } from '../../server/route.ts';
+import type { Route } from '../../server/http/define-route.ts';
 import { createHandler, ROUTES } from '../../server/routes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { GatewayError, type GatewayErrorKind } from '../../adapters/stripe-gateway.ts';
 import { loadCatalogue } from '../../server/catalogue.ts';
 import { loadConfig } from '../../server/config/config.ts';
-import { AppError, toAppError } from '../../server/errors.ts';
+import { AppError, toAppError } from '../../server/http/errors.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { StripeOutage } from '../../server/read-stripe.ts';
 import { StillBusy } from '../../server/still-busy.ts';

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
-import { openApiDocument } from '../../server/openapi.ts';
+import { openApiDocument } from '../../server/http/openapi.ts';
 import { ROUTES } from '../../server/routes.ts';
 import type { Dialect } from '../../db/database.ts';
 import { DIALECTS } from '../support/databases.ts';

@@ -11,8 +11,8 @@ import {
   type Session,
 } from '../../dashboard/session.ts';
 import { testClockOf } from '../../dashboard/test-clock.ts';
-import { AppError } from '../../errors.ts';
-import { defineRoute, type Route, type RouteContext } from '../../route.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, type Route, type RouteContext } from '../../http/define-route.ts';
 import type { Services } from '../../services.ts';
 
 /** What a page of the dashboard gets. */

@@ -13,8 +13,8 @@ import {
 import { trafficOf, windowOf } from '../../dashboard/queries/lifecycle.ts';
 import { subscriptionView } from '../../dashboard/queries/subscription.ts';
 import { subscriptionsView } from '../../dashboard/queries/subscriptions.ts';
-import { AppError } from '../../errors.ts';
-import { defineRoute, json } from '../../route.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 import {
   eventDetails,
   eventListItem,

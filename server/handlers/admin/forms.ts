@@ -4,7 +4,7 @@ import { findSubscription } from '../../../db/subscriptions.ts';
 import { themeCookie, endedCookie, themeOf } from '../../dashboard/session.ts';
 import { replayAll, replayEvents } from '../../dashboard/queries/events.ts';
 import { advanceClock, testClockOf, type Leap } from '../../dashboard/test-clock.ts';
-import { AppError } from '../../errors.ts';
+import { AppError } from '../../http/errors.ts';
 import { adminForm, redirect, withNotice, type FormContext } from './admin-page.ts';
 
 const ACTOR = 'admin';

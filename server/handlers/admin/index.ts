@@ -1,4 +1,4 @@
-import type { Route } from '../../route.ts';
+import type { Route } from '../../http/define-route.ts';
 import { API } from './api.ts';
 import { FORMS } from './forms.ts';
 import { PAGES } from './pages.ts';

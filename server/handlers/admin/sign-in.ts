@@ -5,9 +5,9 @@ import { html } from '../../dashboard/html.ts';
 import { htmlDocument } from '../../dashboard/page.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../../dashboard/session.ts';
 import { loginPage } from '../../dashboard/views/others.ts';
-import { AppError } from '../../errors.ts';
-import { createWindows, networkOf, type Windows } from '../../rate-limit.ts';
-import { defineRoute, type RouteContext } from '../../route.ts';
+import { AppError } from '../../http/errors.ts';
+import { createWindows, networkOf, type Windows } from '../../http/rate-limit.ts';
+import { defineRoute, type RouteContext } from '../../http/define-route.ts';
 import { formOf, localPath, page, redirect } from './admin-page.ts';
 
 /** Wrong tokens that a process hears out from one address within a minute; somebody else's do not lock one out. */

@@ -3,7 +3,7 @@ import { mrrByCurrency } from '../../../db/counters.ts';
 import { figuresSince } from '../../../db/dashboard-figures.ts';
 import { businessMetrics, trialCohorts } from '../../../state/metrics.ts';
 import { liveStats } from '../../dashboard/stats.ts';
-import { defineRoute, json } from '../../route.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 import { state, time } from './schemas.ts';
 
 const DAY = 86_400_000;

@@ -6,7 +6,7 @@ import {
   type JWTPayload,
   type JWTVerifyOptions,
 } from 'jose';
-import type { Config } from './config/config.ts';
+import type { Config } from '../config/config.ts';
 import { AppError } from './errors.ts';
 
 /** Who asks. `id` is the token's `sub`. */

@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
-import type { Config } from './config/config.ts';
+import type { Config } from '../config/config.ts';
 import { AppError } from './errors.ts';
-import type { Metrics } from './lib/metrics.ts';
+import type { Metrics } from '../lib/metrics.ts';
 
 const MINUTE = 60_000;
 /** Callers remembered at a time: whoever invents addresses may cost no more memory than this. */

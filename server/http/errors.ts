@@ -1,6 +1,6 @@
-import { isGatewayError, type GatewayError } from '../adapters/stripe-gateway.ts';
-import { StripeOutage } from './read-stripe.ts';
-import { StillBusy } from './still-busy.ts';
+import { isGatewayError, type GatewayError } from '../../adapters/stripe-gateway.ts';
+import { StripeOutage } from '../read-stripe.ts';
+import { StillBusy } from '../still-busy.ts';
 
 /** Every error code of the HTTP API and its status: the one table. */
 export const ERROR_STATUS = {

@@ -1,5 +1,5 @@
 import { AppError } from './errors.ts';
-import type { Route } from './route.ts';
+import type { Route } from './define-route.ts';
 
 export interface Match {
   route: Route;

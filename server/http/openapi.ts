@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode } from './errors.ts';
-import type { Auth, Route } from './route.ts';
+import type { Auth, Route } from './define-route.ts';
 
 type Json = Record<string, unknown>;
 

@@ -1,4 +1,4 @@
-import type { RequestInfo } from '../adapters/fetch.ts';
+import type { RequestInfo } from '../../adapters/fetch.ts';
 import { AppError } from './errors.ts';
 
 /** The largest body of any route: 1 MiB. */
