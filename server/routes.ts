@@ -20,7 +20,7 @@ import {
 import { oneOffInvoiceRoute } from './handlers/one-off-invoice.ts';
 import { pauseRoute } from './handlers/pause.ts';
 import { paymentsRoute } from './handlers/payments.ts';
-import { plansRoute } from './handlers/plans.ts';
+import { plansRoute } from './catalogue/route.ts';
 import { portalRoute } from './handlers/portal.ts';
 import { createPromotionRoute, discountRoute, promotionRoute } from './handlers/promotions.ts';
 import { reactivateRoute } from './handlers/reactivate.ts';

@@ -1,5 +1,5 @@
 import { migrate } from '../db/migrate.ts';
-import { fillAmounts } from './catalogue.ts';
+import { fillAmounts } from './catalogue/catalogue.ts';
 import { loadConfig } from './config/config.ts';
 import { startServer, type RunningServer } from './server.ts';
 import { createServices, type Services } from './services.ts';

@@ -7,7 +7,7 @@ import { openDatabase, type Database } from '../db/database.ts';
 import type { Catalogue } from '../state/catalogue.ts';
 import { createAccessCache, type AccessCache } from './access-cache.ts';
 import { createAuthenticate, type Authenticate } from './http/authenticate.ts';
-import { loadCatalogue } from './catalogue.ts';
+import { loadCatalogue } from './catalogue/catalogue.ts';
 import type { Config } from './config/config.ts';
 import type { BusinessClock, Engine } from './lib/engine-types.ts';
 import type { EngineOptions } from './engine-options.ts';

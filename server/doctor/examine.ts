@@ -1,6 +1,6 @@
 import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
 import { openDatabase } from '../../db/database.ts';
-import { loadCatalogue, planFileOf } from '../catalogue.ts';
+import { loadCatalogue, planFileOf } from '../catalogue/catalogue.ts';
 import { ConfigError, loadConfig, type Config } from '../config/config.ts';
 import { WEBHOOK_PATH } from '../webhook-event-types.ts';
 import { checkDeliveries, checkKey, checkPortal, failureOf } from './check-account.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ConfigError } from '../config/config.ts';
-import { planFileOf, type PlanFile } from '../catalogue.ts';
+import { planFileOf, type PlanFile } from '../catalogue/catalogue.ts';
 import { WEBHOOK_PATH } from '../webhook-event-types.ts';
 
 /** What `setup:stripe` needs of the environment: less than the server, which it makes ready. */

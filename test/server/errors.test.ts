@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GatewayError, type GatewayErrorKind } from '../../adapters/stripe-gateway.ts';
-import { loadCatalogue } from '../../server/catalogue.ts';
+import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { AppError, toAppError } from '../../server/http/errors.ts';
 import { createLogger } from '../../server/lib/log.ts';

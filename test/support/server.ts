@@ -11,7 +11,7 @@ import type { EngineOptions } from '../../server/engine-options.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { startServer } from '../../server/server.ts';
 import { createServices, type ServiceOptions, type Services } from '../../server/services.ts';
-import { fillAmounts } from '../../server/catalogue.ts';
+import { fillAmounts } from '../../server/catalogue/catalogue.ts';
 import { createTestDatabase, type TestDatabase } from './databases.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from './tokens.ts';
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { StripeGateway } from '../adapters/stripe-gateway.ts';
-import type { Catalogue, PlanPrice } from '../state/catalogue.ts';
-import { ConfigError, type Config } from './config/config.ts';
+import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
+import type { Catalogue, PlanPrice } from '../../state/catalogue.ts';
+import { ConfigError, type Config } from '../config/config.ts';
 import { DEFAULT_PLANS } from './default-plans.ts';
-import type { Logger } from './lib/log.ts';
+import type { Logger } from '../lib/log.ts';
 import { priceEntry, referenceOf, type PriceEntry } from './price-entry.ts';
 
 const planFile = z.strictObject({
