@@ -4,7 +4,7 @@ import { findCustomerByUser } from '../db/customers.ts';
 import type { OutboxRow } from '../db/outbox.ts';
 import { carryOutFinalAction } from './dunning.ts';
 import type { EngineContext } from './lib/context.ts';
-import { readEntitlements } from './entitlements.ts';
+import { readEntitlements } from './access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
 import type { SubjectRunner } from './subject-runner.ts';

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { createGuard, createRouter, type Middleware } from '../adapters/express.ts';
 import type { Authenticate } from './http/authenticate.ts';
-import { createGate, type GateOptions } from './gate.ts';
+import { createGate, type GateOptions } from './access/gate.ts';
 import { isBillingPath, withAuthentication } from './host.ts';
 import { createHandler } from './routes.ts';
 import type { Services } from './services.ts';

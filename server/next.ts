@@ -7,7 +7,7 @@ import {
   type RouteHandlers,
 } from '../adapters/next.ts';
 import { currentSubscriptionOfUser } from '../db/subscriptions.ts';
-import { checkAccess, refusalCode, type AccessAnswer } from './access.ts';
+import { checkAccess, refusalCode, type AccessAnswer } from './access/check-access.ts';
 import type { Authenticate, User } from './http/authenticate.ts';
 import { subscriptionView, type SubscriptionView } from './billing/subscription-view.ts';
 import { isBillingPath, startBilling, withAuthentication, type BillingOptions } from './host.ts';

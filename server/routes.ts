@@ -3,7 +3,7 @@ import type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
 import type { User } from './http/authenticate.ts';
 import { isAdmin } from './dashboard/session.ts';
 import { AppError, toAppError } from './http/errors.ts';
-import { accessRoute } from './handlers/access.ts';
+import { accessRoute } from './access/route.ts';
 import { ADMIN_ROUTES } from './handlers/admin/index.ts';
 import { cancelRoute } from './handlers/cancel.ts';
 import { changeRoute, previewRoute, quantityRoute } from './handlers/change.ts';

@@ -5,7 +5,7 @@ import {
 } from '../adapters/stripe-gateway.ts';
 import { openDatabase, type Database } from '../db/database.ts';
 import type { Catalogue } from '../state/catalogue.ts';
-import { createAccessCache, type AccessCache } from './access-cache.ts';
+import { createAccessCache, type AccessCache } from './access/cache.ts';
 import { createAuthenticate, type Authenticate } from './http/authenticate.ts';
 import { loadCatalogue } from './catalogue/catalogue.ts';
 import type { Config } from './config/config.ts';

@@ -4,7 +4,7 @@ import { loadConfig } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/engine-options.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { createServices, type Services } from '../../server/services.ts';
-import { checkAccess } from '../../server/access.ts';
+import { checkAccess } from '../../server/access/check-access.ts';
 import { timeGate, timeTracking, verify } from './in-process.ts';
 import { answerAsChild } from './child-main.ts';
 import { countStatements } from './count-statements.ts';

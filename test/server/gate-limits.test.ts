@@ -1,7 +1,7 @@
 import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkAccess } from '../../server/access.ts';
+import { checkAccess } from '../../server/access/check-access.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { requireFeature } from '../../server/express.ts';
 import { createLogger } from '../../server/lib/log.ts';

@@ -5,7 +5,7 @@ import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import type { Database } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { createAccessCache, type AccessCache } from '../../server/access-cache.ts';
+import { createAccessCache, type AccessCache } from '../../server/access/cache.ts';
 import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig, type Config } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/engine-options.ts';

@@ -1,11 +1,11 @@
-import type { SubscriptionRow } from '../db/subscriptions.ts';
-import { accessOf, isActive } from '../state/access.ts';
-import { findPlan, hasFeature } from '../state/catalogue.ts';
-import { checkLimit, type LimitAnswer } from '../state/limits.ts';
-import type { AccessLevel } from '../state/types.ts';
+import type { SubscriptionRow } from '../../db/subscriptions.ts';
+import { accessOf, isActive } from '../../state/access.ts';
+import { findPlan, hasFeature } from '../../state/catalogue.ts';
+import { checkLimit, type LimitAnswer } from '../../state/limits.ts';
+import type { AccessLevel } from '../../state/types.ts';
 import { readEntitlementsSoon } from './entitlements.ts';
-import type { Services } from './services.ts';
-import { usagePeriod } from './usage/period.ts';
+import type { Services } from '../services.ts';
+import { usagePeriod } from '../usage/period.ts';
 
 type Parts = Pick<
   Services,

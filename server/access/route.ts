@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkAccess } from '../access.ts';
+import { checkAccess } from './check-access.ts';
 import { defineRoute, json } from '../http/define-route.ts';
 
 /** May the caller use the product, or one feature of it? */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import type { Database } from '../db/database.ts';
-import { entitlementsOf } from '../db/entitlements.ts';
-import { currentSubscriptionOfUser, type SubscriptionRow } from '../db/subscriptions.ts';
+import type { Database } from '../../db/database.ts';
+import { entitlementsOf } from '../../db/entitlements.ts';
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 
 /**
  * How long another process's change may stay unseen. This process's own are seen at once, and on Postgres those of

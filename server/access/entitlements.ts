@@ -1,8 +1,8 @@
-import type { Database } from '../db/database.ts';
-import { saveEntitlements } from '../db/entitlements.ts';
-import type { AccessCache } from './access-cache.ts';
-import type { Logger } from './lib/log.ts';
-import type { StripeReader } from './read-stripe.ts';
+import type { Database } from '../../db/database.ts';
+import { saveEntitlements } from '../../db/entitlements.ts';
+import type { AccessCache } from './cache.ts';
+import type { Logger } from '../lib/log.ts';
+import type { StripeReader } from '../read-stripe.ts';
 
 interface Parts {
   database: Database;
