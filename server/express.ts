@@ -12,7 +12,7 @@ export type { Authenticate, User } from './http/authenticate.ts';
 export { loadConfig, ConfigError } from './config/config.ts';
 export { startBilling, type BillingOptions } from './host.ts';
 export { createServices, type Services } from './services.ts';
-export { trackRequests, trackUsage, type TrackRequestsOptions } from './track-usage.ts';
+export { trackRequests, trackUsage, type TrackRequestsOptions } from './usage/track.ts';
 
 export interface BillingRouterOptions<Native extends IncomingMessage = IncomingMessage> {
   services: Services;

@@ -10,5 +10,5 @@ export { createHandler, ROUTES } from './routes.ts';
 export { runServer, type Run } from './run.ts';
 export { startServer, type RunningServer } from './server.ts';
 export { createServices, type ServiceOptions, type Services } from './services.ts';
-export { trackUsage } from './track-usage.ts';
+export { trackUsage } from './usage/track.ts';
 export type { UsageReceipt } from './usage/usage.ts';

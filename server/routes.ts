@@ -34,7 +34,7 @@ import {
   recordUsageRoute,
   retryUsageRoute,
   usageRoute,
-} from './handlers/usage.ts';
+} from './usage/routes.ts';
 import { webhookRoute } from './handlers/webhook.ts';
 import { hashRequest, onceForKey, requireKeyForm } from './http/idempotency.ts';
 import { takesIdempotencyKey } from './http/openapi.ts';

@@ -13,7 +13,7 @@ import type { BusinessClock, Engine } from './lib/engine-types.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { createEngine } from './engine.ts';
 import { createLogger, type Logger } from './lib/log.ts';
-import type { UsageOptions } from './usage/usage-options.ts';
+import type { UsageOptions } from './usage/options.ts';
 import { createUsage, type Usage } from './usage/usage.ts';
 import { createMetrics, type Metrics } from './lib/metrics.ts';
 

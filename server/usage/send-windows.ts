@@ -14,7 +14,7 @@ import type { Logger } from '../lib/log.ts';
 import type { UsageAccounts } from './accounts.ts';
 import { alreadyCounted } from './confirm.ts';
 import type { KnownMeter, MeterDirectory } from './meter-directory.ts';
-import type { UsageOptions } from './usage-options.ts';
+import type { UsageOptions } from './options.ts';
 
 export interface SendContext {
   database: Database;

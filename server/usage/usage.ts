@@ -22,7 +22,7 @@ import { createUsageAccounts } from './accounts.ts';
 import { createUsageFlusher, type FlushReport } from './flusher.ts';
 import { createMeterDirectory, type MeterDirectory } from './meter-directory.ts';
 import { createUsageRecorder, type NewUsage } from './recorder.ts';
-import { usageOptions, type UsageOptions } from './usage-options.ts';
+import { usageOptions, type UsageOptions } from './options.ts';
 
 /** Usage as a caller reports it. */
 export interface UsageInput {

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { createObserver, type Middleware } from '../adapters/express.ts';
-import type { Authenticate } from './http/authenticate.ts';
-import { withAuthentication } from './host.ts';
-import type { Services } from './services.ts';
-import type { UsageReceipt } from './usage/usage.ts';
+import { createObserver, type Middleware } from '../../adapters/express.ts';
+import type { Authenticate } from '../http/authenticate.ts';
+import { withAuthentication } from '../host.ts';
+import type { Services } from '../services.ts';
+import type { UsageReceipt } from './usage.ts';
 
 /**
  * Records usage of a user, from any code of the host. Resolves after the commit: then it is durable, and it will be

@@ -3,9 +3,9 @@ import { recordAudit } from '../../db/audit-log.ts';
 import { retryRefused } from '../../db/usage-windows.ts';
 import { AppError } from '../http/errors.ts';
 import { defineRoute, json } from '../http/define-route.ts';
-import { correctUsage } from '../usage/correct.ts';
-import { usagePeriod } from '../usage/period.ts';
-import { reconcileUsage } from '../usage/reconcile.ts';
+import { correctUsage } from './correct.ts';
+import { usagePeriod } from './period.ts';
+import { reconcileUsage } from './reconcile.ts';
 
 const meterName = z.string().min(1).max(100);
 /** Printable: what a sender's own key looks like, and never one of ours. */
