@@ -7,7 +7,7 @@ import type { EngineContext } from './lib/context.ts';
 import { readEntitlements } from './access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
-import type { SubjectRunner } from './subject-runner.ts';
+import type { SubjectRunner } from './sync/customer-runner.ts';
 import { sendTeamWebhook, stableId } from './team-webhooks.ts';
 
 export interface Means {

@@ -11,11 +11,11 @@ import {
 import { createBatcher } from './lib/batching.ts';
 import { carryOut } from './carry-out.ts';
 import type { EngineContext } from './lib/context.ts';
-import { backoff } from './engine-options.ts';
+import { backoff } from './sync/options.ts';
 import { sleep } from './lib/limit.ts';
 import { createLoop, type Loop } from './lib/poll-loop.ts';
-import { StripeOutage } from './read-stripe.ts';
-import type { SubjectRunner } from './subject-runner.ts';
+import { StripeOutage } from './sync/read-stripe.ts';
+import type { SubjectRunner } from './sync/customer-runner.ts';
 import { WebhookRefused } from './team-webhooks.ts';
 
 /** Effects of a lane that are carried out at the same time. */

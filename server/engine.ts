@@ -10,21 +10,21 @@ import { createBatcher } from './lib/batching.ts';
 import { createTestClock, realClock, type RefreshingClock } from './lib/clock.ts';
 import { createCatchUp } from './catch-up.ts';
 import { createChangeFeed } from './lib/change-feed.ts';
-import { createCommitGroup } from './commit-group.ts';
-import { commitWork } from './commit-work.ts';
+import { createCommitGroup } from './sync/commit-group.ts';
+import { commitWork } from './sync/commit.ts';
 import { createEffectDelivery } from './deliver-effects.ts';
 import type { EngineContext } from './lib/context.ts';
-import { engineOptions, type EngineOptions } from './engine-options.ts';
-import { createFreshFacts } from './fresh-facts.ts';
+import { engineOptions, type EngineOptions } from './sync/options.ts';
+import { createFreshFacts } from './sync/fresh-facts.ts';
 import { createInbox, overloaded } from './inbox.ts';
-import { createStripeReader } from './read-stripe.ts';
+import { createStripeReader } from './sync/read-stripe.ts';
 import { receiveEvent } from './receive-event.ts';
 import type { CoreServices, Engine } from './services.ts';
-import { READ_LIMITS } from './subject-facts.ts';
-import { createSubjectReads } from './subject-reads.ts';
-import { createSubjectRunner } from './subject-runner.ts';
+import { READ_LIMITS } from './sync/load.ts';
+import { createSubjectReads } from './sync/load-reads.ts';
+import { createSubjectRunner } from './sync/customer-runner.ts';
 import { createSweeper } from './sweep.ts';
-import { createWorker } from './worker.ts';
+import { createWorker } from './sync/worker.ts';
 
 /** Puts the engine together; `start()` sets it going. */
 export function createEngine(core: CoreServices, given: Partial<EngineOptions> = {}): Engine {

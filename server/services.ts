@@ -10,7 +10,7 @@ import { createAuthenticate, type Authenticate } from './http/authenticate.ts';
 import { loadCatalogue } from './catalogue/catalogue.ts';
 import type { Config } from './config/config.ts';
 import type { BusinessClock, Engine } from './lib/engine-types.ts';
-import type { EngineOptions } from './engine-options.ts';
+import type { EngineOptions } from './sync/options.ts';
 import { createEngine } from './engine.ts';
 import { createLogger, type Logger } from './lib/log.ts';
 import type { UsageOptions } from './usage/options.ts';

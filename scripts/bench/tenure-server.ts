@@ -1,7 +1,7 @@
 /** The product as it runs, on a fresh database. */
 import { migrate } from '../../db/migrate.ts';
 import { loadConfig } from '../../server/config/config.ts';
-import type { EngineOptions } from '../../server/engine-options.ts';
+import type { EngineOptions } from '../../server/sync/options.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { createServices, type Services } from '../../server/services.ts';
 import { checkAccess } from '../../server/access/check-access.ts';

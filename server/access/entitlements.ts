@@ -2,7 +2,7 @@ import type { Database } from '../../db/database.ts';
 import { saveEntitlements } from '../../db/entitlements.ts';
 import type { AccessCache } from './cache.ts';
 import type { Logger } from '../lib/log.ts';
-import type { StripeReader } from '../read-stripe.ts';
+import type { StripeReader } from '../sync/read-stripe.ts';
 
 interface Parts {
   database: Database;

@@ -7,7 +7,7 @@ import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 import type { User } from '../http/authenticate.ts';
 import { AppError } from '../http/errors.ts';
-import { StripeOutage } from '../read-stripe.ts';
+import { StripeOutage } from '../sync/read-stripe.ts';
 import { json } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 import { exclusively } from './exclusively.ts';

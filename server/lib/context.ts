@@ -1,11 +1,11 @@
 import type { EventSummary } from '../../db/webhook-events.ts';
 import type { RefreshingClock } from './clock.ts';
 import type { ChangeFeed } from './change-feed.ts';
-import type { CommitGroup } from '../commit-group.ts';
-import type { EngineOptions } from '../engine-options.ts';
-import type { StripeReader } from '../read-stripe.ts';
+import type { CommitGroup } from '../sync/commit-group.ts';
+import type { EngineOptions } from '../sync/options.ts';
+import type { StripeReader } from '../sync/read-stripe.ts';
 import type { CoreServices } from '../services.ts';
-import type { SubjectReads } from '../subject-reads.ts';
+import type { SubjectReads } from '../sync/load-reads.ts';
 
 /** What the parts of one engine share. */
 export interface EngineContext {

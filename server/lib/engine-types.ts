@@ -1,7 +1,7 @@
 import type { NewEvent } from '../../db/webhook-events.ts';
 import type { Cause, StoredSubscription } from '../../state/types.ts';
 import type { Change } from './change-feed.ts';
-import type { StripeReader } from '../read-stripe.ts';
+import type { StripeReader } from '../sync/read-stripe.ts';
 
 /** Business time: real, or that of the test clock. */
 export interface BusinessClock {

@@ -8,7 +8,7 @@ import {
 } from '../../db/usage-windows.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
 import { meterTimestamp, windowOf } from '../../state/usage.ts';
-import { backoff } from '../engine-options.ts';
+import { backoff } from '../sync/options.ts';
 import type { BusinessClock } from '../lib/engine-types.ts';
 import type { Logger } from '../lib/log.ts';
 import type { UsageAccounts } from './accounts.ts';

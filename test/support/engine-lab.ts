@@ -8,7 +8,7 @@ import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulat
 import { createAccessCache, type AccessCache } from '../../server/access/cache.ts';
 import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig, type Config } from '../../server/config/config.ts';
-import type { EngineOptions } from '../../server/engine-options.ts';
+import type { EngineOptions } from '../../server/sync/options.ts';
 import { createEngine } from '../../server/engine.ts';
 import { createLogger, type Logger } from '../../server/lib/log.ts';
 import { createMetrics } from '../../server/lib/metrics.ts';

@@ -7,7 +7,7 @@ import { prepareLocalAccount } from '../../scripts/local-account.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import type { Dialect } from '../../db/database.ts';
 import { loadConfig } from '../../server/config/config.ts';
-import type { EngineOptions } from '../../server/engine-options.ts';
+import type { EngineOptions } from '../../server/sync/options.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { startServer } from '../../server/server.ts';
 import { createServices, type ServiceOptions, type Services } from '../../server/services.ts';

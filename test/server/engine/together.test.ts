@@ -4,7 +4,7 @@ import type { StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { compareFacts } from '../../../server/compare-facts.ts';
 import { toNewEvent } from '../../../server/incoming-event.ts';
-import { createStripeReader, StripeOutage } from '../../../server/read-stripe.ts';
+import { createStripeReader, StripeOutage } from '../../../server/sync/read-stripe.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { begunList } from '../../support/begun-list.ts';
 import { DIALECTS, type TestDatabase } from '../../support/databases.ts';

@@ -3,7 +3,7 @@ import { GatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent } from '../../../db/webhook-events.ts';
 import type { Config } from '../../../server/config/config.ts';
-import { backoff, engineOptions } from '../../../server/engine-options.ts';
+import { backoff, engineOptions } from '../../../server/sync/options.ts';
 import { toNewEvent } from '../../../server/incoming-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';

@@ -1,20 +1,15 @@
-import type { Claim } from '../db/subjects.ts';
-import type { Cause, StoredSubscription } from '../state/types.ts';
-import type { DecidedWork, Failure } from './commit-work.ts';
-import {
-  decideSighting,
-  effectsOfLoose,
-  type DecisionContext,
-  type Sighting,
-} from './decide-subject.ts';
-import type { EngineContext } from './lib/context.ts';
+import type { Claim } from '../../db/subjects.ts';
+import type { Cause, StoredSubscription } from '../../state/types.ts';
+import type { DecidedWork, Failure } from './commit.ts';
+import { decideSighting, effectsOfLoose, type DecisionContext, type Sighting } from './decide.ts';
+import type { EngineContext } from '../lib/context.ts';
 import {
   guessPeriodStart,
   loadKnown,
   loadWork,
   type SubjectWork,
   type WaitingEvent,
-} from './subject-facts.ts';
+} from './load.ts';
 
 /** A claimed subject and what besides its due events is wanted of it. */
 export interface SubjectTask {

@@ -1,11 +1,11 @@
 import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
-import { claimDueSubjects } from '../db/subjects.ts';
-import { nextDueAt } from '../db/due-events.ts';
-import type { EngineContext } from './lib/context.ts';
+import { claimDueSubjects } from '../../db/subjects.ts';
+import { nextDueAt } from '../../db/due-events.ts';
+import type { EngineContext } from '../lib/context.ts';
 import { createFlood } from './flood.ts';
-import type { Inbox } from './inbox.ts';
-import { createLoop, type Loop } from './lib/poll-loop.ts';
-import type { SubjectRunner } from './subject-runner.ts';
+import type { Inbox } from '../inbox.ts';
+import { createLoop, type Loop } from '../lib/poll-loop.ts';
+import type { SubjectRunner } from './customer-runner.ts';
 
 /** How soon to look again at work that is due but leased by somebody else, in ms. */
 const LEASED_ELSEWHERE = 100;

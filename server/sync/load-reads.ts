@@ -1,12 +1,12 @@
-import { pastsOf, type CustomerPast } from '../db/customer-pasts.ts';
-import { customersByStripeId, type CustomerRow } from '../db/customers.ts';
-import type { Db } from '../db/database.ts';
-import { claimSubjects, type Claim, type LeaseTerms } from '../db/subjects.ts';
-import { findSubscriptions, type SubscriptionRow } from '../db/subscriptions.ts';
-import { recentHistories, type TransitionRow } from '../db/transitions.ts';
-import { dueEventsOfMany, payloadsOf, type DueEvent } from '../db/due-events.ts';
-import type { EventFacts } from '../state/event-facts.ts';
-import { createBatcher } from './lib/batching.ts';
+import { pastsOf, type CustomerPast } from '../../db/customer-pasts.ts';
+import { customersByStripeId, type CustomerRow } from '../../db/customers.ts';
+import type { Db } from '../../db/database.ts';
+import { claimSubjects, type Claim, type LeaseTerms } from '../../db/subjects.ts';
+import { findSubscriptions, type SubscriptionRow } from '../../db/subscriptions.ts';
+import { recentHistories, type TransitionRow } from '../../db/transitions.ts';
+import { dueEventsOfMany, payloadsOf, type DueEvent } from '../../db/due-events.ts';
+import type { EventFacts } from '../../state/event-facts.ts';
+import { createBatcher } from '../lib/batching.ts';
 import type { FreshFacts } from './fresh-facts.ts';
 
 /** What a subject's processing asks the database before it decides; subjects that ask together share the statements. */

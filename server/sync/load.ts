@@ -1,9 +1,9 @@
-import type { SubscriptionRow } from '../db/subscriptions.ts';
-import type { TransitionRow } from '../db/transitions.ts';
-import type { DueEvent } from '../db/due-events.ts';
-import { readEvent, type EventFacts } from '../state/event-facts.ts';
-import type { LifecycleState } from '../state/types.ts';
-import type { ReadLimits, SubjectReads } from './subject-reads.ts';
+import type { SubscriptionRow } from '../../db/subscriptions.ts';
+import type { TransitionRow } from '../../db/transitions.ts';
+import type { DueEvent } from '../../db/due-events.ts';
+import { readEvent, type EventFacts } from '../../state/event-facts.ts';
+import type { LifecycleState } from '../../state/types.ts';
+import type { ReadLimits, SubjectReads } from './load-reads.ts';
 
 /** Most events of one subject that are taken at once, and lines of history that decisions look back on. */
 export const READ_LIMITS: ReadLimits = { events: 200, history: 100 };

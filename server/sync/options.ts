@@ -1,4 +1,4 @@
-import type { Config } from './config/config.ts';
+import type { Config } from '../config/config.ts';
 
 /** How the engine paces itself. Durations in ms; the defaults are those of production. */
 export interface EngineOptions {

@@ -1,8 +1,8 @@
-import { isGatewayError, type StripeGateway } from '../adapters/stripe-gateway.ts';
-import type { SubscriptionFacts } from '../state/types.ts';
-import type { EngineOptions } from './engine-options.ts';
-import { createSharedReads } from './shared-reads.ts';
-import { createTurns } from './lib/token-bucket.ts';
+import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
+import type { SubscriptionFacts } from '../../state/types.ts';
+import type { EngineOptions } from './options.ts';
+import { createSharedReads } from './bulk-read.ts';
+import { createTurns } from '../lib/token-bucket.ts';
 
 const LONGEST_PAUSE = 60_000;
 /** Stripe asks for seconds; a proxy in between that says "tomorrow" must not stop the shop until then. */

@@ -1,5 +1,5 @@
-import type { Claim } from '../db/subjects.ts';
-import type { Decision } from './commit-work.ts';
+import type { Claim } from '../../db/subjects.ts';
+import type { Decision } from './commit.ts';
 
 /** Most subjects in one transaction. */
 const MOST = 64;

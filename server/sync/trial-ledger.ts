@@ -1,14 +1,14 @@
-import { addFigures, type FigureChange } from '../db/dashboard-figures.ts';
-import type { Db } from '../db/database.ts';
-import type { SubscriptionChange } from '../db/save-changes.ts';
+import { addFigures, type FigureChange } from '../../db/dashboard-figures.ts';
+import type { Db } from '../../db/database.ts';
+import type { SubscriptionChange } from '../../db/save-changes.ts';
 import {
   cardHadTrial,
   lockCards,
   recordTrialOutcome,
   recordTrialStarted,
   type TrialOutcome,
-} from '../db/trials.ts';
-import type { Effect, StoredSubscription } from '../state/types.ts';
+} from '../../db/trials.ts';
+import type { Effect, StoredSubscription } from '../../state/types.ts';
 
 /**
  * Keeps the ledger of trials beside the subscriptions: started, converted, lost. With `onePerCard`, a trial on a

@@ -1,7 +1,7 @@
-import { isGatewayError, type StripeGateway } from '../adapters/stripe-gateway.ts';
-import { readSubscription } from '../state/subscription-facts.ts';
-import type { SubscriptionFacts } from '../state/types.ts';
-import type { Turns } from './lib/token-bucket.ts';
+import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
+import { readSubscription } from '../../state/subscription-facts.ts';
+import type { SubscriptionFacts } from '../../state/types.ts';
+import type { Turns } from '../lib/token-bucket.ts';
 
 /** A call that brings fewer subscriptions than this is not worth it: they are read one by one. */
 const FEW = 4;

@@ -1,10 +1,10 @@
-import type { SubscriptionChange } from '../db/save-changes.ts';
-import type { DueEvent } from '../db/due-events.ts';
-import { decideBatch, type BatchDecision } from '../state/decide-batch.ts';
-import { effectsOf, type EffectSettings } from '../state/effects.ts';
-import type { Cause, Effect, SubscriptionFacts } from '../state/types.ts';
-import type { CoreServices } from './services.ts';
-import type { Known, WaitingEvent } from './subject-facts.ts';
+import type { SubscriptionChange } from '../../db/save-changes.ts';
+import type { DueEvent } from '../../db/due-events.ts';
+import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
+import { effectsOf, type EffectSettings } from '../../state/effects.ts';
+import type { Cause, Effect, SubscriptionFacts } from '../../state/types.ts';
+import type { CoreServices } from '../services.ts';
+import type { Known, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */
 export interface Sighting {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { NewEvent } from '../db/webhook-events.ts';
-import type { EventFacts } from '../state/event-facts.ts';
+import type { NewEvent } from '../../db/webhook-events.ts';
+import type { EventFacts } from '../../state/event-facts.ts';
 
 /** Most events that are remembered; some two kilobytes each. */
 const MOST = 4_000;
