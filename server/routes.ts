@@ -5,10 +5,10 @@ import { isAdmin } from './dashboard/session.ts';
 import { AppError, toAppError } from './http/errors.ts';
 import { accessRoute } from './access/route.ts';
 import { ADMIN_ROUTES } from './handlers/admin/index.ts';
-import { cancelRoute } from './handlers/cancel.ts';
-import { changeRoute, previewRoute, quantityRoute } from './handlers/change.ts';
-import { checkoutRoute } from './handlers/checkout.ts';
-import { creditRoute } from './handlers/credit.ts';
+import { cancelRoute } from './billing/cancel/route.ts';
+import { changeRoute, previewRoute, quantityRoute } from './billing/change-plan/route.ts';
+import { checkoutRoute } from './billing/checkout/route.ts';
+import { creditRoute } from './billing/credit/route.ts';
 import { descriptionRoutes } from './http/docs/route.ts';
 import {
   invoicePdfRoute,
@@ -16,16 +16,16 @@ import {
   invoicesRoute,
   payInvoiceRoute,
   upcomingRoute,
-} from './handlers/invoices.ts';
-import { oneOffInvoiceRoute } from './handlers/one-off-invoice.ts';
-import { pauseRoute } from './handlers/pause.ts';
-import { paymentsRoute } from './handlers/payments.ts';
+} from './billing/invoices/route.ts';
+import { oneOffInvoiceRoute } from './billing/invoices/one-off-route.ts';
+import { pauseRoute } from './billing/pause/route.ts';
+import { paymentsRoute } from './billing/payments/route.ts';
 import { plansRoute } from './catalogue/route.ts';
-import { portalRoute } from './handlers/portal.ts';
-import { createPromotionRoute, discountRoute, promotionRoute } from './handlers/promotions.ts';
-import { reactivateRoute } from './handlers/reactivate.ts';
-import { resumeRoute } from './handlers/resume.ts';
-import { subscriptionRoute } from './handlers/subscription.ts';
+import { portalRoute } from './billing/portal/route.ts';
+import { createPromotionRoute, discountRoute, promotionRoute } from './billing/promotions/route.ts';
+import { reactivateRoute } from './billing/reactivate/route.ts';
+import { resumeRoute } from './billing/resume/route.ts';
+import { subscriptionRoute } from './billing/subscription/route.ts';
 import { metricsRoute } from './handlers/metrics.ts';
 import { healthRoute, readyRoute } from './handlers/system.ts';
 import {

@@ -10,7 +10,7 @@ import { AppError } from '../http/errors.ts';
 import { StripeOutage } from '../sync/read-stripe.ts';
 import { json } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
-import { exclusively } from './exclusively.ts';
+import { exclusively } from './with-customer-lock.ts';
 import { subscriptionView } from './subscription-view.ts';
 
 /** The part of a handler's context that a command needs. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { freshKey } from '../billing/command.ts';
-import { ensureStripeCustomer } from '../billing/customer.ts';
-import { exclusively } from '../billing/exclusively.ts';
-import { AppError } from '../http/errors.ts';
-import { defineRoute, json } from '../http/define-route.ts';
+import { freshKey } from '../command.ts';
+import { ensureStripeCustomer } from '../customer.ts';
+import { exclusively } from '../with-customer-lock.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 
 /** A Checkout page for something that is bought once. Needs no subscription. */
 export const paymentsRoute = defineRoute({

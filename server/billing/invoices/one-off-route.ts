@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
-import { requireStripeCustomer } from '../billing/account.ts';
-import { certainly, freshKey, isAnswerLost } from '../billing/command.ts';
-import { invoiceSchema, invoiceView } from '../billing/invoice-view.ts';
-import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
-import { savedCard } from '../billing/saved-card.ts';
-import { AppError } from '../http/errors.ts';
-import { defineRoute, json } from '../http/define-route.ts';
-import type { Services } from '../services.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
+import { requireStripeCustomer } from '../account.ts';
+import { certainly, freshKey, isAnswerLost } from '../command.ts';
+import { invoiceSchema, invoiceView } from './invoice-view.ts';
+import { neededOn, paymentNeeded } from '../payment-needed.ts';
+import { savedCard } from '../saved-card.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+import type { Services } from '../../services.ts';
 
 const item = z.strictObject({
   description: z.string().min(1).max(500),

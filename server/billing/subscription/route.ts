@@ -1,6 +1,6 @@
-import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
-import { subscriptionAnswer, subscriptionView } from '../billing/subscription-view.ts';
-import { defineRoute, json } from '../http/define-route.ts';
+import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
+import { subscriptionAnswer, subscriptionView } from '../subscription-view.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 
 /** The user's live subscription, else the last one they had, else null. */
 export const subscriptionRoute = defineRoute({

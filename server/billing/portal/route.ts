@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { findCustomerByUser } from '../../db/customers.ts';
-import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
-import type { CommandContext } from '../billing/command.ts';
-import { AppError } from '../http/errors.ts';
-import { defineRoute, json } from '../http/define-route.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { findCustomerByUser } from '../../../db/customers.ts';
+import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
+import type { CommandContext } from '../command.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 
 const FLOWS = ['payment_method_update', 'subscription_cancel', 'subscription_update'] as const;
 type Flow = (typeof FLOWS)[number];

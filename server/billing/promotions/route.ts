@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { freshKey, runCommand } from '../billing/command.ts';
-import { promotionCodeId } from '../billing/new-subscription.ts';
-import { subscriptionAnswer } from '../billing/subscription-view.ts';
-import { AppError } from '../http/errors.ts';
-import { defineRoute, json } from '../http/define-route.ts';
-import type { Services } from '../services.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { freshKey, runCommand } from '../command.ts';
+import { promotionCodeId } from '../new-subscription.ts';
+import { subscriptionAnswer } from '../subscription-view.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+import type { Services } from '../../services.ts';
 
 const code = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'letters, digits, - and _');
 const duration = z.enum(['once', 'forever', 'repeating']);

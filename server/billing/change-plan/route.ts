@@ -1,18 +1,13 @@
 import { z } from 'zod';
-import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
-import type { Action } from '../../state/types.ts';
-import { changePlan } from '../billing/change-plan.ts';
-import {
-  orTellTheTruth,
-  requireAction,
-  subscriptionNow,
-  type CommandContext,
-} from '../billing/command.ts';
-import { exclusively } from '../billing/exclusively.ts';
-import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
-import { changeChoice, planTarget, type ChangeChoice } from '../billing/plan-target.ts';
-import { closeQuote, makeQuote } from '../billing/quote.ts';
-import { defineRoute, json } from '../http/define-route.ts';
+import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
+import type { Action } from '../../../state/types.ts';
+import { changePlan } from './change-plan.ts';
+import { orTellTheTruth, requireAction, subscriptionNow, type CommandContext } from '../command.ts';
+import { exclusively } from '../with-customer-lock.ts';
+import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
+import { changeChoice, planTarget, type ChangeChoice } from './plan-target.ts';
+import { closeQuote, makeQuote } from './quote.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 
 const line = z.object({
   description: z.string().nullable(),

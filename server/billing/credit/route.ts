@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { nextCursorOf, pageQuery, stripeCustomerOf } from '../billing/account.ts';
-import { AppError } from '../http/errors.ts';
-import { defineRoute, json } from '../http/define-route.ts';
-import type { Services } from '../services.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+import type { Services } from '../../services.ts';
 
 const entry = z.object({
   id: z.string(),

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../db/quotes.ts';
-import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import type { ChangeKind, ChangeTime } from '../../state/plan-change.ts';
-import { AppError } from '../http/errors.ts';
-import type { Services } from '../services.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/quotes.ts';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import type { ChangeKind, ChangeTime } from '../../../state/plan-change.ts';
+import { AppError } from '../../http/errors.ts';
+import type { Services } from '../../services.ts';
 import { itemChanges, type PlanTarget } from './plan-target.ts';
-import { settleUsage } from './settle-usage.ts';
+import { settleUsage } from '../settle-usage.ts';
 
 /** A price holds for an hour of business time. */
 const VALID_MS = 3_600_000;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { ItemChange, PhaseItem } from '../../adapters/stripe-gateway.ts';
-import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import { meterPricesOf, planOfPrice, type Catalogue, type Plan } from '../../state/catalogue.ts';
+import type { ItemChange, PhaseItem } from '../../../adapters/stripe-gateway.ts';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { meterPricesOf, planOfPrice, type Catalogue, type Plan } from '../../../state/catalogue.ts';
 import {
   planChange,
   planItem,
@@ -10,10 +10,10 @@ import {
   type ChangeTime,
   type PlanChange,
   type PlanPosition,
-} from '../../state/plan-change.ts';
-import type { ItemFacts } from '../../state/types.ts';
-import { AppError } from '../http/errors.ts';
-import { chosenPrice, planChoice, requireSeats, type PlanChoice } from './plan-choice.ts';
+} from '../../../state/plan-change.ts';
+import type { ItemFacts } from '../../../state/types.ts';
+import { AppError } from '../../http/errors.ts';
+import { chosenPrice, planChoice, requireSeats, type PlanChoice } from '../plan-choice.ts';
 
 /** What preview and change take: a plan, a price or a number of seats, and when. */
 export const changeChoice = planChoice.extend({ when: z.enum(['now', 'period_end']).optional() });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { expireOpenCheckouts, openCheckout } from '../billing/checkout-session.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { expireOpenCheckouts, openCheckout } from '../checkout-session.ts';
 import {
   freshKey,
   isAnswerLost,
@@ -8,19 +8,19 @@ import {
   subscriptionNow,
   syncAfter,
   type CommandContext,
-} from '../billing/command.ts';
-import { ensureStripeCustomer } from '../billing/customer.ts';
-import { exclusively } from '../billing/exclusively.ts';
+} from '../command.ts';
+import { ensureStripeCustomer } from '../customer.ts';
+import { exclusively } from '../with-customer-lock.ts';
 import {
   liveSubscriptionOf,
   promotionCodeId,
   refuseSecond,
   trialDaysFor,
-} from '../billing/new-subscription.ts';
-import { chosenPrice, planChoice } from '../billing/plan-choice.ts';
-import { savedCard, type SavedCard } from '../billing/saved-card.ts';
-import { subscriptionSchema, subscriptionView } from '../billing/subscription-view.ts';
-import { defineRoute, json } from '../http/define-route.ts';
+} from '../new-subscription.ts';
+import { chosenPrice, planChoice } from '../plan-choice.ts';
+import { savedCard, type SavedCard } from '../saved-card.ts';
+import { subscriptionSchema, subscriptionView } from '../subscription-view.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 
 /** After the end: a new subscription on the saved card, or a Checkout page where there is none. */
 export const reactivateRoute = defineRoute({

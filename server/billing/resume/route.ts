@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import { endsByItself } from '../../state/lifecycle.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { endsByItself } from '../../../state/lifecycle.ts';
 import {
   certainly,
   freshKey,
@@ -12,11 +12,11 @@ import {
   subscriptionNow,
   surely,
   type CommandContext,
-} from '../billing/command.ts';
-import { exclusively } from '../billing/exclusively.ts';
-import { answerWithPayment, paymentAnswer } from '../billing/payment-answer.ts';
-import { releaseSchedule } from '../billing/schedule.ts';
-import { defineRoute } from '../http/define-route.ts';
+} from '../command.ts';
+import { exclusively } from '../with-customer-lock.ts';
+import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
+import { releaseSchedule } from '../schedule.ts';
+import { defineRoute } from '../../http/define-route.ts';
 
 /** Takes back what waits: a scheduled end, a coming downgrade, or a pause. */
 export const resumeRoute = defineRoute({

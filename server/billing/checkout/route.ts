@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { openCheckout } from '../billing/checkout-session.ts';
-import { freshKey } from '../billing/command.ts';
-import { ensureStripeCustomer } from '../billing/customer.ts';
-import { exclusively } from '../billing/exclusively.ts';
+import { openCheckout } from '../checkout-session.ts';
+import { freshKey } from '../command.ts';
+import { ensureStripeCustomer } from '../customer.ts';
+import { exclusively } from '../with-customer-lock.ts';
 import {
   promotionCodeId,
   refuseSecond,
   refuseUnseenSecond,
   trialDaysFor,
-} from '../billing/new-subscription.ts';
-import { chosenPrice, planChoice } from '../billing/plan-choice.ts';
-import { defineRoute, json } from '../http/define-route.ts';
+} from '../new-subscription.ts';
+import { chosenPrice, planChoice } from '../plan-choice.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 
 /** Opens Stripe's Checkout page for a plan; with a trial if this user never had one. */
 export const checkoutRoute = defineRoute({

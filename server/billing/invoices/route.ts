@@ -1,17 +1,17 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
-import { planOfPrice } from '../../state/catalogue.ts';
-import { planItem } from '../../state/plan-change.ts';
-import { nextCursorOf, pageQuery, stripeCustomerOf } from '../billing/account.ts';
-import { freshKey, syncAfter, type CommandContext } from '../billing/command.ts';
-import { exclusively } from '../billing/exclusively.ts';
-import { invoiceSchema, invoiceView, type InvoiceView } from '../billing/invoice-view.ts';
-import { neededOn, paymentNeeded } from '../billing/payment-needed.ts';
-import { AppError } from '../http/errors.ts';
-import { defineRoute, json } from '../http/define-route.ts';
-import type { Services } from '../services.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../../db/subscriptions.ts';
+import { planOfPrice } from '../../../state/catalogue.ts';
+import { planItem } from '../../../state/plan-change.ts';
+import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
+import { freshKey, syncAfter, type CommandContext } from '../command.ts';
+import { exclusively } from '../with-customer-lock.ts';
+import { invoiceSchema, invoiceView, type InvoiceView } from './invoice-view.ts';
+import { neededOn, paymentNeeded } from '../payment-needed.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+import type { Services } from '../../services.ts';
 
 /** The caller's invoices, newest first. */
 export const invoicesRoute = defineRoute({

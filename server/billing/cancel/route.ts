@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { mayCancel } from '../../state/actions.ts';
-import { endsByItself } from '../../state/lifecycle.ts';
-import { certainly, freshKey, notAllowed, readNow, runCommand } from '../billing/command.ts';
-import { withoutSchedule } from '../billing/schedule.ts';
-import { hasUsage, settleUsage } from '../billing/settle-usage.ts';
-import { subscriptionAnswer } from '../billing/subscription-view.ts';
-import { defineRoute } from '../http/define-route.ts';
+import { mayCancel } from '../../../state/actions.ts';
+import { endsByItself } from '../../../state/lifecycle.ts';
+import { certainly, freshKey, notAllowed, readNow, runCommand } from '../command.ts';
+import { withoutSchedule } from '../schedule.ts';
+import { hasUsage, settleUsage } from '../settle-usage.ts';
+import { subscriptionAnswer } from '../subscription-view.ts';
+import { defineRoute } from '../../http/define-route.ts';
 
 /** Stripe's list of reasons that a person may give. */
 const FEEDBACK = [

@@ -1,18 +1,12 @@
 import { z } from 'zod';
-import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import {
-  certainly,
-  freshKey,
-  readNow,
-  runCommand,
-  type CommandContext,
-} from '../billing/command.ts';
-import { withoutSchedule } from '../billing/schedule.ts';
-import { settleUsage } from '../billing/settle-usage.ts';
-import { subscriptionAnswer } from '../billing/subscription-view.ts';
-import { AppError } from '../http/errors.ts';
-import { defineRoute } from '../http/define-route.ts';
-import type { Services } from '../services.ts';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { certainly, freshKey, readNow, runCommand, type CommandContext } from '../command.ts';
+import { withoutSchedule } from '../schedule.ts';
+import { settleUsage } from '../settle-usage.ts';
+import { subscriptionAnswer } from '../subscription-view.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute } from '../../http/define-route.ts';
+import type { Services } from '../../services.ts';
 
 /** Puts the subscription on hold: until resumed, or until a day on which Stripe ends the pause by itself. */
 export const pauseRoute = defineRoute({

@@ -1,10 +1,10 @@
-import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import type { SubscriptionFacts } from '../../state/types.ts';
-import { certainly, freshKey, readNow, type CommandContext } from './command.ts';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import type { SubscriptionFacts } from '../../../state/types.ts';
+import { certainly, freshKey, readNow, type CommandContext } from '../command.ts';
 import { itemChanges, nextPhaseItems, type PlanTarget } from './plan-target.ts';
 import { acceptQuote, hasQuote, quoteExpired } from './quote.ts';
-import { putNextPhase, releaseSchedule, withoutSchedule } from './schedule.ts';
-import { settleUsage } from './settle-usage.ts';
+import { putNextPhase, releaseSchedule, withoutSchedule } from '../schedule.ts';
+import { settleUsage } from '../settle-usage.ts';
 
 /** A change that is wanted, and the moment of the quote that it was shown with. */
 export interface WantedChange {
