@@ -35,7 +35,7 @@ import {
   retryUsageRoute,
   usageRoute,
 } from './usage/routes.ts';
-import { webhookRoute } from './handlers/webhook.ts';
+import { webhookRoute } from './webhooks/route.ts';
 import { hashRequest, onceForKey, requireKeyForm } from './http/idempotency.ts';
 import { takesIdempotencyKey } from './http/openapi.ts';
 import { createRateLimits, type RateLimits } from './http/rate-limit.ts';

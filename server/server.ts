@@ -5,7 +5,7 @@ import { createApp } from './app.ts';
 import { liveHub } from './dashboard/live.ts';
 import { createHandler } from './routes.ts';
 import type { Services } from './services.ts';
-import { createWebhookDoor } from './webhook-door.ts';
+import { createWebhookDoor } from './webhooks/fast-path.ts';
 
 /** Slow senders are cut off with 408: the whole request within this, its headers sooner. In ms. */
 const PATIENCE = { requestTimeout: 30_000, headersTimeout: 10_000 };

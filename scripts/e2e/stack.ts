@@ -6,7 +6,7 @@ import { SignJWT } from 'jose';
 import { runServer, type Run } from '../../server/run.ts';
 import { setUpAccount } from '../../server/setup/setup-account.ts';
 import { setupOptions } from '../../server/setup/setup-options.ts';
-import { webhookEventTypes } from '../../server/webhook-event-types.ts';
+import { webhookEventTypes } from '../../server/webhooks/event-types.ts';
 import { claimPort } from '../free-port.ts';
 import { startLocalStripe, type LocalStripe } from '../local-stripe.ts';
 import { createStripeCli, type StripeCli } from '../stripe-cli/cli.ts';

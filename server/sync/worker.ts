@@ -3,7 +3,7 @@ import { claimDueSubjects } from '../../db/subjects.ts';
 import { nextDueAt } from '../../db/due-events.ts';
 import type { EngineContext } from '../lib/context.ts';
 import { createFlood } from './flood.ts';
-import type { Inbox } from '../inbox.ts';
+import type { Inbox } from '../webhooks/inbox.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import type { SubjectRunner } from './customer-runner.ts';
 

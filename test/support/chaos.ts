@@ -3,7 +3,7 @@ import { GatewayError, type StripeGateway } from '../../adapters/stripe-gateway.
 import type { Database } from '../../db/database.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
 import type { AccessCache } from '../../server/access/cache.ts';
-import { catchUp } from '../../server/catch-up.ts';
+import { catchUp } from '../../server/webhooks/catch-up.ts';
 import { throughOutages } from '../../server/lib/retry.ts';
 import { begunList } from './begun-list.ts';
 import type { EngineLab, LabEngine } from './engine-lab.ts';

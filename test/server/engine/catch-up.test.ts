@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readCursor, saveCursor } from '../../../db/cursors.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent, type NewEvent } from '../../../db/webhook-events.ts';
-import { catchUp } from '../../../server/catch-up.ts';
+import { catchUp } from '../../../server/webhooks/catch-up.ts';
 import { compareFacts } from '../../../server/compare-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
-import { isRelevant } from '../../../server/incoming-event.ts';
+import { isRelevant } from '../../../server/webhooks/parse-event.ts';
 import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import type { EngineLab, LabEngine } from '../../support/engine-lab.ts';
 import { useEngines, useLabWithMail } from '../../support/engines.ts';

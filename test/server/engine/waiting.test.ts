@@ -4,7 +4,7 @@ import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent } from '../../../db/webhook-events.ts';
 import type { Config } from '../../../server/config/config.ts';
 import { backoff, engineOptions } from '../../../server/sync/options.ts';
-import { toNewEvent } from '../../../server/incoming-event.ts';
+import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';
 import { useEngines } from '../../support/engines.ts';

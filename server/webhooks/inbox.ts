@@ -1,9 +1,9 @@
-import { insertEvents } from '../db/insert-events.ts';
-import type { NewEvent } from '../db/webhook-events.ts';
-import type { EngineOptions } from './sync/options.ts';
-import { AppError } from './http/errors.ts';
-import type { FreshFacts } from './sync/fresh-facts.ts';
-import type { CoreServices } from './services.ts';
+import { insertEvents } from '../../db/insert-events.ts';
+import type { NewEvent } from '../../db/webhook-events.ts';
+import type { EngineOptions } from '../sync/options.ts';
+import { AppError } from '../http/errors.ts';
+import type { FreshFacts } from '../sync/fresh-facts.ts';
+import type { CoreServices } from '../services.ts';
 
 export interface Inbox {
   /**

@@ -1,17 +1,17 @@
-import { listEffects, requeueEffects } from '../db/outbox.ts';
+import { listEffects, requeueEffects } from '../../db/outbox.ts';
 import {
   eventStatus,
   knownEventIds,
   listEvents,
   requeueEvents,
   type NewEvent,
-} from '../db/webhook-events.ts';
-import { isGatewayError } from '../adapters/stripe-gateway.ts';
+} from '../../db/webhook-events.ts';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { catchUp } from './catch-up.ts';
-import { toNewEvent } from './incoming-event.ts';
-import { sleep } from './lib/limit.ts';
-import type { Services } from './services.ts';
-import { throughOutages } from './lib/retry.ts';
+import { toNewEvent } from './parse-event.ts';
+import { sleep } from '../lib/limit.ts';
+import type { Services } from '../services.ts';
+import { throughOutages } from '../lib/retry.ts';
 
 const PAGE = 200;
 

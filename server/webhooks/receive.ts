@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { verifyStripeSignature } from '../adapters/stripe-signature.ts';
-import type { NewEvent } from '../db/webhook-events.ts';
-import { AppError } from './http/errors.ts';
-import { toNewEvent } from './incoming-event.ts';
-import type { Services } from './services.ts';
+import { verifyStripeSignature } from '../../adapters/stripe-signature.ts';
+import type { NewEvent } from '../../db/webhook-events.ts';
+import { AppError } from '../http/errors.ts';
+import { toNewEvent } from './parse-event.ts';
+import type { Services } from '../services.ts';
 
 /** One delivery as it arrived, whatever server received it. */
 export interface Delivery {

@@ -1,9 +1,9 @@
-import { requeueEvents, type NewEvent } from '../db/webhook-events.ts';
-import type { Receipt } from './lib/engine-types.ts';
-import type { EngineContext } from './lib/context.ts';
+import { requeueEvents, type NewEvent } from '../../db/webhook-events.ts';
+import type { Receipt } from '../lib/engine-types.ts';
+import type { EngineContext } from '../lib/context.ts';
 import type { Inbox } from './inbox.ts';
-import type { SubjectRunner } from './sync/customer-runner.ts';
-import type { Worker } from './sync/worker.ts';
+import type { SubjectRunner } from '../sync/customer-runner.ts';
+import type { Worker } from '../sync/worker.ts';
 
 /**
  * Takes one delivery: stores it and, unless `WEBHOOK_ACK=stored`, processes it before it is acknowledged.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRoute, json } from '../http/define-route.ts';
-import { takeDelivery } from '../take-delivery.ts';
+import { takeDelivery } from './receive.ts';
 
 /** Stripe's deliveries: verified on the raw bytes, stored once, then acknowledged. */
 export const webhookRoute = defineRoute({
