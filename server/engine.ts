@@ -12,7 +12,7 @@ import { createCatchUp } from './webhooks/catch-up.ts';
 import { createChangeFeed } from './lib/change-feed.ts';
 import { createCommitGroup } from './sync/commit-group.ts';
 import { commitWork } from './sync/commit.ts';
-import { createEffectDelivery } from './deliver-effects.ts';
+import { createEffectDelivery } from './outbox/dispatcher.ts';
 import type { EngineContext } from './lib/context.ts';
 import { engineOptions, type EngineOptions } from './sync/options.ts';
 import { createFreshFacts } from './sync/fresh-facts.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type Stripe from 'stripe';
 import type { MigrationItem } from '../../db/plan-migrations.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
-import { renderMail } from '../../server/mail-templates.ts';
+import { renderMail } from '../../server/outbox/handlers/mail-templates.ts';
 import { takeLead } from '../../server/migrate-plan/lead.ts';
 import { MigrationRefused } from '../../server/migrate-plan/request.ts';
 import { previewMigration, runMigration } from '../../server/migrate-plan/run-migration.ts';

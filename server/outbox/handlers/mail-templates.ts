@@ -1,4 +1,4 @@
-import { formatMoney } from '../state/money.ts';
+import { formatMoney } from '../../../state/money.ts';
 
 /** What a mail is made from; see `state/effects.ts` for who puts it there. */
 export interface MailContext {

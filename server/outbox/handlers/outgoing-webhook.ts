@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { Config } from './config/config.ts';
+import type { Config } from '../../config/config.ts';
 
 /** The team's receiver did not take a webhook. */
 export class WebhookRefused extends Error {

@@ -1,4 +1,4 @@
-import { createMailer } from '../adapters/mailer.ts';
+import { createMailer } from '../../adapters/mailer.ts';
 import {
   claimEffects,
   laneOf,
@@ -7,16 +7,16 @@ import {
   postponeEffect,
   type Lane,
   type OutboxRow,
-} from '../db/outbox.ts';
-import { createBatcher } from './lib/batching.ts';
-import { carryOut } from './carry-out.ts';
-import type { EngineContext } from './lib/context.ts';
-import { backoff } from './sync/options.ts';
-import { sleep } from './lib/limit.ts';
-import { createLoop, type Loop } from './lib/poll-loop.ts';
-import { StripeOutage } from './sync/read-stripe.ts';
-import type { SubjectRunner } from './sync/customer-runner.ts';
-import { WebhookRefused } from './team-webhooks.ts';
+} from '../../db/outbox.ts';
+import { createBatcher } from '../lib/batching.ts';
+import { carryOut } from './handlers/index.ts';
+import type { EngineContext } from '../lib/context.ts';
+import { backoff } from '../sync/options.ts';
+import { sleep } from '../lib/limit.ts';
+import { createLoop, type Loop } from '../lib/poll-loop.ts';
+import { StripeOutage } from '../sync/read-stripe.ts';
+import type { SubjectRunner } from '../sync/customer-runner.ts';
+import { WebhookRefused } from './handlers/outgoing-webhook.ts';
 
 /** Effects of a lane that are carried out at the same time. */
 const PLACES: Record<Lane, number> = { mail: 10, webhook: 10, stripe: 10 };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { isGatewayError } from '../adapters/stripe-gateway.ts';
-import type { Cause } from '../state/types.ts';
-import type { EngineContext } from './lib/context.ts';
-import type { SubjectRunner } from './sync/customer-runner.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import type { Cause } from '../../../state/types.ts';
+import type { EngineContext } from '../../lib/context.ts';
+import type { SubjectRunner } from '../../sync/customer-runner.ts';
 
 /**
  * Ends a trial on a card that had one, without a charge: the customer agreed to pay after a trial, not today.

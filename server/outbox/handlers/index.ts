@@ -1,14 +1,14 @@
-import type { Mailer } from '../adapters/mailer.ts';
-import { isGatewayError } from '../adapters/stripe-gateway.ts';
-import { findCustomerByUser } from '../db/customers.ts';
-import type { OutboxRow } from '../db/outbox.ts';
-import { carryOutFinalAction } from './dunning.ts';
-import type { EngineContext } from './lib/context.ts';
-import { readEntitlements } from './access/entitlements.ts';
+import type { Mailer } from '../../../adapters/mailer.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { findCustomerByUser } from '../../../db/customers.ts';
+import type { OutboxRow } from '../../../db/outbox.ts';
+import { carryOutFinalAction } from './end-of-dunning.ts';
+import type { EngineContext } from '../../lib/context.ts';
+import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
-import type { SubjectRunner } from './sync/customer-runner.ts';
-import { sendTeamWebhook, stableId } from './team-webhooks.ts';
+import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import { sendTeamWebhook, stableId } from './outgoing-webhook.ts';
 
 export interface Means {
   runner: SubjectRunner;
