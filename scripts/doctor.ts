@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { examine, type Finding } from '../server/doctor/examine.ts';
+import { examine, type Finding } from '../server/operations/doctor/examine.ts';
 import { LocalStripeAway } from './stripe-cli/attach.ts';
 import { scriptEnvironment } from './script-environment.ts';
 

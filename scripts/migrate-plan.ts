@@ -4,14 +4,17 @@ import { isGatewayError } from '../adapters/stripe-gateway.ts';
 import { migrate } from '../db/migrate.ts';
 import type { MigrationItem } from '../db/plan-migrations.ts';
 import { ConfigError, loadConfig } from '../server/config/config.ts';
-import { CSV_HEADER, csvLine } from '../server/migrate-plan/report.ts';
-import { MigrationRefused, type MigrationRequest } from '../server/migrate-plan/request.ts';
+import { CSV_HEADER, csvLine } from '../server/operations/migrate-plan/report.ts';
+import {
+  MigrationRefused,
+  type MigrationRequest,
+} from '../server/operations/migrate-plan/request.ts';
 import {
   itemsOfMigration,
   previewMigration,
   runMigration,
   type MigrationResult,
-} from '../server/migrate-plan/run-migration.ts';
+} from '../server/operations/migrate-plan/run-migration.ts';
 import { createServices, type Services } from '../server/services.ts';
 import { formatMoney } from '../state/money.ts';
 import { progressBar } from './progress-bar.ts';

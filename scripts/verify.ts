@@ -3,7 +3,7 @@ import { loadConfig } from '../server/config/config.ts';
 import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { createServices, type Services } from '../server/services.ts';
 import { verifyUsage, type UsageDifference } from '../server/usage/verify-usage.ts';
-import { verifyDatabase, type Difference } from '../server/verify.ts';
+import { verifyDatabase, type Difference } from '../server/operations/verify.ts';
 import { progressBar } from './progress-bar.ts';
 
 const HELP = `Compares the database with Stripe, subscription by subscription.

@@ -23,7 +23,7 @@ import type { CoreServices, Engine } from './services.ts';
 import { READ_LIMITS } from './sync/load.ts';
 import { createSubjectReads } from './sync/load-reads.ts';
 import { createSubjectRunner } from './sync/customer-runner.ts';
-import { createSweeper } from './sweep.ts';
+import { createSweeper } from './operations/retention.ts';
 import { createWorker } from './sync/worker.ts';
 
 /** Puts the engine together; `start()` sets it going. */

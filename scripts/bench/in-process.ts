@@ -6,7 +6,7 @@ import { SignJWT } from 'jose';
 import { checkAccess } from '../../server/access/check-access.ts';
 import { createGate } from '../../server/access/gate.ts';
 import type { Services } from '../../server/services.ts';
-import { verifyDatabase } from '../../server/verify.ts';
+import { verifyDatabase } from '../../server/operations/verify.ts';
 import { METER } from './environment.ts';
 import type { Verified } from './scale.ts';
 

@@ -4,7 +4,7 @@ import type { Dialect } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { createLogger } from '../../server/lib/log.ts';
-import type { MigrationRequest } from '../../server/migrate-plan/request.ts';
+import type { MigrationRequest } from '../../server/operations/migrate-plan/request.ts';
 import { createServices, type Services } from '../../server/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
 

@@ -3,7 +3,7 @@ import { readCursor, saveCursor } from '../../../db/cursors.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent, type NewEvent } from '../../../db/webhook-events.ts';
 import { catchUp } from '../../../server/webhooks/catch-up.ts';
-import { compareFacts } from '../../../server/compare-facts.ts';
+import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
-import { compareFacts } from '../../../server/compare-facts.ts';
+import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
 import { createStripeReader, StripeOutage } from '../../../server/sync/read-stripe.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
-import { stripeDecimal } from '../../adapters/stripe-gateway.ts';
-import type { PriceSpec } from '../catalogue/price-entry.ts';
+import { stripeDecimal } from '../../../adapters/stripe-gateway.ts';
+import type { PriceSpec } from '../../catalogue/price-entry.ts';
 
 /** What a price must be, in the words of the plans file. */
 export interface WantedPrice {

@@ -1,8 +1,8 @@
 import type { Stripe } from 'stripe';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import type { MigrationItem } from '../../db/plan-migrations.ts';
-import { migrationStep } from '../../state/plan-migration.ts';
-import { readSubscription } from '../../state/subscription-facts.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import type { MigrationItem } from '../../../db/plan-migrations.ts';
+import { migrationStep } from '../../../state/plan-migration.ts';
+import { readSubscription } from '../../../state/subscription-facts.ts';
 import {
   ALREADY_THERE,
   changeOf,

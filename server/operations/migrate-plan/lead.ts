@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Db } from '../../db/database.ts';
-import { leadJob, resignJob } from '../../db/cursors.ts';
-import { releaseSubjectsOf } from '../../db/subjects.ts';
+import type { Db } from '../../../db/database.ts';
+import { leadJob, resignJob } from '../../../db/cursors.ts';
+import { releaseSubjectsOf } from '../../../db/subjects.ts';
 import { MigrationRefused } from './request.ts';
 
 /** A run that is gone without a word, on another machine, is taken over after this long. */

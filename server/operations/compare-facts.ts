@@ -1,7 +1,7 @@
-import { planOfFacts, type Catalogue } from '../state/catalogue.ts';
-import { lifecycleOf, statusOf } from '../state/lifecycle.ts';
-import { mrrOf } from '../state/plan-change.ts';
-import type { StoredSubscription, SubscriptionFacts } from '../state/types.ts';
+import { planOfFacts, type Catalogue } from '../../state/catalogue.ts';
+import { lifecycleOf, statusOf } from '../../state/lifecycle.ts';
+import { mrrOf } from '../../state/plan-change.ts';
+import type { StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 
 /** One field in which the database and Stripe do not agree. */
 export interface FieldDifference {

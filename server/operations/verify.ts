@@ -1,14 +1,14 @@
-import { stateCounts } from '../db/counters.ts';
+import { stateCounts } from '../../db/counters.ts';
 import {
   findSubscription,
   findSubscriptions,
   subscriptionsCreatedIn,
-} from '../db/subscriptions.ts';
-import { readSubscription } from '../state/subscription-facts.ts';
-import type { Cause, SubscriptionFacts } from '../state/types.ts';
+} from '../../db/subscriptions.ts';
+import { readSubscription } from '../../state/subscription-facts.ts';
+import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import { compareRow, type FieldDifference } from './compare-facts.ts';
-import type { Services } from './services.ts';
-import { throughOutages } from './lib/retry.ts';
+import type { Services } from '../services.ts';
+import { throughOutages } from '../lib/retry.ts';
 
 /** One subscription that is not here as it is at Stripe. */
 export interface Difference {

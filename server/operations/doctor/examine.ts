@@ -1,8 +1,8 @@
-import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
-import { openDatabase } from '../../db/database.ts';
-import { loadCatalogue, planFileOf } from '../catalogue/catalogue.ts';
-import { ConfigError, loadConfig, type Config } from '../config/config.ts';
-import { WEBHOOK_PATH } from '../webhooks/event-types.ts';
+import { createStripeGateway } from '../../../adapters/stripe-gateway.ts';
+import { openDatabase } from '../../../db/database.ts';
+import { loadCatalogue, planFileOf } from '../../catalogue/catalogue.ts';
+import { ConfigError, loadConfig, type Config } from '../../config/config.ts';
+import { WEBHOOK_PATH } from '../../webhooks/event-types.ts';
 import { checkDeliveries, checkKey, checkPortal, failureOf } from './check-account.ts';
 import { checkCatalogue } from './check-catalogue.ts';
 import { checkDatabase, checkInbox, checkSubscriptions } from './check-database.ts';

@@ -1,14 +1,14 @@
-import { leadJob, readCursor, resignJob, saveCursor } from '../db/cursors.ts';
-import { pruneKeys } from '../db/idempotency-keys.ts';
+import { leadJob, readCursor, resignJob, saveCursor } from '../../db/cursors.ts';
+import { pruneKeys } from '../../db/idempotency-keys.ts';
 import {
   pruneEffects,
   pruneEvents,
   pruneSubjects,
   STEP,
   type EventPosition,
-} from '../db/retention.ts';
-import type { EngineContext } from './lib/context.ts';
-import { createLoop, type Loop } from './lib/poll-loop.ts';
+} from '../../db/retention.ts';
+import type { EngineContext } from '../lib/context.ts';
+import { createLoop, type Loop } from '../lib/poll-loop.ts';
 
 const JOB = 'sweep';
 const LEASE = 60_000;

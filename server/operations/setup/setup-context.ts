@@ -1,4 +1,4 @@
-import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
+import type { StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import type { SetupOptions } from './setup-options.ts';
 
 export type SetupKind = 'product' | 'price' | 'meter' | 'feature' | 'portal' | 'webhook';

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
-import { API_VERSION } from '../../adapters/stripe-gateway.ts';
-import { webhookEventTypes } from '../webhooks/event-types.ts';
+import { API_VERSION } from '../../../adapters/stripe-gateway.ts';
+import { webhookEventTypes } from '../../webhooks/event-types.ts';
 import type { SetupContext } from './setup-context.ts';
 
 /** The webhook endpoint: this URL, the API version that the server reads, and exactly the events that it uses. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Stripe } from 'stripe';
-import { findCustomerByStripeId } from '../../db/customers.ts';
+import { findCustomerByStripeId } from '../../../db/customers.ts';
 import {
   addMigrationItems,
   countHeadingFor,
@@ -13,10 +13,10 @@ import {
   retryFailedItems,
   type MigrationItem,
   type PlanMigration,
-} from '../../db/plan-migrations.ts';
-import { claimSubject, releaseSubject } from '../../db/subjects.ts';
-import { createLimit, sleep } from '../lib/limit.ts';
-import type { Services } from '../services.ts';
+} from '../../../db/plan-migrations.ts';
+import { claimSubject, releaseSubject } from '../../../db/subjects.ts';
+import { createLimit, sleep } from '../../lib/limit.ts';
+import type { Services } from '../../services.ts';
 import { notifyCustomers, readBack } from './after-change.ts';
 import { patientReads, type Ask } from './ask-stripe.ts';
 import { changeOne, type MigrationRun } from './change-one.ts';

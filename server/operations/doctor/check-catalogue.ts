@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import type { Plan } from '../../state/catalogue.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import type { Plan } from '../../../state/catalogue.ts';
 import type { Examination, Report } from './finding.ts';
 
 interface Sold {

@@ -1,4 +1,4 @@
-import type { MigrationItem } from '../../db/plan-migrations.ts';
+import type { MigrationItem } from '../../../db/plan-migrations.ts';
 
 const COLUMNS = [
   'subscription',

@@ -1,16 +1,16 @@
 import type { Stripe } from 'stripe';
-import type { ItemChange, MigrationChange } from '../../adapters/stripe-gateway.ts';
-import { saveMigrationItem, type MigrationItem } from '../../db/plan-migrations.ts';
+import type { ItemChange, MigrationChange } from '../../../adapters/stripe-gateway.ts';
+import { saveMigrationItem, type MigrationItem } from '../../../db/plan-migrations.ts';
 import {
   migrationStep,
   periodEndFrom,
   type MigrationRule,
   type MigrationStep,
-} from '../../state/plan-migration.ts';
-import { readSubscription } from '../../state/subscription-facts.ts';
-import type { SubscriptionFacts } from '../../state/types.ts';
-import { sleep } from '../lib/limit.ts';
-import type { Services } from '../services.ts';
+} from '../../../state/plan-migration.ts';
+import { readSubscription } from '../../../state/subscription-facts.ts';
+import type { SubscriptionFacts } from '../../../state/types.ts';
+import { sleep } from '../../lib/limit.ts';
+import type { Services } from '../../services.ts';
 import { tryChange, type Answer, type Ask } from './ask-stripe.ts';
 import type { MigrationRequest } from './request.ts';
 

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
-import { API_VERSION } from '../../adapters/stripe-gateway.ts';
-import { webhookEventTypes, WEBHOOK_PATH } from '../webhooks/event-types.ts';
+import { API_VERSION } from '../../../adapters/stripe-gateway.ts';
+import { webhookEventTypes, WEBHOOK_PATH } from '../../webhooks/event-types.ts';
 import type { Examination, Report } from './finding.ts';
 
 const SETUP = 'Run npm run setup:stripe';

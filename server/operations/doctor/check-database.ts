@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { inboxHealth } from '../../db/webhook-events.ts';
-import { migrationStatus } from '../../db/migrate.ts';
-import { outboxHealth } from '../../db/outbox.ts';
-import { listSubscriptions } from '../../db/subscriptions.ts';
-import { planOfFacts } from '../../state/catalogue.ts';
+import { inboxHealth } from '../../../db/webhook-events.ts';
+import { migrationStatus } from '../../../db/migrate.ts';
+import { outboxHealth } from '../../../db/outbox.ts';
+import { listSubscriptions } from '../../../db/subscriptions.ts';
+import { planOfFacts } from '../../../state/catalogue.ts';
 import type { Examination, Report } from './finding.ts';
 
 /** Due events that wait longer than this mean that nobody works them off. */

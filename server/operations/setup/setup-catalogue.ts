@@ -1,7 +1,7 @@
 import type { Stripe } from 'stripe';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import type { PlanFile } from '../catalogue/catalogue.ts';
-import { referenceOf, type PriceEntry } from '../catalogue/price-entry.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import type { PlanFile } from '../../catalogue/catalogue.ts';
+import { referenceOf, type PriceEntry } from '../../catalogue/price-entry.ts';
 import { priceDifferences, priceParams } from './compare-price.ts';
 import type { SetupContext } from './setup-context.ts';
 

@@ -1,4 +1,4 @@
-import { createStripeGateway, type StripeGateway } from '../../adapters/stripe-gateway.ts';
+import { createStripeGateway, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { setUpCatalogue } from './setup-catalogue.ts';
 import type { SetupAction, SetupContext } from './setup-context.ts';
 import { setUpEndpoint } from './setup-endpoint.ts';

@@ -1,4 +1,4 @@
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import type { Examination, Report } from './finding.ts';
 
 /** Beyond, signatures look stale or from the future; Stripe and this server allow 300 s. */
