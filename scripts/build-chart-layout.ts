@@ -1,14 +1,19 @@
 /**
  * Lays out the state chart of the dashboard from the lifecycle machine and writes
- * `server/dashboard/chart-layout.json`. Run it after the machine has changed: `npm run build:chart`.
+ * `server/admin/pages/chart-layout.json`. Run it after the machine has changed: `npm run build:chart`.
  * A layout takes a second or more, so it is made here and never in a request.
  */
 import { writeFileSync } from 'node:fs';
 import Elk, { type ElkExtendedEdge, type ElkNode } from 'elkjs';
-import { lifecycleShape } from '../server/dashboard/lifecycle-shape.ts';
+import { lifecycleShape } from '../server/admin/pages/lifecycle-shape.ts';
 import type { LifecycleState } from '../state/types.ts';
-import { chartGraph, eventsOf, type ChartGraph } from '../server/dashboard/chart-graph.ts';
-import { labelSize, SIZES, type Box, type ChartLayout } from '../server/dashboard/chart-layout.ts';
+import { chartGraph, eventsOf, type ChartGraph } from '../server/admin/pages/chart-graph.ts';
+import {
+  labelSize,
+  SIZES,
+  type Box,
+  type ChartLayout,
+} from '../server/admin/pages/chart-layout.ts';
 
 /** Found by trying some thousands of combinations: few crossings, short lines, no wider than a screen. */
 const OPTIONS = {
@@ -133,6 +138,6 @@ function fromElk(root: ElkNode, graph: ChartGraph): ChartLayout {
 const graph = chartGraph(lifecycleShape());
 const ElkLayout = Elk as unknown as new () => { layout: (graph: ElkNode) => Promise<ElkNode> };
 const layout = fromElk(await new ElkLayout().layout(toElk(graph)), graph);
-const file = new URL('../server/dashboard/chart-layout.json', import.meta.url);
+const file = new URL('../server/admin/pages/chart-layout.json', import.meta.url);
 writeFileSync(file, `${JSON.stringify(layout, null, 2)}\n`);
 console.log(`${graph.edges.length} lines between ${graph.states.length} states`);

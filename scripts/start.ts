@@ -45,7 +45,7 @@ async function start(): Promise<void> {
     // One of several processes: the first one does the talking.
     if (!servers) return;
     stopOnSignal(servers.close);
-    const { createLoginLink } = await import('../server/dashboard/session.ts');
+    const { createLoginLink } = await import('../server/admin/pages/session.ts');
     const link = createLoginLink(servers);
     console.log(`Tenure is ready on ${servers.url}`);
     console.log(link === null ? 'The dashboard is closed: set ADMIN_TOKEN.' : signInWords(link));
@@ -92,7 +92,7 @@ interface Login {
 async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
   // Loaded only now: while the local Stripe started, the server's modules had the time.
   const { SignJWT } = await import('jose');
-  const { createLoginLink } = await import('../server/dashboard/session.ts');
+  const { createLoginLink } = await import('../server/admin/pages/session.ts');
   const secret = new TextEncoder().encode(env['AUTH_JWT_SECRET']);
   const token = await new SignJWT({ email: DEMO_USER.email, name: DEMO_USER.name })
     .setProtectedHeader({ alg: 'HS256' })

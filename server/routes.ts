@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
 import type { User } from './http/authenticate.ts';
-import { isAdmin } from './dashboard/session.ts';
+import { isAdmin } from './admin/pages/session.ts';
 import { AppError, toAppError } from './http/errors.ts';
 import { accessRoute } from './access/route.ts';
-import { ADMIN_ROUTES } from './handlers/admin/index.ts';
+import { ADMIN_ROUTES } from './admin/routes/index.ts';
 import { cancelRoute } from './billing/cancel/route.ts';
 import { changeRoute, previewRoute, quantityRoute } from './billing/change-plan/route.ts';
 import { checkoutRoute } from './billing/checkout/route.ts';

@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './app.ts';
-import { liveHub } from './dashboard/live.ts';
+import { liveHub } from './admin/pages/live.ts';
 import { createHandler } from './routes.ts';
 import type { Services } from './services.ts';
 import { createWebhookDoor } from './webhooks/fast-path.ts';

@@ -3,8 +3,8 @@ import {
   SIZES,
   type PlacedEdge,
   type PlacedNode,
-} from '../../server/dashboard/chart-layout.ts';
-import { html, type Html } from '../../server/dashboard/html.ts';
+} from '../../server/admin/pages/chart-layout.ts';
+import { html, type Html } from '../../server/admin/pages/html.ts';
 import { describeState } from '../../state/machine.ts';
 
 const MARGIN = 12;

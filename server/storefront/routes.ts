@@ -1,7 +1,7 @@
-import { loadAssets } from '../dashboard/assets.ts';
-import { html, query, safeUrl, type Html } from '../dashboard/html.ts';
+import { loadAssets } from '../admin/pages/assets.ts';
+import { html, query, safeUrl, type Html } from '../admin/pages/html.ts';
 import { AppError } from '../http/errors.ts';
-import { formOf, page, redirect } from '../handlers/admin/admin-page.ts';
+import { formOf, page, redirect } from '../admin/routes/admin-page.ts';
 import { defineRoute, type Method, type Route } from '../http/define-route.ts';
 import type { Services } from '../services.ts';
 import { DEMO_EMAIL, demoCookie, demoToken, endedDemoCookie, isOpen } from './demo-user.ts';

@@ -1,0 +1,12 @@
+import { describeState, machineArrows } from '../../../state/machine.ts';
+import { LIFECYCLE_STATES } from '../../../state/types.ts';
+import type { MachineShape } from './chart-graph.ts';
+
+/** The lifecycle machine as the chart sees it. */
+export function lifecycleShape(): MachineShape {
+  return {
+    states: LIFECYCLE_STATES,
+    arrows: machineArrows(),
+    groupOf: (state) => describeState(state).group,
+  };
+}
