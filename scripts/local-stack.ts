@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Run } from '../server/run.ts';
+import type { Run } from '../server/app/run-server.ts';
 import { claimPort } from './free-port.ts';
 import { startLocalStripe, type LocalStripe } from './local-stripe.ts';
 
@@ -33,7 +33,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   const [stripe, { prepareLocalAccount }, { runServer }] = await Promise.all([
     starting,
     import('./local-account.ts'),
-    import('../server/run.ts'),
+    import('../server/app/run-server.ts'),
   ]);
   try {
     const account = await prepareLocalAccount({

@@ -15,7 +15,7 @@ import {
   runMigration,
   type MigrationResult,
 } from '../server/operations/migrate-plan/run-migration.ts';
-import { createServices, type Services } from '../server/services.ts';
+import { createServices, type Services } from '../server/app/compose.ts';
 import { formatMoney } from '../state/money.ts';
 import { progressBar } from './progress-bar.ts';
 import { LocalStripeAway } from './stripe-cli/attach.ts';

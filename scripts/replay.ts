@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig } from '../server/config/config.ts';
 import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { awaitReplay, replayEvents } from '../server/webhooks/replay.ts';
-import { createServices } from '../server/services.ts';
+import { createServices } from '../server/app/compose.ts';
 
 const HELP = `Processes stored events again, and fetches from Stripe those that never arrived.
 

@@ -40,7 +40,7 @@ async function start(): Promise<void> {
   loadEnvironmentFile();
   if (process.env['STRIPE_SECRET_KEY']?.trim()) {
     await takeListenSecret();
-    const { runServers } = await import('../server/cluster.ts');
+    const { runServers } = await import('../server/app/cluster/primary.ts');
     const servers = await runServers();
     // One of several processes: the first one does the talking.
     if (!servers) return;

@@ -5,10 +5,10 @@ export { createAuthenticate, type Authenticate, type User } from './http/authent
 export { ConfigError, loadConfig, type Config } from './config/config.ts';
 export { AppError, ERROR_STATUS, type ErrorCode } from './http/errors.ts';
 export { createGate, type Gate, type GateOptions } from './access/gate.ts';
-export { startBilling, type BillingOptions } from './host.ts';
-export { createHandler, ROUTES } from './routes.ts';
-export { runServer, type Run } from './run.ts';
-export { startServer, type RunningServer } from './server.ts';
-export { createServices, type ServiceOptions, type Services } from './services.ts';
+export { startBilling, type BillingOptions } from './app/start-billing.ts';
+export { createHandler, ROUTES } from './app/route-list.ts';
+export { runServer, type Run } from './app/run-server.ts';
+export { startServer, type RunningServer } from './app/http-server.ts';
+export { createServices, type ServiceOptions, type Services } from './app/compose.ts';
 export { trackUsage } from './usage/track.ts';
 export type { UsageReceipt } from './usage/usage.ts';

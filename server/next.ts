@@ -10,9 +10,14 @@ import { currentSubscriptionOfUser } from '../db/subscriptions.ts';
 import { checkAccess, refusalCode, type AccessAnswer } from './access/check-access.ts';
 import type { Authenticate, User } from './http/authenticate.ts';
 import { subscriptionView, type SubscriptionView } from './billing/subscription-view.ts';
-import { isBillingPath, startBilling, withAuthentication, type BillingOptions } from './host.ts';
-import { createHandler } from './routes.ts';
-import type { Services } from './services.ts';
+import {
+  isBillingPath,
+  startBilling,
+  withAuthentication,
+  type BillingOptions,
+} from './app/start-billing.ts';
+import { createHandler } from './app/route-list.ts';
+import type { Services } from './app/compose.ts';
 
 export type { AccessAnswer, RouteHandlers, Services, SubscriptionView, User };
 

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { SignJWT } from 'jose';
 import { checkAccess } from '../../server/access/check-access.ts';
 import { createGate } from '../../server/access/gate.ts';
-import type { Services } from '../../server/services.ts';
+import type { Services } from '../../server/app/compose.ts';
 import { verifyDatabase } from '../../server/operations/verify.ts';
 import { METER } from './environment.ts';
 import type { Verified } from './scale.ts';

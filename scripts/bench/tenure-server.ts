@@ -2,8 +2,8 @@
 import { migrate } from '../../db/migrate.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/sync/options.ts';
-import { startServer, type RunningServer } from '../../server/server.ts';
-import { createServices, type Services } from '../../server/services.ts';
+import { startServer, type RunningServer } from '../../server/app/http-server.ts';
+import { createServices, type Services } from '../../server/app/compose.ts';
 import { checkAccess } from '../../server/access/check-access.ts';
 import { timeGate, timeTracking, verify } from './in-process.ts';
 import { answerAsChild } from './child-main.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
-import { runServer, type Run } from '../../server/run.ts';
+import { runServer, type Run } from '../../server/app/run-server.ts';
 import { setUpAccount } from '../../server/operations/setup/setup-account.ts';
 import { setupOptions } from '../../server/operations/setup/setup-options.ts';
 import { webhookEventTypes } from '../../server/webhooks/event-types.ts';

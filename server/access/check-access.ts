@@ -4,7 +4,7 @@ import { findPlan, hasFeature } from '../../state/catalogue.ts';
 import { checkLimit, type LimitAnswer } from '../../state/limits.ts';
 import type { AccessLevel } from '../../state/types.ts';
 import { readEntitlementsSoon } from './entitlements.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../app/compose.ts';
 import { usagePeriod } from '../usage/period.ts';
 
 type Parts = Pick<

@@ -2,8 +2,8 @@ import type { RequestInfo } from '../../adapters/fetch.ts';
 import { checkAccess, refusalCode } from './check-access.ts';
 import type { User } from '../http/authenticate.ts';
 import { AppError, type ErrorCode } from '../http/errors.ts';
-import { errorResponse } from '../routes.ts';
-import type { Services } from '../services.ts';
+import { errorResponse } from '../app/route-list.ts';
+import type { Services } from '../app/compose.ts';
 
 export interface GateOptions {
   /** A feature that the plan must have as well, or a limit of which something must be left. */

@@ -9,7 +9,7 @@ import type { User } from '../http/authenticate.ts';
 import { AppError } from '../http/errors.ts';
 import { StripeOutage } from '../sync/read-stripe.ts';
 import { json } from '../http/define-route.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../app/compose.ts';
 import { exclusively } from './with-customer-lock.ts';
 import { subscriptionView } from './subscription-view.ts';
 

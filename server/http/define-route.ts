@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import type { User } from './authenticate.ts';
 import { AppError, type ErrorCode } from './errors.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../app/compose.ts';
 
 export type Auth = 'public' | 'user' | 'admin' | 'signature';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -4,7 +4,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import type { CommitGroup } from '../sync/commit-group.ts';
 import type { EngineOptions } from '../sync/options.ts';
 import type { StripeReader } from '../sync/read-stripe.ts';
-import type { CoreServices } from '../services.ts';
+import type { CoreServices } from '../app/compose.ts';
 import type { SubjectReads } from '../sync/load-reads.ts';
 
 /** What the parts of one engine share. */

@@ -3,7 +3,7 @@ import { html, query, safeUrl, type Html } from '../admin/pages/html.ts';
 import { AppError } from '../http/errors.ts';
 import { formOf, page, redirect } from '../admin/routes/admin-page.ts';
 import { defineRoute, type Method, type Route } from '../http/define-route.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../app/compose.ts';
 import { DEMO_EMAIL, demoCookie, demoToken, endedDemoCookie, isOpen } from './demo-user.ts';
 import { PublicApi, ShopError } from './public-api.ts';
 import {

@@ -1,5 +1,5 @@
 import { AppError } from '../http/errors.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../app/compose.ts';
 import { usagePeriod } from './period.ts';
 
 const DAY = 86_400_000;

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { createObserver, type Middleware } from '../../adapters/express.ts';
 import type { Authenticate } from '../http/authenticate.ts';
-import { withAuthentication } from '../host.ts';
-import type { Services } from '../services.ts';
+import { withAuthentication } from '../app/start-billing.ts';
+import type { Services } from '../app/compose.ts';
 import type { UsageReceipt } from './usage.ts';
 
 /**

@@ -17,7 +17,7 @@ import {
 import { AppError } from '../http/errors.ts';
 import type { Engine } from '../lib/engine-types.ts';
 import { createTurns } from '../lib/token-bucket.ts';
-import type { CoreServices } from '../services.ts';
+import type { CoreServices } from '../app/compose.ts';
 import { createUsageAccounts } from './accounts.ts';
 import { createUsageFlusher, type FlushReport } from './flusher.ts';
 import { createMeterDirectory, type MeterDirectory } from './meter-directory.ts';

@@ -8,7 +8,7 @@ import type { FetchHandler } from '../../adapters/fetch.ts';
 import { createDjangoListener, mintDjangoToken } from '../../server/django.ts';
 import { createBillingHandler } from '../../server/fetch.ts';
 import type { Route } from '../../server/http/define-route.ts';
-import { createHandler, ROUTES } from '../../server/routes.ts';
+import { createHandler, ROUTES } from '../../server/app/route-list.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';
 import type { Case, Expected } from './conformance/case.ts';

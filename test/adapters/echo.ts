@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import { createLogger } from '../../server/lib/log.ts';
-import { errorResponse } from '../../server/routes.ts';
+import { errorResponse } from '../../server/app/route-list.ts';
 
 const log = createLogger({ level: 'silent' });
 

@@ -7,7 +7,7 @@ import type { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import { openApiDocument } from '../../server/http/openapi.ts';
-import { ROUTES } from '../../server/routes.ts';
+import { ROUTES } from '../../server/app/route-list.ts';
 import type { Dialect } from '../../db/database.ts';
 import { DIALECTS } from '../support/databases.ts';
 import { spoilt, valuesOf, type Dictionary, type Schema } from '../support/schema-arbitrary.ts';

@@ -5,7 +5,7 @@ import { checkAccess } from '../../server/access/check-access.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { requireFeature } from '../../server/express.ts';
 import { createLogger } from '../../server/lib/log.ts';
-import { createServices, type Services } from '../../server/services.ts';
+import { createServices, type Services } from '../../server/app/compose.ts';
 import { DIALECTS } from '../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';
 import { tokenFor } from '../support/tokens.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import { createBillingRouter } from '../../server/express.ts';
-import { ROUTES } from '../../server/routes.ts';
+import { ROUTES } from '../../server/app/route-list.ts';
 import { createTestDatabase } from '../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';

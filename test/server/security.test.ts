@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { createLogger } from '../../server/lib/log.ts';
-import { ROUTES } from '../../server/routes.ts';
+import { ROUTES } from '../../server/app/route-list.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';
 import { newPerson, type Person } from './billing/person.ts';

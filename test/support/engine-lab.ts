@@ -9,11 +9,11 @@ import { createAccessCache, type AccessCache } from '../../server/access/cache.t
 import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig, type Config } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/sync/options.ts';
-import { createEngine } from '../../server/engine.ts';
+import { createEngine } from '../../server/app/engine.ts';
 import { createLogger, type Logger } from '../../server/lib/log.ts';
 import { createMetrics } from '../../server/lib/metrics.ts';
-import { createHandler } from '../../server/routes.ts';
-import type { CoreServices, Services } from '../../server/services.ts';
+import { createHandler } from '../../server/app/route-list.ts';
+import type { CoreServices, Services } from '../../server/app/compose.ts';
 import { createUsage } from '../../server/usage/usage.ts';
 
 const WEBHOOK_SECRET = 'whsec_of_the_engine_lab';

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { useLoginLink } from '../../../db/dashboard-lookups.ts';
 import { hasAdminToken } from '../../http/authenticate.ts';
-import type { Services } from '../../services.ts';
+import type { Services } from '../../app/compose.ts';
 
 type Parts = Pick<Services, 'config' | 'database'>;
 

@@ -7,7 +7,7 @@ import { csrfToken, isOwnRequest, sessionOf, themeOf, type Session } from '../pa
 import { testClockOf } from '../pages/test-clock.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, type Route, type RouteContext } from '../../http/define-route.ts';
-import type { Services } from '../../services.ts';
+import type { Services } from '../../app/compose.ts';
 
 /** What a page of the dashboard gets. */
 export interface AdminContext {

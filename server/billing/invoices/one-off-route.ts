@@ -8,7 +8,7 @@ import { neededOn, paymentNeeded } from '../payment-needed.ts';
 import { savedCard } from '../saved-card.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
-import type { Services } from '../../services.ts';
+import type { Services } from '../../app/compose.ts';
 
 const item = z.strictObject({
   description: z.string().min(1).max(500),

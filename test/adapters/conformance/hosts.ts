@@ -9,9 +9,9 @@ import { createRouteHandlers } from '../../../adapters/next.ts';
 import { createNodeListener } from '../../../adapters/node.ts';
 import { createBillingRouter } from '../../../server/express.ts';
 import { createBillingHandler } from '../../../server/fetch.ts';
-import { isBillingPath } from '../../../server/host.ts';
-import { createHandler } from '../../../server/routes.ts';
-import type { Services } from '../../../server/services.ts';
+import { isBillingPath } from '../../../server/app/start-billing.ts';
+import { createHandler } from '../../../server/app/route-list.ts';
+import type { Services } from '../../../server/app/compose.ts';
 
 /** Where every host mounts the API. */
 export const MOUNT = '/some/where';

@@ -8,7 +8,7 @@ import { Stripe } from 'stripe';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
 import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
-import { createServices } from '../../../server/services.ts';
+import { createServices } from '../../../server/app/compose.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { METER, meteredPlans, pieceOf } from './metered-plans.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
-import { createServices, type Services } from '../../../server/services.ts';
+import { createServices, type Services } from '../../../server/app/compose.ts';
 import type { UsageOptions } from '../../../server/usage/options.ts';
 import { DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';

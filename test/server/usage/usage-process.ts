@@ -4,7 +4,7 @@
  */
 import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
-import { createServices } from '../../../server/services.ts';
+import { createServices } from '../../../server/app/compose.ts';
 import { METER, pieceOf } from './metered-plans.ts';
 
 const [from = 0, until = 0, customers = 1] = process.argv.slice(2).map(Number);

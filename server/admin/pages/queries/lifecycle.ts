@@ -14,7 +14,7 @@ import {
   type DailyFigure,
 } from '../../../../state/metrics.ts';
 import { formatMoney } from '../../../../state/money.ts';
-import type { Services } from '../../../services.ts';
+import type { Services } from '../../../app/compose.ts';
 import { count, percent } from '../format.ts';
 import { WINDOWS, type Card, type LifecycleView, type WindowKey } from '../views/lifecycle.ts';
 

@@ -11,7 +11,7 @@ import { allowedActions } from '../../../../state/actions.ts';
 import { planOfPrice, type Catalogue } from '../../../../state/catalogue.ts';
 import { machineArrows } from '../../../../state/machine.ts';
 import { formatMoney } from '../../../../state/money.ts';
-import type { Services } from '../../../services.ts';
+import type { Services } from '../../../app/compose.ts';
 import { checkWithStripe } from '../check-with-stripe.ts';
 import { count, dateTime } from '../format.ts';
 import type { NextStep, TimelineStep } from '../timeline.ts';

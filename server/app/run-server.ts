@@ -1,8 +1,8 @@
-import { migrate } from '../db/migrate.ts';
-import { fillAmounts } from './catalogue/catalogue.ts';
-import { loadConfig } from './config/config.ts';
-import { startServer, type RunningServer } from './server.ts';
-import { createServices, type Services } from './services.ts';
+import { migrate } from '../../db/migrate.ts';
+import { fillAmounts } from '../catalogue/catalogue.ts';
+import { loadConfig } from '../config/config.ts';
+import { startServer, type RunningServer } from './http-server.ts';
+import { createServices, type Services } from './compose.ts';
 
 export interface RunOptions {
   env?: Record<string, string | undefined>;

@@ -2,20 +2,20 @@ import {
   createStripeGateway,
   type GatewayOptions,
   type StripeGateway,
-} from '../adapters/stripe-gateway.ts';
-import { openDatabase, type Database } from '../db/database.ts';
-import type { Catalogue } from '../state/catalogue.ts';
-import { createAccessCache, type AccessCache } from './access/cache.ts';
-import { createAuthenticate, type Authenticate } from './http/authenticate.ts';
-import { loadCatalogue } from './catalogue/catalogue.ts';
-import type { Config } from './config/config.ts';
-import type { BusinessClock, Engine } from './lib/engine-types.ts';
-import type { EngineOptions } from './sync/options.ts';
+} from '../../adapters/stripe-gateway.ts';
+import { openDatabase, type Database } from '../../db/database.ts';
+import type { Catalogue } from '../../state/catalogue.ts';
+import { createAccessCache, type AccessCache } from '../access/cache.ts';
+import { createAuthenticate, type Authenticate } from '../http/authenticate.ts';
+import { loadCatalogue } from '../catalogue/catalogue.ts';
+import type { Config } from '../config/config.ts';
+import type { BusinessClock, Engine } from '../lib/engine-types.ts';
+import type { EngineOptions } from '../sync/options.ts';
 import { createEngine } from './engine.ts';
-import { createLogger, type Logger } from './lib/log.ts';
-import type { UsageOptions } from './usage/options.ts';
-import { createUsage, type Usage } from './usage/usage.ts';
-import { createMetrics, type Metrics } from './lib/metrics.ts';
+import { createLogger, type Logger } from '../lib/log.ts';
+import type { UsageOptions } from '../usage/options.ts';
+import { createUsage, type Usage } from '../usage/usage.ts';
+import { createMetrics, type Metrics } from '../lib/metrics.ts';
 
 export type { BusinessClock, Engine };
 

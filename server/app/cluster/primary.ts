@@ -1,13 +1,13 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openDatabase } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
-import { joinCluster } from './cluster-member.ts';
-import { GATHER_MS, type FromMember, type ToMember } from './cluster-messages.ts';
-import { loadConfig, type Config } from './config/config.ts';
-import { createLogger, type Logger } from './lib/log.ts';
-import type { Figures } from './lib/metrics.ts';
-import { runServer } from './run.ts';
+import { openDatabase } from '../../../db/database.ts';
+import { migrate } from '../../../db/migrate.ts';
+import { joinCluster } from './member.ts';
+import { GATHER_MS, type FromMember, type ToMember } from './messages.ts';
+import { loadConfig, type Config } from '../../config/config.ts';
+import { createLogger, type Logger } from '../../lib/log.ts';
+import type { Figures } from '../../lib/metrics.ts';
+import { runServer } from '../run-server.ts';
 
 /** Longer than a server takes to finish its requests. */
 const STOP_MS = 20_000;

@@ -1,4 +1,4 @@
-import type { Figures } from './lib/metrics.ts';
+import type { Figures } from '../../lib/metrics.ts';
 
 /** What a server process tells the one that started it. */
 export type FromMember =

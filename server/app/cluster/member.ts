@@ -1,6 +1,6 @@
-import { GATHER_MS, type FromMember, type ToMember } from './cluster-messages.ts';
-import type { Figures } from './lib/metrics.ts';
-import type { Run } from './run.ts';
+import { GATHER_MS, type FromMember, type ToMember } from './messages.ts';
+import type { Figures } from '../../lib/metrics.ts';
+import type { Run } from '../run-server.ts';
 
 /** Makes a server that runs in one of several processes hear the process that started it. */
 export function joinCluster(server: Run): void {

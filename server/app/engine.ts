@@ -1,30 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import type { Db } from '../db/database.ts';
+import type { Db } from '../../db/database.ts';
 import {
   eventStatuses,
   knownEventIds,
   type EventSummary,
   type NewEvent,
-} from '../db/webhook-events.ts';
-import { createBatcher } from './lib/batching.ts';
-import { createTestClock, realClock, type RefreshingClock } from './lib/clock.ts';
-import { createCatchUp } from './webhooks/catch-up.ts';
-import { createChangeFeed } from './lib/change-feed.ts';
-import { createCommitGroup } from './sync/commit-group.ts';
-import { commitWork } from './sync/commit.ts';
-import { createEffectDelivery } from './outbox/dispatcher.ts';
-import type { EngineContext } from './lib/context.ts';
-import { engineOptions, type EngineOptions } from './sync/options.ts';
-import { createFreshFacts } from './sync/fresh-facts.ts';
-import { createInbox, overloaded } from './webhooks/inbox.ts';
-import { createStripeReader } from './sync/read-stripe.ts';
-import { receiveEvent } from './webhooks/receive-event.ts';
-import type { CoreServices, Engine } from './services.ts';
-import { READ_LIMITS } from './sync/load.ts';
-import { createSubjectReads } from './sync/load-reads.ts';
-import { createSubjectRunner } from './sync/customer-runner.ts';
-import { createSweeper } from './operations/retention.ts';
-import { createWorker } from './sync/worker.ts';
+} from '../../db/webhook-events.ts';
+import { createBatcher } from '../lib/batching.ts';
+import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
+import { createCatchUp } from '../webhooks/catch-up.ts';
+import { createChangeFeed } from '../lib/change-feed.ts';
+import { createCommitGroup } from '../sync/commit-group.ts';
+import { commitWork } from '../sync/commit.ts';
+import { createEffectDelivery } from '../outbox/dispatcher.ts';
+import type { EngineContext } from '../lib/context.ts';
+import { engineOptions, type EngineOptions } from '../sync/options.ts';
+import { createFreshFacts } from '../sync/fresh-facts.ts';
+import { createInbox, overloaded } from '../webhooks/inbox.ts';
+import { createStripeReader } from '../sync/read-stripe.ts';
+import { receiveEvent } from '../webhooks/receive-event.ts';
+import type { CoreServices, Engine } from './compose.ts';
+import { READ_LIMITS } from '../sync/load.ts';
+import { createSubjectReads } from '../sync/load-reads.ts';
+import { createSubjectRunner } from '../sync/customer-runner.ts';
+import { createSweeper } from '../operations/retention.ts';
+import { createWorker } from '../sync/worker.ts';
 
 /** Puts the engine together; `start()` sets it going. */
 export function createEngine(core: CoreServices, given: Partial<EngineOptions> = {}): Engine {

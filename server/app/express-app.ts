@@ -1,8 +1,8 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
-import { createRouter } from '../adapters/express.ts';
-import type { FetchHandler } from '../adapters/fetch.ts';
-import type { ProxyTrust } from './config/config.ts';
+import { createRouter } from '../../adapters/express.ts';
+import type { FetchHandler } from '../../adapters/fetch.ts';
+import type { ProxyTrust } from '../config/config.ts';
 
 /** Pages load nothing from elsewhere and run no inline script or style. */
 const CONTENT_SECURITY_POLICY = {

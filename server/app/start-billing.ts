@@ -1,9 +1,9 @@
-import { migrate } from '../db/migrate.ts';
-import type { Authenticate } from './http/authenticate.ts';
-import { fillAmounts } from './catalogue/catalogue.ts';
-import { loadConfig } from './config/config.ts';
-import type { Logger } from './lib/log.ts';
-import { createServices, type Services } from './services.ts';
+import { migrate } from '../../db/migrate.ts';
+import type { Authenticate } from '../http/authenticate.ts';
+import { fillAmounts } from '../catalogue/catalogue.ts';
+import { loadConfig } from '../config/config.ts';
+import type { Logger } from '../lib/log.ts';
+import { createServices, type Services } from './compose.ts';
 
 export interface BillingOptions<Native = unknown> {
   /** Default: the process's environment. */

@@ -1,49 +1,53 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
-import type { User } from './http/authenticate.ts';
-import { isAdmin } from './admin/pages/session.ts';
-import { AppError, toAppError } from './http/errors.ts';
-import { accessRoute } from './access/route.ts';
-import { ADMIN_ROUTES } from './admin/routes/index.ts';
-import { cancelRoute } from './billing/cancel/route.ts';
-import { changeRoute, previewRoute, quantityRoute } from './billing/change-plan/route.ts';
-import { checkoutRoute } from './billing/checkout/route.ts';
-import { creditRoute } from './billing/credit/route.ts';
-import { descriptionRoutes } from './http/docs/route.ts';
+import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
+import type { User } from '../http/authenticate.ts';
+import { isAdmin } from '../admin/pages/session.ts';
+import { AppError, toAppError } from '../http/errors.ts';
+import { accessRoute } from '../access/route.ts';
+import { ADMIN_ROUTES } from '../admin/routes/index.ts';
+import { cancelRoute } from '../billing/cancel/route.ts';
+import { changeRoute, previewRoute, quantityRoute } from '../billing/change-plan/route.ts';
+import { checkoutRoute } from '../billing/checkout/route.ts';
+import { creditRoute } from '../billing/credit/route.ts';
+import { descriptionRoutes } from '../http/docs/route.ts';
 import {
   invoicePdfRoute,
   invoiceRoute,
   invoicesRoute,
   payInvoiceRoute,
   upcomingRoute,
-} from './billing/invoices/route.ts';
-import { oneOffInvoiceRoute } from './billing/invoices/one-off-route.ts';
-import { pauseRoute } from './billing/pause/route.ts';
-import { paymentsRoute } from './billing/payments/route.ts';
-import { plansRoute } from './catalogue/route.ts';
-import { portalRoute } from './billing/portal/route.ts';
-import { createPromotionRoute, discountRoute, promotionRoute } from './billing/promotions/route.ts';
-import { reactivateRoute } from './billing/reactivate/route.ts';
-import { resumeRoute } from './billing/resume/route.ts';
-import { subscriptionRoute } from './billing/subscription/route.ts';
-import { metricsRoute } from './handlers/metrics.ts';
-import { healthRoute, readyRoute } from './handlers/system.ts';
+} from '../billing/invoices/route.ts';
+import { oneOffInvoiceRoute } from '../billing/invoices/one-off-route.ts';
+import { pauseRoute } from '../billing/pause/route.ts';
+import { paymentsRoute } from '../billing/payments/route.ts';
+import { plansRoute } from '../catalogue/route.ts';
+import { portalRoute } from '../billing/portal/route.ts';
+import {
+  createPromotionRoute,
+  discountRoute,
+  promotionRoute,
+} from '../billing/promotions/route.ts';
+import { reactivateRoute } from '../billing/reactivate/route.ts';
+import { resumeRoute } from '../billing/resume/route.ts';
+import { subscriptionRoute } from '../billing/subscription/route.ts';
+import { metricsRoute } from './metrics-route.ts';
+import { healthRoute, readyRoute } from './health-routes.ts';
 import {
   correctUsageRoute,
   reconcileUsageRoute,
   recordUsageRoute,
   retryUsageRoute,
   usageRoute,
-} from './usage/routes.ts';
-import { webhookRoute } from './webhooks/route.ts';
-import { hashRequest, onceForKey, requireKeyForm } from './http/idempotency.ts';
-import { takesIdempotencyKey } from './http/openapi.ts';
-import { createRateLimits, type RateLimits } from './http/rate-limit.ts';
-import { bodyOf } from './http/request-body.ts';
-import { json, type Route, type RouteContext } from './http/define-route.ts';
-import { matchRoute } from './http/route-match.ts';
-import type { Services } from './services.ts';
-import { STOREFRONT_ROUTES } from './storefront/routes.ts';
+} from '../usage/routes.ts';
+import { webhookRoute } from '../webhooks/route.ts';
+import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts';
+import { takesIdempotencyKey } from '../http/openapi.ts';
+import { createRateLimits, type RateLimits } from '../http/rate-limit.ts';
+import { bodyOf } from '../http/request-body.ts';
+import { json, type Route, type RouteContext } from '../http/define-route.ts';
+import { matchRoute } from '../http/route-match.ts';
+import type { Services } from './compose.ts';
+import { STOREFRONT_ROUTES } from '../storefront/routes.ts';
 
 /** Every route of the server: what adapters serve, and what `/openapi.json` is made from. */
 export const ROUTES: readonly Route[] = [

@@ -1,11 +1,11 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createApp } from './app.ts';
-import { liveHub } from './admin/pages/live.ts';
-import { createHandler } from './routes.ts';
-import type { Services } from './services.ts';
-import { createWebhookDoor } from './webhooks/fast-path.ts';
+import { createApp } from './express-app.ts';
+import { liveHub } from '../admin/pages/live.ts';
+import { createHandler } from './route-list.ts';
+import type { Services } from './compose.ts';
+import { createWebhookDoor } from '../webhooks/fast-path.ts';
 
 /** Slow senders are cut off with 408: the whole request within this, its headers sooner. In ms. */
 const PATIENCE = { requestTimeout: 30_000, headersTimeout: 10_000 };
