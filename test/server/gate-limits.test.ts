@@ -3,7 +3,7 @@ import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkAccess } from '../../server/access/check-access.ts';
 import { loadConfig } from '../../server/config/config.ts';
-import { requireFeature } from '../../server/express.ts';
+import { requireFeature } from '../../server/entrypoints/express.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { createServices, type Services } from '../../server/app/compose.ts';
 import { DIALECTS } from '../support/databases.ts';

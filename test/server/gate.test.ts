@@ -3,7 +3,7 @@ import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
 import { isSubscriptionActive } from '../../server/access/check-access.ts';
-import { requireActiveSubscription, requireFeature } from '../../server/express.ts';
+import { requireActiveSubscription, requireFeature } from '../../server/entrypoints/express.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { tokenFor } from '../support/tokens.ts';
 

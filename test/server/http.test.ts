@@ -3,7 +3,7 @@ import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
-import { createBillingRouter } from '../../server/express.ts';
+import { createBillingRouter } from '../../server/entrypoints/express.ts';
 import { ROUTES } from '../../server/app/route-list.ts';
 import { createTestDatabase } from '../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';

@@ -1,16 +1,16 @@
 /** `tenure/django`: the Node half of `tenure_django`, a server that only Django is meant to reach. */
-import { readDjangoToken, type DjangoTokens } from '../adapters/django.ts';
-import { mountFetch } from '../adapters/fetch.ts';
-import { createNodeListener, type NodeListener } from '../adapters/node.ts';
-import { bearerToken, type User } from './http/authenticate.ts';
-import { AppError } from './http/errors.ts';
-import { isBillingPath } from './app/start-billing.ts';
-import { createHandler, errorResponse } from './app/route-list.ts';
-import type { Services } from './app/compose.ts';
+import { readDjangoToken, type DjangoTokens } from '../../adapters/django.ts';
+import { mountFetch } from '../../adapters/fetch.ts';
+import { createNodeListener, type NodeListener } from '../../adapters/node.ts';
+import { bearerToken, type User } from '../http/authenticate.ts';
+import { AppError } from '../http/errors.ts';
+import { isBillingPath } from '../app/start-billing.ts';
+import { createHandler, errorResponse } from '../app/route-list.ts';
+import type { Services } from '../app/compose.ts';
 
-export { mintDjangoToken, readDjangoToken, type DjangoTokens } from '../adapters/django.ts';
-export { startBilling, type BillingOptions } from './app/start-billing.ts';
-export { type Services } from './app/compose.ts';
+export { mintDjangoToken, readDjangoToken, type DjangoTokens } from '../../adapters/django.ts';
+export { startBilling, type BillingOptions } from '../app/start-billing.ts';
+export { type Services } from '../app/compose.ts';
 
 /** An `authenticate` that believes the 60-second tokens of Django and nothing else. */
 export function createDjangoAuthenticate(

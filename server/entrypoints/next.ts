@@ -1,23 +1,23 @@
 /** `tenure/next`: the billing API, its webhook and gates for pages in a Next.js app (App Router). */
-import type { FetchHandler } from '../adapters/fetch.ts';
+import type { FetchHandler } from '../../adapters/fetch.ts';
 import {
   createRouteHandlers,
   oncePerProcess,
   pageRequest,
   type RouteHandlers,
-} from '../adapters/next.ts';
-import { currentSubscriptionOfUser } from '../db/subscriptions.ts';
-import { checkAccess, refusalCode, type AccessAnswer } from './access/check-access.ts';
-import type { Authenticate, User } from './http/authenticate.ts';
-import { subscriptionView, type SubscriptionView } from './billing/subscription-view.ts';
+} from '../../adapters/next.ts';
+import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
+import { checkAccess, refusalCode, type AccessAnswer } from '../access/check-access.ts';
+import type { Authenticate, User } from '../http/authenticate.ts';
+import { subscriptionView, type SubscriptionView } from '../billing/subscription-view.ts';
 import {
   isBillingPath,
   startBilling,
   withAuthentication,
   type BillingOptions,
-} from './app/start-billing.ts';
-import { createHandler } from './app/route-list.ts';
-import type { Services } from './app/compose.ts';
+} from '../app/start-billing.ts';
+import { createHandler } from '../app/route-list.ts';
+import type { Services } from '../app/compose.ts';
 
 export type { AccessAnswer, RouteHandlers, Services, SubscriptionView, User };
 

@@ -1,18 +1,18 @@
 /** `tenure/express`: the billing API and its gates inside somebody's Express app. */
 import type { IncomingMessage } from 'node:http';
-import { createGuard, createRouter, type Middleware } from '../adapters/express.ts';
-import type { Authenticate } from './http/authenticate.ts';
-import { createGate, type GateOptions } from './access/gate.ts';
-import { isBillingPath, withAuthentication } from './app/start-billing.ts';
-import { createHandler } from './app/route-list.ts';
-import type { Services } from './app/compose.ts';
+import { createGuard, createRouter, type Middleware } from '../../adapters/express.ts';
+import type { Authenticate } from '../http/authenticate.ts';
+import { createGate, type GateOptions } from '../access/gate.ts';
+import { isBillingPath, withAuthentication } from '../app/start-billing.ts';
+import { createHandler } from '../app/route-list.ts';
+import type { Services } from '../app/compose.ts';
 
 export type { Middleware };
-export type { Authenticate, User } from './http/authenticate.ts';
-export { loadConfig, ConfigError } from './config/config.ts';
-export { startBilling, type BillingOptions } from './app/start-billing.ts';
-export { createServices, type Services } from './app/compose.ts';
-export { trackRequests, trackUsage, type TrackRequestsOptions } from './usage/track.ts';
+export type { Authenticate, User } from '../http/authenticate.ts';
+export { loadConfig, ConfigError } from '../config/config.ts';
+export { startBilling, type BillingOptions } from '../app/start-billing.ts';
+export { createServices, type Services } from '../app/compose.ts';
+export { trackRequests, trackUsage, type TrackRequestsOptions } from '../usage/track.ts';
 
 export interface BillingRouterOptions<Native extends IncomingMessage = IncomingMessage> {
   services: Services;

@@ -1,19 +1,19 @@
 /** `tenure/fetch`: the billing API and its gates for Hono, service routers and other Fetch runtimes on Node. */
-import { mountFetch } from '../adapters/fetch.ts';
-import type { Authenticate } from './http/authenticate.ts';
-import { AppError } from './http/errors.ts';
-import { createGate, type Gate, type GateOptions } from './access/gate.ts';
-import { isBillingPath, withAuthentication } from './app/start-billing.ts';
-import { createHandler, errorResponse } from './app/route-list.ts';
-import type { Services } from './app/compose.ts';
+import { mountFetch } from '../../adapters/fetch.ts';
+import type { Authenticate } from '../http/authenticate.ts';
+import { AppError } from '../http/errors.ts';
+import { createGate, type Gate, type GateOptions } from '../access/gate.ts';
+import { isBillingPath, withAuthentication } from '../app/start-billing.ts';
+import { createHandler, errorResponse } from '../app/route-list.ts';
+import type { Services } from '../app/compose.ts';
 
-export type { FetchHandler, RequestInfo } from '../adapters/fetch.ts';
-export { createNodeListener, type NodeListener } from '../adapters/node.ts';
-export type { Authenticate, User } from './http/authenticate.ts';
-export { loadConfig, ConfigError } from './config/config.ts';
-export type { Gate } from './access/gate.ts';
-export { startBilling, type BillingOptions } from './app/start-billing.ts';
-export { createServices, type Services } from './app/compose.ts';
+export type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
+export { createNodeListener, type NodeListener } from '../../adapters/node.ts';
+export type { Authenticate, User } from '../http/authenticate.ts';
+export { loadConfig, ConfigError } from '../config/config.ts';
+export type { Gate } from '../access/gate.ts';
+export { startBilling, type BillingOptions } from '../app/start-billing.ts';
+export { createServices, type Services } from '../app/compose.ts';
 
 export interface BillingHandlerOptions<Native = unknown> {
   services: Services;
