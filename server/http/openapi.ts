@@ -243,8 +243,8 @@ function toSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
 }
 
 function packageVersion(): string {
-  // Compiled, this file lies one folder deeper: dist/server/.
-  const above = import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json';
+  // Compiled, this file lies one folder deeper: dist/server/http/.
+  const above = import.meta.url.endsWith('.ts') ? '../../package.json' : '../../../package.json';
   const file = new URL(above, import.meta.url);
   const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
   return version;

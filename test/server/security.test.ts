@@ -274,10 +274,10 @@ describe('Secrets', () => {
 
   it('are compared in constant time wherever one is compared', () => {
     for (const file of [
-      'auth.ts',
-      'dashboard/session.ts',
-      'handlers/admin/sign-in.ts',
-      'handlers/metrics.ts',
+      'http/authenticate.ts',
+      'admin/pages/session.ts',
+      'admin/routes/sign-in.ts',
+      'app/metrics-route.ts',
     ]) {
       const source = readFileSync(new URL(`../../server/${file}`, import.meta.url), 'utf8');
       expect(source, file).toContain('timingSafeEqual');
