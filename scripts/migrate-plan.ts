@@ -82,7 +82,7 @@ async function main(): Promise<number> {
       engine: { catchUpEvery: 0, ...(values.rate ? { readsPerSecond: whole('rate', 1) } : {}) },
     });
     try {
-      return await carryOut(services, request);
+      return await migrateOrPreview(services, request);
     } finally {
       await services.close();
     }
@@ -98,7 +98,7 @@ function isExpected(error: unknown): error is Error {
   return isGatewayError(error) || kinds.some((kind) => error instanceof kind);
 }
 
-async function carryOut(services: Services, request: MigrationRequest): Promise<number> {
+async function migrateOrPreview(services: Services, request: MigrationRequest): Promise<number> {
   const dryRun = values['dry-run'];
   await migrate(services.database);
   const bar = progressBar(!values.json && !dryRun);

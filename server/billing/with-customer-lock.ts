@@ -13,7 +13,7 @@ const WAIT_MS = 15_000;
  * Runs one command of a user at a time, whichever process it reached: the second click, or the other tab, finds
  * the state that the first one left. Throws 409 `stripe_conflict` when the first one takes too long.
  */
-export async function exclusively<T>(
+export async function withCustomerLock<T>(
   services: Services,
   userId: string,
   task: () => Promise<T>,

@@ -19,17 +19,17 @@ const SECRET_NAMES = new Set([
 ]);
 
 /**
- * The object with what has such a name blotted out, at its root and one level below. Pino's own redaction allocates
+ * The object with what has such a name redacted, at its root and one level below. Pino's own redaction allocates
  * as much for a line as the rest of an event's processing; this copies only what holds a secret.
  */
-function blotted(object: Record<string, unknown>, below = 1): Record<string, unknown> {
+function redacted(object: Record<string, unknown>, below = 1): Record<string, unknown> {
   let copy: Record<string, unknown> | null = null;
   for (const name of Object.keys(object)) {
     const value = object[name];
     const shown = SECRET_NAMES.has(name)
       ? CENSOR
       : below > 0 && isObject(value)
-        ? blotted(value, below - 1)
+        ? redacted(value, below - 1)
         : value;
     if (shown === value) continue;
     copy ??= { ...object };
@@ -40,7 +40,7 @@ function blotted(object: Record<string, unknown>, below = 1): Record<string, unk
 
 const CENSOR = '[secret]';
 
-/** Errors are blotted out once they are plain objects. */
+/** Errors are redacted once they are plain objects. */
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !(value instanceof Error);
 
@@ -62,13 +62,13 @@ export interface LogOptions {
   destination?: DestinationStream;
 }
 
-/** One JSON line per event, with secrets blotted out: by name at the root and one level below, by form anywhere. */
+/** One JSON line per event, with secrets redacted: by name at the root and one level below, by form anywhere. */
 export function createLogger(options: LogOptions): Logger {
   const settings = {
     level: options.level,
     base: undefined,
-    formatters: { log: (object: Record<string, unknown>) => blotted(object) },
-    serializers: { err: (error: Error) => blotted({ ...stdSerializers.err(error) }) },
+    formatters: { log: (object: Record<string, unknown>) => redacted(object) },
+    serializers: { err: (error: Error) => redacted({ ...stdSerializers.err(error) }) },
     hooks: { streamWrite: withoutSecrets },
   };
   if (options.destination) return pino(settings, options.destination);

@@ -8,7 +8,7 @@ const PATIENCE = 10 * 60_000;
  * Makes a call again whenever Stripe can be asked again: a job of an hour must not end because of one 429. Throws the
  * outage once it has lasted for ten minutes, and any other error at once.
  */
-export async function throughOutages<T>(task: () => Promise<T>): Promise<T> {
+export async function retryThroughOutages<T>(task: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + PATIENCE;
   for (;;) {
     try {

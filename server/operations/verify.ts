@@ -8,7 +8,7 @@ import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import { compareRow, type FieldDifference } from './compare-facts.ts';
 import type { Services } from '../app/compose.ts';
-import { throughOutages } from '../lib/retry.ts';
+import { retryThroughOutages } from '../lib/retry.ts';
 
 /** One subscription that is not here as it is at Stripe. */
 export interface Difference {
@@ -86,12 +86,14 @@ async function* pagesOf(services: Services): AsyncGenerator<Page> {
 
 async function readPage(services: Services, after: string | null): Promise<Page> {
   const { reader } = services.engine;
-  const list = await throughOutages(() => reader.read((stripe) => stripe.listSubscriptions(after)));
+  const list = await retryThroughOutages(() =>
+    reader.read((stripe) => stripe.listSubscriptions(after)),
+  );
   const facts: SubscriptionFacts[] = [];
   for (const object of list.data) {
     // A list cuts the items of each subscription at ten.
     const whole = object.items.has_more
-      ? await throughOutages(() => reader.subscription(object.id))
+      ? await retryThroughOutages(() => reader.subscription(object.id))
       : readSubscription(object);
     if (whole) facts.push(whole);
   }
@@ -148,7 +150,7 @@ async function settleAll(
     run.result.differences += 1;
     if (run.options.repair) {
       const { customerId } = difference;
-      await throughOutages(() => repair(services, suspect.subscriptionId, customerId));
+      await retryThroughOutages(() => repair(services, suspect.subscriptionId, customerId));
       difference.repaired = (await lookAgain(services, suspect.subscriptionId)) === null;
       if (difference.repaired) run.result.repaired += 1;
     }
@@ -168,7 +170,7 @@ async function repair(services: Services, subscriptionId: string, customerId: st
 
 /** A second look at both sides: an event may have been on its way while the page was read. */
 async function lookAgain(services: Services, id: string): Promise<Difference | null> {
-  const atStripe = await throughOutages(() => services.engine.reader.subscription(id));
+  const atStripe = await retryThroughOutages(() => services.engine.reader.subscription(id));
   const here = await findSubscription(services.database.knex, id);
   const of = (kind: Difference['kind'], fields: FieldDifference[] = []): Difference => ({
     kind,

@@ -9,7 +9,7 @@ import {
   type OutboxRow,
 } from '../../db/outbox.ts';
 import { createBatcher } from '../lib/batching.ts';
-import { carryOut } from './handlers/index.ts';
+import { deliverEffect } from './handlers/index.ts';
 import type { EngineContext } from '../lib/context.ts';
 import { backoff } from '../sync/options.ts';
 import { sleep } from '../lib/limit.ts';
@@ -108,7 +108,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     const timer = patience && setTimeout(() => giveUp.abort(tooLate(patience)), patience);
     let note: string | null;
     try {
-      note = await carryOut(ctx, { runner, mailer }, { effect, signal: giveUp.signal });
+      note = await deliverEffect(ctx, { runner, mailer }, { effect, signal: giveUp.signal });
     } catch (error) {
       giveUp.signal.throwIfAborted();
       throw error;

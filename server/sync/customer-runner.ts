@@ -58,7 +58,7 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
   /** Processes, and on a failure lets the subject's events wait; throws that failure. */
   async function attempt(task: SubjectTask): Promise<TaskResult> {
     const ended = ctx.core.metrics.subjects.startTimer();
-    const letGo = keepLease(ctx, task.claim);
+    const stopHeartbeat = keepLease(ctx, task.claim);
     try {
       const result = await processSubject(ctx, task);
       ended({ outcome: result.committed ? 'committed' : 'taken_over' });
@@ -68,7 +68,7 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
       await giveBack(ctx, task, error);
       throw error;
     } finally {
-      letGo();
+      stopHeartbeat();
     }
   }
 

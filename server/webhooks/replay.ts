@@ -11,7 +11,7 @@ import { catchUp } from './catch-up.ts';
 import { toNewEvent } from './parse-event.ts';
 import { sleep } from '../lib/limit.ts';
 import type { Services } from '../app/compose.ts';
-import { throughOutages } from '../lib/retry.ts';
+import { retryThroughOutages } from '../lib/retry.ts';
 
 const PAGE = 200;
 
@@ -55,7 +55,7 @@ async function replayIds(services: Services, ids: string[], result: ReplayResult
   result.requeued.push(...known);
   for (const id of ids.filter((each) => !known.has(each))) {
     try {
-      const event = await throughOutages(() =>
+      const event = await retryThroughOutages(() =>
         services.engine.reader.read((stripe) => stripe.retrieveEvent(id)),
       );
       const { live } = services.config.stripe;
@@ -91,7 +91,7 @@ async function replaySince(services: Services, since: number, result: ReplayResu
     return services.engine.store(events);
   };
   const context = { core: services, reader: services.engine.reader };
-  await throughOutages(() => catchUp(context, store, { since: Math.floor(since / 1000) }));
+  await retryThroughOutages(() => catchUp(context, store, { since: Math.floor(since / 1000) }));
   await eachEvent(services, { since }, async (ids) => {
     await requeueEvents(services.database.knex, ids, Date.now());
     result.requeued.push(...ids);

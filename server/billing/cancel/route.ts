@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { mayCancel } from '../../../state/actions.ts';
 import { endsByItself } from '../../../state/lifecycle.ts';
-import { certainly, freshKey, notAllowed, readNow, runCommand } from '../command.ts';
+import { confirmIfAnswerLost, freshKey, notAllowed, readNow, runCommand } from '../command.ts';
 import { withoutSchedule } from '../schedule.ts';
 import { hasUsage, settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
@@ -48,7 +48,7 @@ export const cancelRoute = defineRoute({
           : services.stripe.cancelAtPeriodEnd(id, details, freshKey('cancel', context));
       // Stripe refuses to cancel what a schedule manages.
       await withoutSchedule(context, subscription, () =>
-        certainly(cancel, async () => {
+        confirmIfAnswerLost(cancel, async () => {
           const facts = await readNow(services, id);
           return facts.stripeStatus === 'canceled' || endsByItself(facts);
         }),

@@ -1,6 +1,6 @@
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import type { SubscriptionFacts } from '../../../state/types.ts';
-import { certainly, freshKey, readNow, type CommandContext } from '../command.ts';
+import { confirmIfAnswerLost, freshKey, readNow, type CommandContext } from '../command.ts';
 import { itemChanges, nextPhaseItems, type PlanTarget } from './plan-target.ts';
 import { acceptQuote, hasQuote, quoteExpired } from './quote.ts';
 import { putNextPhase, releaseSchedule, withoutSchedule } from '../schedule.ts';
@@ -65,7 +65,7 @@ async function changeNow(
     restartPeriod: target.restartPeriod,
   };
   await withoutSchedule(context, subscription, () =>
-    certainly(
+    confirmIfAnswerLost(
       () => services.stripe.changeSubscription(request, freshKey('change', context)),
       async () => hasHappened(await readNow(services, subscription.id), target),
     ),
@@ -109,7 +109,7 @@ async function dropUnpaidChange(
     ({ status, billing_reason }) => status === 'open' && billing_reason === 'subscription_update',
   );
   if (!unpaid) return;
-  await certainly(
+  await confirmIfAnswerLost(
     () => stripe.voidInvoice(unpaid.id, freshKey('void', context)),
     async () => (await stripe.retrieveInvoice(unpaid.id)).status === 'void',
   );

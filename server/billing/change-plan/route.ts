@@ -2,8 +2,13 @@ import { z } from 'zod';
 import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
 import type { Action } from '../../../state/types.ts';
 import { changePlan } from './change-plan.ts';
-import { orTellTheTruth, requireAction, subscriptionNow, type CommandContext } from '../command.ts';
-import { exclusively } from '../with-customer-lock.ts';
+import {
+  readBackAfterFailure,
+  requireAction,
+  subscriptionNow,
+  type CommandContext,
+} from '../command.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
 import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
 import { changeChoice, planTarget, type ChangeChoice } from './plan-target.ts';
 import { closeQuote, makeQuote } from './quote.ts';
@@ -88,11 +93,13 @@ type ChangeBody = ChangeChoice & { prorationDate?: string | null | undefined };
 
 function change(context: CommandContext, action: Action, body: ChangeBody): Promise<Response> {
   const { services, user } = context;
-  return exclusively(services, user.id, async () => {
+  return withCustomerLock(services, user.id, async () => {
     const subscription = requireAction(services, await subscriptionNow(context), action);
     const target = planTarget(services.catalogue, subscription, body);
     const wanted = { target, prorationDate: body.prorationDate ?? undefined };
-    await orTellTheTruth(context, subscription, () => changePlan(context, subscription, wanted));
+    await readBackAfterFailure(context, subscription, () =>
+      changePlan(context, subscription, wanted),
+    );
     await closeQuote(services, subscription, wanted);
     return answerWithPayment(context, subscription, 202);
   });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { openCheckout } from '../checkout-session.ts';
 import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
-import { exclusively } from '../with-customer-lock.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
 import {
   promotionCodeId,
   refuseSecond,
@@ -24,7 +24,7 @@ export const checkoutRoute = defineRoute({
   handler: async (_request, context) => {
     const { services, user, body } = context;
     const choice = chosenPrice(services.catalogue, body);
-    return exclusively(services, user.id, async () => {
+    return withCustomerLock(services, user.id, async () => {
       await refuseSecond(context);
       const customerId = await ensureStripeCustomer(services, user);
       await refuseUnseenSecond(context, customerId);

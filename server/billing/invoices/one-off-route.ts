@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
 import { requireStripeCustomer } from '../account.ts';
-import { certainly, freshKey, isAnswerLost } from '../command.ts';
+import { confirmIfAnswerLost, freshKey, isAnswerLost } from '../command.ts';
 import { invoiceSchema, invoiceView } from './invoice-view.ts';
 import { neededOn, paymentNeeded } from '../payment-needed.ts';
 import { savedCard } from '../saved-card.ts';
@@ -74,7 +74,7 @@ async function finalized(services: Services, wanted: Wanted): Promise<string> {
     for (const entry of wanted.items) {
       await stripe.addInvoiceItem({ ...wanted, id }, entry, freshKey('invoice-item', wanted));
     }
-    await certainly(
+    await confirmIfAnswerLost(
       () =>
         wanted.collection === 'send'
           ? stripe.sendInvoice(id, freshKey('send', wanted))

@@ -6,7 +6,7 @@ import { planOfPrice } from '../../../state/catalogue.ts';
 import { planItem } from '../../../state/plan-change.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
 import { freshKey, syncAfter, type CommandContext } from '../command.ts';
-import { exclusively } from '../with-customer-lock.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
 import { invoiceSchema, invoiceView, type InvoiceView } from './invoice-view.ts';
 import { neededOn, paymentNeeded } from '../payment-needed.ts';
 import { AppError } from '../../http/errors.ts';
@@ -131,7 +131,7 @@ export const payInvoiceRoute = defineRoute({
   errors: ['not_found', 'not_allowed', 'card_declined'],
   handler: (_request, context) => {
     const { services, user, params, body } = context;
-    return exclusively(services, user.id, async () => {
+    return withCustomerLock(services, user.id, async () => {
       const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
       if (invoice.status === 'paid') return json({ invoice: invoiceView(invoice), payment: null });
       if (invoice.status !== 'open' && invoice.status !== 'uncollectible') {

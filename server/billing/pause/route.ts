@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
-import { certainly, freshKey, readNow, runCommand, type CommandContext } from '../command.ts';
+import {
+  confirmIfAnswerLost,
+  freshKey,
+  readNow,
+  runCommand,
+  type CommandContext,
+} from '../command.ts';
 import { withoutSchedule } from '../schedule.ts';
 import { settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
@@ -25,7 +31,7 @@ export const pauseRoute = defineRoute({
     const resumesAt = resumeTime(services, body.resumesAt);
     return runCommand(context, 'pause', (subscription) =>
       withoutSchedule(context, subscription, () =>
-        certainly(
+        confirmIfAnswerLost(
           async () => {
             await settleUsage(services, subscription);
             return pause(context, subscription, resumesAt);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
-import { exclusively } from '../with-customer-lock.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 
@@ -20,7 +20,7 @@ export const paymentsRoute = defineRoute({
   errors: ['unknown_product'],
   handler: (_request, context) => {
     const { services, user, body } = context;
-    return exclusively(services, user.id, async () => {
+    return withCustomerLock(services, user.id, async () => {
       const product = services.catalogue.products.find(({ id }) => id === body.product);
       if (!product) {
         throw new AppError('unknown_product', `There is no product "${body.product}".`);

@@ -10,7 +10,7 @@ import {
   type CommandContext,
 } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
-import { exclusively } from '../with-customer-lock.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
 import {
   liveSubscriptionOf,
   promotionCodeId,
@@ -47,7 +47,7 @@ export const reactivateRoute = defineRoute({
   handler: async (_request, context) => {
     const { services, user, body } = context;
     const choice = chosenPrice(services.catalogue, body);
-    return exclusively(services, user.id, async () => {
+    return withCustomerLock(services, user.id, async () => {
       const former = requireAction(services, await subscriptionNow(context), 'reactivate');
       const customerId = await ensureStripeCustomer(services, user);
       // A command before this one may have made it, and then lost sight of it.

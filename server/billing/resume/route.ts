@@ -3,17 +3,17 @@ import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { endsByItself } from '../../../state/lifecycle.ts';
 import {
-  certainly,
+  confirmIfAnswerLost,
   freshKey,
   notAllowed,
-  orTellTheTruth,
+  readBackAfterFailure,
   readNow,
   requireAction,
   subscriptionNow,
-  surely,
+  retryRead,
   type CommandContext,
 } from '../command.ts';
-import { exclusively } from '../with-customer-lock.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
 import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
 import { releaseSchedule } from '../schedule.ts';
 import { defineRoute } from '../../http/define-route.ts';
@@ -31,9 +31,9 @@ export const resumeRoute = defineRoute({
   errors: ['not_allowed'],
   handler: (_request, context) => {
     const { services, user } = context;
-    return exclusively(services, user.id, async () => {
+    return withCustomerLock(services, user.id, async () => {
       const subscription = requireAction(services, await subscriptionNow(context), 'resume');
-      await orTellTheTruth(context, subscription, () => resume(context, subscription));
+      await readBackAfterFailure(context, subscription, () => resume(context, subscription));
       return answerWithPayment(context, subscription, 200);
     });
   },
@@ -47,7 +47,7 @@ async function resume(context: CommandContext, subscription: SubscriptionRow): P
   if (state === 'cancel_pending') {
     // The portal of a flexible subscription sets `cancel_at` and leaves the flag alone.
     const field = facts.cancelAtPeriodEnd ? 'cancel_at_period_end' : 'cancel_at';
-    await certainly(
+    await confirmIfAnswerLost(
       () => stripe.undoCancel(id, field, freshKey('resume', context)),
       async () => !endsByItself(await now()),
     );
@@ -56,7 +56,7 @@ async function resume(context: CommandContext, subscription: SubscriptionRow): P
   } else if (state === 'paused') {
     await endPause(context, subscription);
   } else if (facts.pauseCollection) {
-    await certainly(
+    await confirmIfAnswerLost(
       () => stripe.resumeCollection(id, freshKey('resume', context)),
       async () => (await now()).pauseCollection === null,
     );
@@ -73,7 +73,7 @@ async function endPause(context: CommandContext, { id, facts }: SubscriptionRow)
   const waits = begun && begun.status === 'open' && begun.billing_reason === 'subscription_update';
   let invoiceId = facts.latestInvoiceId;
   if (!waits) {
-    await certainly(
+    await confirmIfAnswerLost(
       () => stripe.resumePaused(id, freshKey('resume', context)),
       async () => {
         const after = await readNow(services, id);
@@ -86,7 +86,7 @@ async function endPause(context: CommandContext, { id, facts }: SubscriptionRow)
   const invoice = await invoiceNow(stripe, invoiceId);
   if (invoice.status !== 'open' || (!waits && invoice.attempt_count > 0)) return;
   try {
-    await certainly(
+    await confirmIfAnswerLost(
       () => stripe.payInvoice(invoice.id, null, freshKey('resume-pay', context)),
       async () => (await stripe.retrieveInvoice(invoice.id)).status === 'paid',
     );
@@ -97,4 +97,4 @@ async function endPause(context: CommandContext, { id, facts }: SubscriptionRow)
 }
 
 const invoiceNow = (stripe: CommandContext['services']['stripe'], id: string) =>
-  surely(() => stripe.retrieveInvoice(id));
+  retryRead(() => stripe.retrieveInvoice(id));

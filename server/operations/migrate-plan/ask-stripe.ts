@@ -9,7 +9,7 @@ const PATIENCE_MS = 10 * 60_000;
 export type Ask = <T>(call: (stripe: StripeGateway) => Promise<T>) => Promise<T>;
 
 /** Reads within Stripe's limits: after a 429 or while Stripe is away they wait, and are made again. */
-export function patientReads(services: Services): Ask {
+export function readsThroughOutages(services: Services): Ask {
   return async (call) => {
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {

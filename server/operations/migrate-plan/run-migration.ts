@@ -18,7 +18,7 @@ import { claimSubject, releaseSubject } from '../../../db/subjects.ts';
 import { createLimit, sleep } from '../../lib/limit.ts';
 import type { Services } from '../../app/compose.ts';
 import { notifyCustomers, readBack } from './after-change.ts';
-import { patientReads, type Ask } from './ask-stripe.ts';
+import { readsThroughOutages, type Ask } from './ask-stripe.ts';
 import { changeOne, type MigrationRun } from './change-one.ts';
 import { takeLead } from './lead.ts';
 import { previewOne } from './preview-one.ts';
@@ -147,7 +147,7 @@ async function prepare(
   id: string,
 ): Promise<MigrationRun> {
   const rule = await migrationRule(services, request);
-  const ask = patientReads(services);
+  const ask = readsThroughOutages(services);
   return { services, request, rule, ask, now: timeFor(ask), id };
 }
 

@@ -16,7 +16,7 @@ interface FinalAction {
  * Carries out the final action at Stripe after the last failed payment, once per invoice. Made again after a crash it
  * finds the subscription ended, or changes nothing. Returns a note when nothing was left to do.
  */
-export async function carryOutFinalAction(
+export async function endDunning(
   ctx: EngineContext,
   runner: SubjectRunner,
   payload: Record<string, unknown>,

@@ -2,7 +2,7 @@ import type { Mailer } from '../../../adapters/mailer.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findCustomerByUser } from '../../../db/customers.ts';
 import type { OutboxRow } from '../../../db/outbox.ts';
-import { carryOutFinalAction } from './end-of-dunning.ts';
+import { endDunning } from './end-of-dunning.ts';
 import type { EngineContext } from '../../lib/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
@@ -23,7 +23,7 @@ export interface Delivery {
 }
 
 /** Carries out one effect; returns a note when there was nothing to do. Throws to have it tried again. */
-export async function carryOut(
+export async function deliverEffect(
   ctx: EngineContext,
   means: Means,
   delivery: Delivery,
@@ -37,7 +37,7 @@ export async function carryOut(
     return null;
   }
   if (kind === 'entitlements.read') return readEntitled(ctx, payload);
-  if (kind === 'dunning.final_action') return carryOutFinalAction(ctx, means.runner, payload);
+  if (kind === 'dunning.final_action') return endDunning(ctx, means.runner, payload);
   if (kind === 'trial.refuse') return refuseTrial(ctx, means.runner, payload);
   throw new Error(`There is nothing that carries out "${kind}"`);
 }
