@@ -100,3 +100,13 @@ function numberTypes(): Knex.PgConnectionConfig['types'] {
 export function isPostgres(db: Db): boolean {
   return db.client.config.client === 'pg';
 }
+
+/**
+ * "Now" in ms, for a statement, by the one clock that all processes share: PostgreSQL's. A SQLite file has one process,
+ * and its clock.
+ */
+export function databaseNow(db: Db): Knex.Raw {
+  return isPostgres(db)
+    ? db.raw('(extract(epoch FROM clock_timestamp()) * 1000)::bigint')
+    : db.raw('?', [Date.now()]);
+}

@@ -18,6 +18,8 @@ interface GatewayErrorInit {
   param: string | null;
   /** HTTP status of Stripe's answer; null when there was none. */
   status: number | null;
+  /** When Stripe answered, by its own clock: seconds since the epoch; null when it did not. */
+  answeredAt?: number | null;
   cause: unknown;
 }
 
@@ -29,6 +31,7 @@ export class GatewayError extends Error {
   readonly retryAfter: number | null;
   readonly param: string | null;
   readonly status: number | null;
+  readonly answeredAt: number | null;
 
   constructor(kind: GatewayErrorKind, message: string, init: GatewayErrorInit) {
     super(message, { cause: init.cause });
@@ -39,6 +42,7 @@ export class GatewayError extends Error {
     this.retryAfter = init.retryAfter;
     this.param = init.param;
     this.status = init.status;
+    this.answeredAt = init.answeredAt ?? null;
   }
 }
 
@@ -68,6 +72,7 @@ function toGatewayError(error: unknown): unknown {
     retryAfter: retryAfterOf(error.headers),
     param: error.param ?? null,
     status: error.statusCode ?? null,
+    answeredAt: answerTime(error.headers),
     cause: error.requestId ? { stripeRequestId: error.requestId } : undefined,
   });
 }
@@ -85,6 +90,12 @@ function kindOf(error: Stripe.errors.StripeError): GatewayErrorKind {
     return 'invalid';
   }
   return 'unavailable';
+}
+
+/** The `Date` of an answer in seconds since the epoch; null when it has none. */
+export function answerTime(headers: Record<string, string> | undefined): number | null {
+  const time = Date.parse(headers?.['date'] ?? '');
+  return Number.isNaN(time) ? null : time / 1000;
 }
 
 function retryAfterOf(headers: Record<string, string> | undefined): number | null {
