@@ -1,4 +1,5 @@
 import { Stripe } from 'stripe';
+import { withDeadline } from './client.ts';
 
 /** What went wrong at Stripe, in words that do not depend on the SDK. */
 export type GatewayErrorKind =
@@ -57,7 +58,7 @@ export function isGatewayError(
 /** Runs one SDK call and turns whatever it throws into a GatewayError. */
 export async function call<T>(operation: () => Promise<T>): Promise<T> {
   try {
-    return await operation();
+    return await withDeadline(operation);
   } catch (error) {
     throw toGatewayError(error);
   }
