@@ -60,17 +60,14 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
 export async function deliverEffect(
   ctx: EngineContext,
   means: Means,
-  delivery: { effect: OutboxRow; signal: AbortSignal },
+  { effect, signal }: { effect: OutboxRow; signal: AbortSignal },
 ): Promise<string | null> {
-  const { kind, payload } = delivery.effect;
+  const { objectId, kind } = effect;
   if (!isEffectKind(kind)) throw new Error(`No handler delivers effects of the kind "${kind}"`);
-  return deliverAs(kind);
-
-  // The compiler held the payload to its kind when it was stored.
-  function deliverAs<K extends EffectKind>(kind: K): Promise<string | null> {
-    const effect = { ...delivery.effect, kind, payload: payload as EffectPayloads[K] };
-    return HANDLERS[kind](ctx, means, { effect, signal: delivery.signal });
-  }
+  // The compiler held the payload to its kind when it was stored; read back, it is one of any kind.
+  const handler = HANDLERS[kind] as Handler<EffectKind>;
+  const payload = effect.payload as unknown as EffectPayloads[EffectKind];
+  return handler(ctx, means, { effect: { objectId, kind, payload }, signal });
 }
 
 function isEffectKind(kind: string): kind is EffectKind {
