@@ -3,7 +3,7 @@ import type { DueEvent } from '../../db/due-events.ts';
 import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
 import { effectsOf, type EffectSettings } from '../../state/effects.ts';
 import type { Cause, Effect, SubscriptionFacts } from '../../state/types.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { CoreServices } from '../lib/services.ts';
 import type { Known, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */

@@ -3,7 +3,7 @@ import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findCustomerByUser } from '../../../db/customers.ts';
 import type { OutboxRow } from '../../../db/outbox.ts';
 import { endDunning } from './end-of-dunning.ts';
-import type { EngineContext } from '../../lib/context.ts';
+import type { EngineContext } from '../../sync/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
