@@ -1,6 +1,6 @@
 import type { DueEvent } from '../../db/due-events.ts';
 import type { Claim } from '../../db/subjects.ts';
-import type { Effect } from '../../state/types.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
 import type { Verdict } from './decide.ts';
 
 export type CausedEffect = Effect & { causeId: string | null };
