@@ -4,7 +4,7 @@ import { inboxHealth } from '../../db/webhook-events.ts';
 import { migrationStatus } from '../../db/migrate.ts';
 import { defineRoute, json } from '../http/define-route.ts';
 import { withTimeout } from '../lib/limit.ts';
-import type { Services } from './compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** Due events that wait longer than this mean that no worker takes them. */
 const STUCK_AFTER_MS = 5 * 60_000;

@@ -9,8 +9,8 @@ import {
 } from '../../db/cursors.ts';
 import type { Db } from '../../db/database.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
-import type { EngineContext } from '../lib/context.ts';
-import { StripeOutage } from '../sync/read-stripe.ts';
+import type { EngineContext } from '../sync/context.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
 import { scanEvents, type EventScan, type Parts, type ScanOptions } from './scan-events.ts';
 import { scanTestClocks } from './scan-test-clocks.ts';
 

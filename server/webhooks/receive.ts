@@ -4,7 +4,7 @@ import { databaseFailure } from '../../db/database-errors.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
 import { AppError } from '../http/errors.ts';
 import { toNewEvent } from './parse-event.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** One delivery as it arrived, whatever server received it. */
 export interface Delivery {

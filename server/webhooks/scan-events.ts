@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventPage } from '../../adapters/stripe-gateway/events.ts';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
-import type { EngineContext } from '../lib/context.ts';
-import { StripeOutage } from '../sync/read-stripe.ts';
+import type { EngineContext } from '../sync/context.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
 import { isRelevant, toNewEvent } from './parse-event.ts';
 
 /** How long a page is tried for while Stripe cannot be asked, in ms. The scan goes on from there another time. */

@@ -9,8 +9,8 @@ import { loadConfig } from '../../server/config/config.ts';
 import { markDatabaseError } from '../../db/database-errors.ts';
 import { AppError, toAppError } from '../../server/http/errors.ts';
 import { createLogger } from '../../server/lib/log.ts';
-import { StripeOutage } from '../../server/sync/read-stripe.ts';
-import { StillBusy } from '../../server/sync/lock-timeout.ts';
+import { StripeOutage } from '../../server/lib/stripe-outage.ts';
+import { StillBusy } from '../../server/lib/lock-timeout.ts';
 
 describe('What Stripe says', () => {
   const gatewayError = (kind: GatewayErrorKind, more: { retryAfter?: number } = {}) =>
