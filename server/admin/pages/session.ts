@@ -5,7 +5,7 @@ import type { Services } from '../../app/compose.ts';
 
 type Parts = Pick<Services, 'config' | 'database'>;
 
-/** Somebody who signed in to the dashboard. */
+/** An operator who signed in to the dashboard. */
 export interface Session {
   nonce: string;
   /** ms since the epoch. */
