@@ -15,6 +15,7 @@ const CHECKED = [
   'docs',
   'scripts',
   'server/admin/pages',
+  'server/http/pages',
   'server/storefront',
 ];
 
