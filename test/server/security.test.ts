@@ -48,7 +48,7 @@ afterAll(async () => {
 });
 
 describe('Somebody else’s account', () => {
-  it('answers 404 to whoever knows its ids', async () => {
+  it('answers 404 to a user who knows its ids', async () => {
     const [invoice] = await alice.invoices();
     const id = invoice?.id ?? '';
     const pdf = (user: string) => server.call('GET', `/api/billing/invoices/${id}/pdf`, { user });
