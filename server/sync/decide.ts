@@ -5,6 +5,7 @@ import { effectsOf, type EffectSettings } from '../../state/effects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import type { CoreServices } from '../lib/services.ts';
+import type { CausedEffect } from './decision.ts';
 import type { Known, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */
@@ -26,6 +27,8 @@ export interface Verdict {
   unknownStatus: string | null;
   /** True when the customer surely had no other subscription before. */
   isAlone: boolean;
+  /** True when mails and webhooks that follow are noted and not sent. */
+  isQuiet: boolean;
 }
 
 export interface DecisionContext {
@@ -49,6 +52,7 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
       unknown: true,
       unknownStatus: null,
       isAlone: false,
+      isQuiet: false,
     };
   }
   const last = events.at(-1)?.row.id ?? null;
@@ -76,14 +80,18 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
     unknown: false,
     unknownStatus: decision.unknownStatus,
     isAlone: known.isAlone,
+    isQuiet: rows.length > 0 ? rows.every(isQuiet) : context.cause?.quiet === true,
   };
 }
+
+/** Whether what follows from an event was told before. */
+export const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
 
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
 export function effectsOfLoose(
   event: WaitingEvent,
   context: DecisionContext & { userId: string | null },
-): (Effect & { causeId: string | null })[] {
+): CausedEffect[] {
   const effects = effectsOf({
     event: event.facts,
     after: null,
@@ -97,7 +105,11 @@ export function effectsOfLoose(
     const payload = { customerId: event.facts.customerId, userId };
     effects.push({ objectId: event.row.id, kind: 'entitlements.read', payload });
   }
-  return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
+  return effects.map((effect) => ({
+    ...effect,
+    causeId: event.row.id,
+    isQuiet: isQuiet(event.row),
+  }));
 }
 
 const isAboutEntitlements = ({ facts }: WaitingEvent) =>
