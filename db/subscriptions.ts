@@ -1,3 +1,4 @@
+import type { Restriction } from '../state/returns.ts';
 import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
 import { binaryArray, type Value } from './binary-array.ts';
 import { columnsOf, runPrepared, unnest } from './columns.ts';
@@ -25,6 +26,7 @@ interface Row {
   since: number;
   duplicate: boolean | number;
   facts: string;
+  restriction: string | null;
   created_at: number;
   updated_at: number;
 }
@@ -42,6 +44,7 @@ const fromRow = (row: Row): SubscriptionRow => ({
   since: row.since,
   mrr: row.mrr,
   duplicate: Boolean(row.duplicate),
+  restriction: row.restriction ? (JSON.parse(row.restriction) as Restriction) : null,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
@@ -132,7 +135,7 @@ const COLUMNS = {
 /** A row that is there keeps its mark as a duplicate. */
 const MERGED = Object.keys(COLUMNS).filter((column) => column !== 'duplicate');
 
-const FIND = `SELECT ${Object.keys(COLUMNS).join(', ')} FROM subscriptions WHERE id = ANY ($1::text[])`;
+const FIND = `SELECT ${Object.keys(COLUMNS).join(', ')}, restriction FROM subscriptions WHERE id = ANY ($1::text[])`;
 
 const UPSERT = `
 INSERT INTO subscriptions (${Object.keys(COLUMNS).join(', ')})

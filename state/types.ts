@@ -3,6 +3,8 @@
  * Times are milliseconds since the epoch (UTC); amounts are integer minor units.
  */
 
+import type { Restriction } from './returns.ts';
+
 /** The states of a subscription's life, in the order in which a person meets them. */
 export const LIFECYCLE_STATES = [
   'none',
@@ -132,6 +134,8 @@ export interface StoredSubscription {
   since: number;
   /** Monthly recurring revenue in minor units of `facts.currency`; 0 unless it earns. */
   mrr: number;
+  /** What money that came back does to access; only `sync/` sets it, beside the rest of the row. */
+  restriction?: Restriction | null;
 }
 
 export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning' | 'trial_ledger';
