@@ -3,7 +3,7 @@
  * a subscription, as a pause of collection is; this file says what they do to access.
  */
 
-import type { Effect } from './types.ts';
+import type { Effect, ReturnData, WebhookType } from './effect-kinds.ts';
 import { unreachable } from './unreachable.ts';
 
 /** What a dispute does: `suspend` until it is won, `cancel` at once, `keep` access. */
@@ -130,7 +130,7 @@ export function effectsOfReturn(money: MoneyReturn, owner: ReturnOwner): Effect[
   const type = typeOf(money);
   if (type === null) return [];
   const objectId = `${money.id}:${money.status}`;
-  const data = {
+  const data: ReturnData = {
     userId: owner.userId,
     customerId: money.customerId,
     subscriptionId: money.subscriptionId,
@@ -144,13 +144,13 @@ export function effectsOfReturn(money: MoneyReturn, owner: ReturnOwner): Effect[
     reason: money.reason,
   };
   const timestamp = new Date(money.createdAt).toISOString();
-  const hook = { objectId, kind: `webhook.${type}`, payload: { type, timestamp, data } } as const;
+  const hook: Effect = { objectId, kind: `webhook.${type}`, payload: { type, timestamp, data } };
   return type === 'payment.refunded'
     ? [hook, { objectId, kind: 'mail.refunded', payload: data }]
     : [hook];
 }
 
-function typeOf({ kind, status }: MoneyReturn) {
+function typeOf({ kind, status }: MoneyReturn): WebhookType | null {
   switch (kind) {
     case 'refund':
       return status === 'succeeded' ? 'payment.refunded' : null;

@@ -2,8 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findCustomerByStripeId } from '../../../db/customers.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
-import { returnsOfSubscription, saveRestriction, saveReturns } from '../../../db/payment-returns.ts';
+import {
+  returnsOfSubscription,
+  saveRestriction,
+  saveReturns,
+} from '../../../db/payment-returns.ts';
 import { findSubscription, type SubscriptionRow } from '../../../db/subscriptions.ts';
+import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import {
   effectsOfReturn,
   endsSubscription,
@@ -11,7 +16,9 @@ import {
   type MoneyReturn,
 } from '../../../state/returns.ts';
 import type { Cause } from '../../../state/types.ts';
-import { readReturns, type ReturnQuestion } from '../../sync/read-returns.ts';
+import type { EngineContext } from '../../lib/context.ts';
+import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import { readReturns } from '../../sync/read-returns.ts';
 
 /**
  * An event told of a refund, a dispute, a fraud warning or a credit note: what came back of that payment is read again
@@ -19,10 +26,10 @@ import { readReturns, type ReturnQuestion } from '../../sync/read-returns.ts';
  */
 export async function recordReturns(
   ctx: EngineContext,
-  runner: CustomerRunner,
-  payload: { question: ReturnQuestion; eventId: string },
+  runner: SubjectRunner,
+  payload: EffectPayloads['returns.read'],
 ): Promise<string | null> {
-  const returns = await readReturns(ctx.reader, payload.question);
+  const returns = await readReturns(ctx.reader, payload);
   const [first] = returns;
   if (!first) return 'Stripe has nothing of it any more';
   const stored = await storeReturns(ctx, returns, payload.eventId);
