@@ -1,4 +1,5 @@
-import type { MoneyReturn, Restriction, ReturnKind } from '../state/returns.ts';
+import type { MoneyReturn, ReturnKind } from '../state/returns.ts';
+import type { Restriction } from '../state/types.ts';
 import type { Db } from './database.ts';
 
 interface Row {

@@ -1,5 +1,9 @@
-import type { Restriction } from '../state/returns.ts';
-import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
+import type {
+  LifecycleState,
+  Restriction,
+  StoredSubscription,
+  SubscriptionFacts,
+} from '../state/types.ts';
 import { binaryArray, type Value } from './binary-array.ts';
 import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';

@@ -4,6 +4,7 @@
  */
 
 import type { Effect, ReturnData, WebhookType } from './effect-kinds.ts';
+import type { Restriction } from './types.ts';
 import { unreachable } from './unreachable.ts';
 
 /** What a dispute does: `suspend` until it is won, `cancel` at once, `keep` access. */
@@ -35,16 +36,6 @@ export interface MoneyReturn {
   createdAt: number;
   /** Which payment it belongs to: what was taken, and the period that it paid for. */
   paid: { amount: number; periodStart: number | null; periodEnd: number | null };
-}
-
-/** Why a subscription gives no access although its state would. */
-export interface Restriction {
-  reason: 'disputed' | 'refunded';
-  since: number;
-  /** When it ends by itself: with the period that was refunded. null: when the dispute is won. */
-  until: number | null;
-  /** True when collection was paused at Stripe because of it. */
-  collectionPaused?: boolean;
 }
 
 /** Disputes that took no money: an inquiry of the bank, or one that ended for the seller. */

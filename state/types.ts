@@ -3,8 +3,6 @@
  * Times are milliseconds since the epoch (UTC); amounts are integer minor units.
  */
 
-import type { Restriction } from './returns.ts';
-
 /** The states of a subscription's life, in the order in which a person meets them. */
 export const LIFECYCLE_STATES = [
   'none',
@@ -114,6 +112,16 @@ export interface SubscriptionFacts {
   metadata: Record<string, string>;
   livemode: boolean;
   createdAt: number;
+}
+
+/** Why a subscription gives no access although its state would. */
+export interface Restriction {
+  reason: 'disputed' | 'refunded';
+  since: number;
+  /** When it ends by itself: with the period that was refunded. null: when the dispute is won. */
+  until: number | null;
+  /** True when collection was paused at Stripe because of it. */
+  collectionPaused?: boolean;
 }
 
 /** One row of `subscriptions`: what Stripe says, and what the machine made of it. */

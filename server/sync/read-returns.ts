@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { invoiceSubscription } from '../../state/event-objects.ts';
 import type { MoneyReturn } from '../../state/returns.ts';
-import type { StripeReader } from './read-stripe.ts';
+import type { StripeReader } from '../lib/engine-types.ts';
 
 /** Which payment to look at: the event named its charge, a credit note, or an early fraud warning. */
 export interface ReturnQuestion {

@@ -16,7 +16,7 @@ import {
   type MoneyReturn,
 } from '../../../state/returns.ts';
 import type { Cause } from '../../../state/types.ts';
-import type { EngineContext } from '../../lib/context.ts';
+import type { EngineContext } from '../../sync/context.ts';
 import type { SubjectRunner } from '../../sync/customer-runner.ts';
 import { readReturns } from '../../sync/read-returns.ts';
 
