@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../server/config/config.ts';
 import { loadEnvironmentFile } from '../server/config/environment-file.ts';
-import { createServices, type Services } from '../server/app/compose.ts';
+import { createServices } from '../server/app/compose.ts';
+import type { Services } from '../server/lib/services.ts';
 import { verifyUsage, type UsageDifference } from '../server/usage/verify-usage.ts';
 import { verifyDatabase, type Difference } from '../server/operations/verify.ts';
 import { progressBar } from './progress-bar.ts';

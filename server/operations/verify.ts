@@ -7,7 +7,7 @@ import {
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import { compareRow, type FieldDifference } from './compare-facts.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 import { retryThroughOutages } from '../lib/retry.ts';
 
 /** One subscription that is not here as it is at Stripe. */

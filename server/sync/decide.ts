@@ -4,7 +4,7 @@ import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
 import { effectsOf, type EffectSettings } from '../../state/effects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { CoreServices } from '../lib/services.ts';
 import type { Known, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */

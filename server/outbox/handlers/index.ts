@@ -9,7 +9,7 @@ import type {
   Recipient,
 } from '../../../state/effect-kinds.ts';
 import { endDunning } from './end-of-dunning.ts';
-import type { EngineContext } from '../../lib/context.ts';
+import type { EngineContext } from '../../sync/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
