@@ -55,7 +55,7 @@ export function lifecyclePage(frame: Frame, view: LifecycleView): string {
           ${legend()}
           <div class="push">
             ${tabs(
-              'Window of the traffic',
+              'Period',
               Object.entries(WINDOWS).map(([key, { words }]) => ({
                 text: words,
                 href: `/admin${query({ window: key })}`,
@@ -103,7 +103,7 @@ function asTable(view: LifecycleView): Html {
         <th scope="col">State</th>
         <th scope="col" class="right">Subscriptions</th>
         <th scope="col" class="right">Share</th>
-        <th scope="col">Ways out, in ${WINDOWS[view.window].words}</th>
+        <th scope="col">Transitions out, last ${WINDOWS[view.window].words}</th>
       </tr>
     </thead>
     <tbody>
