@@ -1,9 +1,14 @@
+<<<<<<< HEAD
 import type {
   LifecycleState,
   Restriction,
   StoredSubscription,
   SubscriptionFacts,
 } from '../state/types.ts';
+=======
+import { statesWhere } from '../state/states.ts';
+import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
+>>>>>>> main
 import { binaryArray, type Value } from './binary-array.ts';
 import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
@@ -53,7 +58,7 @@ const fromRow = (row: Row): SubscriptionRow => ({
   updatedAt: row.updated_at,
 });
 
-const ENDED: LifecycleState[] = ['canceled', 'none'];
+const ENDED = statesWhere('open', false);
 
 /** One subscription by its Stripe id, or null. */
 export async function findSubscription(db: Db, id: string): Promise<SubscriptionRow | null> {
