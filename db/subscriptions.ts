@@ -1,14 +1,10 @@
-<<<<<<< HEAD
+import { statesWhere } from '../state/states.ts';
 import type {
   LifecycleState,
   Restriction,
   StoredSubscription,
   SubscriptionFacts,
 } from '../state/types.ts';
-=======
-import { statesWhere } from '../state/states.ts';
-import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
->>>>>>> main
 import { binaryArray, type Value } from './binary-array.ts';
 import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
