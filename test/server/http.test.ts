@@ -304,7 +304,7 @@ describe('Health and readiness', () => {
       .get('/readyz')
       .expect(200, {
         status: 'ready',
-        checks: { database: 'ok', migrations: 'ok', inbox: 'ok', worker: 'ok' },
+        checks: { database: 'ok', migrations: 'ok', inbox: 'ok', worker: 'ok', catchUp: 'ok' },
       });
   });
 

@@ -287,3 +287,22 @@ describe('Secrets', () => {
     }
   });
 });
+
+describe('A client that hangs up', () => {
+  it('S-20: in the middle of a body is no alarm', async () => {
+    written = '';
+    const socket = connect(server.services.config.http.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(
+      'POST /api/webhooks/stripe HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n' +
+        'stripe-signature: t=1,v1=00\r\ncontent-type: application/json\r\n\r\n5\r\n{"id"\r\n',
+    );
+    await sleep(150);
+    socket.resetAndDestroy();
+    await sleep(300);
+    const lines = written.split('\n').filter((line) => line.includes('webhooks/stripe'));
+    expect(lines.filter((line) => /"level":(?:[4-9]0)/.test(line))).toEqual([]);
+    expect(written).not.toContain('database');
+  });
+});
