@@ -85,7 +85,7 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
 }
 
 /** Whether what follows from an event was told before. */
-export const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
+const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
 
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
 export function effectsOfLoose(
@@ -105,12 +105,20 @@ export function effectsOfLoose(
     const payload = { customerId: event.facts.customerId, userId };
     effects.push({ objectId: event.row.id, kind: 'entitlements.read', payload });
   }
+  const { objectId, objectType, chargeId } = event.facts;
+  if (objectId !== null && objectType !== null && isAboutReturns(event.facts.type)) {
+    const payload = { objectType, objectId, chargeId, eventId: event.row.id };
+    effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
+  }
   return effects.map((effect) => ({
     ...effect,
     causeId: event.row.id,
     isQuiet: isQuiet(event.row),
   }));
 }
+
+const isAboutReturns = (type: string) =>
+  /^(charge\.(refund|dispute)|refund\.|radar\.early_fraud_warning\.|credit_note\.)/.test(type);
 
 const isAboutEntitlements = ({ facts }: WaitingEvent) =>
   facts.type === 'entitlements.active_entitlement_summary.updated';

@@ -2,14 +2,8 @@ import type { LifecycleState } from '../../../../state/types.ts';
 import { LIFECYCLE_STATES } from '../../../../state/types.ts';
 import { stateChart, type ChartData } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
-import {
-  count,
-  percent,
-  shortCount,
-  stateChip,
-  TONES,
-  type Tone,
-} from '../../../http/pages/format.ts';
+import type { Tone } from '../../../../state/states.ts';
+import { count, percent, shortCount, stateChip, TONES } from '../../../http/pages/format.ts';
 import { html, query, type Html } from '../../../http/pages/html.ts';
 import { adminPage, type Frame } from '../page.ts';
 import { sparkbars, sparkline } from '../plots.ts';
