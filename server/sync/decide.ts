@@ -5,7 +5,6 @@ import { effectsOf, type EffectSettings } from '../../state/effects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import type { CoreServices } from '../lib/services.ts';
-import type { CausedEffect } from './decision.ts';
 import type { Known, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */
@@ -91,7 +90,7 @@ const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
 export function effectsOfLoose(
   event: WaitingEvent,
   context: DecisionContext & { userId: string | null },
-): CausedEffect[] {
+): (Effect & { causeId: string | null; isQuiet: boolean })[] {
   const effects = effectsOf({
     event: event.facts,
     after: null,
