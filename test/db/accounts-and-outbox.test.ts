@@ -99,6 +99,13 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       expect(await hadTrial(database.knex, others)).toBe(false);
     });
 
+    it('H-2b: knows a user again who comes with another customer and another card', async () => {
+      await recordTrialStarted(database.knex, { ...trial, cardFingerprint: 'fp_1' });
+      const others = { customerId: 'cus_2', fingerprint: 'fp_2' };
+      expect(await hadTrial(database.knex, { userId: 'u1', ...others })).toBe(true);
+      expect(await hadTrial(database.knex, { userId: 'u2', ...others })).toBe(false);
+    });
+
     it('keeps the first outcome', async () => {
       await recordTrialStarted(database.knex, trial);
       await recordTrialOutcome(database.knex, 'sub_1', { outcome: 'converted', at: NOW + 2 });
