@@ -328,11 +328,15 @@ describe('notifications between processes', () => {
     await database.drop();
   });
 
-  it('are not needed on SQLite', async () => {
+  it('H-15: cost no statement on SQLite, which has one process', async () => {
     const database = await createTestDatabase('sqlite');
-    const listener = listen(database, ['news'], { heard: () => undefined });
+    const statements: string[] = [];
+    const heard: string[] = [];
+    database.knex.on('query', ({ sql }: { sql: string }) => statements.push(sql));
+    const listener = listen(database, ['news'], { heard: (channel) => heard.push(channel) });
     await notify(database.knex, 'news', 'one');
     await listener.close();
+    expect([statements, heard]).toEqual([[], []]);
     await database.drop();
   });
 });
