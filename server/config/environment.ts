@@ -114,6 +114,10 @@ export const environment = z.object({
   DUNNING_FINAL_ACTION: z
     .enum(['cancel', 'unpaid', 'none'], 'must be cancel, unpaid or none')
     .default('cancel'),
+  ON_DISPUTE: z
+    .enum(['suspend', 'cancel', 'keep'], 'must be suspend, cancel or keep')
+    .default('suspend'),
+  ON_FULL_REFUND: z.enum(['end', 'keep'], 'must be end or keep').default('end'),
   SMTP_URL: url(['smtp:', 'smtps:'], 'must be smtp://user:password@host:port').optional(),
   MAIL_FROM: z.string().default('Billing <billing@localhost>'),
   WEBHOOK_ACK: z.enum(['processed', 'stored'], 'must be processed or stored').default('processed'),
