@@ -231,7 +231,7 @@ function toConfig(env: Environment): Config {
   };
 }
 
-/** A local Stripe: its customers are nobody's. */
+/** A local Stripe: its customers are made up. */
 function isLocalAccount(env: Environment): boolean {
   return env.STRIPE_API_BASE !== undefined && !isLive(env);
 }

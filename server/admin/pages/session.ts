@@ -113,7 +113,7 @@ export function sessionCookie(services: Pick<Parts, 'config'>): string {
   return cookie(services, `${cookieName(services)}=${token}`, SESSION_MS / 1000);
 }
 
-/** Ends a session on the server, for whoever has its cookie. Returns the `Set-Cookie` that forgets it. */
+/** Ends a session on the server, also for a copy of its cookie. Returns the `Set-Cookie` that forgets it. */
 export async function endSession(services: Parts, session: Session): Promise<string> {
   await useNonce(services.database.knex, session.nonce);
   return cookie(services, `${cookieName(services)}=`, 0);
