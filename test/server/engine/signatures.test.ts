@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signStripePayload, verifyStripeSignature } from '../../../adapters/stripe-signature.ts';
+import { verifyStripeSignature } from '../../../adapters/stripe-signature.ts';
+import { signStripePayload } from '../../support/sign-stripe-payload.ts';
 import { startServer } from '../../../server/app/http-server.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
