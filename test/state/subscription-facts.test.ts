@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { accessOf } from '../../state/access.ts';
 import { readEvent, subjectOf } from '../../state/event-facts.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
