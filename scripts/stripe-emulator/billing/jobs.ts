@@ -8,6 +8,7 @@ import { advanceInvoice, runCycle } from './cycle.ts';
 import { reschedule } from './due-dates.ts';
 import { markVoid } from './invoice-state.ts';
 import { onOverdue } from './payment-news.ts';
+import { billPendingItems } from './pending-interval.ts';
 import { preview } from './preview.ts';
 import { hasEnded } from './subscription-object.ts';
 import { expirePendingUpdate } from './subscription-update.ts';
@@ -27,6 +28,7 @@ const SUBSCRIPTION_JOBS: Record<string, SubscriptionJob> = {
   },
   resume_collection: resumeCollection,
   pending_expires: expirePendingUpdate,
+  pending_items: billPendingItems,
 };
 
 const INVOICE_JOBS: Record<string, InvoiceJob> = {

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { collect, finalizeInvoice, methodFor } from '../billing/collect.ts';
 import { intentOf, markUncollectible, markVoid, paymentOf } from '../billing/invoice-state.ts';
 import { payInvoice } from '../billing/one-off.ts';
-import { setStatus } from '../billing/status.ts';
+import { latestFinalized, setStatus } from '../billing/status.ts';
 import { expirePendingUpdate } from '../billing/subscription-update.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
@@ -182,10 +182,7 @@ function afterVoid(ctx: Context, invoice: Stripe.Invoice): void {
     });
     return;
   }
-  const older = ctx.store
-    .by('invoice', 'subscription', subscription.id)
-    .filter((other) => other.status !== 'void' && other.status !== 'draft');
-  const latest = older.at(-1);
+  const latest = latestFinalized(ctx, subscription);
   const settled =
     latest === undefined || latest.status === 'paid' || latest.status === 'uncollectible';
   if (subscription.status === 'past_due' && settled) setStatus(ctx, subscription, 'active');
@@ -202,9 +199,9 @@ function uncollectible(ctx: Context, _params: object, path: { id: string }): Str
       'subscription',
       idOf(invoice.parent?.subscription_details?.subscription),
     );
-    if (subscription === undefined || idOf(subscription.latest_invoice) !== invoice.id)
-      return invoice;
-    if (subscription.status === 'past_due') setStatus(ctx, subscription, 'active');
+    if (subscription === undefined) return invoice;
+    const decides = latestFinalized(ctx, subscription)?.id === invoice.id;
+    if (subscription.status === 'past_due' && decides) setStatus(ctx, subscription, 'active');
     if (ctx.note('subscription', subscription.id)['resumeInvoice'] === invoice.id)
       ctx.services.billing.finishResume(ctx, subscription);
     return invoice;
