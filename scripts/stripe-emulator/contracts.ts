@@ -58,8 +58,8 @@ export interface PaymentsService {
     ctx: Context,
     request: { customer: string; paymentMethod: string | null; subscription: string },
   ) => Stripe.SetupIntent;
-  /** The 402 that a failed outcome is for the caller (card_error with payment_intent). */
-  errorOf: (outcome: PaymentOutcome) => Error;
+  /** The 402 that a failed outcome is for the caller (card_error with payment_intent), who asked for one or the other. */
+  errorOf: (outcome: PaymentOutcome, of: 'invoice' | 'subscription') => Error;
   /** Attaches a method or a `tok_…`/`pm_card_…` token to a customer; gives the id of what is attached (`pm_…`, or `card_…` for legacy sources). */
   attach: (ctx: Context, customer: string, method: string) => string;
 }

@@ -7,14 +7,7 @@ import { methodOf, noMethod } from './collect.ts';
 import { reschedule } from './due-dates.ts';
 import { cutPeriods, firstLines } from './first-lines.ts';
 import { boundaryAfter, shifted } from './periods.ts';
-import {
-  everyOf,
-  hasCurrency,
-  isMetered,
-  needPrice,
-  countedName,
-  wrongCurrency,
-} from './prices.ts';
+import { everyOf, hasCurrency, needPrice, wrongCurrency } from './prices.ts';
 import { draftFor, finalizeNow, sendSoon } from './subscription-invoice.ts';
 import {
   addItem,

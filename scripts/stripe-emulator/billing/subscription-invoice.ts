@@ -82,7 +82,7 @@ export function finalizeNow(
   const how = { method: null, offSession: payment.offSession, kind: 'first' } as const;
   const outcome = collect(ctx, invoice, how);
   const paid = outcome.status === 'succeeded' || outcome.status === 'processing';
-  return { paid, error: paid ? null : ctx.services.payments.errorOf(outcome) };
+  return { paid, error: paid ? null : ctx.services.payments.errorOf(outcome, 'subscription') };
 }
 
 /** The first invoice of `send_invoice` is finalized and sent after the usual hour. */

@@ -56,11 +56,25 @@ function printed(value: Wire): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-const str = field(text);
+/** Text of at most so many characters. */
+function upTo(most: number): Field<string> {
+  return field((value, path) => {
+    const given = text(value, path);
+    if (given.length <= most) return given;
+    const shown = `${given.slice(0, 10)}...${given.slice(-10)}`;
+    throw fail(`Invalid string: ${shown}; must be at most ${most} characters`, path);
+  });
+}
+
+/** What is longer than this is refused, where no other limit is known. */
+const USUAL_LENGTH = 5_000;
+const str = upTo(USUAL_LENGTH);
 const int = field(integer);
+/** Older SDKs of other languages write their own `True` and `False`. */
 const bool = field((value, path) => {
-  if (value === true || value === 'true') return true;
-  if (value === false || value === 'false') return false;
+  const word = typeof value === 'string' ? value.toLowerCase() : value;
+  if (word === true || word === 'true') return true;
+  if (word === false || word === 'false') return false;
   throw fail(`Invalid boolean: ${printed(value)}`, path);
 });
 const number = field((value, path) => {
@@ -70,9 +84,14 @@ const number = field((value, path) => {
 });
 /** A decimal number as text, exact; `Stripe.Decimal.from` makes the value to store. */
 const decimal = field((value, path) => {
-  if (!/^[-+]?\d+(\.\d+)?$/.test(printed(value)))
-    throw fail(`Invalid decimal: ${printed(value)}`, path);
-  return printed(value);
+  const given = printed(value);
+  if (/^[-+]?\d+(\.\d+)?$/.test(given)) return given;
+  // Languages write small numbers as 1e-05.
+  if (!/^[-+]?\d+(\.\d+)?e[-+]?\d{1,2}$/i.test(given))
+    throw fail(`Invalid decimal: ${given}`, path);
+  return Number(given)
+    .toFixed(20)
+    .replace(/\.?0+$/, '');
 });
 const timestamp = field((value, path) => {
   const parsed = integer(value, path);
@@ -239,6 +258,7 @@ const timeRange: Field<
 /** The field kinds of the parameter language. */
 export const p = {
   str,
+  upTo,
   int,
   bool,
   number,

@@ -5,7 +5,7 @@ import { CHOICES } from './checkout-choices.ts';
 import { priceData } from './price-create.ts';
 
 const text = p.clearable(p.str);
-const message = p.clearable(p.obj({ message: p.required(p.str) }));
+const message = p.clearable(p.obj({ message: p.required(p.upTo(1200)) }));
 
 const lineItem = p.obj({
   adjustable_quantity: p.obj({ enabled: p.required(p.bool), maximum: p.int, minimum: p.int }),
@@ -21,7 +21,7 @@ const lineItem = p.obj({
 const trialSettings = p.obj({
   end_behavior: p.required(
     p.obj({
-      billing_cycle_anchor: p.any,
+      billing_cycle_anchor: p.oneOf(['now', 'unchanged']),
       missing_payment_method: p.required(p.oneOf(['cancel', 'create_invoice', 'pause'])),
     }),
   ),
@@ -54,7 +54,9 @@ const subscriptionData = p.obj({
 
 const invoiceData = p.obj({
   account_tax_ids: p.any,
-  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  custom_fields: p.clearable(
+    p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+  ),
   description: p.str,
   footer: p.str,
   issuer: p.any,
@@ -97,7 +99,7 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   allowed_payment_method_types: p.arr(p.str),
   billing_address_collection: p.oneOf(['auto', 'required']),
   cancel_url: p.str,
-  client_reference_id: p.str,
+  client_reference_id: p.upTo(200),
   currency: p.currency,
   custom_text: p.obj({
     after_submit: message,
@@ -107,7 +109,7 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   }),
   customer: p.str,
   customer_creation: p.oneOf(['always', 'if_required']),
-  customer_email: p.str,
+  customer_email: p.upTo(512),
   discounts: p.arr(p.obj({ coupon: p.str, promotion_code: p.str })),
   excluded_payment_method_types: p.arr(p.str),
   expires_at: p.timestamp,

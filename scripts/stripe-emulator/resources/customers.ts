@@ -11,7 +11,9 @@ import { addressOf, addressParam, shippingParam } from './address.ts';
 import { registerCustomerIncludes } from './customer-includes.ts';
 
 const invoiceSettings = p.obj({
-  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  custom_fields: p.clearable(
+    p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+  ),
   default_payment_method: p.clearable(p.str),
   footer: p.clearable(p.str),
   rendering_options: p.clearable(
@@ -21,17 +23,17 @@ const invoiceSettings = p.obj({
 const shared = {
   address: p.clearable(addressParam),
   balance: p.int,
-  business_name: p.clearable(p.str),
+  business_name: p.clearable(p.upTo(150)),
   cash_balance: p.any,
   description: p.clearable(p.str),
-  email: p.clearable(p.str),
-  individual_name: p.clearable(p.str),
+  email: p.clearable(p.upTo(512)),
+  individual_name: p.clearable(p.upTo(150)),
   invoice_prefix: p.str,
   invoice_settings: invoiceSettings,
   metadata: p.metadata,
-  name: p.clearable(p.str),
+  name: p.clearable(p.upTo(256)),
   next_invoice_sequence: p.int,
-  phone: p.clearable(p.str),
+  phone: p.clearable(p.upTo(20)),
   preferred_locales: p.arr(p.str),
   shipping: p.clearable(shippingParam),
   source: p.str,

@@ -22,7 +22,9 @@ const shared = {
   automatic_tax: automaticTaxParam,
   automatically_finalizes_at: p.timestamp,
   collection_method: p.oneOf(['charge_automatically', 'send_invoice']),
-  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  custom_fields: p.clearable(
+    p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+  ),
   days_until_due: p.int,
   default_payment_method: p.clearable(p.str),
   default_source: p.clearable(p.str),
@@ -49,7 +51,7 @@ const shared = {
   }),
   shipping_cost: p.unserved,
   shipping_details: p.clearable(shippingParam),
-  statement_descriptor: p.str,
+  statement_descriptor: p.upTo(22),
   transfer_data: p.any,
 };
 const createParams = paramsOf<Stripe.InvoiceCreateParams>()({

@@ -38,7 +38,7 @@ export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
   confirmation_method: p.oneOf(['automatic', 'manual']),
   currency: p.required(p.currency),
   customer: p.str,
-  description: p.str,
+  description: p.upTo(1_000),
   error_on_requires_action: p.bool,
   excluded_payment_method_types: p.arr(p.str),
   metadata: p.metadata,
@@ -50,8 +50,8 @@ export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
   return_url: p.str,
   setup_future_usage: futureUse,
   shipping,
-  statement_descriptor: p.str,
-  statement_descriptor_suffix: p.str,
+  statement_descriptor: p.upTo(22),
+  statement_descriptor_suffix: p.upTo(22),
   transfer_group: p.str,
 });
 export type CreateValues = Values<typeof CREATE>;
@@ -102,7 +102,7 @@ export const UPDATE = paramsOf<Stripe.PaymentIntentUpdateParams>()({
   capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
   currency: p.currency,
   customer: p.str,
-  description: text,
+  description: p.clearable(p.upTo(1_000)),
   excluded_payment_method_types: p.clearable(p.arr(p.str)),
   metadata: p.metadata,
   payment_method: text,
@@ -110,8 +110,8 @@ export const UPDATE = paramsOf<Stripe.PaymentIntentUpdateParams>()({
   receipt_email: text,
   setup_future_usage: p.clearable(futureUse),
   shipping: p.clearable(shipping),
-  statement_descriptor: text,
-  statement_descriptor_suffix: text,
+  statement_descriptor: p.clearable(p.upTo(22)),
+  statement_descriptor_suffix: p.clearable(p.upTo(22)),
   transfer_group: p.str,
 });
 export type UpdateValues = Values<typeof UPDATE>;
@@ -122,8 +122,8 @@ export const CAPTURE = paramsOf<Stripe.PaymentIntentCaptureParams>()({
   application_fee_amount: p.int,
   final_capture: p.bool,
   metadata: p.metadata,
-  statement_descriptor: p.str,
-  statement_descriptor_suffix: p.str,
+  statement_descriptor: p.upTo(22),
+  statement_descriptor_suffix: p.upTo(22),
 });
 
 export const CANCEL = paramsOf<Stripe.PaymentIntentCancelParams>()({

@@ -1,12 +1,14 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { keepForLink } from '../billing/prices.ts';
+import { defaultMode } from '../billing/subscription-object.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
 import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import { automaticTaxParam } from '../taxes/automatic.ts';
+import { findCode, redeemable } from './promotion-codes.ts';
 import { priceData } from './price-create.ts';
 import { CHOICES } from './checkout-choices.ts';
 import { consentOf, customField } from '../payments/checkout/choices.ts';
@@ -20,7 +22,7 @@ const completion = p.obj({
   hosted_confirmation: p.obj({ custom_message: p.str }),
   redirect: p.obj({ url: p.required(p.str) }),
 });
-const message = p.clearable(p.obj({ message: p.required(p.str) }));
+const message = p.clearable(p.obj({ message: p.required(p.upTo(1200)) }));
 const shared = {
   active: p.bool,
   after_completion: completion,
@@ -112,7 +114,7 @@ export function registerPaymentLinks(registry: Registry, emulator: Emulator): vo
     const id = request.path['id'] ?? '';
     const account = emulator.accountHolding(id);
     if (account === undefined) throw invalidRequest('No such payment link.', { status: 404 });
-    return openLink(emulator.context(account), id);
+    return openLink(emulator.context(account), id, request.url.searchParams);
   });
 }
 
@@ -183,6 +185,7 @@ function createLink(ctx: Context, params: Values<typeof createParams>): Link {
   fill(link, params);
   ctx.add('payment_link', link);
   keepLines(ctx, id, lines);
+  ctx.note('payment_link', id)['billingMode'] = defaultMode(ctx).type;
   ctx.emit('payment_link.created', link);
   return link;
 }
@@ -267,8 +270,31 @@ function ask(link: Link, session: Stripe.Checkout.Session): void {
   Object.assign(session.custom_text, link.custom_text);
 }
 
+const modeOfLink = (ctx: Context, id: string): 'classic' | 'flexible' =>
+  ctx.note('payment_link', id)['billingMode'] === 'classic' ? 'classic' : 'flexible';
+
+/** What the address of a visit says: a reference, the payer's e-mail, a promotion code. What Stripe would not take is left out. */
+function fromAddress(
+  ctx: Context,
+  link: Link,
+  query: URLSearchParams,
+): Partial<Parameters<typeof createSession>[1]> {
+  const reference = query.get('client_reference_id') ?? '';
+  const email = query.get('prefilled_email') ?? query.get('locked_prefilled_email') ?? '';
+  const typed = query.get('prefilled_promo_code') ?? '';
+  const code = link.allow_promotion_codes && typed !== '' ? findCode(ctx, typed) : undefined;
+  const usable = code !== undefined && code.customer === null && redeemable(ctx, code);
+  return {
+    ...(/^[\w-]{1,200}$/.test(reference) ? { client_reference_id: reference } : {}),
+    ...(email.includes('@') ? { customer_email: email } : {}),
+    ...(usable
+      ? { discounts: [{ promotion_code: code.id }], allow_promotion_codes: undefined }
+      : {}),
+  };
+}
+
 /** Each visit is a Checkout session of its own. */
-function openLink(ctx: Context, id: string): RawAnswer {
+function openLink(ctx: Context, id: string, query: URLSearchParams): RawAnswer {
   const link = ctx.store.need('payment_link', id);
   if (!link.active)
     return new RawAnswer(
@@ -289,10 +315,12 @@ function openLink(ctx: Context, id: string): RawAnswer {
     allow_promotion_codes: link.allow_promotion_codes,
     automatic_tax: { enabled: link.automatic_tax.enabled },
     metadata: link.metadata,
+    ...fromAddress(ctx, link, query),
     ...(subscribes
       ? {
           subscription_data: {
             metadata: link.subscription_data?.metadata,
+            billing_mode: { type: modeOfLink(ctx, id) },
             ...(trial === undefined ? {} : { trial_period_days: trial }),
           },
         }

@@ -52,7 +52,7 @@ export const priceFields = {
   ...amounts,
   active: p.bool,
   billing_scheme: p.oneOf(['per_unit', 'tiered']),
-  lookup_key: p.str,
+  lookup_key: p.upTo(200),
   nickname: p.str,
   recurring,
   tiers,

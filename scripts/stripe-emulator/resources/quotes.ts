@@ -49,7 +49,9 @@ const shared = {
   invoice_settings: p.obj({
     days_until_due: p.int,
     issuer: p.any,
-    custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+    custom_fields: p.clearable(
+      p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+    ),
     description: p.clearable(p.str),
     footer: p.clearable(p.str),
   }),

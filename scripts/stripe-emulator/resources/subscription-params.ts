@@ -54,7 +54,9 @@ export const itemFields = {
 };
 const invoiceSettings = p.obj({
   account_tax_ids: p.any,
-  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  custom_fields: p.clearable(
+    p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+  ),
   description: p.clearable(p.str),
   footer: p.clearable(p.str),
   issuer: p.any,

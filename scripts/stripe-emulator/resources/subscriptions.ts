@@ -150,6 +150,11 @@ export function newSubscription(ctx: Context, params: CreateValues): NewSubscrip
       'If `collection_method` is `send_invoice`, you must pass `days_until_due`.',
       { param: 'days_until_due', code: 'parameter_missing' },
     );
+  if (params.trial_end !== undefined && params.trial_period_days !== undefined)
+    throw invalidRequest(
+      'You may only specify one of these parameters: trial_end, trial_period_days.',
+      { param: 'trial_end', code: 'parameters_exclusive' },
+    );
   const now = ctx.nowFor(params.customer);
   const config = params.billing_cycle_anchor_config;
   return {
