@@ -1,16 +1,10 @@
 import { CURRENCIES, isCurrency } from './currencies.ts';
-import { ValidationError } from './errors.ts';
+import type { ValidationError } from './errors.ts';
+import { fail, type Field, type RequiredField } from './field.ts';
+import { harmless, only, ownAccount, unserved } from './unserved.ts';
 import { isWireObject, wireItems, type Wire, type WireObject } from './form.ts';
 
-/** One parameter: how to read it, and whether it must be there. */
-export interface Field<T> {
-  readonly required?: boolean;
-  readonly parse: (value: Wire, path: string) => T;
-}
-/** A parameter that must be present. */
-export interface RequiredField<T> extends Field<T> {
-  readonly required: true;
-}
+export type { Field } from './field.ts';
 export type Fields = Record<string, Field<unknown>>;
 type ValueOf<F> = F extends Field<infer T> ? T : never;
 type Flat<T> = { [K in keyof T]: T[K] };
@@ -20,15 +14,6 @@ export type Values<S> = Flat<
     [K in keyof S as S[K] extends { readonly required: true } ? never : K]?: ValueOf<S[K]>;
   }
 >;
-
-function fail(message: string, param?: string, code?: string): ValidationError {
-  return new ValidationError(400, {
-    type: 'invalid_request_error',
-    message,
-    ...(param === undefined ? {} : { param }),
-    ...(code === undefined ? {} : { code }),
-  });
-}
 
 function nonEmpty(value: Wire, path: string): Wire {
   if (value !== '' && value !== null) return value;
@@ -121,14 +106,6 @@ const currency = field((value, path) => {
 });
 /** Anything: for parameters that Stripe accepts and this emulator reads as they are. */
 const any: Field<Wire> = { parse: (value) => value };
-
-/** What Stripe would act on and this emulator cannot: refused, because ignoring it would change what is paid. */
-const unserved: Field<null> = {
-  parse(value, path) {
-    if (value === '' || value === null) return null;
-    throw fail(`This emulator does not serve \`${path}\`.`, path);
-  },
-};
 
 function oneOf<const V extends string>(values: readonly V[]): Field<V> {
   return field((value, path) => {
@@ -268,7 +245,10 @@ export const p = {
   nonNegative,
   currency,
   any,
+  harmless,
   unserved,
+  only,
+  ownAccount,
   oneOf,
   clearable,
   required,

@@ -22,7 +22,7 @@ const CARD = {
   exp_year: p.int,
   cvc: p.str,
   token: p.str,
-  networks: p.any,
+  networks: p.harmless,
   name: p.str,
   address_line1: p.str,
   address_line2: p.str,
@@ -101,7 +101,7 @@ export const METHOD_DATA = {
   billing_details: billingDetails,
   card: cardParams,
   metadata: p.metadata,
-  radar_options: p.any,
+  radar_options: p.harmless,
   sepa_debit: p.obj({ iban: p.required(p.str) }),
   type: p.str,
   us_bank_account: p.obj({

@@ -48,7 +48,7 @@ const components = p.obj({
 const sessionParams = paramsOf<Stripe.CustomerSessionCreateParams>()({
   components: p.required(components),
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
 });
 type Components = Values<typeof sessionParams>['components'];
 

@@ -24,16 +24,21 @@ const createParams = paramsOf<Stripe.CreditNoteCreateParams>()({
   reason: p.oneOf(['duplicate', 'fraudulent', 'order_change', 'product_unsatisfactory']),
   refund_amount: p.amount,
   refunds: p.arr(
-    p.obj({ amount_refunded: p.amount, refund: p.str, type: p.str, payment_record_refund: p.any }),
+    p.obj({
+      amount_refunded: p.amount,
+      refund: p.str,
+      type: p.str,
+      payment_record_refund: p.unserved,
+    }),
   ),
-  shipping_cost: p.any,
+  shipping_cost: p.unserved,
 });
 type Params = Values<typeof createParams>;
 const listParams = {
   ...PAGE,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   invoice: p.str,
 };
 

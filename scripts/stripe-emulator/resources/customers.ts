@@ -24,7 +24,7 @@ const shared = {
   address: p.clearable(addressParam),
   balance: p.int,
   business_name: p.clearable(p.upTo(150)),
-  cash_balance: p.any,
+  cash_balance: p.harmless,
   description: p.clearable(p.str),
   email: p.clearable(p.upTo(512)),
   individual_name: p.clearable(p.upTo(150)),
@@ -39,7 +39,7 @@ const shared = {
   source: p.str,
   tax: p.obj({ ip_address: p.clearable(p.str), validate_location: p.str }),
   tax_exempt: p.clearable(p.oneOf(['none', 'reverse', 'exempt'])),
-  validate: p.bool,
+  validate: p.unserved,
   /** Legacy. */
   coupon: p.clearable(p.str),
   promotion_code: p.clearable(p.str),

@@ -9,7 +9,8 @@ import { ignored } from '../payments/params.ts';
 
 const text = p.clearable(p.str);
 const evidence = p.obj({
-  ...ignored('appeal', 'enhanced_evidence'),
+  appeal: p.unserved,
+  enhanced_evidence: p.unserved,
   access_activity_log: text,
   billing_address: text,
   cancellation_policy: text,

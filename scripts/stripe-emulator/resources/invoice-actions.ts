@@ -14,8 +14,8 @@ import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 
 const payParams = paramsOf<Stripe.InvoicePayParams>()({
-  forgive: p.bool,
-  mandate: p.any,
+  forgive: p.unserved,
+  mandate: p.harmless,
   off_session: p.bool,
   paid_out_of_band: p.bool,
   payment_method: p.str,

@@ -16,8 +16,8 @@ import type { Registry } from '../kernel/registry.ts';
 import { discountsParam } from './subscription-params.ts';
 
 const shared = {
-  account_tax_ids: p.any,
-  application_fee_amount: p.int,
+  account_tax_ids: p.harmless,
+  application_fee_amount: p.unserved,
   auto_advance: p.bool,
   automatic_tax: automaticTaxParam,
   automatically_finalizes_at: p.timestamp,
@@ -34,13 +34,13 @@ const shared = {
   due_date: p.timestamp,
   effective_at: p.clearable(p.timestamp),
   footer: p.clearable(p.str),
-  issuer: p.any,
+  issuer: p.ownAccount,
   metadata: p.metadata,
   number: p.clearable(p.str),
-  on_behalf_of: p.clearable(p.str),
+  on_behalf_of: p.unserved,
   payment_settings: p.obj({
     default_mandate: p.clearable(p.str),
-    payment_method_options: p.any,
+    payment_method_options: p.harmless,
     payment_method_types: p.clearable(p.arr(p.str)),
   }),
   rendering: p.obj({
@@ -52,13 +52,13 @@ const shared = {
   shipping_cost: p.unserved,
   shipping_details: p.clearable(shippingParam),
   statement_descriptor: p.upTo(22),
-  transfer_data: p.any,
+  transfer_data: p.unserved,
 };
 const createParams = paramsOf<Stripe.InvoiceCreateParams>()({
   ...shared,
   currency: p.currency,
   customer: p.required(p.str),
-  customer_account: p.str,
+  customer_account: p.unserved,
   from_invoice: p.unserved,
   pending_invoice_items_behavior: p.oneOf(['exclude', 'include']),
   subscription: p.str,
@@ -69,7 +69,7 @@ const listParams = {
   collection_method: shared.collection_method,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   due_date: p.timeRange,
   status: p.oneOf(['draft', 'open', 'void', 'paid', 'uncollectible']),
   subscription: p.str,

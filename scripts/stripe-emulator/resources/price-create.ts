@@ -75,7 +75,7 @@ export const priceData = p.obj({
     metadata: p.metadata,
     tax_code: p.str,
     unit_label: p.str,
-    tax_details: p.any,
+    tax_details: p.harmless,
   }),
   recurring,
   tax_behavior: taxBehavior,

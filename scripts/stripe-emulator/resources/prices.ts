@@ -22,7 +22,7 @@ const productData = p.obj({
   name: p.required(p.str),
   statement_descriptor: p.upTo(22),
   tax_code: p.str,
-  tax_details: p.any,
+  tax_details: p.harmless,
   unit_label: p.str,
 });
 const createParams = paramsOf<Stripe.PriceCreateParams>()({

@@ -21,7 +21,7 @@ const creation = {
   active: p.bool,
   code: p.str,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   expires_at: p.timestamp,
   max_redemptions: p.int,
   metadata: p.metadata,

@@ -35,7 +35,7 @@ const page = {
   ending_before: p.str,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   canceled_at: p.timeRange,
   completed_at: p.timeRange,
   released_at: p.timeRange,
@@ -68,7 +68,7 @@ export function registerSubscriptionSchedules(registry: Registry): void {
   );
   registry.post(
     '/v1/subscription_schedules/:id/release',
-    { preserve_cancel_date: p.bool },
+    { preserve_cancel_date: p.unserved },
     (ctx, _params, { id }) => {
       const schedule = ctx.store.need('subscription_schedule', id);
       refuseEnded(schedule, 'release');

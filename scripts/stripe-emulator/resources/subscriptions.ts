@@ -56,7 +56,7 @@ const listParams = {
   current_period_end: p.timeRange,
   current_period_start: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   plan: p.str,
   price: p.str,
   status: p.oneOf([

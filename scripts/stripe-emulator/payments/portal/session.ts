@@ -42,13 +42,13 @@ const FLOW = {
 };
 
 export const CREATE = {
-  after_expiration: p.any,
+  after_expiration: p.harmless,
   configuration: p.str,
   customer: p.required(p.str),
-  customer_account: p.str,
+  customer_account: p.unserved,
   flow_data: p.obj(FLOW),
   locale: p.str,
-  on_behalf_of: p.str,
+  on_behalf_of: p.unserved,
   return_url: p.str,
 };
 type FlowValues = Values<typeof FLOW>;

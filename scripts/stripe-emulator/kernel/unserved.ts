@@ -1,0 +1,45 @@
+import type { ValidationError } from './errors.ts';
+import { fail, type Field } from './field.ts';
+import { isWireObject, type Wire } from './form.ts';
+
+/** What Stripe would act on and this emulator cannot: refused, because ignoring it would change what is paid. */
+export const unserved: Field<null> = {
+  parse(value, path) {
+    if (value === '' || value === null || isOff(value)) return null;
+    throw unservedParameter(path);
+  },
+};
+
+function unservedParameter(path: string): ValidationError {
+  return fail(`This emulator does not serve \`${path}\`.`, path);
+}
+
+/** `false`, or an object that says no more than `enabled: false`. */
+function isOff(value: Wire): boolean {
+  if (isWireObject(value)) {
+    const { enabled = null, ...others } = value;
+    return Object.keys(others).length === 0 && isOff(enabled);
+  }
+  return String(value).toLowerCase() === 'false';
+}
+
+/** Read and without effect here: it changes neither what is paid nor when. The README names these parameters. */
+export const harmless: Field<Wire> = { parse: (value) => value };
+
+/** What says the same as leaving the parameter out; anything else is not served. */
+export function only(usual: string): Field<null> {
+  return {
+    parse(value, path) {
+      if (String(value).toLowerCase() === usual) return null;
+      throw unservedParameter(path);
+    },
+  };
+}
+
+/** `{type: 'self'}`: the account itself, as always here. */
+export const ownAccount: Field<null> = {
+  parse(value, path) {
+    if (isWireObject(value) && value['type'] === 'self') return null;
+    throw unservedParameter(path);
+  },
+};
