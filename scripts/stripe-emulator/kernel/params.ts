@@ -108,11 +108,12 @@ const currency = field((value, path) => {
 const any: Field<Wire> = { parse: (value) => value };
 
 function oneOf<const V extends string>(values: readonly V[]): Field<V> {
-  return field((value, path) => {
+  const { parse } = field((value, path) => {
     const found = values.find((candidate) => candidate === value);
     if (found !== undefined) return found;
     throw fail(`Invalid ${path}: must be ${listed(values)}`, path);
   });
+  return { parse, words: values };
 }
 
 function listed(values: readonly string[]): string {
@@ -127,17 +128,19 @@ function listed(values: readonly string[]): string {
 /** `''` and null unset the value: read as null. */
 function clearable<T>(inner: Field<T>): Field<T | null> {
   return {
+    inside: inner,
     parse: (value, path) => (value === '' || value === null ? null : inner.parse(value, path)),
   };
 }
 
 function required<T>(inner: Field<T>): RequiredField<T> {
-  return { required: true, parse: inner.parse };
+  return { ...inner, required: true };
 }
 
 /** The first reading for which `test` holds, else the second: `either(oneOf(['now']), timestamp)`. */
 function either<const A extends string, B>(keywords: readonly A[], other: Field<B>): Field<A | B> {
   return {
+    words: keywords,
     parse: (value, path) =>
       keywords.find((keyword) => keyword === value) ?? other.parse(value, path),
   };
@@ -153,6 +156,7 @@ function wrongKeys(value: Wire): string | undefined {
 
 function arr<T>(inner: Field<T>): Field<T[]> {
   return {
+    inside: inner,
     parse(value, path) {
       const items = value === '' ? [] : wireItems(value);
       if (items === null) throw fail(wrongKeys(value) ?? 'Invalid array', path);
@@ -163,6 +167,7 @@ function arr<T>(inner: Field<T>): Field<T[]> {
 
 function obj<const S extends Fields>(fields: S): Field<Values<S>> {
   return {
+    inside: fields,
     parse(value, path) {
       if (!isWireObject(value)) throw fail('Invalid object', path);
       return read(fields, value, path);
@@ -186,6 +191,7 @@ const stringMap: Field<Record<string, string | null>> = {
 /** A map of equal things, such as `currency_options[eur]`. */
 function mapOf<T>(inner: Field<T>): Field<Record<string, T>> {
   return {
+    inside: inner,
     parse(value, path) {
       if (!isWireObject(value)) throw fail('Invalid object', path);
       return Object.fromEntries(

@@ -4,6 +4,7 @@ import { isWireObject, type Wire } from './form.ts';
 
 /** What Stripe would act on and this emulator cannot: refused, because ignoring it would change what is paid. */
 export const unserved: Field<null> = {
+  effect: 'refused',
   parse(value, path) {
     if (value === '' || value === null || isOff(value)) return null;
     throw unservedParameter(path);
@@ -24,11 +25,12 @@ function isOff(value: Wire): boolean {
 }
 
 /** Read and without effect here: it changes neither what is paid nor when. The README names these parameters. */
-export const harmless: Field<Wire> = { parse: (value) => value };
+export const harmless: Field<Wire> = { effect: 'none', parse: (value) => value };
 
 /** What says the same as leaving the parameter out; anything else is not served. */
 export function only(usual: string): Field<null> {
   return {
+    effect: 'refused',
     parse(value, path) {
       if (String(value).toLowerCase() === usual) return null;
       throw unservedParameter(path);
@@ -38,6 +40,7 @@ export function only(usual: string): Field<null> {
 
 /** `{type: 'self'}`: the account itself, as always here. */
 export const ownAccount: Field<null> = {
+  effect: 'refused',
   parse(value, path) {
     if (isWireObject(value) && value['type'] === 'self') return null;
     throw unservedParameter(path);

@@ -11,6 +11,12 @@ export function ignored(...names: string[]): Record<string, Field<Wire>> {
   return Object.fromEntries(names.map((name) => [name, p.harmless]));
 }
 
+/** Parameters whose names are looked up at run time, such as the kinds of payment methods. */
+export function readByName<K extends string>(...names: K[]): Record<K, Field<Wire>>;
+export function readByName(...names: string[]): Record<string, Field<Wire>> {
+  return Object.fromEntries(names.map((name) => [name, p.any]));
+}
+
 const text = p.clearable(p.str);
 
 export const ADDRESS = {

@@ -78,7 +78,6 @@ const paymentIntentData = p.obj({
 export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   ...ignored(
     'customer_update',
-    'managed_payments',
     'payment_method_configuration',
     'payment_method_data',
     'payment_method_options',
@@ -87,6 +86,7 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   ),
   customer_account: p.unserved,
   ...CHOICES,
+  managed_payments: p.unserved,
   optional_items: p.unserved,
   adaptive_pricing: p.obj({ enabled: p.bool }),
   allow_promotion_codes: p.bool,

@@ -16,7 +16,7 @@ const createParams = paramsOf<Stripe.CreditNoteCreateParams>()({
   amount: p.int,
   credit_amount: p.amount,
   effective_at: p.timestamp,
-  email_type: p.oneOf(['credit_note', 'none']),
+  email_type: p.harmless,
   lines: creditLines,
   memo: p.str,
   metadata: p.metadata,

@@ -37,7 +37,7 @@ const shared = {
   preferred_locales: p.arr(p.str),
   shipping: p.clearable(shippingParam),
   source: p.str,
-  tax: p.obj({ ip_address: p.clearable(p.str), validate_location: p.str }),
+  tax: p.obj({ ip_address: p.clearable(p.str), validate_location: p.harmless }),
   tax_exempt: p.clearable(p.oneOf(['none', 'reverse', 'exempt'])),
   validate: p.unserved,
   /** Legacy. */

@@ -31,7 +31,7 @@ const details = p.obj({
   cancel_at_period_end: p.bool,
   cancel_now: p.bool,
   default_tax_rates: p.clearable(p.arr(p.str)),
-  items: p.arr(p.obj({ ...itemFields, clear_usage: p.bool, deleted: p.bool, id: p.str })),
+  items: p.arr(p.obj({ ...itemFields, clear_usage: p.unserved, deleted: p.bool, id: p.str })),
   metadata: p.metadata,
   pause: p.unserved,
   proration_behavior: prorationBehavior,

@@ -39,7 +39,7 @@ const shared = {
   number: p.clearable(p.str),
   on_behalf_of: p.unserved,
   payment_settings: p.obj({
-    default_mandate: p.clearable(p.str),
+    default_mandate: p.harmless,
     payment_method_options: p.harmless,
     payment_method_types: p.clearable(p.arr(p.str)),
   }),

@@ -19,12 +19,12 @@ const LEGACY = {
 
 export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
   confirmation_token: p.unserved,
+  payment_method_options: p.any,
   ...ignored(
     'amount_details',
     'mandate',
     'mandate_data',
     'payment_method_configuration',
-    'payment_method_options',
     'radar_options',
     'use_stripe_sdk',
   ),
@@ -62,12 +62,12 @@ export type CreateValues = Values<typeof CREATE>;
 
 export const CONFIRM = paramsOf<Stripe.PaymentIntentConfirmParams>()({
   confirmation_token: p.unserved,
+  payment_method_options: p.any,
   ...ignored(
     'amount_details',
     'mandate',
     'mandate_data',
     'payment_details',
-    'payment_method_options',
     'radar_options',
     'use_stripe_sdk',
     'client_secret',
@@ -90,12 +90,8 @@ export const CONFIRM = paramsOf<Stripe.PaymentIntentConfirmParams>()({
 export type ConfirmValues = Values<typeof CONFIRM>;
 
 export const UPDATE = paramsOf<Stripe.PaymentIntentUpdateParams>()({
-  ...ignored(
-    'amount_details',
-    'payment_details',
-    'payment_method_configuration',
-    'payment_method_options',
-  ),
+  payment_method_options: p.any,
+  ...ignored('amount_details', 'payment_details', 'payment_method_configuration'),
   customer_account: p.unserved,
   hooks: p.unserved,
   transfer_data: p.unserved,
@@ -121,6 +117,7 @@ export const UPDATE = paramsOf<Stripe.PaymentIntentUpdateParams>()({
 export type UpdateValues = Values<typeof UPDATE>;
 
 export const CAPTURE = paramsOf<Stripe.PaymentIntentCaptureParams>()({
+  payment_method_options: p.any,
   ...ignored('amount_details', 'payment_details'),
   hooks: p.unserved,
   transfer_data: p.unserved,

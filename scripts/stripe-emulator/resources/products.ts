@@ -17,7 +17,7 @@ const packageDimensions = p.obj({
 });
 const features = p.arr(p.obj({ name: p.required(p.upTo(80)) }));
 
-const taxDetails = p.obj({ performance_location: p.str, tax_code: p.clearable(p.str) });
+const taxDetails = p.obj({ performance_location: p.harmless, tax_code: p.clearable(p.str) });
 
 const createParams = paramsOf<Stripe.ProductCreateParams>()({
   name: p.required(p.str),

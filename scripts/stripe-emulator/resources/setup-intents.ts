@@ -14,7 +14,8 @@ import { customerIn, ignored, metadataOf, requireNoTypes } from '../payments/par
 import { choiceFor } from './payment-intents.ts';
 
 const CONFIRM = paramsOf<Stripe.SetupIntentConfirmParams>()({
-  ...ignored('mandate_data', 'payment_method_options', 'use_stripe_sdk', 'client_secret'),
+  payment_method_options: p.any,
+  ...ignored('mandate_data', 'use_stripe_sdk', 'client_secret'),
   confirmation_token: p.unserved,
   allowed_payment_method_types: p.arr(p.str),
   payment_method: p.str,
@@ -23,12 +24,8 @@ const CONFIRM = paramsOf<Stripe.SetupIntentConfirmParams>()({
 });
 
 const CREATE = paramsOf<Stripe.SetupIntentCreateParams>()({
-  ...ignored(
-    'mandate_data',
-    'payment_method_configuration',
-    'payment_method_options',
-    'use_stripe_sdk',
-  ),
+  payment_method_options: p.any,
+  ...ignored('mandate_data', 'payment_method_configuration', 'use_stripe_sdk'),
   attach_to_self: p.unserved,
   confirmation_token: p.unserved,
   customer_account: p.unserved,
@@ -53,7 +50,8 @@ const CREATE = paramsOf<Stripe.SetupIntentCreateParams>()({
 });
 
 const UPDATE = paramsOf<Stripe.SetupIntentUpdateParams>()({
-  ...ignored('payment_method_configuration', 'payment_method_options'),
+  payment_method_options: p.any,
+  ...ignored('payment_method_configuration'),
   attach_to_self: p.unserved,
   customer_account: p.unserved,
   flow_directions: p.unserved,
@@ -69,7 +67,7 @@ const UPDATE = paramsOf<Stripe.SetupIntentUpdateParams>()({
 
 const LIST = paramsOf<Stripe.SetupIntentListParams>()({
   ...PAGE,
-  attach_to_self: p.bool,
+  attach_to_self: p.unserved,
   created: p.timeRange,
   customer: p.str,
   customer_account: p.unserved,

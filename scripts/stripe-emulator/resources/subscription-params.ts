@@ -153,7 +153,7 @@ export const updateParams = paramsOf<Stripe.SubscriptionUpdateParams>()({
     ),
     feedback_option: p.str,
   }),
-  items: p.arr(p.obj({ ...itemFields, clear_usage: p.bool, deleted: p.bool, id: p.str })),
+  items: p.arr(p.obj({ ...itemFields, clear_usage: p.unserved, deleted: p.bool, id: p.str })),
   pause_collection: p.clearable(
     p.obj({
       behavior: p.required(p.oneOf(['keep_as_draft', 'mark_uncollectible', 'void'])),

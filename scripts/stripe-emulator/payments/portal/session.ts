@@ -17,10 +17,7 @@ const FLOW = {
   }),
   subscription_cancel: p.obj({
     ...ofSubscription,
-    retention: p.obj({
-      coupon_offer: p.required(p.obj({ coupon: p.required(p.str) })),
-      type: p.required(p.oneOf(['coupon_offer'])),
-    }),
+    retention: p.unserved,
   }),
   subscription_pause: p.obj(ofSubscription),
   subscription_update: p.obj(ofSubscription),
