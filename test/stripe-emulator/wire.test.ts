@@ -369,3 +369,20 @@ describe('E-33: short keys', () => {
     expect(answer.status).toBe(200);
   });
 });
+
+describe('E-32: wishes for a kind of method', () => {
+  it('are kept and shown as they were given', async () => {
+    const made = await account.cli('/v1/payment_intents', {
+      amount: '5999',
+      currency: 'cad',
+      'payment_method_types[0]': 'acss_debit',
+      'payment_method_options[acss_debit][mandate_options][payment_schedule]': 'sporadic',
+      'payment_method_options[acss_debit][mandate_options][transaction_type]': 'personal',
+    });
+    expect(made.body['payment_method_options']).toMatchObject({
+      acss_debit: {
+        mandate_options: { payment_schedule: 'sporadic', transaction_type: 'personal' },
+      },
+    });
+  });
+});

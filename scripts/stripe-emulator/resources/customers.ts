@@ -111,6 +111,8 @@ export function create(ctx: Context, params: Values<typeof createParams>): Strip
     metadata: mergeMetadata({}, params.metadata),
     name: params.name ?? null,
     next_invoice_sequence: params.next_invoice_sequence ?? 1,
+    ...(params.business_name ? { business_name: params.business_name } : {}),
+    ...(params.individual_name ? { individual_name: params.individual_name } : {}),
     phone: params.phone ?? null,
     preferred_locales: params.preferred_locales ?? [],
     shipping: null,
@@ -243,6 +245,10 @@ function update(
     if (params.email !== undefined) customer.email = params.email;
     if (params.name !== undefined) customer.name = params.name;
     if (params.phone !== undefined) customer.phone = params.phone;
+    if (params.business_name !== undefined)
+      customer.business_name = params.business_name ?? undefined;
+    if (params.individual_name !== undefined)
+      customer.individual_name = params.individual_name ?? undefined;
     if (params.shipping !== undefined) setShipping(customer, params.shipping);
     if (params.tax_exempt !== undefined) customer.tax_exempt = params.tax_exempt ?? 'none';
     if (source !== undefined) customer.default_source = source;

@@ -27,7 +27,7 @@ const paymentsListParams = {
   invoice: p.str,
   payment: p.obj({
     payment_intent: p.str,
-    payment_record: p.str,
+    payment_record: p.unserved,
     type: p.required(p.oneOf(['payment_intent', 'payment_record'])),
   }),
   status: p.oneOf(['canceled', 'open', 'paid']),
@@ -48,7 +48,7 @@ export function registerInvoiceActions(registry: Registry): void {
   });
   registry.post(
     '/v1/invoices/:id/attach_payment',
-    { payment_intent: p.str, payment_record: p.str },
+    { payment_intent: p.str, payment_record: p.unserved },
     (ctx, params, path) => {
       const invoice = ctx.store.need('invoice', path.id);
       const intent = ctx.store.need(
