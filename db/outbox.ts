@@ -1,4 +1,4 @@
-import type { Effect } from '../state/types.ts';
+import type { Effect } from '../state/effect-kinds.ts';
 import { isPostgres, type Db } from './database.ts';
 import { inChunks } from './in-chunks.ts';
 
@@ -17,9 +17,12 @@ export function laneOf(kind: string): Lane {
   return kind.startsWith('webho') ? 'webhook' : 'stripe';
 }
 
-/** An effect on its way. Times are ms since the epoch. */
-export interface OutboxRow extends Effect {
+/** An effect on its way, as it was stored: perhaps by another release. Times are ms since the epoch. */
+export interface OutboxRow {
   id: number;
+  objectId: string;
+  kind: string;
+  payload: Record<string, unknown>;
   /** The event or request that caused it. */
   causeId: string | null;
   status: OutboxStatus;
@@ -58,10 +61,15 @@ const fromRow = (row: Row): OutboxRow => ({
   deliveredAt: row.delivered_at,
 });
 
-/** Puts effects into the outbox, each once for one (objectId, kind), ever. Returns how many were new. */
+const QUIET = 'not sent: it was told before';
+
+/**
+ * Puts effects into the outbox, each once for one (objectId, kind), ever. Of what is quiet, mails and webhooks are only noted,
+ * so that nothing sends them later. Returns how many were new.
+ */
 export async function enqueueEffects(
   db: Db,
-  effects: (Effect & { causeId?: string | null })[],
+  effects: (Effect & { causeId?: string | null; isQuiet?: boolean })[],
   now: number,
 ): Promise<number> {
   let added = 0;
@@ -73,7 +81,9 @@ export async function enqueueEffects(
           kind: effect.kind,
           payload: JSON.stringify(effect.payload),
           cause_id: effect.causeId ?? null,
-          status: 'waiting',
+          ...(effect.isQuiet && laneOf(effect.kind) !== 'stripe'
+            ? { status: 'delivered', delivered_at: now, last_error: QUIET }
+            : { status: 'waiting', delivered_at: null, last_error: null }),
           attempts: 0,
           next_attempt_at: now,
           created_at: now,

@@ -1,14 +1,20 @@
 /**
  * Lays out the state chart of the dashboard from the lifecycle machine and writes
- * `server/dashboard/chart-layout.json`. Run it after the machine has changed: `npm run build:chart`.
+ * `server/admin/pages/chart-layout.json`. Run it after the machine has changed: `npm run build:chart`.
  * A layout takes a second or more, so it is made here and never in a request.
  */
 import { writeFileSync } from 'node:fs';
 import Elk, { type ElkExtendedEdge, type ElkNode } from 'elkjs';
-import { lifecycleShape } from '../server/dashboard/lifecycle-shape.ts';
+import { lifecycleShape } from '../server/admin/pages/lifecycle-shape.ts';
+import { STATES } from '../state/states.ts';
 import type { LifecycleState } from '../state/types.ts';
-import { chartGraph, eventsOf, type ChartGraph } from '../server/dashboard/chart-graph.ts';
-import { labelSize, SIZES, type Box, type ChartLayout } from '../server/dashboard/chart-layout.ts';
+import { chartGraph, eventsOf, type ChartGraph } from '../server/admin/pages/chart-graph.ts';
+import {
+  labelSize,
+  SIZES,
+  type Box,
+  type ChartLayout,
+} from '../server/admin/pages/chart-layout.ts';
 
 /** Found by trying some thousands of combinations: few crossings, short lines, no wider than a screen. */
 const OPTIONS = {
@@ -30,9 +36,6 @@ const OPTIONS = {
   'elk.padding': '[top=16,left=16,bottom=16,right=16]',
   'elk.randomSeed': '870',
 };
-
-/** Which way is down: lines against this order are drawn as going back. Other states follow at the end. */
-const ORDER: LifecycleState[] = ['none', 'incomplete', 'trialing', 'active', 'paused', 'past_due'];
 
 function toElk(graph: ChartGraph): ElkNode {
   const node = (state: string): ElkNode => ({
@@ -70,11 +73,7 @@ function toElk(graph: ChartGraph): ElkNode {
 }
 
 function inOrder(states: LifecycleState[]): LifecycleState[] {
-  const rank = (state: LifecycleState): number => {
-    const index = ORDER.indexOf(state);
-    return index === -1 ? ORDER.length : index;
-  };
-  return [...states].sort((a, b) => rank(a) - rank(b));
+  return states.toSorted((a, b) => STATES[a].order - STATES[b].order);
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;
@@ -133,6 +132,6 @@ function fromElk(root: ElkNode, graph: ChartGraph): ChartLayout {
 const graph = chartGraph(lifecycleShape());
 const ElkLayout = Elk as unknown as new () => { layout: (graph: ElkNode) => Promise<ElkNode> };
 const layout = fromElk(await new ElkLayout().layout(toElk(graph)), graph);
-const file = new URL('../server/dashboard/chart-layout.json', import.meta.url);
+const file = new URL('../server/admin/pages/chart-layout.json', import.meta.url);
 writeFileSync(file, `${JSON.stringify(layout, null, 2)}\n`);
 console.log(`${graph.edges.length} lines between ${graph.states.length} states`);

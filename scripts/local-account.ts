@@ -6,7 +6,7 @@ import {
   stripeDecimal,
   type StripeGateway,
 } from '../adapters/stripe-gateway.ts';
-import type { PriceVariable } from '../server/config.ts';
+import type { PriceVariable } from '../server/config/config.ts';
 
 /** The key of the local account; it opens nothing elsewhere. */
 const LOCAL_KEY = 'sk_test_tenure_local';

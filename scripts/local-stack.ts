@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Run } from '../server/run.ts';
+import type { Run } from '../server/app/run-server.ts';
 import { claimPort } from './free-port.ts';
 import { startLocalStripe, type LocalStripe } from './local-stripe.ts';
 
@@ -12,7 +12,7 @@ export interface LocalStack {
 }
 
 export interface LocalStackOptions {
-  /** What the person set; it wins over what is made here, except for the account itself. */
+  /** What the user set; it wins over what is made here, except for the account itself. */
   env: Record<string, string | undefined>;
   /** Where the local Stripe, the secrets and (by default) the database are kept. */
   dataDir: string;
@@ -33,7 +33,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   const [stripe, { prepareLocalAccount }, { runServer }] = await Promise.all([
     starting,
     import('./local-account.ts'),
-    import('../server/run.ts'),
+    import('../server/app/run-server.ts'),
   ]);
   try {
     const account = await prepareLocalAccount({

@@ -3,16 +3,20 @@ import { parseArgs } from 'node:util';
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
 import { migrate } from '../db/migrate.ts';
 import type { MigrationItem } from '../db/plan-migrations.ts';
-import { ConfigError, loadConfig } from '../server/config.ts';
-import { CSV_HEADER, csvLine } from '../server/migrate-plan/report.ts';
-import { MigrationRefused, type MigrationRequest } from '../server/migrate-plan/request.ts';
+import { ConfigError, loadConfig } from '../server/config/config.ts';
+import { CSV_HEADER, csvLine } from '../server/operations/migrate-plan/report.ts';
+import {
+  MigrationRefused,
+  type MigrationRequest,
+} from '../server/operations/migrate-plan/request.ts';
 import {
   itemsOfMigration,
   previewMigration,
   runMigration,
   type MigrationResult,
-} from '../server/migrate-plan/run-migration.ts';
-import { createServices, type Services } from '../server/services.ts';
+} from '../server/operations/migrate-plan/run-migration.ts';
+import { createServices } from '../server/app/compose.ts';
+import type { Services } from '../server/lib/services.ts';
 import { formatMoney } from '../state/money.ts';
 import { progressBar } from './progress-bar.ts';
 import { LocalStripeAway } from './stripe-cli/attach.ts';
@@ -79,7 +83,7 @@ async function main(): Promise<number> {
       engine: { catchUpEvery: 0, ...(values.rate ? { readsPerSecond: whole('rate', 1) } : {}) },
     });
     try {
-      return await carryOut(services, request);
+      return await migrateOrPreview(services, request);
     } finally {
       await services.close();
     }
@@ -95,7 +99,7 @@ function isExpected(error: unknown): error is Error {
   return isGatewayError(error) || kinds.some((kind) => error instanceof kind);
 }
 
-async function carryOut(services: Services, request: MigrationRequest): Promise<number> {
+async function migrateOrPreview(services: Services, request: MigrationRequest): Promise<number> {
   const dryRun = values['dry-run'];
   await migrate(services.database);
   const bar = progressBar(!values.json && !dryRun);

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { prepareLocalAccount } from './local-account.ts';
 import { requireReachable } from './stripe-cli/attach.ts';
 import { cliTarget } from './stripe-cli/target.ts';

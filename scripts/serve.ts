@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import { parseArgs } from 'node:util';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
-import { runServers } from '../server/cluster.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
+import { runServers } from '../server/app/cluster/primary.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 
 const HELP = `Runs the server for production: configuration from the environment and .env, no emulator.

@@ -1,9 +1,13 @@
 import { parseArgs } from 'node:util';
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
-import { ConfigError } from '../server/config.ts';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
-import { setUpAccount, type SetupAction, type SetupResult } from '../server/setup/setup-account.ts';
-import { setupOptions } from '../server/setup/setup-options.ts';
+import { ConfigError } from '../server/config/config.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
+import {
+  setUpAccount,
+  type SetupAction,
+  type SetupResult,
+} from '../server/operations/setup/setup-account.ts';
+import { setupOptions } from '../server/operations/setup/setup-options.ts';
 import { setInEnvFile } from './env-file.ts';
 
 const HELP = `Makes a Stripe account ready: products, prices, meters, billing portal and webhook endpoint, from the plans file.

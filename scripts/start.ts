@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { startLocalStack, type LocalStack } from './local-stack.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 
@@ -40,12 +40,12 @@ async function start(): Promise<void> {
   loadEnvironmentFile();
   if (process.env['STRIPE_SECRET_KEY']?.trim()) {
     await takeListenSecret();
-    const { runServers } = await import('../server/cluster.ts');
+    const { runServers } = await import('../server/app/cluster/primary.ts');
     const servers = await runServers();
     // One of several processes: the first one does the talking.
     if (!servers) return;
     stopOnSignal(servers.close);
-    const { createLoginLink } = await import('../server/dashboard/session.ts');
+    const { createLoginLink } = await import('../server/admin/pages/session.ts');
     const link = createLoginLink(servers);
     console.log(`Tenure is ready on ${servers.url}`);
     console.log(link === null ? 'The dashboard is closed: set ADMIN_TOKEN.' : signInWords(link));
@@ -63,7 +63,7 @@ async function start(): Promise<void> {
   console.log(values.json ? JSON.stringify(login) : greeting(login));
 }
 
-/** With a test key, the secret of `npm run stripe:listen` serves until another is set; nobody has to copy it. */
+/** With a test key, the secret of `npm run stripe:listen` serves until another is set: there is nothing to copy. */
 async function takeListenSecret(): Promise<void> {
   const key = process.env['STRIPE_SECRET_KEY'] ?? '';
   if (!/^[rs]k_test_/.test(key) || process.env['STRIPE_WEBHOOK_SECRET']?.trim()) return;
@@ -92,7 +92,7 @@ interface Login {
 async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
   // Loaded only now: while the local Stripe started, the server's modules had the time.
   const { SignJWT } = await import('jose');
-  const { createLoginLink } = await import('../server/dashboard/session.ts');
+  const { createLoginLink } = await import('../server/admin/pages/session.ts');
   const secret = new TextEncoder().encode(env['AUTH_JWT_SECRET']);
   const token = await new SignJWT({ email: DEMO_USER.email, name: DEMO_USER.name })
     .setProtectedHeader({ alg: 'HS256' })

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { runScenario, type StepOutcome } from './e2e/run-scenario.ts';
 import { startE2eStack, type E2eStack } from './e2e/stack.ts';
 import { runTriggers } from './e2e/triggers.ts';

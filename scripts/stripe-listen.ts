@@ -1,5 +1,5 @@
-import { loadEnvironmentFile } from '../server/environment-file.ts';
-import { WEBHOOK_PATH, webhookEventTypes } from '../server/webhook-event-types.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
+import { WEBHOOK_PATH, webhookEventTypes } from '../server/webhooks/event-types.ts';
 import { setInEnvFile } from './env-file.ts';
 import { attachStripeCli, listenSecret, requireReachable } from './stripe-cli/attach.ts';
 import { cliTarget } from './stripe-cli/target.ts';

@@ -1,4 +1,4 @@
-import { loadEnvironmentFile } from '../server/environment-file.ts';
+import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { requireReachable } from './stripe-cli/attach.ts';
 import { createStripeCli, type StripeCli } from './stripe-cli/cli.ts';
 import { cliTarget } from './stripe-cli/target.ts';

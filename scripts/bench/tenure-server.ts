@@ -1,10 +1,11 @@
 /** The product as it runs, on a fresh database. */
 import { migrate } from '../../db/migrate.ts';
-import { loadConfig } from '../../server/config.ts';
-import type { EngineOptions } from '../../server/engine-options.ts';
-import { startServer, type RunningServer } from '../../server/server.ts';
-import { createServices, type Services } from '../../server/services.ts';
-import { checkAccess } from '../../server/access.ts';
+import { loadConfig } from '../../server/config/config.ts';
+import type { EngineOptions } from '../../server/sync/options.ts';
+import { startServer, type RunningServer } from '../../server/app/http-server.ts';
+import { createServices } from '../../server/app/compose.ts';
+import type { Services } from '../../server/lib/services.ts';
+import { checkAccess } from '../../server/access/check-access.ts';
 import { timeGate, timeTracking, verify } from './in-process.ts';
 import { answerAsChild } from './child-main.ts';
 import { countStatements } from './count-statements.ts';

@@ -1,5 +1,5 @@
-import { openApiDocument } from '../../server/openapi.ts';
-import { ROUTES } from '../../server/routes.ts';
+import { openApiDocument } from '../../server/http/openapi.ts';
+import { ROUTES } from '../../server/app/route-list.ts';
 
 /** The part of JSON Schema that zod writes. */
 interface Schema {

@@ -5,12 +5,13 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
-import type { User } from '../auth.ts';
-import { AppError } from '../errors.ts';
-import { StripeOutage } from '../read-stripe.ts';
-import { json } from '../route.ts';
-import type { Services } from '../services.ts';
-import { exclusively } from './exclusively.ts';
+import type { User } from '../lib/services.ts';
+import { AppError } from '../http/errors.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
+import { json } from '../http/define-route.ts';
+import type { Services } from '../lib/services.ts';
+import { withCustomerLock } from './with-customer-lock.ts';
+import { refusalWords } from './refusal-words.ts';
 import { subscriptionView } from './subscription-view.ts';
 
 /** The part of a handler's context that a command needs. */
@@ -31,9 +32,9 @@ export async function runCommand(
   atStripe: (subscription: SubscriptionRow) => Promise<unknown>,
 ): Promise<Response> {
   const { services, user } = context;
-  return exclusively(services, user.id, async () => {
+  return withCustomerLock(services, user.id, async () => {
     const subscription = requireAction(services, await subscriptionNow(context), action);
-    await orTellTheTruth(context, subscription, () => atStripe(subscription));
+    await readBackAfterFailure(context, subscription, () => atStripe(subscription));
     const next = await syncAfter(context, subscription);
     return json({ subscription: next && subscriptionView(services, next) });
   });
@@ -63,7 +64,7 @@ export async function subscriptionNow(context: CommandContext): Promise<Subscrip
  * Runs what asks something of Stripe. When it fails, nobody knows how far it came: the subscription is read back
  * first, so that what is stored, and a second attempt, start from what is true.
  */
-export async function orTellTheTruth<T>(
+export async function readBackAfterFailure<T>(
   context: CommandContext,
   subscription: { id: string; customerId: string },
   run: () => Promise<T>,
@@ -86,7 +87,7 @@ export async function orTellTheTruth<T>(
  * Makes one call that changes something. When its answer is lost, Stripe is asked whether it happened: then the
  * call counts as made, and what follows it goes on. Throws the call's own error otherwise.
  */
-export async function certainly(
+export async function confirmIfAnswerLost(
   call: () => Promise<unknown>,
   happened: () => Promise<boolean>,
 ): Promise<void> {
@@ -98,7 +99,7 @@ export async function certainly(
 }
 
 /** Reads again when the answer was lost: in the middle of a command, giving up leaves more to explain. */
-export async function surely<T>(read: () => Promise<T>): Promise<T> {
+export async function retryRead<T>(read: () => Promise<T>): Promise<T> {
   return read().catch((error: unknown) => {
     if (!isAnswerLost(error) && !(error instanceof StripeOutage)) throw error;
     return read();
@@ -107,7 +108,7 @@ export async function surely<T>(read: () => Promise<T>): Promise<T> {
 
 /** The subscription as Stripe has it now; throws a GatewayError. */
 export async function readNow(services: Services, id: string): Promise<SubscriptionFacts> {
-  return readSubscription(await surely(() => services.stripe.retrieveSubscription(id)));
+  return readSubscription(await retryRead(() => services.stripe.retrieveSubscription(id)));
 }
 
 /** A cut connection, a time-out, a 5xx or a key in use: the call may have been carried out all the same. */
@@ -129,7 +130,7 @@ export async function syncAfter(
   subscription: { id: string; customerId: string },
 ): Promise<StoredSubscription | null> {
   const { services, user } = context;
-  const stored = await surely(() =>
+  const stored = await retryRead(() =>
     services.engine.syncSubscription({
       subscriptionId: subscription.id,
       customerId: subscription.customerId,
@@ -157,13 +158,9 @@ export function notAllowed(
   what: string,
 ): AppError {
   const state = subscription?.state ?? 'none';
-  return new AppError(
-    'not_allowed',
-    `"${what}" is not possible while the subscription is ${state}.`,
-    {
-      fields: { state, actions: actionsNow(services, subscription) },
-    },
-  );
+  return new AppError('not_allowed', refusalWords(what, state), {
+    fields: { state, actions: actionsNow(services, subscription) },
+  });
 }
 
 /** What the user may ask for now. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { STATES } from '../../state/states.ts';
 import type { StoredSubscription } from '../../state/types.ts';
-import { json } from '../route.ts';
+import { json } from '../http/define-route.ts';
 import { syncAfter, type CommandContext } from './command.ts';
 import { paymentNeeded, paymentNeededFor } from './payment-needed.ts';
 import { subscriptionSchema, subscriptionView } from './subscription-view.ts';
@@ -26,5 +27,5 @@ export async function answerWithPayment(
 
 function waitsForPayment({ state, facts }: StoredSubscription): boolean {
   if (facts.pendingUpdate) return true;
-  return state === 'paused' || state === 'incomplete' || state === 'past_due';
+  return STATES[state].awaitsPayment;
 }

@@ -7,7 +7,7 @@ import {
   type Catalogue,
   type Plan,
 } from '../../state/catalogue.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../http/errors.ts';
 
 /** `{plan, interval}` or `{priceId}`, as every command that chooses a plan takes it. */
 export const planChoice = z.strictObject({

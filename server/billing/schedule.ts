@@ -1,6 +1,12 @@
 import { isGatewayError, type NextPhase } from '../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import { certainly, freshKey, isAnswerLost, readNow, type CommandContext } from './command.ts';
+import {
+  confirmIfAnswerLost,
+  freshKey,
+  isAnswerLost,
+  readNow,
+  type CommandContext,
+} from './command.ts';
 
 /** One schedule per subscription: the phase after the present one is what waits, and is replaced in one call. */
 export async function putNextPhase(
@@ -14,7 +20,7 @@ export async function putNextPhase(
     subscription.scheduleId ?? (await createSchedule(context, id)),
   );
   const [item] = next.items;
-  await certainly(
+  await confirmIfAnswerLost(
     () => services.stripe.scheduleNextPhase(schedule, next, freshKey('next-phase', context)),
     async () => {
       const { nextPhase } = await readNow(services, id);

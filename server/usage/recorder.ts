@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../db/database.ts';
 import { insertUsage, type UsageRecord } from '../../db/usage-records.ts';
-import { AppError } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { UsageOptions } from './usage-options.ts';
+import { AppError } from '../http/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import type { UsageOptions } from './options.ts';
 
 /** A record before it has a key of its own. */
 export type NewUsage = Omit<UsageRecord, 'key'> & { key: string | null };

@@ -8,13 +8,13 @@ import {
 } from '../../db/usage-windows.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
 import { meterTimestamp, windowOf } from '../../state/usage.ts';
-import { backoff } from '../engine-options.ts';
-import type { BusinessClock } from '../engine-contract.ts';
-import type { Logger } from '../log.ts';
+import { backoff } from '../sync/options.ts';
+import type { BusinessClock } from '../lib/engine-types.ts';
+import type { Logger } from '../lib/log.ts';
 import type { UsageAccounts } from './accounts.ts';
 import { alreadyCounted } from './confirm.ts';
-import type { KnownMeter, MeterDirectory } from './meter-directory.ts';
-import type { UsageOptions } from './usage-options.ts';
+import type { KnownMeter, MeterDirectory } from '../lib/usage-types.ts';
+import type { UsageOptions } from './options.ts';
 
 export interface SendContext {
   database: Database;

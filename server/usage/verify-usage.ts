@@ -1,7 +1,7 @@
 import { usersWithUsage } from '../../db/usage-windows.ts';
-import { AppError } from '../errors.ts';
-import type { Services } from '../services.ts';
-import { throughOutages } from '../through-outages.ts';
+import { AppError } from '../http/errors.ts';
+import type { Services } from '../lib/services.ts';
+import { retryThroughOutages } from '../lib/retry.ts';
 import { reconcileUsage, type Reconciliation } from './reconcile.ts';
 
 const PAGE = 500;
@@ -47,7 +47,7 @@ async function compare(
   who: { userId: string; meter: string },
 ): Promise<Reconciliation | null> {
   try {
-    return await throughOutages(() => reconcileUsage(services, who));
+    return await retryThroughOutages(() => reconcileUsage(services, who));
   } catch (error) {
     const gone = error instanceof AppError && GONE.has(error.code);
     if (gone) return null;

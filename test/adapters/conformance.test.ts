@@ -5,10 +5,10 @@ import { connect, type AddressInfo } from 'node:net';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { FetchHandler } from '../../adapters/fetch.ts';
-import { createDjangoListener, mintDjangoToken } from '../../server/django.ts';
-import { createBillingHandler } from '../../server/fetch.ts';
-import type { Route } from '../../server/route.ts';
-import { createHandler, ROUTES } from '../../server/routes.ts';
+import { createDjangoListener, mintDjangoToken } from '../../server/entrypoints/django.ts';
+import { createBillingHandler } from '../../server/entrypoints/fetch.ts';
+import type { Route } from '../../server/http/define-route.ts';
+import { createHandler, ROUTES } from '../../server/app/route-list.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';
 import type { Case, Expected } from './conformance/case.ts';
@@ -170,7 +170,7 @@ describe('Next, which loads modules anew on a hot reload', () => {
   it('keeps one database pool and one engine per process', async () => {
     const load = async () => {
       vi.resetModules();
-      const { createBilling } = await import('../../server/next.ts');
+      const { createBilling } = await import('../../server/entrypoints/next.ts');
       return createBilling({ env: server.env, authenticate: () => null });
     };
     const before = await load();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLoginLink } from '../../server/dashboard/session.ts';
+import { createLoginLink } from '../../server/admin/pages/session.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN } from '../support/tokens.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { chartGraph } from '../../server/dashboard/chart-graph.ts';
-import { chartLayout } from '../../server/dashboard/chart-layout.ts';
-import { stateChart } from '../../server/dashboard/chart.ts';
-import { lifecycleShape } from '../../server/dashboard/lifecycle-shape.ts';
+import { chartGraph } from '../../server/admin/pages/chart-graph.ts';
+import { chartLayout } from '../../server/admin/pages/chart-layout.ts';
+import { stateChart } from '../../server/admin/pages/chart.ts';
+import { lifecycleShape } from '../../server/admin/pages/lifecycle-shape.ts';
 import { machineArrows } from '../../state/machine.ts';
 import { LIFECYCLE_STATES } from '../../state/types.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordTransitions } from '../../db/transitions.ts';
-import { TransitionTail } from '../../server/dashboard/transition-tail.ts';
+import { TransitionTail } from '../../server/admin/pages/transition-tail.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
 import { aLine, unique } from '../support/factories.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';

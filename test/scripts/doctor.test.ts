@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { examine } from '../../server/doctor/examine.ts';
-import { setUpAccount } from '../../server/setup/setup-account.ts';
-import { setupOptions } from '../../server/setup/setup-options.ts';
+import { examine } from '../../server/operations/doctor/examine.ts';
+import { setUpAccount } from '../../server/operations/setup/setup-account.ts';
+import { setupOptions } from '../../server/operations/setup/setup-options.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 import { subscriptionFacts } from './doctor-rows.ts';
 import { runScript } from './run-script.ts';
@@ -96,7 +96,7 @@ async function problems(now?: () => number, levels = ['problem']): Promise<strin
   const findings = await examine({ env: deployment.env, now });
   for (const finding of findings.filter(({ level }) => level !== 'ok')) {
     expect(finding.message.length, finding.code).toBeGreaterThan(10);
-    expect(finding.mend.length, finding.code).toBeGreaterThan(10);
+    expect(finding.fix.length, finding.code).toBeGreaterThan(10);
   }
   return findings.filter(({ level }) => levels.includes(level)).map(({ code }) => code);
 }

@@ -5,10 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type Stripe from 'stripe';
 import type { MigrationItem } from '../../db/plan-migrations.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
-import { renderMail } from '../../server/mail-templates.ts';
-import { takeLead } from '../../server/migrate-plan/lead.ts';
-import { MigrationRefused } from '../../server/migrate-plan/request.ts';
-import { previewMigration, runMigration } from '../../server/migrate-plan/run-migration.ts';
+import { renderMail } from '../../server/outbox/handlers/mail-templates.ts';
+import { takeLead } from '../../server/operations/migrate-plan/lead.ts';
+import { MigrationRefused } from '../../server/operations/migrate-plan/request.ts';
+import {
+  previewMigration,
+  runMigration,
+} from '../../server/operations/migrate-plan/run-migration.ts';
 import { runScript } from './run-script.ts';
 import { DAY, migrationLab, requestFor, START, type MigrationLab } from './migration-lab.ts';
 

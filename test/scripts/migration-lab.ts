@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { Stripe } from 'stripe';
 import type { Dialect } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { loadConfig } from '../../server/config.ts';
-import { createLogger } from '../../server/log.ts';
-import type { MigrationRequest } from '../../server/migrate-plan/request.ts';
-import { createServices, type Services } from '../../server/services.ts';
+import { loadConfig } from '../../server/config/config.ts';
+import { createLogger } from '../../server/lib/log.ts';
+import type { MigrationRequest } from '../../server/operations/migrate-plan/request.ts';
+import { createServices } from '../../server/app/compose.ts';
+import type { Services } from '../../server/lib/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
 
 /** 1 January 2026, noon: a month of 31 days begins. */

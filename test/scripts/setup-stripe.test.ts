@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSION } from '../../adapters/stripe-gateway.ts';
-import { isRelevant } from '../../server/incoming-event.ts';
-import { setUpAccount } from '../../server/setup/setup-account.ts';
-import { setupOptions } from '../../server/setup/setup-options.ts';
-import { webhookEventTypes } from '../../server/webhook-event-types.ts';
+import { isRelevant } from '../../server/webhooks/parse-event.ts';
+import { setUpAccount } from '../../server/operations/setup/setup-account.ts';
+import { setupOptions } from '../../server/operations/setup/setup-options.ts';
+import { webhookEventTypes } from '../../server/webhooks/event-types.ts';
 import { emulatedAccount, type EmulatedAccount } from '../stripe-emulator/emulated-account.ts';
 import { runScript } from './run-script.ts';
 

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { createAuthenticate, hasAdminToken } from '../../server/auth.ts';
+import { createAuthenticate, hasAdminToken } from '../../server/http/authenticate.ts';
 import { TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';
 
 const SECRET = { jwtSecret: TEST_JWT_SECRET, jwksUrl: null, audience: null };

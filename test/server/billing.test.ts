@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CARDS, payCheckout } from '../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { onceForKey } from '../../server/idempotency.ts';
+import { onceForKey } from '../../server/http/idempotency.ts';
 import { DIALECTS } from '../support/databases.ts';
 import { startTestServer, type Answer, type TestServer } from '../support/server.ts';
 

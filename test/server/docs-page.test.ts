@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROUTES } from '../../server/routes.ts';
+import { ROUTES } from '../../server/app/route-list.ts';
 import { accessibilityProblems, overflow } from '../dashboard/pages.ts';
 import { openBrowser } from '../support/browser.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';

@@ -1,11 +1,12 @@
 import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkAccess } from '../../server/access.ts';
-import { loadConfig } from '../../server/config.ts';
-import { requireFeature } from '../../server/express.ts';
-import { createLogger } from '../../server/log.ts';
-import { createServices, type Services } from '../../server/services.ts';
+import { checkAccess } from '../../server/access/check-access.ts';
+import { loadConfig } from '../../server/config/config.ts';
+import { requireFeature } from '../../server/entrypoints/express.ts';
+import { createLogger } from '../../server/lib/log.ts';
+import { createServices } from '../../server/app/compose.ts';
+import type { Services } from '../../server/lib/services.ts';
 import { DIALECTS } from '../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';
 import { tokenFor } from '../support/tokens.ts';

@@ -2,8 +2,8 @@ import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
-import { isSubscriptionActive } from '../../server/access.ts';
-import { requireActiveSubscription, requireFeature } from '../../server/express.ts';
+import { isSubscriptionActive } from '../../server/access/check-access.ts';
+import { requireActiveSubscription, requireFeature } from '../../server/entrypoints/express.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { tokenFor } from '../support/tokens.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { loadConfig } from '../../server/config.ts';
-import { createHandler } from '../../server/routes.ts';
+import { loadConfig } from '../../server/config/config.ts';
+import { createHandler } from '../../server/app/route-list.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN } from '../support/tokens.ts';
 

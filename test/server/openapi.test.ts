@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTenureClient, type TenureClient } from '../../adapters/client.ts';
 import { clientTypes } from '../../scripts/build-client/types.ts';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
-import { openApiDocument } from '../../server/openapi.ts';
-import { ROUTES } from '../../server/routes.ts';
+import { openApiDocument } from '../../server/http/openapi.ts';
+import { ROUTES } from '../../server/app/route-list.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, tokenFor } from '../support/tokens.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { createMetrics } from '../../server/metrics.ts';
-import { createRateLimits } from '../../server/rate-limit.ts';
+import { createMetrics } from '../../server/lib/metrics.ts';
+import { createRateLimits } from '../../server/http/rate-limit.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 let emulator: RunningEmulator;

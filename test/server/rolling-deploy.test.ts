@@ -4,7 +4,7 @@ import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulat
 import { isPostgres, type Db } from '../../db/database.ts';
 import { migrate, NewerSchemaError } from '../../db/migrate.ts';
 import { migrations, type Migration } from '../../db/migrations/index.ts';
-import { runServer } from '../../server/run.ts';
+import { runServer } from '../../server/app/run-server.ts';
 import { DIALECTS } from '../support/databases.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson } from './billing/person.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { recordTrials } from '../../server/trial-ledger.ts';
+import { recordTrials } from '../../server/sync/trial-ledger.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 import { aStoredSubscription } from '../support/factories.ts';
 

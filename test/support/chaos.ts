@@ -2,9 +2,9 @@ import type Stripe from 'stripe';
 import { GatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
-import type { AccessCache } from '../../server/access-cache.ts';
-import { catchUp } from '../../server/catch-up.ts';
-import { throughOutages } from '../../server/through-outages.ts';
+import type { AccessCache } from '../../server/lib/services.ts';
+import { catchUp } from '../../server/webhooks/catch-up.ts';
+import { retryThroughOutages } from '../../server/lib/retry.ts';
 import { begunList } from './begun-list.ts';
 import type { EngineLab, LabEngine } from './engine-lab.ts';
 import { randomFrom, type Random } from './random.ts';
@@ -150,7 +150,7 @@ class ChaosRun {
     const { reader } = services.engine;
     const store = (events: NewEvent[]) => services.engine.store(events);
     // A fault from before, also one that a slow answer still brings, may pause reads; the periodic job comes again as well.
-    await throughOutages(() => catchUp({ core: services, reader }, store, { since: 0 }));
+    await retryThroughOutages(() => catchUp({ core: services, reader }, store, { since: 0 }));
   }
 
   /** Waits until nothing waits any more: leases of crashed processes end, retries come due. */
@@ -270,8 +270,8 @@ class ChaosRun {
       return page;
     };
     const page = () => this.world.everything().toReversed();
-    stripe.listEvents = () =>
-      Promise.resolve({ object: 'list', url: '', has_more: false, data: page() });
+    stripe.listEvents = () => Promise.resolve({ has_more: false, answeredAt: null, data: page() });
+    stripe.listTestClocks = () => Promise.resolve([]);
     stripe.retrieveInvoice = () => Promise.reject(gatewayError('not_found', null));
   }
 }

@@ -3,7 +3,7 @@ import { stateCounts } from '../../db/counters.ts';
 import type { Database } from '../../db/database.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
 import { timelineOf } from '../../db/transitions.ts';
-import { compareFacts } from '../../server/compare-facts.ts';
+import { compareFacts } from '../../server/operations/compare-facts.ts';
 import type { Catalogue } from '../../state/catalogue.ts';
 import { readEvent } from '../../state/event-facts.ts';
 import { lifecycleOf } from '../../state/lifecycle.ts';

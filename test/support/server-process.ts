@@ -1,7 +1,7 @@
 /** The real server as a process of its own, with short leases; its parent kills it. Says its port once it listens. */
-import { loadConfig } from '../../server/config.ts';
-import { startServer } from '../../server/server.ts';
-import { createServices } from '../../server/services.ts';
+import { loadConfig } from '../../server/config/config.ts';
+import { startServer } from '../../server/app/http-server.ts';
+import { createServices } from '../../server/app/compose.ts';
 
 const services = createServices(loadConfig(), {
   engine: {

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { isRelevant } from '../../server/incoming-event.ts';
+import { isRelevant } from '../../server/webhooks/parse-event.ts';
 import type { EngineLab } from './engine-lab.ts';
 
 /** A customer of the lab's account whose card works, and what happened to their subscription. */

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { isRelevant } from '../../server/incoming-event.ts';
+import { isRelevant } from '../../server/webhooks/parse-event.ts';
 import { beginLifecycle } from './lifecycle-driver.ts';
 import type { EngineLab } from './engine-lab.ts';
 import { randomFrom } from './random.ts';

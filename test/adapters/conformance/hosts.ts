@@ -7,11 +7,11 @@ import { createRouter } from '../../../adapters/express.ts';
 import { mountFetch, type FetchHandler } from '../../../adapters/fetch.ts';
 import { createRouteHandlers } from '../../../adapters/next.ts';
 import { createNodeListener } from '../../../adapters/node.ts';
-import { createBillingRouter } from '../../../server/express.ts';
-import { createBillingHandler } from '../../../server/fetch.ts';
-import { isBillingPath } from '../../../server/host.ts';
-import { createHandler } from '../../../server/routes.ts';
-import type { Services } from '../../../server/services.ts';
+import { createBillingRouter } from '../../../server/entrypoints/express.ts';
+import { createBillingHandler } from '../../../server/entrypoints/fetch.ts';
+import { isBillingPath } from '../../../server/app/start-billing.ts';
+import { createHandler } from '../../../server/app/route-list.ts';
+import type { Services } from '../../../server/lib/services.ts';
 
 /** Where every host mounts the API. */
 export const MOUNT = '/some/where';

@@ -1,4 +1,4 @@
-import type { Route } from '../../../server/route.ts';
+import type { Route } from '../../../server/http/define-route.ts';
 import type { Case } from './case.ts';
 
 /** What every route of the API refuses, made from the table itself: a new route brings its own. */

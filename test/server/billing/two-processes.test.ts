@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fillAmounts } from '../../../server/catalogue.ts';
-import { loadConfig } from '../../../server/config.ts';
-import { createLogger } from '../../../server/log.ts';
-import { startServer } from '../../../server/server.ts';
-import { createServices } from '../../../server/services.ts';
+import { fillAmounts } from '../../../server/catalogue/catalogue.ts';
+import { loadConfig } from '../../../server/config/config.ts';
+import { createLogger } from '../../../server/lib/log.ts';
+import { startServer } from '../../../server/app/http-server.ts';
+import { createServices } from '../../../server/app/compose.ts';
 import { startTestServer, type Answer, type TestServer } from '../../support/server.ts';
 import { tokenFor } from '../../support/tokens.ts';
 import { newPerson, PRO, PRO_YEARLY, STARTER, type Person } from './person.ts';

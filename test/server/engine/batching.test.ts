@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { figuresSince } from '../../../db/dashboard-figures.ts';
 import { claimSubjects, releaseSubjects } from '../../../db/subjects.ts';
-import { createBatcher } from '../../../server/batching.ts';
-import { recordTrials } from '../../../server/trial-ledger.ts';
+import { createBatcher } from '../../../server/lib/batching.ts';
+import { recordTrials } from '../../../server/sync/trial-ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { aStoredSubscription } from '../../support/factories.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createCommitGroup } from '../../../server/commit-group.ts';
-import type { Decision } from '../../../server/commit-work.ts';
-import { sleep } from '../../../server/limit.ts';
+import { createCommitGroup } from '../../../server/sync/commit-group.ts';
+import type { Decision } from '../../../server/sync/decision.ts';
+import { sleep } from '../../../server/lib/limit.ts';
 
 const decision = (key: string): Decision => ({
   claim: { key, fence: 1 },

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../../db/database.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { timelineOf } from '../../../db/transitions.ts';
-import { compareFacts } from '../../../server/compare-facts.ts';
+import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';

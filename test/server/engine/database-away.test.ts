@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../../db/database.ts';
 import { migrate } from '../../../db/migrate.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
-import { compareFacts } from '../../../server/compare-facts.ts';
+import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
-import { startPostgres, type PostgresServer } from '../../support/postgres-setup.ts';
+import type { PostgresServer } from '../../../scripts/postgres/start-postgres.ts';
+import { startPostgres } from '../../support/postgres-setup.ts';
 import { beginStory, type Story } from '../../support/subscription-story.ts';
 
 const STOPS = 2;

@@ -3,7 +3,7 @@ import { listEffects } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { timelineOf } from '../../../db/transitions.ts';
 import { listEvents } from '../../../db/webhook-events.ts';
-import { isRelevant } from '../../../server/incoming-event.ts';
+import { isRelevant } from '../../../server/webhooks/parse-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
 

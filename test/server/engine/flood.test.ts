@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createFlood } from '../../../server/flood.ts';
+import { createFlood } from '../../../server/sync/flood.ts';
 
 describe('A flood of deliveries', () => {
   let storing = false;

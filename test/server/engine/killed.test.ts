@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dialect } from '../../../db/database.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
-import { compareFacts } from '../../../server/compare-facts.ts';
+import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';

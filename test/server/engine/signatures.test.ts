@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signStripePayload, verifyStripeSignature } from '../../../adapters/stripe-signature.ts';
-import { startServer } from '../../../server/server.ts';
+import { startServer } from '../../../server/app/http-server.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
 import { randomFrom, type Random } from '../../support/random.ts';

@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { leadJob, readCursor } from '../../../db/cursors.ts';
 import { claimKey } from '../../../db/idempotency-keys.ts';
 import type { NewEvent } from '../../../db/webhook-events.ts';
-import { catchUp } from '../../../server/catch-up.ts';
-import { replayEvents } from '../../../server/replay.ts';
+import { catchUp } from '../../../server/webhooks/catch-up.ts';
+import { replayEvents } from '../../../server/webhooks/replay.ts';
 import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import type { EngineLab, LabEngine } from '../../support/engine-lab.ts';
 import { useEngines, useLabWithMail } from '../../support/engines.ts';
@@ -154,8 +154,7 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
 
   it('are looked after by one process at a time', async () => {
     await longAgo(100);
-    const now = Date.now();
-    await leadJob(database.knex, 'sweep', { owner: 'another', now, duration: 600_000 });
+    await leadJob(database.knex, 'sweep', { owner: 'another', duration: 60_000 });
     await start({ EVENT_RETENTION_DAYS: '60' });
     await start({ EVENT_RETENTION_DAYS: '60' });
     await new Promise((resolve) => setTimeout(resolve, 400));

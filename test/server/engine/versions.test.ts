@@ -4,7 +4,7 @@ import type { Dialect } from '../../../db/database.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { timelineOf } from '../../../db/transitions.ts';
 import { findEvent } from '../../../db/webhook-events.ts';
-import { compareFacts } from '../../../server/compare-facts.ts';
+import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { webhookSink, type WebhookSink } from '../../stripe-emulator/webhook-sink.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';

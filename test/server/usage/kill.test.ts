@@ -6,9 +6,9 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stripe } from 'stripe';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
-import { loadConfig } from '../../../server/config.ts';
-import { createLogger } from '../../../server/log.ts';
-import { createServices } from '../../../server/services.ts';
+import { loadConfig } from '../../../server/config/config.ts';
+import { createLogger } from '../../../server/lib/log.ts';
+import { createServices } from '../../../server/app/compose.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { METER, meteredPlans, pieceOf } from './metered-plans.ts';
 

@@ -1,7 +1,7 @@
 import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trackRequests, trackUsage } from '../../../server/express.ts';
+import { trackRequests, trackUsage } from '../../../server/entrypoints/express.ts';
 import { DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { tokenFor } from '../../support/tokens.ts';

@@ -2,9 +2,9 @@
  * A process of its own that records usage and sends it, until it is done or killed:
  * `node usage-process.ts FROM UNTIL CUSTOMERS`. Each line of its output is a fact that holds from then on.
  */
-import { loadConfig } from '../../../server/config.ts';
-import { createLogger } from '../../../server/log.ts';
-import { createServices } from '../../../server/services.ts';
+import { loadConfig } from '../../../server/config/config.ts';
+import { createLogger } from '../../../server/lib/log.ts';
+import { createServices } from '../../../server/app/compose.ts';
 import { METER, pieceOf } from './metered-plans.ts';
 
 const [from = 0, until = 0, customers = 1] = process.argv.slice(2).map(Number);

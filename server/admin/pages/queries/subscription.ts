@@ -1,0 +1,181 @@
+import { isGatewayError } from '../../../../adapters/stripe-gateway.ts';
+import { findCustomerByStripeId } from '../../../../db/customers.ts';
+import {
+  findSubscription,
+  listSubscriptions,
+  type SubscriptionRow,
+} from '../../../../db/subscriptions.ts';
+import { timelineOf, type TransitionRow } from '../../../../db/transitions.ts';
+import { accessOf } from '../../../../state/access.ts';
+import { allowedActions } from '../../../../state/actions.ts';
+import { planOfPrice, type Catalogue } from '../../../../state/catalogue.ts';
+import { machineArrows } from '../../../../state/machine.ts';
+import { formatMoney } from '../../../../state/money.ts';
+import type { Services } from '../../../lib/services.ts';
+import { checkWithStripe } from '../check-with-stripe.ts';
+import { count, dateTime } from '../../../http/pages/format.ts';
+import type { NextStep, TimelineStep } from '../timeline.ts';
+import type { InvoiceItem, SubscriptionView } from '../views/subscription.ts';
+import { priceWords } from './subscriptions.ts';
+
+/** More steps than this are not shown at once. */
+const STEPS = 200;
+const INVOICES = 24;
+
+/** One subscription as its page shows it; null when it is not stored. `with` says what to ask Stripe for. */
+export async function subscriptionView(
+  services: Services,
+  id: string,
+  wish: { check: boolean; invoices: boolean },
+): Promise<SubscriptionView | null> {
+  const db = services.database.knex;
+  const row = await findSubscription(db, id);
+  if (!row) return null;
+  const [lines, customer, siblings, invoices, check, usage] = await Promise.all([
+    timelineOf(db, id, STEPS + 1),
+    findCustomerByStripeId(db, row.customerId),
+    listSubscriptions(db, { customerId: row.customerId, limit: 10 }),
+    wish.invoices ? invoicesOf(services, id) : null,
+    wish.check ? checkWithStripe(services, row) : null,
+    usageOf(services, row),
+  ]);
+  const { facts } = row;
+  const access = accessOf(row, { now: services.clock.now(), grace: services.config.grace });
+  return {
+    id,
+    customerId: row.customerId,
+    userId: row.userId,
+    email: customer?.email ?? null,
+    state: row.state,
+    stripeStatus: facts.stripeStatus,
+    plan: row.plan,
+    price: priceWords(facts),
+    access,
+    since: row.since,
+    createdAt: facts.createdAt,
+    periodEnd: facts.currentPeriodEnd,
+    trialEnd: facts.trialEnd,
+    pending: pendingWords(services.catalogue, row),
+    mrr: row.mrr > 0 ? `${formatMoney(row.mrr, facts.currency)} a month` : '',
+    failedAttempts: row.failedAttempts,
+    duplicate: row.duplicate,
+    metadata: facts.metadata,
+    stripeUrl: stripeUrl(services, id),
+    steps: lines.slice(-STEPS).map((line) => stepOf(line)),
+    cut: lines.length > STEPS,
+    next: nextStep(row),
+    allowed: machineArrows()
+      .filter((arrow) => arrow.from === row.state)
+      .map(({ event, to, description }) => ({ event, to, description })),
+    actions: allowedActions(row, { accessNow: access }),
+    invoices,
+    usage,
+    others: siblings.filter((other) => other.id !== id).map(({ id, state }) => ({ id, state })),
+    check,
+    businessNow: services.clock.now(),
+  };
+}
+
+/** A line of the history as a step of the timeline. */
+export function stepOf(line: TransitionRow): TimelineStep {
+  const { from, to, event, unexpected, late, cause, actor, occurredAt, detail } = line;
+  return { from, to, event, unexpected, late, cause, actor, at: occurredAt, detail };
+}
+
+function stripeUrl(services: Services, id: string): string | null {
+  const { apiBase, live } = services.config.stripe;
+  if (apiBase !== null) return null;
+  return `https://dashboard.stripe.com/${live ? '' : 'test/'}subscriptions/${encodeURIComponent(id)}`;
+}
+
+function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[] {
+  const name = (priceId: string | null): string => {
+    if (priceId === null) return 'other seats';
+    const found = planOfPrice(catalogue, priceId);
+    return found ? `${found.plan.name}, ${found.interval}` : priceId;
+  };
+  const words: string[] = [];
+  const cancelAt = facts.cancelAt ?? (facts.cancelAtPeriodEnd ? facts.currentPeriodEnd : null);
+  if (cancelAt !== null && facts.endedAt === null) words.push(`ends ${dateTime(cancelAt)}`);
+  if (facts.nextPhase) {
+    words.push(`${name(facts.nextPhase.priceId)} from ${dateTime(facts.nextPhase.at)}`);
+  }
+  if (facts.pendingUpdate) {
+    const { priceId, expiresAt } = facts.pendingUpdate;
+    words.push(`${name(priceId)} once it is paid, until ${dateTime(expiresAt)}`);
+  }
+  if (facts.pauseCollection) {
+    const { behavior, resumesAt } = facts.pauseCollection;
+    const end = resumesAt === null ? '' : ` until ${dateTime(resumesAt)}`;
+    words.push(`collection paused (${behavior})${end}`);
+  }
+  return words;
+}
+
+/** What was used since the present period began, by each meter that this subscription pays for. */
+async function usageOf(
+  services: Services,
+  { userId, facts }: SubscriptionRow,
+): Promise<SubscriptionView['usage']> {
+  if (userId === null) return [];
+  const prices = new Set(facts.items.map(({ priceId }) => priceId));
+  const sold = services.catalogue.plans.flatMap(({ meters = [] }) => meters);
+  const meters = new Set(sold.filter(({ priceId }) => prices.has(priceId)).map((m) => m.meter));
+  const span = { from: facts.currentPeriodStart ?? 0, until: Number.MAX_SAFE_INTEGER };
+  return Promise.all(
+    [...meters].map(async (meter) => {
+      const totals = await services.usage.totals({ userId, meter }, span);
+      return {
+        meter,
+        recorded: count(totals.recorded),
+        acknowledged: count(totals.acknowledged),
+      };
+    }),
+  );
+}
+
+/** What the subscription comes to by itself, if nothing else happens. */
+function nextStep({ state, facts }: SubscriptionRow): NextStep | null {
+  const end = facts.cancelAt ?? facts.currentPeriodEnd;
+  switch (state) {
+    case 'trialing':
+      return facts.trialEnd === null
+        ? null
+        : {
+            from: state,
+            to: 'active',
+            at: facts.trialEnd,
+            words: 'when the trial ends and is paid',
+          };
+    case 'cancel_pending':
+      return end === null ? null : { from: state, to: 'canceled', at: end, words: 'at its end' };
+    case 'downgrading':
+      return facts.nextPhase
+        ? { from: state, to: 'active', at: facts.nextPhase.at, words: 'on the smaller plan' }
+        : null;
+    case 'active':
+      return facts.currentPeriodEnd === null
+        ? null
+        : { from: state, to: 'active', at: facts.currentPeriodEnd, words: 'renewal' };
+    default:
+      return null;
+  }
+}
+
+async function invoicesOf(services: Services, id: string): Promise<SubscriptionView['invoices']> {
+  try {
+    const invoices = await services.stripe.invoicesOf(id, INVOICES);
+    return invoices.map((invoice): InvoiceItem => ({
+      id: invoice.id ?? '',
+      number: invoice.number,
+      status: invoice.status ?? 'draft',
+      amount: formatMoney(invoice.total, invoice.currency),
+      createdAt: invoice.created * 1000,
+      pdfUrl: invoice.invoice_pdf ?? null,
+      hostedUrl: invoice.hosted_invoice_url ?? null,
+    }));
+  } catch (error) {
+    if (!isGatewayError(error)) throw error;
+    return { error: `Stripe did not list the invoices: ${error.message}` };
+  }
+}

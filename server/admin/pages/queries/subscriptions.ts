@@ -1,0 +1,145 @@
+import { duplicateCustomers, emailsOfCustomers } from '../../../../db/dashboard-lookups.ts';
+import { stateCounts } from '../../../../db/counters.ts';
+import {
+  findSubscription,
+  listSubscriptions,
+  searchByEmail,
+  type SubscriptionRow,
+} from '../../../../db/subscriptions.ts';
+import { accessOf } from '../../../../state/access.ts';
+import { formatMoney } from '../../../../state/money.ts';
+import {
+  LIFECYCLE_STATES,
+  type LifecycleState,
+  type SubscriptionFacts,
+} from '../../../../state/types.ts';
+import type { Services } from '../../../lib/services.ts';
+import type { SubscriptionListItem, SubscriptionsView } from '../views/subscriptions.ts';
+
+const PAGE = 50;
+
+export interface SubscriptionsWish {
+  state: string | null;
+  q: string;
+  duplicate: boolean;
+  after: string | null;
+}
+
+/** A state by its name, or null. */
+export function stateNamed(name: string | null): LifecycleState | null {
+  return LIFECYCLE_STATES.find((state) => state === name && state !== 'none') ?? null;
+}
+
+/** A page of subscriptions: by state, id, customer or the beginning of an e-mail address. */
+export async function subscriptionsView(
+  services: Services,
+  wish: SubscriptionsWish,
+): Promise<SubscriptionsView> {
+  const db = services.database.knex;
+  const q = wish.q.trim();
+  const state = stateNamed(wish.state);
+  const found = await find(services, { ...wish, q, state });
+  const rows = found.slice(0, PAGE);
+  const [counts, emails] = await Promise.all([
+    stateCounts(db),
+    emailsOfCustomers(
+      db,
+      rows.map((row) => row.customerId),
+    ),
+  ]);
+  const last = rows.at(-1);
+  const more = found.length > PAGE && last !== undefined;
+  return {
+    state,
+    q,
+    duplicate: wish.duplicate,
+    counts,
+    rows: rows.map((row) => listItem(services, row, emails.get(row.customerId) ?? null)),
+    next: more
+      ? cursorOf(last, isEmailSearch(q) ? (emails.get(last.customerId) ?? '') : null)
+      : null,
+    firstPage: wish.after === null,
+    businessNow: services.clock.now(),
+  };
+}
+
+/** How many customers have more than one live subscription: the banner of every page. */
+export function duplicatesOf(services: Services): Promise<number> {
+  return duplicateCustomers(services.database.knex);
+}
+
+const isEmailSearch = (q: string): boolean => q !== '' && !/^(sub|cus)_/.test(q);
+
+interface Wish {
+  state: LifecycleState | null;
+  q: string;
+  duplicate: boolean;
+  after: string | null;
+}
+
+async function find(services: Services, wish: Wish): Promise<SubscriptionRow[]> {
+  const db = services.database.knex;
+  const limit = PAGE + 1;
+  const { q } = wish;
+  if (q.startsWith('sub_')) {
+    const one = await findSubscription(db, q);
+    return one ? [one] : [];
+  }
+  if (isEmailSearch(q)) {
+    const rows = await searchByEmail(db, q, { limit, after: emailCursor(wish.after) });
+    if (rows.length > 0 || wish.after !== null) return rows;
+    return listSubscriptions(db, { userId: q, limit });
+  }
+  return listSubscriptions(db, {
+    state: wish.state ?? undefined,
+    customerId: q === '' ? undefined : q,
+    duplicate: wish.duplicate || undefined,
+    after: timeCursor(wish.after),
+    limit,
+  });
+}
+
+function cursorOf(row: SubscriptionRow, email: string | null): string {
+  return `${email ?? row.createdAt}~${row.id}`;
+}
+
+function timeCursor(cursor: string | null): { createdAt: number; id: string } | undefined {
+  const match = /^(\d+)~(\w+)$/.exec(cursor ?? '');
+  return match ? { createdAt: Number(match[1]), id: match[2] ?? '' } : undefined;
+}
+
+function emailCursor(cursor: string | null): { email: string; id: string } | undefined {
+  const at = cursor?.lastIndexOf('~') ?? -1;
+  return cursor && at >= 0 ? { email: cursor.slice(0, at), id: cursor.slice(at + 1) } : undefined;
+}
+
+function listItem(
+  services: Services,
+  row: SubscriptionRow,
+  email: string | null,
+): SubscriptionListItem {
+  const access = accessOf(row, { now: services.clock.now(), grace: services.config.grace });
+  return {
+    id: row.id,
+    customerId: row.customerId,
+    email,
+    state: row.state,
+    plan: row.plan,
+    price: priceWords(row.facts),
+    access,
+    since: row.since,
+    periodEnd: row.facts.currentPeriodEnd,
+    duplicate: row.duplicate,
+  };
+}
+
+/** `$49.00 / month`, with seats where there are several; empty when there is no fixed price. */
+export function priceWords(facts: SubscriptionFacts): string {
+  const item = facts.items.find((each) => !each.metered && each.unitAmount !== null);
+  if (!item || item.unitAmount === null)
+    return facts.items.some((each) => each.metered) ? 'metered' : '';
+  const seats = item.quantity !== null && item.quantity > 1 ? ` × ${item.quantity}` : '';
+  const every =
+    item.intervalCount === 1 ? item.interval : `${item.intervalCount} ${item.interval}s`;
+  return `${formatMoney(item.unitAmount, item.currency)}${seats} / ${every}`;
+}

@@ -1,0 +1,129 @@
+import { cookieOf } from '../../http/pages/cookies.ts';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { useLoginLink } from '../../../db/dashboard-lookups.ts';
+import { hasAdminToken } from '../../http/authenticate.ts';
+import type { Services } from '../../lib/services.ts';
+
+type Parts = Pick<Services, 'config' | 'database'>;
+
+/** An operator who signed in to the dashboard. */
+export interface Session {
+  nonce: string;
+  /** ms since the epoch. */
+  expiresAt: number;
+}
+
+const COOKIE = 'tenure_session';
+const THEME_COOKIE = 'tenure_theme';
+const SESSION_MS = 12 * 3_600_000;
+const LINK_MS = 15 * 60_000;
+
+/**
+ * Everything is signed with a key made from the admin token: no table of sessions is needed, each process
+ * knows them all, and a new token ends them all.
+ */
+function sign(services: Pick<Parts, 'config'>, purpose: string, text: string): string | null {
+  const { adminToken } = services.config;
+  if (adminToken === null) return null;
+  const key = createHmac('sha256', adminToken).update('tenure dashboard').digest();
+  return createHmac('sha256', key).update(`${purpose}\n${text}`).digest('base64url');
+}
+
+function isSigned(services: Pick<Parts, 'config'>, purpose: string, token: Signed): boolean {
+  const right = sign(services, purpose, token.text);
+  if (right === null) return false;
+  const [a, b] = [Buffer.from(right), Buffer.from(token.mac)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+interface Signed {
+  nonce: string;
+  expiresAt: number;
+  text: string;
+  mac: string;
+}
+
+function issue(services: Pick<Parts, 'config'>, purpose: string, lasts: number): string | null {
+  const text = `${randomBytes(18).toString('base64url')}.${Date.now() + lasts}`;
+  const mac = sign(services, purpose, text);
+  return mac === null ? null : `${text}.${mac}`;
+}
+
+/** The parts of a token that is well-formed and not over; its signature is not checked here. */
+function parse(token: string | null): Signed | null {
+  const match = /^([\w-]{24})\.(\d{13})\.([\w-]{43})$/.exec(token ?? '');
+  if (!match) return null;
+  const [, nonce = '', expires = '', mac = ''] = match;
+  if (Number(expires) < Date.now()) return null;
+  return { nonce, expiresAt: Number(expires), text: `${nonce}.${expires}`, mac };
+}
+
+/** The signed-in session of a request, or null. */
+export function sessionOf(services: Pick<Parts, 'config'>, request: Request): Session | null {
+  const token = parse(cookieOf(request, COOKIE));
+  if (!token || !isSigned(services, 'session', token)) return null;
+  return { nonce: token.nonce, expiresAt: token.expiresAt };
+}
+
+/** The token that each form of this session must bring back. */
+export function csrfToken(services: Pick<Parts, 'config'>, session: Session): string {
+  return sign(services, 'csrf', session.nonce) ?? '';
+}
+
+/** Whether a form or a script of this session's own pages sent the request. */
+export function isOwnRequest(
+  services: Pick<Parts, 'config'>,
+  session: Session,
+  given: string | null,
+): boolean {
+  const right = Buffer.from(csrfToken(services, session));
+  const sent = Buffer.from(given ?? '');
+  return right.length > 0 && right.length === sent.length && timingSafeEqual(right, sent);
+}
+
+/** Admin routes of the API: the token, or a session; a session's changes need its CSRF token. */
+export function isAdmin(services: Pick<Parts, 'config'>, request: Request): boolean {
+  if (hasAdminToken(request, services.config.adminToken)) return true;
+  const session = sessionOf(services, request);
+  if (!session) return false;
+  if (request.method === 'GET' || request.method === 'HEAD') return true;
+  return isOwnRequest(services, session, request.headers.get('x-csrf-token'));
+}
+
+/** A link that signs in once, within 15 minutes; null when there is no admin token. */
+export function createLoginLink(services: Pick<Parts, 'config'>): string | null {
+  const token = issue(services, 'login', LINK_MS);
+  return token === null ? null : `${services.config.http.appUrl}/admin/login?link=${token}`;
+}
+
+/** Uses a sign-in link up; false when it is wrong, over, or has been used. */
+export async function redeemLoginLink(services: Parts, link: string): Promise<boolean> {
+  const token = parse(link);
+  if (!token || !isSigned(services, 'login', token)) return false;
+  return useLoginLink(services.database.knex, token.nonce);
+}
+
+/** `Set-Cookie` that begins a session. */
+export function sessionCookie(services: Pick<Parts, 'config'>): string {
+  const token = issue(services, 'session', SESSION_MS) ?? '';
+  return cookie(services, `${COOKIE}=${token}`, SESSION_MS / 1000);
+}
+
+/** `Set-Cookie` that ends it. */
+export function endedCookie(services: Pick<Parts, 'config'>): string {
+  return cookie(services, `${COOKIE}=`, 0);
+}
+
+export function themeCookie(services: Pick<Parts, 'config'>, theme: 'light' | 'dark'): string {
+  return cookie(services, `${THEME_COOKIE}=${theme}`, 365 * 86_400);
+}
+
+export function themeOf(request: Request): 'light' | 'dark' | null {
+  const theme = cookieOf(request, THEME_COOKIE);
+  return theme === 'light' || theme === 'dark' ? theme : null;
+}
+
+function cookie(services: Pick<Parts, 'config'>, pair: string, maxAge: number): string {
+  const secure = services.config.http.appUrl.startsWith('https:') ? '; Secure' : '';
+  return `${pair}; Path=/admin; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${secure}`;
+}

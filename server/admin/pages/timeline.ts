@@ -1,0 +1,88 @@
+import type { LifecycleEventType, LifecycleState, Transition } from '../../../state/types.ts';
+import { dateTime, duration, relative, stateChip } from '../../http/pages/format.ts';
+import { html, type Html, type Value } from '../../http/pages/html.ts';
+
+/** One line of a history, ready to be shown. Times in ms. */
+export interface TimelineStep {
+  from: LifecycleState;
+  to: LifecycleState;
+  event: LifecycleEventType;
+  unexpected: boolean;
+  late: boolean;
+  cause: { type: string; id: string };
+  actor: string;
+  /** Business time of the cause. */
+  at: number;
+  detail: Transition['detail'];
+}
+
+/** What is known to come next, e.g. the end of a period. */
+export interface NextStep {
+  from: LifecycleState;
+  to: LifecycleState;
+  at: number;
+  words: string;
+}
+
+/** A gap longer than this gets a line of its own; the picture stays short whatever the gap. */
+const GAP = 60_000;
+
+/** The history of a subscription, oldest first, each step with its number on the chart. */
+export function timeline(
+  steps: readonly TimelineStep[],
+  context: { now: number; next: NextStep | null; firstNumber?: number },
+): Html {
+  const first = context.firstNumber ?? 1;
+  return html`<ol class="timeline">
+    ${steps.map((step, index) => html`${gap(steps[index - 1], step)}${line(step, index + first, context.now)}`)}
+    ${context.next && upcoming(context.next, context.now)}
+  </ol>`;
+}
+
+function gap(before: TimelineStep | undefined, step: TimelineStep): Html | null {
+  if (!before || step.at - before.at < GAP) return null;
+  return html`<li class="gap">${duration(step.at - before.at)} in ${before.to}</li>`;
+}
+
+function line(step: TimelineStep, number: number, now: number): Html {
+  const said = detailWords(step.detail);
+  return html`<li>
+    <span class="bullet" aria-label="Step ${number}">${number}</span>
+    <div class="moved">
+      ${stateChip(step.from)} <span aria-label="to">→</span> ${stateChip(step.to)}
+      ${step.unexpected && html`<span class="flag" title="The machine does not allow this move; Stripe made it, so it was adopted.">unexpected</span>`}
+      ${step.late && html`<span class="flag soft" title="It came to be known after newer facts had been recorded.">late</span>`}
+    </div>
+    <p class="cause">${step.event}</p>
+    <p class="small">${relative(step.at, now)} · ${dateTime(step.at)} · ${causeOf(step)}</p>
+    ${said !== '' && html`<p class="small">${said}</p>`}
+  </li>`;
+}
+
+/** Where a step came from: the event as a link, or who asked. */
+export function causeOf(step: Pick<TimelineStep, 'cause' | 'actor'>): Value {
+  if (step.cause.id.startsWith('evt_')) {
+    return html`<a class="mono" href="/admin/events/${encodeURIComponent(step.cause.id)}"
+      >${step.cause.id}</a
+    >`;
+  }
+  return `${step.cause.type} by ${step.actor}`;
+}
+
+/** What Stripe said, in a line: `status active · reason cancellation_requested`. */
+export function detailWords(detail: Transition['detail']): string {
+  return Object.entries(detail)
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([name, value]) => `${name.replace(/([A-Z])/g, ' $1').toLowerCase()} ${value}`)
+    .join(' · ');
+}
+
+function upcoming(next: NextStep, now: number): Html {
+  return html`<li class="next">
+    <span class="bullet" aria-label="Expected"></span>
+    <div class="moved">
+      ${stateChip(next.from)} <span aria-label="to">→</span> ${stateChip(next.to)}
+    </div>
+    <p class="small">expected ${relative(next.at, now)} · ${dateTime(next.at)} · ${next.words}</p>
+  </li>`;
+}

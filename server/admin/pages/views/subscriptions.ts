@@ -1,0 +1,120 @@
+import type { Access, LifecycleState } from '../../../../state/types.ts';
+import { LIFECYCLE_STATES } from '../../../../state/types.ts';
+import { ago, exact, shortCount, stateChip } from '../../../http/pages/format.ts';
+import { html, query, type Html } from '../../../http/pages/html.ts';
+import { adminPage, type Frame } from '../page.ts';
+import { pager, rowTable, subscriptionLink, tabs } from './parts.ts';
+
+/** A row of the list. Times in ms; `price` is ready to be read. */
+export interface SubscriptionListItem {
+  id: string;
+  customerId: string;
+  email: string | null;
+  state: LifecycleState;
+  plan: string | null;
+  price: string;
+  access: Access;
+  since: number;
+  periodEnd: number | null;
+  duplicate: boolean;
+}
+
+export interface SubscriptionsView {
+  state: LifecycleState | null;
+  q: string;
+  duplicate: boolean;
+  counts: Partial<Record<LifecycleState, number>>;
+  rows: SubscriptionListItem[];
+  /** Cursor of the next page, if there is one. */
+  next: string | null;
+  firstPage: boolean;
+  /** Business time, for what is relative to the subscription's own life. */
+  businessNow: number;
+}
+
+/** The list of subscriptions: by state, by customer, by e-mail. */
+export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string {
+  const href = (more: Record<string, string | null>): string =>
+    `/admin/subscriptions${query({ state: view.state, q: view.q, duplicate: view.duplicate ? 1 : null, ...more })}`;
+  return adminPage(frame, {
+    title: view.state ? `${view.state} subscriptions` : 'Subscriptions',
+    section: 'subscriptions',
+    search: view.q,
+    content: html`<section class="panel" aria-labelledby="list-title">
+      <div class="panel-head">
+        <h1 id="list-title">${title(view)}</h1>
+        <div class="push">${stateTabs(view)}</div>
+      </div>
+      ${
+        view.rows.length === 0
+          ? html`<p class="empty">
+              ${view.q === '' ? 'No subscriptions in this state.' : `No results for “${view.q}”. Search by subscription or customer id, or by the beginning of an e-mail address.`}
+            </p>`
+          : list(view)
+      }
+      ${pager(
+        view.q === '' ? 'Newest first' : 'By e-mail address',
+        view.next === null ? null : href({ after: view.next }),
+        view.firstPage ? null : href({}),
+      )}
+    </section>`,
+  });
+}
+
+function title(view: SubscriptionsView): Html {
+  if (view.duplicate) return html`More than one live subscription`;
+  if (view.q !== '') return html`Results for “${view.q}”`;
+  return view.state ? html`Subscriptions ${stateChip(view.state)}` : html`Subscriptions`;
+}
+
+function stateTabs(view: SubscriptionsView): Html {
+  const states = LIFECYCLE_STATES.filter((state) => state !== 'none');
+  return tabs('States', [
+    {
+      text: 'all',
+      href: '/admin/subscriptions',
+      current: view.state === null && view.q === '' && !view.duplicate,
+    },
+    ...states.map((state) => ({
+      text: state,
+      href: `/admin/subscriptions${query({ state })}`,
+      current: view.state === state,
+      badge: html`<span data-count="${state}">${shortCount(view.counts[state] ?? 0)}</span>`,
+    })),
+  ]);
+}
+
+function list(view: SubscriptionsView): Html {
+  return rowTable(
+    'Subscriptions',
+    [
+      { title: 'Subscription', cell: (row) => subscriptionLink(row.id) },
+      {
+        title: 'Customer',
+        cell: (row) => html`${row.email ?? html`<span class="mono">${row.customerId}</span>`}`,
+      },
+      {
+        title: 'State',
+        cell: (row) =>
+          html`${stateChip(row.state)}${row.duplicate && html` <span class="flag">duplicate</span>`}`,
+      },
+      {
+        title: 'Plan',
+        cell: (row) => html`${row.plan ?? '–'} <span class="muted">${row.price}</span>`,
+      },
+      { title: 'Access', cell: (row) => accessWords(row.access) },
+      { title: 'In this state', cell: (row) => ago(row.since, view.businessNow), right: true },
+      { title: 'Period ends', cell: (row) => exact(row.periodEnd), right: true },
+    ],
+    view.rows,
+  );
+}
+
+/** `full`, `grace` or `none`, coloured by what it means. */
+export function accessWords(access: Access): Html {
+  const tone = { full: 'good', grace: '', none: 'danger' }[access.level];
+  return html`<span class="${tone}">${access.level}</span>${
+      access.level !== 'full' &&
+      html` <span class="muted">${access.reason.replaceAll('_', ' ')}</span>`
+    }`;
+}

@@ -1,0 +1,149 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Database } from '../../../db/database.ts';
+import { loadAssets } from '../../http/pages/assets.ts';
+import { html } from '../../http/pages/html.ts';
+import { htmlDocument } from '../../http/pages/document.ts';
+import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
+import { loginPage } from '../pages/views/others.ts';
+import { AppError } from '../../http/errors.ts';
+import { createWindows, networkOf, type Windows } from '../../http/rate-limit.ts';
+import { defineRoute, type RouteContext } from '../../http/define-route.ts';
+import { formOf, page, redirect } from '../../http/pages/respond.ts';
+import { localPath } from './admin-page.ts';
+
+/** Wrong tokens that a process hears out from one address within a minute; somebody else's do not lock one out. */
+const MOST_WRONG = 20;
+const wrong = new WeakMap<Database, Windows>();
+
+function wrongTokensOf({ database }: RouteContext['services']): Windows {
+  const known = wrong.get(database) ?? createWindows(MOST_WRONG);
+  wrong.set(database, known);
+  return known;
+}
+
+const login = defineRoute({
+  method: 'GET',
+  path: '/admin/login',
+  auth: 'public',
+  page: true,
+  summary: 'The sign-in form; with a link from the console, the sign-in',
+  response: null,
+  handler: async (request, { services }) => {
+    const query = new URL(request.url).searchParams;
+    const back = localPath(query.get('back'));
+    const link = query.get('link');
+    if (link === null) return form(request, { services, error: null, back });
+    if (!(await redeemLoginLink(services, link))) {
+      const error = 'This link has been used, or is over. Sign in with the admin token.';
+      return form(request, { services, error, back });
+    }
+    const response = await signedIn(request, back);
+    response.headers.append('set-cookie', sessionCookie(services));
+    return response;
+  },
+});
+
+/**
+ * A page that goes on by itself instead of a redirect: a strict cookie set on the way of a link from
+ * elsewhere would not be sent along to the next address.
+ */
+async function signedIn(request: Request, back: string): Promise<Response> {
+  const assets = await loadAssets();
+  const document = htmlDocument({
+    title: 'Signed in',
+    theme: themeOf(request),
+    assets: { css: assets.css.path, js: assets.js.path },
+    head: html`<meta http-equiv="refresh" content="0; url=${back}" />`,
+    body: html`<main id="content">
+      <section class="panel narrow">
+        <div class="panel-head"><h1>Signed in</h1></div>
+        <p class="panel-body"><a href="${back}">To the dashboard</a></p>
+      </section>
+    </main>`,
+  });
+  return page(document);
+}
+
+const submit = defineRoute({
+  method: 'POST',
+  path: '/admin/login',
+  auth: 'public',
+  page: true,
+  summary: 'Signs in with the admin token',
+  response: null,
+  handler: async (request, context) => {
+    const { services } = context;
+    const { adminToken } = services.config;
+    requireSameOrigin(request);
+    const fields = await formOf(request, context);
+    const back = localPath(fields.get('back'));
+    const caller = networkOf(context.address ?? 'unknown');
+    const wrongTokens = wrongTokensOf(services);
+    if (wrongTokens.wait(caller) > 0) {
+      const error = 'Too many wrong tokens; wait a minute.';
+      return form(request, { services, error, back, status: 429 });
+    }
+    if (adminToken === null || !equal(fields.get('token') ?? '', adminToken)) {
+      wrongTokens.count(caller);
+      return form(request, { services, error: 'This is not the admin token.', back, status: 401 });
+    }
+    return redirect(back, [sessionCookie(services)]);
+  },
+});
+
+/** There is no session yet whose token a form could bring: other sites' forms are told by their origin. */
+function requireSameOrigin(request: Request): void {
+  const origin = request.headers.get('origin');
+  const host = request.headers.get('host') ?? new URL(request.url).host;
+  if (origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host)) {
+    throw new AppError('forbidden', 'This form was sent from another site.');
+  }
+}
+
+function equal(a: string, b: string): boolean {
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(a), hash(b));
+}
+
+interface FormState {
+  services: RouteContext['services'];
+  error: string | null;
+  back: string;
+  status?: number;
+}
+
+async function form(request: Request, state: FormState): Promise<Response> {
+  const assets = await loadAssets();
+  const document = loginPage({
+    theme: themeOf(request),
+    assets: { css: assets.css.path, js: assets.js.path },
+    error: state.error,
+    enabled: state.services.config.adminToken !== null,
+    back: state.back,
+  });
+  return page(document, state.status ?? 200);
+}
+
+const asset = defineRoute({
+  method: 'GET',
+  path: '/admin/assets/:hash/:name',
+  auth: 'public',
+  page: true,
+  summary: 'Style sheet and client',
+  response: null,
+  handler: async (request) => {
+    const { css, js } = await loadAssets();
+    const { pathname } = new URL(request.url);
+    const found = [css, js].find(({ path }) => path === pathname);
+    if (!found) throw new AppError('not_found', 'There is nothing at this path.');
+    return new Response(found.content, {
+      headers: {
+        'content-type': found.type,
+        'cache-control': 'public, max-age=31536000, immutable',
+        'x-content-type-options': 'nosniff',
+      },
+    });
+  },
+});
+
+export const SIGN_IN = [login, submit, asset];

@@ -1,0 +1,79 @@
+import type { Authenticate, CoreServices, Services } from '../lib/services.ts';
+import { createStripeGateway, type GatewayOptions } from '../../adapters/stripe-gateway.ts';
+import { openDatabase } from '../../db/database.ts';
+import { createAccessCache } from '../access/cache.ts';
+import { createAuthenticate } from '../http/authenticate.ts';
+import { loadCatalogue } from '../catalogue/catalogue.ts';
+import type { Config } from '../config/config.ts';
+import type { Engine } from '../lib/engine-types.ts';
+import type { EngineOptions } from '../sync/options.ts';
+import { createEngine } from './engine.ts';
+import { createLogger, type Logger } from '../lib/log.ts';
+import type { UsageOptions } from '../usage/options.ts';
+import { createUsage } from '../usage/usage.ts';
+import type { Usage } from '../lib/usage-types.ts';
+import { createMetrics } from '../lib/metrics.ts';
+
+export interface ServiceOptions {
+  /** How an embedding app knows its users, in place of the bearer token. */
+  authenticate?: Authenticate;
+  log?: Logger;
+  /** Where `$NAME` references of the catalogue are looked up; default the process's environment. */
+  env?: Record<string, string | undefined>;
+  engine?: Partial<EngineOptions>;
+  usage?: Partial<UsageOptions>;
+  /** How calls to Stripe are retried and when they are given up. */
+  stripe?: Pick<GatewayOptions, 'maxNetworkRetries' | 'timeout'>;
+  probe?: CoreServices['probe'];
+}
+
+/** The composition root: opens the database and puts everything together. Starts nothing. */
+export function createServices(config: Config, options: ServiceOptions = {}): Services {
+  const catalogue = loadCatalogue(config, options.env);
+  const log = options.log ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
+  const database = openDatabase(config.databaseUrl);
+  const metrics = createMetrics();
+  const core: CoreServices = {
+    config,
+    log,
+    database,
+    catalogue,
+    stripe: createStripeGateway({
+      ...config.stripe,
+      ...options.stripe,
+      onCall: metrics.stripeCall,
+    }),
+    authenticate: options.authenticate ?? createAuthenticate(config.auth),
+    access: createAccessCache(database),
+    metrics,
+    probe: options.probe,
+  };
+  const engine = createEngine(core, options.engine);
+  const usage = createUsage(core, engine, options.usage);
+  return {
+    ...core,
+    engine: withUsage(engine, usage),
+    usage,
+    clock: engine.clock,
+    close: async () => {
+      await usage.stop();
+      await engine.stop();
+      await database.close();
+    },
+  };
+}
+
+/** Whoever starts and stops the engine, a host app too, starts and stops the sending of usage with it. */
+function withUsage(engine: Engine, usage: Usage): Engine {
+  return {
+    ...engine,
+    async start() {
+      await engine.start();
+      usage.start();
+    },
+    async stop() {
+      await usage.stop();
+      await engine.stop();
+    },
+  };
+}

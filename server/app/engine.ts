@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import type { Db } from '../../db/database.ts';
+import {
+  eventStatuses,
+  knownEventIds,
+  type EventSummary,
+  type NewEvent,
+} from '../../db/webhook-events.ts';
+import { createBatcher } from '../lib/batching.ts';
+import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
+import { createCatchUp } from '../webhooks/catch-up.ts';
+import { createChangeFeed } from '../lib/change-feed.ts';
+import { createCommitGroup } from '../sync/commit-group.ts';
+import { commitWork } from '../sync/commit.ts';
+import { createEffectDelivery } from '../outbox/dispatcher.ts';
+import type { EngineContext } from '../sync/context.ts';
+import { engineOptions, type EngineOptions } from '../sync/options.ts';
+import { createFreshFacts } from '../sync/fresh-facts.ts';
+import { createInbox, overloaded } from '../webhooks/inbox.ts';
+import { createStripeReader } from '../sync/read-stripe.ts';
+import { receiveEvent } from '../webhooks/receive-event.ts';
+import type { CoreServices } from '../lib/services.ts';
+import type { Engine } from '../lib/engine-types.ts';
+import { READ_LIMITS } from '../sync/load.ts';
+import { createSubjectReads } from '../sync/load-reads.ts';
+import { createSubjectRunner } from '../sync/customer-runner.ts';
+import { createSweeper } from '../operations/retention.ts';
+import { createWorker } from '../sync/worker.ts';
+
+/** Puts the engine together; `start()` sets it going. */
+export function createEngine(core: CoreServices, given: Partial<EngineOptions> = {}): Engine {
+  const options = engineOptions(core.config, given);
+  const reader = createStripeReader(core.stripe, options);
+  const changes = createChangeFeed(core.database, core.log);
+  const fresh = createFreshFacts();
+  const owner = randomUUID();
+  const probe = async (step: string) => core.probe?.(step);
+  const terms = () => ({ owner, now: Date.now(), duration: options.lease });
+  const ctx: EngineContext = {
+    core,
+    options,
+    reader,
+    changes,
+    statusOf: createBatcher((ids) => statusesOf(core.database.knex, ids)),
+    clock: clockOf(core),
+    reads: createSubjectReads(core.database.knex, { terms, limits: READ_LIMITS, fresh }),
+    commits: createCommitGroup((batch) => commitWork(ctx, batch), probe),
+    owner,
+    probe,
+    effectsWaiting: () => effects.wake(),
+  };
+  const inbox = createInbox(core, options, fresh);
+  const runner = createSubjectRunner(ctx);
+  const worker = createWorker(ctx, runner, inbox);
+  const effects = createEffectDelivery(ctx, runner);
+  const parts = { ctx, inbox, runner, worker };
+
+  async function store(events: NewEvent[]): Promise<number> {
+    const known = await knownEventIds(
+      core.database.knex,
+      events.map((event) => event.id),
+    );
+    const unknown = events.filter((event) => !known.has(event.id));
+    const added = await Promise.all(unknown.map((event) => inbox.store(event)));
+    worker.wake();
+    return added.filter(Boolean).length;
+  }
+  const catchUp = createCatchUp(ctx, store);
+  const sweeper = createSweeper(ctx);
+
+  changes.subscribe((changed) => {
+    if (changed.length === 0) core.access.invalidateAll();
+    for (const { userId } of changed) if (userId) core.access.invalidate(userId);
+  });
+  function wake(): void {
+    worker.wake();
+    effects.wake();
+  }
+  changes.onWork(wake);
+
+  return {
+    clock: ctx.clock,
+    async start() {
+      await catchUp.start();
+      await ctx.clock.refresh();
+      changes.start();
+      worker.start();
+      effects.start();
+      sweeper.start();
+    },
+    async stop() {
+      await catchUp.stop();
+      await sweeper.stop();
+      await inbox.settled();
+      await worker.stop();
+      await runner.idle();
+      await effects.stop();
+      await changes.close();
+      ctx.clock.stop();
+    },
+    syncSubscription: (request) => runner.sync(request),
+    ...withinLimit(options.maxBacklog, (event) => receiveEvent(parts, event)),
+    store,
+    onChange: changes.subscribe,
+    wake,
+    lookedAt: worker.lookedAt,
+    backlog: inbox.backlog,
+    isCatchUpLate: () => catchUp.isLate(),
+    reader,
+  };
+}
+
+/** Where events stand, in the order of the ids; null for one that is not stored. */
+async function statusesOf(db: Db, ids: string[]): Promise<(EventSummary | null)[]> {
+  const known = await eventStatuses(db, ids);
+  return ids.map((id) => known.get(id) ?? null);
+}
+
+/**
+ * Refuses deliveries, before anything is stored, while too many are being stored or processed: a Stripe that answers
+ * slowly must not fill the memory with deliveries that wait for it.
+ */
+function withinLimit(most: number, receive: Engine['receive']) {
+  /** When each began, by a monotonic clock; the oldest comes first. */
+  const under = new Map<object, number>();
+  return {
+    async receive(event: NewEvent) {
+      if (under.size >= most) throw overloaded();
+      const key = {};
+      under.set(key, performance.now());
+      try {
+        return await receive(event);
+      } finally {
+        under.delete(key);
+      }
+    },
+    oldestDelivery() {
+      const [oldest] = under.values();
+      return oldest === undefined ? 0 : performance.now() - oldest;
+    },
+  };
+}
+
+function clockOf(core: CoreServices): RefreshingClock {
+  const { testClock } = core.config.stripe;
+  return testClock === null ? realClock : createTestClock(core.stripe, testClock, core.log);
+}

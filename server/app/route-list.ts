@@ -1,0 +1,241 @@
+import { errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
+import { createHash } from 'node:crypto';
+import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
+import type { User } from '../lib/services.ts';
+import { isAdmin } from '../admin/pages/session.ts';
+import { AppError } from '../http/errors.ts';
+import { accessRoute } from '../access/route.ts';
+import { ADMIN_ROUTES } from '../admin/routes/index.ts';
+import { cancelRoute } from '../billing/cancel/route.ts';
+import { changeRoute, previewRoute, quantityRoute } from '../billing/change-plan/route.ts';
+import { checkoutRoute } from '../billing/checkout/route.ts';
+import { creditRoute } from '../billing/credit/route.ts';
+import { descriptionRoutes } from '../http/docs/route.ts';
+import {
+  invoicePdfRoute,
+  invoiceRoute,
+  invoicesRoute,
+  payInvoiceRoute,
+  upcomingRoute,
+} from '../billing/invoices/route.ts';
+import { oneOffInvoiceRoute } from '../billing/invoices/one-off-route.ts';
+import { pauseRoute } from '../billing/pause/route.ts';
+import { paymentsRoute } from '../billing/payments/route.ts';
+import { plansRoute } from '../catalogue/route.ts';
+import { portalRoute } from '../billing/portal/route.ts';
+import {
+  createPromotionRoute,
+  discountRoute,
+  promotionRoute,
+} from '../billing/promotions/route.ts';
+import { reactivateRoute } from '../billing/reactivate/route.ts';
+import { resumeRoute } from '../billing/resume/route.ts';
+import { subscriptionRoute } from '../billing/subscription/route.ts';
+import { metricsRoute } from './metrics-route.ts';
+import { healthRoute, readyRoute } from './health-routes.ts';
+import {
+  correctUsageRoute,
+  reconcileUsageRoute,
+  recordUsageRoute,
+  retryUsageRoute,
+  usageRoute,
+} from '../usage/routes.ts';
+import { webhookRoute } from '../webhooks/route.ts';
+import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts';
+import { takesIdempotencyKey } from '../http/openapi.ts';
+import { createRateLimits, type RateLimits } from '../http/rate-limit.ts';
+import { bodyOf } from '../http/request-body.ts';
+import type { Route, RouteContext } from '../http/define-route.ts';
+import { matchRoute } from '../http/route-match.ts';
+import type { Services } from '../lib/services.ts';
+import { STOREFRONT_ROUTES } from '../storefront/routes.ts';
+
+/** Every route of the server: what adapters serve, and what `/openapi.json` is made from. */
+export const ROUTES: readonly Route[] = [
+  webhookRoute,
+  plansRoute,
+  checkoutRoute,
+  subscriptionRoute,
+  previewRoute,
+  changeRoute,
+  quantityRoute,
+  cancelRoute,
+  resumeRoute,
+  pauseRoute,
+  reactivateRoute,
+  discountRoute,
+  paymentsRoute,
+  invoicesRoute,
+  upcomingRoute,
+  invoiceRoute,
+  invoicePdfRoute,
+  payInvoiceRoute,
+  oneOffInvoiceRoute,
+  creditRoute,
+  promotionRoute,
+  createPromotionRoute,
+  portalRoute,
+  recordUsageRoute,
+  usageRoute,
+  correctUsageRoute,
+  reconcileUsageRoute,
+  retryUsageRoute,
+  accessRoute,
+  healthRoute,
+  readyRoute,
+  metricsRoute,
+  ...descriptionRoutes(() => ROUTES),
+  ...ADMIN_ROUTES,
+  ...STOREFRONT_ROUTES,
+];
+
+export interface HandlerOptions {
+  /** Another table, in tests and for additions. */
+  routes?: readonly Route[];
+}
+
+/**
+ * The whole API as one function from Request to Response; every adapter wraps this one. It does not
+ * throw: here, and only here, an error becomes a response.
+ */
+export function createHandler(services: Services, options: HandlerOptions = {}): FetchHandler {
+  const match = matchRoute(options.routes ?? ROUTES);
+  const limits = createRateLimits(services.config.rateLimit, services.metrics);
+  const handler: FetchHandler = async (request, info = {}) => {
+    const started = performance.now();
+    const requestId = requestIdFrom(request.headers.get('x-request-id'));
+    let response: Response;
+    let pattern = 'unmatched';
+    try {
+      const { pathname, search } = new URL(request.url);
+      const { params, route } = match(request.method, pathname);
+      pattern = route.path;
+      if (route.page) refuseNul(search);
+      const call = { services, request, info, requestId, params, dispatch: handler, limits };
+      response = await answer(route, call);
+    } catch (error) {
+      response = errorResponse(services, error, requestId);
+    }
+    if (request.method === 'HEAD') response = await withoutBody(response);
+    if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store');
+    response.headers.set('x-request-id', requestId);
+    const { status } = response;
+    reportRequest(services, pathOf(request), { status, requestId, started, pattern });
+    return response;
+  };
+  return handler;
+}
+
+/** Pages read their query as it is; routes of the API have schemas, which see to it. */
+function refuseNul(text: string): void {
+  if (!text.includes('%00')) return;
+  throw new AppError(
+    'invalid_request',
+    'The query has a character that no text may have (U+0000).',
+  );
+}
+
+interface Call {
+  services: Services;
+  request: Request;
+  info: RequestInfo;
+  requestId: string;
+  params: Record<string, string>;
+  dispatch: FetchHandler;
+  limits: RateLimits;
+}
+
+async function answer(route: Route, call: Call): Promise<Response> {
+  const { services, request, requestId } = call;
+  const user = await admit(route, call);
+  const body = bodyOf(request, call.info);
+  const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
+  const owner = user?.id ?? 'admin';
+  const context: RouteContext = {
+    ...body,
+    services,
+    user,
+    params: call.params,
+    requestId,
+    address: call.info.address ?? null,
+    dispatch: call.dispatch,
+    // Unlike the request id, the client's key is the same when the request comes again.
+    commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashed(owner, key)}`,
+  };
+  if (key === null) return route.handle(request, context);
+  requireKeyForm(key);
+  const bytes = call.info.consumed
+    ? Buffer.from(JSON.stringify(await body.json()))
+    : await body.bytes();
+  return onceForKey(services, { owner, key, hash: hashRequest(request, bytes) }, async () => {
+    try {
+      return await route.handle(request, context);
+    } catch (error) {
+      // Refusals are answers too: a repetition gets the same one.
+      return errorResponse(services, error, requestId);
+    }
+  });
+}
+
+/**
+ * Who it is, and not too often: whoever we know is counted as themselves, so a proxy in front is not taken for
+ * one caller; everybody else, a wrong token too, by address.
+ */
+async function admit(route: Route, call: Call): Promise<User | null> {
+  if (route.auth === 'signature' || route.limited === false) return identify(route, call);
+  const { limits, info } = call;
+  try {
+    const user = await identify(route, call);
+    if (user) limits.user(user.id);
+    else if (route.auth === 'public') limits.address(info.address);
+    return user;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unauthenticated') limits.address(info.address);
+    throw error;
+  }
+}
+
+async function identify(route: Route, { services, request, info }: Call): Promise<User | null> {
+  if (route.auth === 'user') {
+    const user = await services.authenticate(request, info.native);
+    if (user) {
+      refuseForeignPage(request);
+      return user;
+    }
+    throw new AppError('unauthenticated', 'A valid bearer token is needed.', {
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  }
+  if (route.auth === 'admin' && !isAdmin(services, request)) {
+    throw new AppError('unauthenticated', 'The admin token is needed.', {
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  }
+  return null;
+}
+
+// A host may know its users by a cookie, which browsers also send for pages of other sites. They cannot send a token so.
+function refuseForeignPage({ method, headers }: Request): void {
+  if (method === 'GET' || method === 'HEAD' || headers.has('authorization')) return;
+  if (headers.get('sec-fetch-site') === 'cross-site') {
+    throw new AppError('forbidden', 'A page of another site cannot do this in the name of a user.');
+  }
+}
+
+async function withoutBody(response: Response): Promise<Response> {
+  const { byteLength } = await response.arrayBuffer();
+  const headers = new Headers(response.headers);
+  headers.set('content-length', String(byteLength));
+  return new Response(null, { status: response.status, headers });
+}
+
+const pathOf = (request: Request) => ({
+  method: request.method,
+  get path() {
+    return new URL(request.url).pathname;
+  },
+});
+
+function hashed(owner: string, key: string): string {
+  return createHash('sha256').update(`${owner}\n${key}`).digest('hex').slice(0, 40);
+}

@@ -1,0 +1,30 @@
+import { migrate } from '../../db/migrate.ts';
+import { fillAmounts } from '../catalogue/catalogue.ts';
+import { loadConfig } from '../config/config.ts';
+import { startServer, type RunningServer } from './http-server.ts';
+import { createServices } from './compose.ts';
+import type { Services } from '../lib/services.ts';
+
+export interface RunOptions {
+  env?: Record<string, string | undefined>;
+}
+
+export interface Run extends RunningServer {
+  services: Services;
+}
+
+/** From the environment to a server that is ready: checked, migrated, listening. */
+export async function runServer(options: RunOptions = {}): Promise<Run> {
+  const env = options.env ?? process.env;
+  const services = createServices(loadConfig(env), { env });
+  try {
+    await migrate(services.database, { note: (text) => services.log.info(text) });
+    const server = await startServer(services);
+    // Amounts are for showing; a Stripe that is away must not keep the server from starting.
+    await fillAmounts(services.catalogue, services);
+    return { ...server, services };
+  } catch (error) {
+    await services.close();
+    throw error;
+  }
+}

@@ -1,0 +1,44 @@
+import { withAuthentication } from '../http/with-authentication.ts';
+import { migrate } from '../../db/migrate.ts';
+import type { Authenticate } from '../lib/services.ts';
+import { fillAmounts } from '../catalogue/catalogue.ts';
+import { loadConfig } from '../config/config.ts';
+import type { Logger } from '../lib/log.ts';
+import { createServices } from './compose.ts';
+import type { Services } from '../lib/services.ts';
+
+export interface BillingOptions<Native = unknown> {
+  /** Default: the process's environment. */
+  env?: Record<string, string | undefined>;
+  /** How the host app knows its users, in all routers and gates; default: the bearer token of the configuration. */
+  authenticate?: Authenticate<Native>;
+  /** Default: pino to standard output, at `LOG_LEVEL`. */
+  log?: Logger;
+}
+
+/**
+ * Billing inside a host app, from the environment to work: checked, migrated, and with the engine
+ * running that processes events. Once per process; `close()` ends it. Throws a ConfigError that lists every mistake.
+ */
+export async function startBilling<Native = unknown>(
+  options: BillingOptions<Native> = {},
+): Promise<Services> {
+  const { env = process.env, authenticate, log } = options;
+  const config = loadConfig(env, { ownAuthentication: authenticate !== undefined });
+  const services = withAuthentication(createServices(config, { env, log }), authenticate);
+  try {
+    await migrate(services.database, { note: (text) => services.log.info(text) });
+    await services.engine.start();
+    // Amounts are for showing; a Stripe that is away must not keep the host from starting.
+    await fillAmounts(services.catalogue, services);
+    return services;
+  } catch (error) {
+    await services.close();
+    throw error;
+  }
+}
+
+/** What a host app mounts: the billing API and the webhook. Its other paths stay its own. */
+export function isBillingPath(path: string): boolean {
+  return /^\/api\/(?:billing(?:\/|$)|webhooks\/stripe$)/.test(path);
+}

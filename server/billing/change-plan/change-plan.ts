@@ -1,0 +1,118 @@
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import type { SubscriptionFacts } from '../../../state/types.ts';
+import { confirmIfAnswerLost, freshKey, readNow, type CommandContext } from '../command.ts';
+import { itemChanges, nextPhaseItems, type PlanTarget } from './plan-target.ts';
+import { acceptQuote, hasQuote, quoteExpired } from './quote.ts';
+import { putNextPhase, releaseSchedule, withoutSchedule } from '../schedule.ts';
+import { settleUsage } from '../settle-usage.ts';
+
+/** A change that is wanted, and the moment of the quote that it was shown with. */
+export interface WantedChange {
+  target: PlanTarget;
+  prorationDate: string | undefined;
+}
+
+/** Carries a change out at Stripe: at once, with the next period, or by taking a waiting one back. */
+export async function changePlan(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  wanted: WantedChange,
+): Promise<void> {
+  const { target, prorationDate } = wanted;
+  if ((target.unchanged || isUnderWay(subscription.facts, target)) && prorationDate !== undefined) {
+    // A second click on the same quote; it must not take back what was asked for after the first.
+    if (await hasQuote(context.services, subscription, wanted)) return;
+    throw quoteExpired('There is no such quote for this change.');
+  }
+  if (prorationDate !== undefined && !(target.effective === 'now' && target.prorate)) {
+    throw quoteExpired(
+      'This change now takes effect at the end of the period, so the quote does not apply.',
+    );
+  }
+  if (target.unchanged) return keepPlan(context, subscription);
+  if (isUnderWay(subscription.facts, target)) return;
+  if (target.effective === 'now') return changeNow(context, subscription, wanted);
+  return changeLater(context, subscription, target);
+}
+
+/** The present plan is wanted: what waits to replace it is taken back. */
+async function keepPlan(context: CommandContext, subscription: SubscriptionRow): Promise<void> {
+  await dropUnpaidChange(context, subscription);
+  await releaseSchedule(context, subscription.facts.scheduleId);
+}
+
+/** The same change waits already, for its payment or for the end of the period. */
+function isUnderWay(facts: SubscriptionFacts, target: PlanTarget): boolean {
+  const waiting = target.effective === 'now' ? facts.pendingUpdate : facts.nextPhase;
+  if (!waiting || waiting.priceId !== target.priceId) return false;
+  return (waiting.quantity ?? 1) === (target.quantity ?? 1);
+}
+
+async function changeNow(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  { target, prorationDate }: WantedChange,
+): Promise<void> {
+  const { services } = context;
+  // Before the quote is looked at: if Stripe bills what was used since, the amount is another, and it does not hold.
+  await settleUsage(services, subscription);
+  const quote = target.prorate
+    ? await acceptQuote(services, subscription, { target, prorationDate })
+    : null;
+  await dropUnpaidChange(context, subscription);
+  const request = {
+    subscriptionId: subscription.id,
+    items: itemChanges(services.catalogue, subscription, target),
+    prorationDate: quote ? quote.prorationAt / 1000 : null,
+    restartPeriod: target.restartPeriod,
+  };
+  await withoutSchedule(context, subscription, () =>
+    confirmIfAnswerLost(
+      () => services.stripe.changeSubscription(request, freshKey('change', context)),
+      async () => hasHappened(await readNow(services, subscription.id), target),
+    ),
+  );
+}
+
+function hasHappened(facts: SubscriptionFacts, target: PlanTarget): boolean {
+  const { priceId, quantity } = target;
+  return (
+    isUnderWay(facts, target) ||
+    facts.items.some(
+      (item) => item.priceId === priceId && (quantity === null || item.quantity === quantity),
+    )
+  );
+}
+
+async function changeLater(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  target: PlanTarget,
+): Promise<void> {
+  const { id, facts } = subscription;
+  await dropUnpaidChange(context, subscription);
+  const next = {
+    items: nextPhaseItems(context.services.catalogue, subscription, target),
+    interval: target.interval,
+  };
+  await putNextPhase(context, { id, scheduleId: facts.scheduleId }, next);
+}
+
+/** A change that waits for its payment is given up by voiding its invoice. */
+async function dropUnpaidChange(
+  context: CommandContext,
+  { id, facts }: SubscriptionRow,
+): Promise<void> {
+  const { stripe } = context.services;
+  if (!facts.pendingUpdate) return;
+  // Not simply the latest one: that may be a renewal by now.
+  const invoices = await stripe.invoicesOf(id, 20);
+  const unpaid = invoices.find(
+    ({ status, billing_reason }) => status === 'open' && billing_reason === 'subscription_update',
+  );
+  if (!unpaid) return;
+  await confirmIfAnswerLost(
+    () => stripe.voidInvoice(unpaid.id, freshKey('void', context)),
+    async () => (await stripe.retrieveInvoice(unpaid.id)).status === 'void',
+  );
+}

@@ -1,0 +1,220 @@
+import { createHash } from 'node:crypto';
+import type Stripe from 'stripe';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/quotes.ts';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import type { ChangeKind, ChangeTime } from '../../../state/plan-change.ts';
+import { AppError } from '../../http/errors.ts';
+import type { Services } from '../../lib/services.ts';
+import { itemChanges, type PlanTarget } from './plan-target.ts';
+import { settleUsage } from '../settle-usage.ts';
+
+/** A price holds for an hour of business time. */
+const VALID_MS = 3_600_000;
+const KEEP_MS = 24 * 3_600_000;
+
+export interface QuoteLine {
+  description: string | null;
+  /** Minor units; negative is credit. */
+  amount: number;
+  quantity: number | null;
+  proration: boolean;
+  periodStart: string;
+  periodEnd: string;
+}
+
+/** What a change costs. Amounts are minor units of `currency`. */
+export interface QuoteView {
+  kind: ChangeKind;
+  effective: ChangeTime;
+  amountDue: number;
+  currency: string;
+  /** What comes back for the unused rest of what was paid, as a positive amount. */
+  credit: number;
+  /** What is billed against it, before discounts and tax. */
+  debit: number;
+  discount: number;
+  tax: number;
+  /** Taken from the credit balance, or, when negative, added to it. */
+  fromBalance: number;
+  lines: QuoteLine[];
+  prorationDate: string | null;
+  /** Total of the next renewal, before any credit balance. */
+  nextAmount: number;
+}
+
+/** Asks Stripe what a change costs, and keeps the answer so that the change can be held to it. */
+export async function makeQuote(
+  services: Services,
+  subscription: SubscriptionRow,
+  target: PlanTarget,
+): Promise<QuoteView> {
+  const { kind, effective } = target;
+  await settleUsage(services, subscription);
+  const next = await previewNext(services, subscription, target);
+  const base = { kind, effective, currency: next.currency, nextAmount: next.total };
+  if (target.unchanged || effective !== 'now' || !target.prorate) return { ...base, ...FREE };
+  const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
+  const invoice = await previewNow(services, subscription, { target, prorationAt });
+  await saveQuote(
+    services.database.knex,
+    {
+      ...keyOf(subscription, target, prorationAt),
+      basis: basisOf(subscription),
+      amountDue: invoice.amount_due,
+    },
+    prorationAt - KEEP_MS,
+  );
+  return {
+    ...base,
+    ...breakdown(invoice),
+    prorationDate: new Date(prorationAt).toISOString(),
+  };
+}
+
+const FREE = {
+  amountDue: 0,
+  credit: 0,
+  debit: 0,
+  discount: 0,
+  tax: 0,
+  fromBalance: 0,
+  lines: [],
+  prorationDate: null,
+};
+
+/**
+ * The quote that a change is charged by. Throws 409 `quote_expired` unless it was given less than an hour ago,
+ * for this change and this state, and Stripe still says the same amount; 400 when there is none.
+ */
+export async function acceptQuote(
+  services: Services,
+  subscription: SubscriptionRow,
+  { target, prorationDate }: { target: PlanTarget; prorationDate: string | undefined },
+): Promise<QuoteKey> {
+  if (prorationDate === undefined) {
+    throw new AppError(
+      'invalid_request',
+      'This change costs something now: ask for a preview and send its prorationDate.',
+      { fields: { issues: [{ path: 'prorationDate', message: 'needed for this change' }] } },
+    );
+  }
+  const key = keyOf(subscription, target, Date.parse(prorationDate));
+  const quote = await findQuote(services.database.knex, key);
+  if (!quote) throw quoteExpired('There is no such quote for this change.');
+  if (quote.usedAt !== null) throw quoteExpired('The quote was used already.');
+  if (services.clock.now() - key.prorationAt > VALID_MS)
+    throw quoteExpired('The quote is too old.');
+  if (quote.basis !== basisOf(subscription)) {
+    throw quoteExpired('The subscription has changed since the quote.');
+  }
+  const { prorationAt } = key;
+  const invoice = await previewNow(services, subscription, { target, prorationAt });
+  if (invoice.amount_due !== quote.amountDue) throw quoteExpired('The amount has changed.');
+  return key;
+}
+
+/** Whether this change was quoted for that moment. */
+export async function hasQuote(
+  services: Services,
+  subscription: SubscriptionRow,
+  { target, prorationDate }: { target: PlanTarget; prorationDate: string | undefined },
+): Promise<boolean> {
+  if (prorationDate === undefined) return false;
+  const key = keyOf(subscription, target, Date.parse(prorationDate));
+  return (await findQuote(services.database.knex, key)) !== null;
+}
+
+/** The quote has been charged; the same change again is the same click. */
+export async function closeQuote(
+  services: Services,
+  subscription: SubscriptionRow,
+  { target, prorationDate }: { target: PlanTarget; prorationDate: string | undefined },
+): Promise<void> {
+  if (prorationDate === undefined) return;
+  const key = keyOf(subscription, target, Date.parse(prorationDate));
+  await markQuoteUsed(services.database.knex, key, services.clock.now());
+}
+
+/** The next renewal with the change; nothing where none will come, because the subscription ends before. */
+async function previewNext(
+  services: Services,
+  subscription: SubscriptionRow,
+  target: PlanTarget,
+): Promise<{ currency: string; total: number }> {
+  try {
+    return await services.stripe.previewChange({
+      subscriptionId: subscription.id,
+      items: itemChanges(services.catalogue, subscription, target),
+      prorationDate: null,
+      restartPeriod: subscription.state !== 'trialing' && target.interval !== target.item.interval,
+    });
+  } catch (error) {
+    if (!isGatewayError(error) || error.code !== 'invoice_upcoming_none') throw error;
+    return { currency: subscription.facts.currency, total: 0 };
+  }
+}
+
+function previewNow(
+  services: Services,
+  subscription: SubscriptionRow,
+  { target, prorationAt }: { target: PlanTarget; prorationAt: number },
+): Promise<Stripe.Invoice> {
+  return services.stripe.previewChange({
+    subscriptionId: subscription.id,
+    items: itemChanges(services.catalogue, subscription, target),
+    prorationDate: prorationAt / 1000,
+    restartPeriod: target.restartPeriod,
+  });
+}
+
+function breakdown(invoice: Stripe.Invoice) {
+  const lines = invoice.lines.data.map(lineView);
+  const sum = (amounts: number[]) => amounts.reduce((total, amount) => total + amount, 0);
+  const amounts = lines.map(({ amount }) => amount);
+  return {
+    amountDue: invoice.amount_due,
+    credit: -sum(amounts.filter((amount) => amount < 0)),
+    debit: sum(amounts.filter((amount) => amount > 0)),
+    discount: sum((invoice.total_discount_amounts ?? []).map(({ amount }) => amount)),
+    tax: sum((invoice.total_taxes ?? []).map(({ amount }) => amount)),
+    fromBalance: invoice.total - invoice.amount_due,
+    lines,
+  };
+}
+
+function lineView(line: Stripe.InvoiceLineItem): QuoteLine {
+  const { invoice_item_details: item, subscription_item_details: plan } = line.parent ?? {};
+  return {
+    description: line.description,
+    amount: line.amount,
+    quantity: line.quantity,
+    proration: (item ?? plan)?.proration === true,
+    periodStart: new Date(line.period.start * 1000).toISOString(),
+    periodEnd: new Date(line.period.end * 1000).toISOString(),
+  };
+}
+
+function keyOf(subscription: SubscriptionRow, target: PlanTarget, prorationAt: number): QuoteKey {
+  return {
+    subscriptionId: subscription.id,
+    prorationAt,
+    // Seats that were only kept are another wish: another tab may have changed their number since.
+    target: `${target.priceId} × ${target.quantity ?? 'metered'}${target.seatsKept ? ' kept' : ''}`,
+  };
+}
+
+/** A fingerprint of all that a price depends on and that is stored. */
+function basisOf({ facts }: SubscriptionRow): string {
+  const basis = [
+    facts.stripeStatus,
+    facts.items.map((item) => [item.id, item.priceId, item.quantity, item.periodEnd]),
+    [facts.nextPhase, facts.cancelAt, facts.trialEnd, facts.pauseCollection],
+  ];
+  return createHash('sha256').update(JSON.stringify(basis)).digest('hex').slice(0, 32);
+}
+
+/** The refusal of a change whose price is not known to hold. */
+export function quoteExpired(why: string): AppError {
+  return new AppError('quote_expired', `${why} Ask for a new preview.`);
+}

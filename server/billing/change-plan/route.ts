@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
+import type { Action } from '../../../state/types.ts';
+import { changePlan } from './change-plan.ts';
+import {
+  readBackAfterFailure,
+  requireAction,
+  subscriptionNow,
+  type CommandContext,
+} from '../command.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
+import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
+import { changeChoice, planTarget, type ChangeChoice } from './plan-target.ts';
+import { closeQuote, makeQuote } from './quote.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+
+const line = z.object({
+  description: z.string().nullable(),
+  amount: z.int(),
+  quantity: z.int().nullable(),
+  proration: z.boolean(),
+  periodStart: z.iso.datetime(),
+  periodEnd: z.iso.datetime(),
+});
+
+const quoteSchema = z.object({
+  kind: z.enum(['upgrade', 'downgrade', 'switch']),
+  effective: z.enum(['now', 'period_end']),
+  amountDue: z.int(),
+  currency: z.string(),
+  credit: z.int(),
+  debit: z.int(),
+  discount: z.int(),
+  tax: z.int(),
+  fromBalance: z.int(),
+  lines: z.array(line),
+  prorationDate: z.iso.datetime().nullable(),
+  nextAmount: z.int(),
+});
+
+const prorationDate = z.iso.datetime().nullish();
+
+/** What a change would cost, before anybody decides. */
+export const previewRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/subscription/preview',
+  auth: 'user',
+  summary: 'What a change of plan or seats costs, now and at the next renewal',
+  description:
+    'The change is then charged exactly this when it is sent with the same `prorationDate` within an hour.',
+  body: changeChoice,
+  response: quoteSchema,
+  errors: ['unknown_plan', 'unknown_price', 'not_allowed'],
+  handler: async (_request, { services, user, body }) => {
+    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+    const subscription = requireAction(services, current, 'change');
+    const target = planTarget(services.catalogue, subscription, body);
+    return json(await makeQuote(services, subscription, target));
+  },
+});
+
+/** Another plan or interval: bigger at once, smaller with the next period. */
+export const changeRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/subscription/change',
+  auth: 'user',
+  summary: 'Change the plan, at once or with the next period',
+  body: changeChoice.extend({ prorationDate }),
+  response: paymentAnswer,
+  status: 202,
+  errors: ['unknown_plan', 'unknown_price', 'not_allowed', 'quote_expired', 'card_declined'],
+  handler: (_request, context) => change(context, 'change', context.body),
+});
+
+/** More seats at once, fewer with the next period. */
+export const quantityRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/subscription/quantity',
+  auth: 'user',
+  summary: 'Change the number of seats',
+  body: z.strictObject({
+    quantity: z.int().min(1).max(1_000_000),
+    prorationDate,
+    when: z.enum(['now', 'period_end']).optional(),
+  }),
+  response: paymentAnswer,
+  status: 202,
+  errors: ['not_allowed', 'quote_expired', 'card_declined'],
+  handler: (_request, context) => change(context, 'quantity', context.body),
+});
+
+type ChangeBody = ChangeChoice & { prorationDate?: string | null | undefined };
+
+function change(context: CommandContext, action: Action, body: ChangeBody): Promise<Response> {
+  const { services, user } = context;
+  return withCustomerLock(services, user.id, async () => {
+    const subscription = requireAction(services, await subscriptionNow(context), action);
+    const target = planTarget(services.catalogue, subscription, body);
+    const wanted = { target, prorationDate: body.prorationDate ?? undefined };
+    await readBackAfterFailure(context, subscription, () =>
+      changePlan(context, subscription, wanted),
+    );
+    await closeQuote(services, subscription, wanted);
+    return answerWithPayment(context, subscription, 202);
+  });
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { openCheckout } from '../checkout-session.ts';
+import { freshKey } from '../command.ts';
+import { ensureStripeCustomer } from '../customer.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
+import {
+  promotionCodeId,
+  refuseSecond,
+  refuseUnseenSecond,
+  trialDaysFor,
+} from '../new-subscription.ts';
+import { chosenPrice, planChoice } from '../plan-choice.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+
+/** Opens Stripe's Checkout page for a plan; with a trial if this user never had one. */
+export const checkoutRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/checkout',
+  auth: 'user',
+  summary: 'Open a Checkout page to subscribe',
+  body: planChoice.extend({ promotionCode: z.string().min(1).max(100).optional() }),
+  response: z.object({ url: z.url(), sessionId: z.string() }),
+  errors: ['unknown_plan', 'unknown_price', 'unknown_promotion_code', 'already_subscribed'],
+  handler: async (_request, context) => {
+    const { services, user, body } = context;
+    const choice = chosenPrice(services.catalogue, body);
+    return withCustomerLock(services, user.id, async () => {
+      await refuseSecond(context);
+      const customerId = await ensureStripeCustomer(services, user);
+      await refuseUnseenSecond(context, customerId);
+      const session = await openCheckout(
+        services,
+        {
+          customerId,
+          userId: user.id,
+          priceId: choice.priceId,
+          quantity: choice.boughtQuantity,
+          meterPrices: choice.meterPrices,
+          trialDays: await trialDaysFor(context, { customerId }),
+          promotionCodeId: await promotionCodeId(context, body.promotionCode),
+        },
+        freshKey('checkout', context),
+      );
+      return json({ url: session.url, sessionId: session.id });
+    });
+  },
+});

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+import type { Services } from '../../lib/services.ts';
+
+const entry = z.object({
+  id: z.string(),
+  /** Minor units; positive is in the customer's favour. */
+  amount: z.int(),
+  currency: z.string(),
+  /** The balance after it. */
+  balance: z.int(),
+  type: z.string(),
+  description: z.string().nullable(),
+  invoiceId: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+});
+
+const NOTHING = { balance: 0, currency: null, entries: [], nextCursor: null };
+
+/** What the customer has in hand for the next invoices. Stripe counts it the other way round. */
+export const creditRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/credit',
+  auth: 'user',
+  summary: 'The credit balance and its entries, newest first',
+  query: pageQuery,
+  response: z.object({
+    balance: z.int(),
+    currency: z.string().nullable(),
+    entries: z.array(entry),
+    nextCursor: z.string().nullable(),
+  }),
+  errors: ['not_found'],
+  handler: async (_request, { services, user, query }) => {
+    const customerId = await stripeCustomerOf(services, user.id);
+    const customer = customerId && (await services.stripe.retrieveCustomer(customerId));
+    if (!customerId || !customer || customer.deleted) return json(NOTHING);
+    const { limit } = query;
+    const startingAfter = query.cursor ?? null;
+    const page = await pageOf(services, { customerId, limit, startingAfter });
+    return json({
+      balance: credit(customer.balance),
+      currency: customer.currency ?? page.data[0]?.currency ?? null,
+      entries: page.data.map((transaction) => ({
+        id: transaction.id,
+        amount: credit(transaction.amount),
+        currency: transaction.currency,
+        balance: credit(transaction.ending_balance),
+        type: transaction.type,
+        description: transaction.description,
+        invoiceId:
+          typeof transaction.invoice === 'string'
+            ? transaction.invoice
+            : (transaction.invoice?.id ?? null),
+        createdAt: new Date(transaction.created * 1000).toISOString(),
+      })),
+      nextCursor: nextCursorOf(page),
+    });
+  },
+});
+
+async function pageOf(
+  { stripe }: Services,
+  query: Parameters<Services['stripe']['listBalanceEntries']>[0],
+) {
+  try {
+    return await stripe.listBalanceEntries(query);
+  } catch (cause) {
+    if (query.startingAfter === null || !isGatewayError(cause, 'not_found')) throw cause;
+    throw new AppError('not_found', 'There is no such entry to go on from.', { cause });
+  }
+}
+
+// Not `-0`, which JSON would keep quiet about and tests would not.
+function credit(stripeBalance: number): number {
+  return stripeBalance === 0 ? 0 : -stripeBalance;
+}

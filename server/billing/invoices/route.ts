@@ -1,0 +1,209 @@
+import type Stripe from 'stripe';
+import { z } from 'zod';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../../db/subscriptions.ts';
+import { planOfPrice } from '../../../state/catalogue.ts';
+import { planItem } from '../../../state/plan-change.ts';
+import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
+import { freshKey, syncAfter, type CommandContext } from '../command.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
+import { invoiceSchema, invoiceView, type InvoiceView } from './invoice-view.ts';
+import { neededOn, paymentNeeded } from '../payment-needed.ts';
+import { AppError } from '../../http/errors.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+import type { Services } from '../../lib/services.ts';
+import { STATES } from '../../../state/states.ts';
+
+/** The caller's invoices, newest first. */
+export const invoicesRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/invoices',
+  auth: 'user',
+  summary: "The caller's invoices, newest first",
+  query: pageQuery,
+  response: z.object({ invoices: z.array(invoiceSchema), nextCursor: z.string().nullable() }),
+  errors: ['not_found'],
+  handler: async (_request, { services, user, query }) => {
+    const customerId = await stripeCustomerOf(services, user.id);
+    if (customerId === null) return json({ invoices: [], nextCursor: null });
+    if (query.cursor) await ownInvoice(services, user.id, query.cursor);
+    const startingAfter = query.cursor ?? null;
+    const { limit } = query;
+    const page = await services.stripe.listInvoices({ customerId, limit, startingAfter });
+    return json({ invoices: page.data.map(invoiceView), nextCursor: nextCursorOf(page) });
+  },
+});
+
+/** The invoice of the next renewal as it stands now. */
+export const upcomingRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/invoices/upcoming',
+  auth: 'user',
+  summary: 'The next invoice, or null when none will come',
+  response: z.object({ invoice: invoiceSchema.nullable() }),
+  handler: async (_request, { services, user }) => {
+    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+    const nothingComes = !current || !STATES[current.state].hasPeriod;
+    if (nothingComes) return json({ invoice: null });
+    try {
+      return json({ invoice: await renewalOf(services, current) });
+    } catch (error) {
+      // Stripe's word for "none will come"; any other failure is one.
+      if (isGatewayError(error) && error.code === 'invoice_upcoming_none') {
+        return json({ invoice: null });
+      }
+      throw error;
+    }
+  },
+});
+
+/** A smaller plan that waits is what the renewal bills. */
+async function renewalOf(
+  { stripe, catalogue }: Services,
+  { id, facts }: SubscriptionRow,
+): Promise<InvoiceView> {
+  const { nextPhase, currentPeriodEnd } = facts;
+  const item = planItem(catalogue, facts);
+  if (!item || !nextPhase || nextPhase.at > (currentPeriodEnd ?? Infinity)) {
+    return invoiceView(await stripe.previewRenewal(id));
+  }
+  const found = planOfPrice(catalogue, nextPhase.priceId);
+  const restartPeriod = found !== null && !found.interval.startsWith(item.interval);
+  const change = {
+    id: item.id,
+    price: nextPhase.priceId,
+    quantity: nextPhase.quantity ?? undefined,
+  };
+  const request = { subscriptionId: id, items: [change], prorationDate: null, restartPeriod };
+  const view = invoiceView(await stripe.previewChange(request));
+  // With another interval Stripe can only be asked as if the new period began today.
+  if (!restartPeriod) return view;
+  return { ...view, periodStart: new Date(nextPhase.at).toISOString(), periodEnd: null };
+}
+
+/** One invoice, and while it is open, where it can be paid and what its payment waits for. */
+export const invoiceRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/invoices/:id',
+  auth: 'user',
+  summary: 'An invoice, with the page to pay or confirm it on while it is open',
+  response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
+  errors: ['not_found'],
+  handler: async (_request, { services, user, params }) => {
+    const { id } = await ownInvoice(services, user.id, params['id'] ?? '');
+    const invoice = await services.stripe.retrievePayableInvoice(id);
+    return json({ invoice: invoiceView(invoice), payment: neededOn(invoice) });
+  },
+});
+
+/** Leads to Stripe's PDF of an invoice. */
+export const invoicePdfRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/invoices/:id/pdf',
+  auth: 'user',
+  summary: 'The PDF of an invoice',
+  response: null,
+  status: 302,
+  errors: ['not_found'],
+  handler: async (_request, { services, user, params }) => {
+    const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
+    if (!invoice.invoice_pdf) throw new AppError('not_found', 'This invoice has no PDF yet.');
+    return new Response(null, { status: 302, headers: { location: invoice.invoice_pdf } });
+  },
+});
+
+/** Pays an open invoice now, if asked with another card. */
+export const payInvoiceRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/invoices/:id/pay',
+  auth: 'user',
+  summary: 'Pay an open invoice, with the usual or another saved payment method',
+  description:
+    'An invoice that is paid already is answered as it is. With `keep`, the method pays the renewals too. When the ' +
+    'bank wants to see the customer, `payment.url` leads there.',
+  body: z.strictObject({
+    paymentMethod: z
+      .string()
+      .regex(/^\w{1,100}$/)
+      .optional(),
+    keep: z.boolean().default(true),
+  }),
+  response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
+  errors: ['not_found', 'not_allowed', 'card_declined'],
+  handler: (_request, context) => {
+    const { services, user, params, body } = context;
+    return withCustomerLock(services, user.id, async () => {
+      const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
+      if (invoice.status === 'paid') return json({ invoice: invoiceView(invoice), payment: null });
+      if (invoice.status !== 'open' && invoice.status !== 'uncollectible') {
+        throw new AppError('not_allowed', `The invoice is ${invoice.status}; it cannot be paid.`, {
+          fields: { state: invoice.status, actions: [] },
+        });
+      }
+      const method = body.paymentMethod ?? null;
+      if (method !== null) await requireOwnMethod(services, customerOf(invoice), method);
+      return pay(context, invoice, { method, keep: body.keep });
+    });
+  },
+});
+
+async function pay(
+  context: CommandContext,
+  invoice: Stripe.Invoice,
+  { method, keep }: { method: string | null; keep: boolean },
+): Promise<Response> {
+  const { stripe } = context.services;
+  const subscription = invoice.parent?.subscription_details?.subscription;
+  const subscriptionId = typeof subscription === 'string' ? subscription : subscription?.id;
+  try {
+    await stripe.payInvoice(invoice.id, method, freshKey('pay', context));
+    if (method !== null && keep && subscriptionId) {
+      await stripe.setSubscriptionMethod(subscriptionId, method, freshKey('method', context));
+    }
+  } catch (error) {
+    const after = await stripe.retrievePayableInvoice(invoice.id);
+    const payment = neededOn(after);
+    if (!isGatewayError(error, 'card_declined') || payment?.status !== 'requires_action') {
+      throw error;
+    }
+    return json({ invoice: invoiceView(after), payment });
+  } finally {
+    const customerId = customerOf(invoice);
+    if (subscriptionId) await syncAfter(context, { id: subscriptionId, customerId });
+  }
+  return json({ invoice: invoiceView(await stripe.retrieveInvoice(invoice.id)), payment: null });
+}
+
+/** Throws 404 for an invoice that is not this user's, as for one that does not exist. */
+async function ownInvoice(
+  services: Services,
+  userId: string,
+  invoiceId: string,
+): Promise<Stripe.Invoice> {
+  const customerId = await stripeCustomerOf(services, userId);
+  try {
+    const invoice = customerId === null ? null : await services.stripe.retrieveInvoice(invoiceId);
+    if (invoice && customerOf(invoice) === customerId) return invoice;
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+  }
+  throw new AppError('not_found', 'There is no such invoice.');
+}
+
+async function requireOwnMethod(
+  services: Services,
+  customerId: string,
+  methodId: string,
+): Promise<void> {
+  try {
+    const { customer } = await services.stripe.retrievePaymentMethod(methodId);
+    if ((typeof customer === 'string' ? customer : customer?.id) === customerId) return;
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+  }
+  throw new AppError('not_found', 'There is no such payment method.');
+}
+
+function customerOf({ customer }: Stripe.Invoice): string {
+  return typeof customer === 'string' ? customer : (customer?.id ?? '');
+}

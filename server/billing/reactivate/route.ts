@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { expireOpenCheckouts, openCheckout } from '../checkout-session.ts';
+import {
+  freshKey,
+  isAnswerLost,
+  requireAction,
+  subscriptionNow,
+  syncAfter,
+  type CommandContext,
+} from '../command.ts';
+import { ensureStripeCustomer } from '../customer.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
+import {
+  liveSubscriptionOf,
+  promotionCodeId,
+  refuseSecond,
+  trialDaysFor,
+} from '../new-subscription.ts';
+import { chosenPrice, planChoice } from '../plan-choice.ts';
+import { savedCard, type SavedCard } from '../saved-card.ts';
+import { subscriptionSchema, subscriptionView } from '../subscription-view.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
+
+/** After the end: a new subscription on the saved card, or a Checkout page where there is none. */
+export const reactivateRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/subscription/reactivate',
+  auth: 'user',
+  summary: 'Come back after the end',
+  description:
+    'Charges the saved payment method and answers `subscription`. Without one, or when the bank wants to see the ' +
+    'customer, it answers `url` of a Checkout page. A declined card leaves nothing behind.',
+  body: planChoice.extend({ promotionCode: z.string().min(1).max(100).optional() }),
+  response: z.union([
+    z.object({ subscription: subscriptionSchema.nullable() }),
+    z.object({ url: z.url(), sessionId: z.string() }),
+  ]),
+  errors: [
+    'unknown_plan',
+    'unknown_price',
+    'unknown_promotion_code',
+    'not_allowed',
+    'already_subscribed',
+    'card_declined',
+  ],
+  handler: async (_request, context) => {
+    const { services, user, body } = context;
+    const choice = chosenPrice(services.catalogue, body);
+    return withCustomerLock(services, user.id, async () => {
+      const former = requireAction(services, await subscriptionNow(context), 'reactivate');
+      const customerId = await ensureStripeCustomer(services, user);
+      // A command before this one may have made it, and then lost sight of it.
+      const unseen = await liveSubscriptionOf(services, customerId);
+      if (unseen) return theOneWanted(context, { id: unseen.id, customerId }, choice);
+      const lastMethodId = former.facts.defaultPaymentMethodId;
+      const card = await savedCard(services, { customerId, lastMethodId });
+      const fingerprint = card?.fingerprint ?? null;
+      const wish = {
+        customerId,
+        userId: user.id,
+        priceId: choice.priceId,
+        quantity: choice.boughtQuantity,
+        meterPrices: choice.meterPrices,
+        trialDays: await trialDaysFor(context, { customerId, fingerprint }),
+        promotionCodeId: await promotionCodeId(context, body.promotionCode),
+      };
+      return (card && (await onSavedCard(context, wish, card))) ?? viaCheckout(context, wish);
+    });
+  },
+});
+
+async function theOneWanted(
+  context: CommandContext,
+  unseen: { id: string; customerId: string },
+  { priceId, quantity }: { priceId: string; quantity: number },
+): Promise<Response> {
+  const stored = await syncAfter(context, unseen);
+  const found = stored?.facts.items.some(
+    (item) => item.priceId === priceId && (item.quantity ?? 1) === quantity,
+  );
+  if (!found) await refuseSecond(context);
+  return json({ subscription: stored && subscriptionView(context.services, stored) });
+}
+
+type Wish = Parameters<typeof openCheckout>[1];
+
+/** Null when only the customer themselves can authorise the payment. */
+async function onSavedCard(
+  context: CommandContext,
+  wish: Wish,
+  card: SavedCard,
+): Promise<Response | null> {
+  const { services } = context;
+  // Whoever still has a Checkout page open in another tab could subscribe twice.
+  await expireOpenCheckouts(services, wish.customerId);
+  try {
+    const created = await services.stripe.createSubscription(
+      {
+        ...wish,
+        items: [
+          { price: wish.priceId, quantity: wish.quantity ?? undefined },
+          ...wish.meterPrices.map((price) => ({ price })),
+        ],
+        paymentMethodId: card.id,
+        trialEnd: services.config.trial.endWithoutMethod,
+        automaticTax: services.config.automaticTax,
+      },
+      freshKey('reactivate', context),
+    );
+    return answer(context, { id: created.id, customerId: wish.customerId });
+  } catch (error) {
+    if (isGatewayError(error, 'card_declined', 'invalid') && needsTheCustomer(error)) return null;
+    // The answer may be lost of a subscription that was made. There was none before, and there is one at a time.
+    const made = isAnswerLost(error) && (await liveSubscriptionOf(services, wish.customerId));
+    if (!made) throw error;
+    return answer(context, { id: made.id, customerId: wish.customerId });
+  }
+}
+
+async function answer(
+  context: CommandContext,
+  made: { id: string; customerId: string },
+): Promise<Response> {
+  const stored = await syncAfter(context, made);
+  return json({ subscription: stored && subscriptionView(context.services, stored) });
+}
+
+const ONLY_THEMSELVES: ReadonlySet<string> = new Set([
+  'authentication_required',
+  'invoice_payment_intent_requires_action',
+  'subscription_payment_intent_requires_action',
+  // Stripe Tax knows no address; Checkout asks for it.
+  'customer_tax_location_invalid',
+]);
+
+function needsTheCustomer(error: { code: string | null; declineCode: string | null }): boolean {
+  return [error.code, error.declineCode].some((code) => code !== null && ONLY_THEMSELVES.has(code));
+}
+
+async function viaCheckout(context: CommandContext, wish: Wish): Promise<Response> {
+  const { id, url } = await openCheckout(context.services, wish, freshKey('checkout', context));
+  return json({ url, sessionId: id });
+}

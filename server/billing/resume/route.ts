@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { endsByItself } from '../../../state/lifecycle.ts';
+import {
+  confirmIfAnswerLost,
+  freshKey,
+  notAllowed,
+  readBackAfterFailure,
+  readNow,
+  requireAction,
+  subscriptionNow,
+  retryRead,
+  type CommandContext,
+} from '../command.ts';
+import { withCustomerLock } from '../with-customer-lock.ts';
+import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
+import { releaseSchedule } from '../schedule.ts';
+import { defineRoute } from '../../http/define-route.ts';
+
+/** Takes back what waits: a scheduled end, a coming downgrade, or a pause. */
+export const resumeRoute = defineRoute({
+  method: 'POST',
+  path: '/api/billing/subscription/resume',
+  auth: 'user',
+  summary: 'Undo a scheduled cancel or downgrade, or end a pause',
+  description:
+    'The end of a pause is paid for with a new period; while that payment waits, `payment` says how to make it.',
+  body: z.strictObject({}),
+  response: paymentAnswer,
+  errors: ['not_allowed'],
+  handler: (_request, context) => {
+    const { services, user } = context;
+    return withCustomerLock(services, user.id, async () => {
+      const subscription = requireAction(services, await subscriptionNow(context), 'resume');
+      await readBackAfterFailure(context, subscription, () => resume(context, subscription));
+      return answerWithPayment(context, subscription, 200);
+    });
+  },
+});
+
+async function resume(context: CommandContext, subscription: SubscriptionRow): Promise<void> {
+  const { services } = context;
+  const { stripe } = services;
+  const { id, state, facts } = subscription;
+  const now = () => readNow(services, id);
+  if (state === 'cancel_pending') {
+    // The portal of a flexible subscription sets `cancel_at` and leaves the flag alone.
+    const field = facts.cancelAtPeriodEnd ? 'cancel_at_period_end' : 'cancel_at';
+    await confirmIfAnswerLost(
+      () => stripe.undoCancel(id, field, freshKey('resume', context)),
+      async () => !endsByItself(await now()),
+    );
+  } else if (state === 'downgrading' && facts.scheduleId) {
+    await releaseSchedule(context, facts.scheduleId);
+  } else if (state === 'paused') {
+    await endPause(context, subscription);
+  } else if (facts.pauseCollection) {
+    await confirmIfAnswerLost(
+      () => stripe.resumeCollection(id, freshKey('resume', context)),
+      async () => (await now()).pauseCollection === null,
+    );
+  } else {
+    throw notAllowed(services, subscription, 'resume');
+  }
+}
+
+/** Active again once the new period is paid. An earlier attempt left its invoice: that one is paid, not a second. */
+async function endPause(context: CommandContext, { id, facts }: SubscriptionRow): Promise<void> {
+  const { services } = context;
+  const { stripe } = services;
+  const begun = facts.latestInvoiceId && (await stripe.retrieveInvoice(facts.latestInvoiceId));
+  const waits = begun && begun.status === 'open' && begun.billing_reason === 'subscription_update';
+  let invoiceId = facts.latestInvoiceId;
+  if (!waits) {
+    await confirmIfAnswerLost(
+      () => stripe.resumePaused(id, freshKey('resume', context)),
+      async () => {
+        const after = await readNow(services, id);
+        return after.stripeStatus === 'active' || after.latestInvoiceId !== facts.latestInvoiceId;
+      },
+    );
+    invoiceId = (await readNow(services, id)).latestInvoiceId;
+  }
+  if (invoiceId === null) return;
+  const invoice = await invoiceNow(stripe, invoiceId);
+  if (invoice.status !== 'open' || (!waits && invoice.attempt_count > 0)) return;
+  try {
+    await confirmIfAnswerLost(
+      () => stripe.payInvoice(invoice.id, null, freshKey('resume-pay', context)),
+      async () => (await stripe.retrieveInvoice(invoice.id)).status === 'paid',
+    );
+  } catch (error) {
+    // The answer says what the payment waits for, and where to make it.
+    if (!isGatewayError(error, 'card_declined')) throw error;
+  }
+}
+
+const invoiceNow = (stripe: CommandContext['services']['stripe'], id: string) =>
+  retryRead(() => stripe.retrieveInvoice(id));

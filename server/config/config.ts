@@ -1,0 +1,197 @@
+import type { ReturnPolicy } from '../../state/returns.ts';
+import {
+  environment,
+  PRICE_VARIABLES,
+  type Environment,
+  type LogLevel,
+  type PriceVariable,
+} from './environment.ts';
+
+export type { LogLevel, PriceVariable };
+
+/** Grace after a failed payment: until the period's end, or some days. */
+export type Grace = 'period_end' | { days: number };
+
+/** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is nobody's. */
+export type ProxyTrust = number | string[] | null;
+
+/** Everything that the environment decides. Secrets are in here: never log it whole. */
+export interface Config {
+  stripe: {
+    secretKey: string;
+    /** True for a live key. */
+    live: boolean;
+    /** Another host than Stripe's, e.g. the emulator; null is Stripe itself. */
+    apiBase: string | null;
+    webhookSecrets: string[];
+    /** New customers are put on this clock, and "now" is its time. */
+    testClock: string | null;
+    /** The billing portal's configuration; null is the one of the Dashboard. */
+    portalConfiguration: string | null;
+  };
+  databaseUrl: string;
+  http: { port: number; host: string; appUrl: string; trustProxy: ProxyTrust };
+  auth: { jwtSecret: string | null; jwksUrl: string | null; audience: string | null };
+  adminToken: string | null;
+  plans: { file: string | null; prices: Record<PriceVariable, string | null> };
+  trial: {
+    days: number;
+    endWithoutMethod: 'cancel' | 'pause';
+    /** A trial on a card that had one is ended at once. */
+    onePerCard: boolean;
+  };
+  /** Stripe Tax works out the tax of everything that is sold. */
+  automaticTax: boolean;
+  grace: Grace;
+  /** Who says which features a customer has: the plans file, or Stripe Entitlements. */
+  entitlements: 'plans' | 'stripe';
+  dunning: { maxAttempts: number; finalAction: 'cancel' | 'unpaid' | 'none' };
+  /** What disputes and full refunds do. */
+  returns: ReturnPolicy;
+  mail: { smtpUrl: string | null; from: string };
+  webhookAck: 'processed' | 'stored';
+  /** Days after which events that were dealt with, and effects that were delivered, are deleted; null is never. */
+  eventRetentionDays: number | null;
+  outgoingWebhook: { url: string; secret: string } | null;
+  logLevel: LogLevel;
+  /** Server processes that share the port. */
+  workers: number;
+  metricsToken: string | null;
+  /** Requests per minute and process; 0 is no limit. */
+  rateLimit: { perUser: number; perAddress: number };
+}
+
+/** The environment says something that the server cannot run with; the message lists all of it. */
+export class ConfigError extends Error {
+  readonly problems: string[];
+
+  constructor(problems: string[]) {
+    const list = problems.map((problem) => `  - ${problem}`).join('\n');
+    super(`The configuration has ${problems.length === 1 ? 'a problem' : 'problems'}:\n${list}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+export interface ConfigOptions {
+  /** True when the embedding app brings its own `authenticate`. */
+  ownAuthentication?: boolean;
+}
+
+/** Checks the environment as a whole; throws one ConfigError that names every bad variable. */
+export function loadConfig(
+  env: Record<string, string | undefined> = process.env,
+  options: ConfigOptions = {},
+): Config {
+  // `NAME=` in a .env file means "not set".
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(
+      (issue) => `${String(issue.path[0])} ${issue.message}`,
+    );
+    throw new ConfigError([...new Set(problems)]);
+  }
+  const problems = contradictions(parsed.data, options);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return toConfig(parsed.data);
+}
+
+function contradictions(env: Environment, options: ConfigOptions): string[] {
+  const problems: string[] = [];
+  const live = isLive(env);
+  const hasAuth = Boolean(env.AUTH_JWT_SECRET ?? env.AUTH_JWKS_URL) || options.ownAuthentication;
+  if (live && !env.ADMIN_TOKEN) {
+    problems.push('ADMIN_TOKEN is missing: a live key asks for one (openssl rand -hex 32)');
+  }
+  if (live && !hasAuth) {
+    problems.push(
+      'AUTH_JWT_SECRET or AUTH_JWKS_URL is missing: a live key asks for authentication',
+    );
+  }
+  if (live && env.STRIPE_TEST_CLOCK) {
+    problems.push('STRIPE_TEST_CLOCK works with test keys only: remove it, or use a test key');
+  }
+  if (live && env.STRIPE_API_BASE) {
+    problems.push('STRIPE_API_BASE would send a live key to another host: remove it');
+  }
+  if (env.AUTH_JWT_SECRET && env.AUTH_JWKS_URL) {
+    problems.push('AUTH_JWT_SECRET and AUTH_JWKS_URL exclude each other: keep one');
+  }
+  if (env.OUTGOING_WEBHOOK_URL && !env.OUTGOING_WEBHOOK_SECRET) {
+    problems.push('OUTGOING_WEBHOOK_SECRET is missing: outgoing webhooks are always signed');
+  }
+  if (env.WORKERS > 1 && env.DATABASE_URL.startsWith('sqlite:')) {
+    problems.push(
+      'WORKERS above 1 asks for Postgres: SQLite has one writer; set DATABASE_URL=postgres://…',
+    );
+  }
+  if (!env.PLANS_FILE && !PRICE_VARIABLES.some((name) => env[name])) {
+    problems.push(
+      `PLANS_FILE or the price ids (${PRICE_VARIABLES.join(', ')}) are missing: there is nothing to sell`,
+    );
+  }
+  return problems;
+}
+
+function toConfig(env: Environment): Config {
+  return {
+    stripe: {
+      secretKey: env.STRIPE_SECRET_KEY,
+      live: isLive(env),
+      apiBase: env.STRIPE_API_BASE ?? null,
+      webhookSecrets: env.STRIPE_WEBHOOK_SECRET,
+      testClock: env.STRIPE_TEST_CLOCK ?? null,
+      portalConfiguration: env.STRIPE_PORTAL_CONFIGURATION ?? null,
+    },
+    databaseUrl: env.DATABASE_URL,
+    http: {
+      port: env.PORT,
+      host: env.HOST,
+      trustProxy: env.TRUST_PROXY || null,
+      appUrl: (env.APP_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, ''),
+    },
+    auth: {
+      jwtSecret: env.AUTH_JWT_SECRET ?? null,
+      jwksUrl: env.AUTH_JWKS_URL ?? null,
+      audience: env.AUTH_JWT_AUDIENCE ?? null,
+    },
+    adminToken: env.ADMIN_TOKEN ?? null,
+    plans: {
+      file: env.PLANS_FILE ?? null,
+      prices: {
+        STRIPE_STARTER_MONTHLY_PRICE_ID: env.STRIPE_STARTER_MONTHLY_PRICE_ID ?? null,
+        STRIPE_STARTER_YEARLY_PRICE_ID: env.STRIPE_STARTER_YEARLY_PRICE_ID ?? null,
+        STRIPE_PRO_MONTHLY_PRICE_ID: env.STRIPE_PRO_MONTHLY_PRICE_ID ?? null,
+        STRIPE_PRO_YEARLY_PRICE_ID: env.STRIPE_PRO_YEARLY_PRICE_ID ?? null,
+      },
+    },
+    trial: {
+      days: env.TRIAL_DAYS,
+      endWithoutMethod: env.TRIAL_END_WITHOUT_METHOD,
+      // Everybody who tries it out shares the same few test cards.
+      onePerCard:
+        env.TRIAL_ONE_PER_CARD === undefined ? isLive(env) : env.TRIAL_ONE_PER_CARD === 'true',
+    },
+    automaticTax: env.AUTOMATIC_TAX === 'true',
+    grace: env.GRACE,
+    entitlements: env.ENTITLEMENTS,
+    dunning: { maxAttempts: env.DUNNING_MAX_ATTEMPTS, finalAction: env.DUNNING_FINAL_ACTION },
+    returns: { onDispute: env.ON_DISPUTE, onFullRefund: env.ON_FULL_REFUND },
+    mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
+    webhookAck: env.WEBHOOK_ACK,
+    eventRetentionDays: env.EVENT_RETENTION_DAYS || null,
+    outgoingWebhook:
+      env.OUTGOING_WEBHOOK_URL && env.OUTGOING_WEBHOOK_SECRET
+        ? { url: env.OUTGOING_WEBHOOK_URL, secret: env.OUTGOING_WEBHOOK_SECRET }
+        : null,
+    logLevel: env.LOG_LEVEL,
+    workers: env.WORKERS,
+    metricsToken: env.METRICS_TOKEN ?? null,
+    rateLimit: { perUser: env.RATE_LIMIT_PER_USER, perAddress: env.RATE_LIMIT_PER_ADDRESS },
+  };
+}
+
+function isLive(env: Environment): boolean {
+  return /^[rs]k_live_/.test(env.STRIPE_SECRET_KEY);
+}

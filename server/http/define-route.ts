@@ -1,0 +1,156 @@
+import type { z } from 'zod';
+import type { FetchHandler } from '../../adapters/fetch.ts';
+import type { User } from '../lib/services.ts';
+import { AppError, type ErrorCode } from './errors.ts';
+import type { Services } from '../lib/services.ts';
+
+export type Auth = 'public' | 'user' | 'admin' | 'signature';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** What every route gets, before its own schemas are applied. */
+export interface RouteContext {
+  services: Services;
+  /** Set on `user` routes. */
+  user: User | null;
+  params: Record<string, string>;
+  requestId: string;
+  /** Who is connected, as far as the adapter tells; null where it cannot. */
+  address: string | null;
+  /** The body exactly as it arrived, at most 1 MiB. */
+  bytes: () => Promise<Uint8Array>;
+  /** The body as JSON; `{}` when there is none. */
+  json: () => Promise<unknown>;
+  /** Every route of the server, by request: for pages that use the public ones, as their visitors do. */
+  dispatch: FetchHandler;
+  /** A key for Stripe: stable over retries of this request when the client sent `Idempotency-Key`. */
+  commandKey: (step: string) => string;
+}
+
+/** What a handler gets: the same, with body and query validated and the user where one is required. */
+export interface HandlerContext<
+  Body = undefined,
+  Query = undefined,
+  A extends Auth = Auth,
+> extends Omit<RouteContext, 'user'> {
+  user: A extends 'user' ? User : User | null;
+  body: Body;
+  query: Query;
+}
+
+/** A handler in the platform's own terms; it throws AppError and never catches to hide. */
+export type Handler<Body = undefined, Query = undefined, A extends Auth = Auth> = (
+  request: Request,
+  context: HandlerContext<Body, Query, A>,
+) => Promise<Response>;
+
+interface RouteInfo<A extends Auth> {
+  method: Method;
+  /** Canonical path, `:name` for parameters. */
+  path: string;
+  auth: A;
+  summary: string;
+  description?: string;
+  /** Schema of the JSON answer; null for answers that are not JSON. */
+  response: z.ZodType | null;
+  /** Media type of an answer that is not described by a schema; nothing for one without a body. */
+  produces?: string;
+  /** Schemas of what other statuses say, where it is not an error. */
+  others?: Record<number, z.ZodType>;
+  /** Status of success, 200 unless said. */
+  status?: number;
+  /** A page for people: it is no part of the API's description. */
+  page?: boolean;
+  /** False where no rate limit applies: probes. Signed webhooks never have one. */
+  limited?: false;
+  /** Errors beyond those that every route of its kind can give. */
+  errors?: ErrorCode[];
+}
+
+/** One row of the route table. */
+export interface Route extends RouteInfo<Auth> {
+  body: z.ZodType | null;
+  query: z.ZodType | null;
+  handle: (request: Request, context: RouteContext) => Promise<Response>;
+}
+
+interface RouteSpec<
+  A extends Auth,
+  Body extends z.ZodType | undefined,
+  Query extends z.ZodType | undefined,
+> extends RouteInfo<A> {
+  body?: Body;
+  query?: Query;
+  handler: Handler<Output<Body>, Output<Query>, A>;
+}
+
+type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+
+/** A row of the table whose handler is typed by its own schemas. */
+export function defineRoute<
+  A extends Auth,
+  Body extends z.ZodType | undefined = undefined,
+  Query extends z.ZodType | undefined = undefined,
+>(spec: RouteSpec<A, Body, Query>): Route {
+  const { handler, body: bodySchema, query: querySchema, ...info } = spec;
+  return {
+    ...info,
+    body: bodySchema ?? null,
+    query: querySchema ?? null,
+    handle: async (request, context) => {
+      const query = querySchema ? parse(querySchema, queryOf(request), 'query') : undefined;
+      const body = bodySchema ? parse(bodySchema, await context.json(), 'body') : undefined;
+      return handler(request, { ...context, query, body } as HandlerContext<
+        Output<Body>,
+        Output<Query>,
+        A
+      >);
+    },
+  };
+}
+
+/** A JSON answer. */
+export function json(value: unknown, status = 200, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(value), {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
+  });
+}
+
+/** A list of a thousand wrong entries is told by its beginning. */
+const MAX_ISSUES = 20;
+
+function parse(schema: z.ZodType, value: unknown, place: 'body' | 'query'): unknown {
+  const result = schema.safeParse(value);
+  if (result.success) {
+    // Only now: what fits a schema is no deeper than it, and a body of a million brackets fits none.
+    if (!hasNul(result.data)) return result.data;
+    const words = `The ${place} has a character that no text may have (U+0000).`;
+    throw new AppError('invalid_request', words);
+  }
+  const issues = result.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
+    path: issue.path.join('.'),
+    message: issue.message,
+  }));
+  const words = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message));
+  throw new AppError('invalid_request', `The ${place} is not valid: ${words.join('; ')}`, {
+    fields: { issues },
+  });
+}
+
+/** PostgreSQL stores every character but this one. */
+function hasNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, each]) => name.includes('\0') || hasNul(each));
+}
+
+// A repeated name becomes an array, which a schema of single values refuses.
+function queryOf(request: Request): Record<string, string | string[]> {
+  const params = new URL(request.url).searchParams;
+  return Object.fromEntries(
+    [...new Set(params.keys())].map((name) => {
+      const values = params.getAll(name);
+      return [name, values.length === 1 ? (values[0] ?? '') : values];
+    }),
+  );
+}

@@ -1,0 +1,85 @@
+import { isIPv6 } from 'node:net';
+import { LRUCache } from 'lru-cache';
+import type { Config } from '../config/config.ts';
+import { AppError } from './errors.ts';
+import type { Metrics } from '../lib/metrics.ts';
+
+const MINUTE = 60_000;
+/** Callers remembered at a time: whoever invents addresses may cost no more memory than this. */
+const MAX_CALLERS = 50_000;
+
+export interface RateLimits {
+  /** Counts a request of somebody we know; throws 429 `rate_limited` with `Retry-After`. */
+  user: (id: string) => void;
+  /** The same for an address; where none is known (some runtimes tell none) nothing is counted. */
+  address: (address: string | undefined) => void;
+}
+
+/**
+ * Requests per minute, in windows that begin with a caller's first request. Each process counts for itself: no
+ * request waits for a database because of it, and n processes together let through up to n times as much.
+ */
+export function createRateLimits(
+  { perUser, perAddress }: Config['rateLimit'],
+  metrics: Metrics,
+): RateLimits {
+  const users = createWindows(perUser);
+  const addresses = createWindows(perAddress);
+  const refuse = (by: 'user' | 'address', wait: number) => {
+    if (wait === 0) return;
+    metrics.limited.inc({ by });
+    throw new AppError('rate_limited', 'Too many requests; wait a little.', {
+      headers: { 'retry-after': String(Math.ceil(wait / 1000)) },
+    });
+  };
+  return {
+    user: (id) => refuse('user', users.count(id)),
+    address: (address) => {
+      if (address !== undefined) refuse('address', addresses.count(networkOf(address)));
+    },
+  };
+}
+
+export interface Windows {
+  /** Counts one; answers how many ms to wait, 0 when it may go on. */
+  count: (caller: string) => number;
+  /** How many ms a caller that has had enough must wait; counts nothing. */
+  wait: (caller: string) => number;
+}
+
+/** So many a minute for each caller; 0 is no limit. */
+export function createWindows(limit: number): Windows {
+  if (limit === 0) return { count: () => 0, wait: () => 0 };
+  // Made when the first caller comes: it takes its room at once, and a handler of webhooks alone needs none.
+  let made: LRUCache<string, { count: number; endsAt: number }> | null = null;
+  const callers = () => (made ??= new LRUCache({ max: MAX_CALLERS }));
+  return {
+    count(caller) {
+      const windows = callers();
+      const now = performance.now();
+      const known = windows.get(caller);
+      if (!known || known.endsAt <= now) {
+        windows.set(caller, { count: 1, endsAt: now + MINUTE });
+        return 0;
+      }
+      known.count += 1;
+      return known.count > limit ? known.endsAt - now : 0;
+    },
+    wait(caller) {
+      const known = made?.get(caller);
+      return known && known.count >= limit ? Math.max(0, known.endsAt - performance.now()) : 0;
+    },
+  };
+}
+
+/** One person has a whole /64 of IPv6 to choose addresses from. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head = '', tail = ''] = (address.split('%')[0] ?? '').split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const rest = tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: Math.max(0, 8 - groups.length - rest.length) }, () => '0');
+  return [...groups, ...zeros, ...rest].slice(0, 4).join(':');
+}

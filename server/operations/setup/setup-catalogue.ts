@@ -1,0 +1,203 @@
+import type { Stripe } from 'stripe';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import type { PlanFile } from '../../catalogue/plan-file.ts';
+import { referenceOf, type PriceEntry } from '../../catalogue/price-entry.ts';
+import { priceDifferences, priceParams } from './compare-price.ts';
+import type { SetupContext } from './setup-context.ts';
+
+type Plan = PlanFile['plans'][number];
+
+interface Sold {
+  /** Whose product the price belongs to. */
+  owner: { key: string; name: string; description: string | undefined };
+  entry: PriceEntry;
+  interval: 'month' | 'year' | null;
+  meter: string | null;
+  lookupKey: string;
+}
+
+/** Products, meters and prices of the plans file. */
+export async function setUpCatalogue(ctx: SetupContext): Promise<void> {
+  const { plans, products } = ctx.options.plans;
+  const sold = [...plans.flatMap(pricesOfPlan), ...products.map(priceOfProduct)];
+  const meters = await setUpMeters(ctx, [...new Set(sold.flatMap(({ meter }) => meter ?? []))]);
+  for (const each of sold) {
+    await setUpPrice(ctx, each, each.meter === null ? null : (meters.get(each.meter) ?? null));
+  }
+}
+
+function pricesOfPlan(plan: Plan): Sold[] {
+  const owner = { key: plan.id, name: plan.name, description: plan.description };
+  const { monthly, yearly } = plan.prices;
+  const of = (entry: PriceEntry | undefined, interval: 'month' | 'year', name: string): Sold[] =>
+    entry === undefined
+      ? []
+      : [{ owner, entry, interval, meter: null, lookupKey: `${plan.id}_${name}` }];
+  const meters = plan.meters ?? [];
+  const base = [...of(monthly, 'month', 'monthly'), ...of(yearly, 'year', 'yearly')];
+  const counted = new Set(meters.map(({ priceId }) => referenceOf(priceId)));
+  return [
+    // A plan that is billed by usage alone names its metered price in both places.
+    ...base.filter(({ entry }) => !counted.has(referenceOf(entry))),
+    ...meters.map(({ meter, priceId, interval }) => ({
+      owner,
+      entry: priceId,
+      interval: interval === 'yearly' ? ('year' as const) : ('month' as const),
+      meter,
+      lookupKey: `${plan.id}_${meter}${interval === 'yearly' ? '_yearly' : ''}`,
+    })),
+  ];
+}
+
+function priceOfProduct(product: PlanFile['products'][number]): Sold {
+  return {
+    owner: { key: product.id, name: product.name, description: product.description },
+    entry: product.priceId,
+    interval: null,
+    meter: null,
+    lookupKey: product.id,
+  };
+}
+
+async function setUpMeters(ctx: SetupContext, names: string[]): Promise<Map<string, string>> {
+  const ids = new Map<string, string>();
+  if (names.length === 0) return ids;
+  const known = await ctx.stripe.listMeters();
+  for (const name of names) {
+    const same = known.filter(({ event_name }) => event_name === name);
+    const meter = same.find(({ status }) => status === 'active') ?? same[0];
+    const report = (did: 'created' | 'updated' | 'kept', id: string | null, why = '') =>
+      ctx.report({ kind: 'meter', what: name, did, id, why });
+    if (!meter) {
+      const made = ctx.dryRun
+        ? null
+        : await ctx.stripe.createMeter({
+            display_name: name,
+            event_name: name,
+            default_aggregation: { formula: 'sum' },
+          });
+      report('created', made?.id ?? null);
+      ids.set(name, made?.id ?? 'mtr_not_made_yet');
+      continue;
+    }
+    ids.set(name, meter.id);
+    if (meter.status === 'active') report('kept', meter.id);
+    else {
+      if (!ctx.dryRun) await ctx.stripe.reactivateMeter(meter.id);
+      report('updated', meter.id, 'it was switched off');
+    }
+  }
+  return ids;
+}
+
+async function setUpPrice(ctx: SetupContext, sold: Sold, meterId: string | null): Promise<void> {
+  const reference = referenceOf(sold.entry);
+  const spec = typeof sold.entry === 'string' ? null : sold.entry;
+  const lookupKey = spec?.lookupKey ?? sold.lookupKey;
+  const found = await findPrice(ctx, reference, lookupKey);
+  const product = await setUpProduct(ctx, sold, found);
+  const wanted = spec && { spec, interval: sold.interval, meterId };
+  const differences = found && wanted ? priceDifferences(found, wanted) : [];
+  const report = (did: 'created' | 'updated' | 'replaced' | 'kept' | 'refused', why = '') =>
+    ctx.report({ kind: 'price', what: lookupKey, did, id: found?.id ?? null, why });
+  const keep = (id: string) => {
+    ctx.prices.set(lookupKey, { id, product });
+    if (reference.startsWith('$')) ctx.env[reference.slice(1)] = id;
+  };
+  const make = async (): Promise<string | null> => {
+    if (ctx.dryRun || !wanted) return null;
+    const made = await ctx.stripe.createCataloguePrice(priceParams(wanted, { product, lookupKey }));
+    keep(made.id);
+    return made.id;
+  };
+  if (found && differences.length === 0) {
+    keep(found.id);
+    if (found.active) return report('kept');
+    if (!ctx.dryRun) await ctx.stripe.setPriceActive(found.id, true);
+    return report('updated', 'it was archived');
+  }
+  if (!wanted) {
+    return report(
+      'refused',
+      `${reference} is not in this account, and the plans file does not say what it costs`,
+    );
+  }
+  if (!reference.startsWith('$')) {
+    const why = found ? differences.join(', ') : 'it is not in this account';
+    return report('refused', `${reference}: ${why}. Name a variable ($NAME) to have a price made.`);
+  }
+  const id = await make();
+  if (!found) return ctx.report({ kind: 'price', what: lookupKey, did: 'created', id, why: '' });
+  // A price cannot be changed at Stripe; who has the old one keeps it until moved.
+  const move = `npm run migrate-plan -- --from ${found.id} --to ${id ?? 'NEW'}`;
+  const why = `${differences.join(', ')}; to move who has ${found.id}: ${move}`;
+  ctx.report({ kind: 'price', what: lookupKey, did: 'replaced', id, why });
+}
+
+async function findPrice(
+  ctx: SetupContext,
+  reference: string,
+  lookupKey: string,
+): Promise<Stripe.Price | null> {
+  const id = reference.startsWith('$') ? ctx.options.env[reference.slice(1)] : reference;
+  if (id !== undefined) {
+    try {
+      return await ctx.stripe.retrieveFullPrice(id);
+    } catch (error) {
+      if (!isGatewayError(error, 'not_found')) throw error;
+      if (!reference.startsWith('$')) return null;
+    }
+  }
+  return ctx.stripe.priceWithLookupKey(lookupKey);
+}
+
+/** The product of a plan has an id of its own (`tenure_pro`), so that it is found again; one that is there already is kept. */
+async function setUpProduct(
+  ctx: SetupContext,
+  { owner }: Sold,
+  price: Stripe.Price | null,
+): Promise<string> {
+  const done = ctx.products.get(owner.key);
+  if (done !== undefined) return done;
+  const product = await findProduct(ctx, owner.key, price);
+  const wanted = { name: owner.name, description: owner.description };
+  const id = product?.id ?? `tenure_${owner.key}`;
+  const report = (did: 'created' | 'updated' | 'kept', why = '') =>
+    ctx.report({ kind: 'product', what: owner.name, did, id, why });
+  ctx.products.set(owner.key, id);
+  if (!product) {
+    if (!ctx.dryRun) {
+      await ctx.stripe.createProductWithId({ id, ...wanted, metadata: { tenure: owner.key } });
+    }
+    ctx.made.add(id);
+    report('created');
+    return id;
+  }
+  const changes = [
+    ...(product.name === wanted.name ? [] : [`name ${product.name} → ${wanted.name}`]),
+    ...(wanted.description === undefined || product.description === wanted.description
+      ? []
+      : ['description']),
+    ...(product.active ? [] : ['it was archived']),
+  ];
+  if (changes.length > 0 && !ctx.dryRun) {
+    await ctx.stripe.updateProduct(id, { ...wanted, active: true });
+  }
+  report(changes.length > 0 ? 'updated' : 'kept', changes.join(', '));
+  return id;
+}
+
+async function findProduct(
+  ctx: SetupContext,
+  key: string,
+  price: Stripe.Price | null,
+): Promise<Stripe.Product | null> {
+  const ofPrice = price?.product;
+  if (typeof ofPrice === 'object' && !ofPrice.deleted) return ofPrice;
+  try {
+    return await ctx.stripe.retrieveProduct(`tenure_${key}`);
+  } catch (error) {
+    if (isGatewayError(error, 'not_found')) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,216 @@
+import { stateCounts } from '../../db/counters.ts';
+import {
+  findSubscription,
+  findSubscriptions,
+  subscriptionsCreatedIn,
+} from '../../db/subscriptions.ts';
+import { readSubscription } from '../../state/subscription-facts.ts';
+import type { Cause, SubscriptionFacts } from '../../state/types.ts';
+import { compareRow, type FieldDifference } from './compare-facts.ts';
+import type { Services } from '../lib/services.ts';
+import { retryThroughOutages } from '../lib/retry.ts';
+
+/** One subscription that is not here as it is at Stripe. */
+export interface Difference {
+  kind: 'missing_here' | 'missing_at_stripe' | 'differs';
+  subscriptionId: string;
+  customerId: string;
+  fields: FieldDifference[];
+  /** Only with `repair`. */
+  repaired: boolean;
+}
+
+export interface VerifyOptions {
+  repair?: boolean;
+  /** With `repair`: sends the mails and webhooks that follow; else they are noted only. */
+  notify?: boolean;
+  onDifference?: (difference: Difference) => void;
+  /** `total` is what the database holds, so it may be passed. */
+  onProgress?: (progress: { checked: number; total: number }) => void;
+}
+
+export interface VerifyResult {
+  checked: number;
+  differences: number;
+  repaired: number;
+}
+
+/**
+ * Compares every subscription of the account with the database, page by page and in constant memory: Stripe
+ * lists the newest first, and for each page the rows created in the same span of time are looked up.
+ */
+export async function verifyDatabase(
+  services: Services,
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
+  const result: VerifyResult = { checked: 0, differences: 0, repaired: 0 };
+  const counts = await stateCounts(services.database.knex);
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const check = (suspects: Suspect[]) => settleAll(services, suspects, { options, result });
+  const compare = async (page: Page) => {
+    await check(await compareHere(services, page.facts));
+    result.checked += page.facts.length;
+    options.onProgress?.({ checked: result.checked, total });
+  };
+  const onClocks = new Set<string>();
+  for (const clock of await testClocks(services)) {
+    for await (const page of pagesOf(services, clock)) {
+      for (const id of page.ids) onClocks.add(id);
+      await compare(page);
+    }
+  }
+  let last: Page | null = null;
+  for await (const page of pagesOf(services)) {
+    await compare(page);
+    const vanished = await findVanished(services, page, last);
+    await check(vanished.filter(({ subscriptionId }) => !onClocks.has(subscriptionId)));
+    last = page;
+  }
+  return result;
+}
+
+/** Stripe lists what is on a test clock only by that clock. */
+async function testClocks({ config, engine }: Services): Promise<string[]> {
+  if (config.stripe.live) return [];
+  const clocks = await retryThroughOutages(() =>
+    engine.reader.read((stripe) => stripe.listTestClocks()),
+  );
+  return clocks.map(({ id }) => id);
+}
+
+interface Page {
+  facts: SubscriptionFacts[];
+  ids: Set<string>;
+  /** Creation time of its oldest subscription; -Infinity on the last page. */
+  oldest: number;
+  /** Where the next page starts; null on the last one. */
+  next: string | null;
+}
+
+/** What looks wrong: the id, and what Stripe said of it in the list. */
+interface Suspect {
+  subscriptionId: string;
+  customerId: string;
+  atStripe: SubscriptionFacts | null;
+}
+
+/** The page after is asked for while one is compared: Stripe needs longer for a page than we do. */
+async function* pagesOf(services: Services, clock?: string): AsyncGenerator<Page> {
+  const read = (after: string | null) => readPage(services, after, clock);
+  let coming: Promise<Page> | null = read(null);
+  while (coming) {
+    const page: Page = await coming;
+    coming = page.next === null ? null : read(page.next);
+    // Whoever stops at this page does not wait for it; whoever goes on is told of its failure above.
+    coming?.catch(() => undefined);
+    yield page;
+  }
+}
+
+async function readPage(services: Services, after: string | null, clock?: string): Promise<Page> {
+  const { reader } = services.engine;
+  const list = await retryThroughOutages(() =>
+    reader.read((stripe) => stripe.listSubscriptions(after, clock)),
+  );
+  const facts: SubscriptionFacts[] = [];
+  for (const object of list.data) {
+    // A list cuts the items of each subscription at ten.
+    const whole = object.items.has_more
+      ? await retryThroughOutages(() => reader.subscription(object.id))
+      : readSubscription(object);
+    if (whole) facts.push(whole);
+  }
+  const isLast = !list.has_more || list.data.length === 0;
+  return {
+    facts,
+    ids: new Set(list.data.map((object) => object.id)),
+    oldest: isLast ? -Infinity : Math.min(...facts.map((each) => each.createdAt)),
+    next: isLast ? null : (list.data.at(-1)?.id ?? null),
+  };
+}
+
+async function compareHere(services: Services, facts: SubscriptionFacts[]): Promise<Suspect[]> {
+  const ids = facts.map((each) => each.id);
+  const rows = await findSubscriptions(services.database.knex, ids);
+  const here = new Map(rows.map((row) => [row.id, row]));
+  return facts
+    .filter((atStripe) => {
+      const known = here.get(atStripe.id);
+      return !known || compareRow(known, atStripe, services.catalogue).length > 0;
+    })
+    .map((atStripe) => ({
+      subscriptionId: atStripe.id,
+      customerId: atStripe.customerId,
+      atStripe,
+    }));
+}
+
+/**
+ * Rows of the page's span of time that Stripe did not list. Those of its oldest instant may be on the next page,
+ * so they are looked at there.
+ */
+async function findVanished(services: Services, page: Page, last: Page | null): Promise<Suspect[]> {
+  const suspects: Suspect[] = [];
+  const span = { after: page.oldest, until: last?.oldest ?? Infinity };
+  for await (const rows of subscriptionsCreatedIn(services.database.knex, span)) {
+    for (const row of rows) {
+      const listed = page.ids.has(row.id) || last?.ids.has(row.id);
+      if (listed || row.state === 'canceled') continue;
+      suspects.push({ subscriptionId: row.id, customerId: row.customerId, atStripe: null });
+    }
+  }
+  return suspects;
+}
+
+async function settleAll(
+  services: Services,
+  suspects: Suspect[],
+  run: { options: VerifyOptions; result: VerifyResult },
+): Promise<void> {
+  for (const suspect of suspects) {
+    const difference = await lookAgain(services, suspect.subscriptionId);
+    if (!difference) continue;
+    run.result.differences += 1;
+    if (run.options.repair) {
+      const { customerId } = difference;
+      await retryThroughOutages(() =>
+        repair(services, { subscriptionId: suspect.subscriptionId, customerId }, run.options),
+      );
+      difference.repaired = (await lookAgain(services, suspect.subscriptionId)) === null;
+      if (difference.repaired) run.result.repaired += 1;
+    }
+    run.options.onDifference?.(difference);
+  }
+}
+
+async function repair(
+  services: Services,
+  ids: { subscriptionId: string; customerId: string },
+  { notify = false }: VerifyOptions,
+) {
+  const cause: Cause = {
+    type: 'verify',
+    id: `verify-${Date.now()}`,
+    actor: 'system',
+    at: services.clock.now(),
+    quiet: !notify,
+  };
+  await services.engine.syncSubscription({ ...ids, cause });
+}
+
+/** A second look at both sides: an event may have been on its way while the page was read. */
+async function lookAgain(services: Services, id: string): Promise<Difference | null> {
+  const atStripe = await retryThroughOutages(() => services.engine.reader.subscription(id));
+  const here = await findSubscription(services.database.knex, id);
+  const of = (kind: Difference['kind'], fields: FieldDifference[] = []): Difference => ({
+    kind,
+    subscriptionId: id,
+    customerId: atStripe?.customerId ?? here?.customerId ?? '',
+    fields,
+    repaired: false,
+  });
+  if (!atStripe) return here && here.state !== 'canceled' ? of('missing_at_stripe') : null;
+  if (!here) return of('missing_here');
+  const fields = compareRow(here, atStripe, services.catalogue);
+  return fields.length > 0 ? of('differs', fields) : null;
+}

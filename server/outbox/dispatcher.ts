@@ -1,0 +1,207 @@
+import { createMailer } from '../../adapters/mailer.ts';
+import {
+  claimEffects,
+  laneOf,
+  LANES,
+  markDelivered,
+  postponeEffect,
+  type Lane,
+  type OutboxRow,
+} from '../../db/outbox.ts';
+import { createBatcher } from '../lib/batching.ts';
+import { deliverEffect } from './handlers/index.ts';
+import type { EngineContext } from '../sync/context.ts';
+import { backoff } from '../sync/options.ts';
+import { sleep } from '../lib/limit.ts';
+import { createLoop, type Loop } from '../lib/poll-loop.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
+import type { SubjectRunner } from '../sync/customer-runner.ts';
+import { WebhookRefused } from './handlers/outgoing-webhook.ts';
+
+/** Effects of a lane that are carried out at the same time. */
+const PLACES: Record<Lane, number> = { mail: 10, webhook: 10, stripe: 10 };
+/** Mail that only goes into the log takes no time: more of it shares the statements. */
+const LOGGED_MAIL = 100;
+/** How long a stop waits for what is under way before it gives it up, and then for that to be written down; in ms. */
+const STOP_PATIENCE = 5_000;
+const STOP_LAST = 2_000;
+
+interface UnderWay {
+  lane: Lane;
+  giveUp: AbortController;
+  done: Promise<void>;
+}
+
+/**
+ * Carries out what the outbox holds: mail, the team's webhooks, the end of dunning. Each lane has its own places, and a
+ * delivery that takes long holds its own place only.
+ */
+export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner): Loop {
+  const { mail } = ctx.core.config;
+  const { log, metrics } = ctx.core;
+  const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
+  const db = ctx.core.database.knex;
+  const places = mailer ? PLACES : { ...PLACES, mail: LOGGED_MAIL };
+  /** null: calls to Stripe have time-outs of their own, and made twice they change nothing. */
+  const patienceOf: Record<Lane, number | null> = {
+    mail: ctx.options.mailPatience,
+    webhook: ctx.options.webhookPatience,
+    stripe: null,
+  };
+  /** What ended at the same moment is written down in one statement. */
+  const delivered = createBatcher(async (ended: { id: number; note: string | null }[]) => {
+    for (const note of new Set(ended.map((each) => each.note))) {
+      const ids = ended.filter((each) => each.note === note).map(({ id }) => id);
+      await markDelivered(db, ids, { at: Date.now(), note });
+    }
+    return ended.map(() => null);
+  });
+  const under = new Set<UnderWay>();
+  /** Lanes that had more due than places when they were last looked at. */
+  const crowded = new Set<Lane>();
+
+  async function fillPlaces(): Promise<void> {
+    const free = { ...places };
+    for (const { lane } of under) free[lane] -= 1;
+    const terms = { now: Date.now(), lease: ctx.options.effectLease };
+    const effects = await claimEffects(db, free, terms);
+    for (const lane of LANES) {
+      const taken = effects.filter(({ kind }) => laneOf(kind) === lane).length;
+      if (taken < free[lane]) crowded.delete(lane);
+      else crowded.add(lane);
+    }
+    for (const effect of effects) begin(effect);
+  }
+
+  function begin(effect: OutboxRow): void {
+    const lane = laneOf(effect.kind);
+    const giveUp = new AbortController();
+    const one: UnderWay = { lane, giveUp, done: Promise.resolve() };
+    one.done = deliver(effect, giveUp).finally(() => {
+      under.delete(one);
+      if (crowded.has(lane)) loop.wake();
+    });
+    under.add(one);
+  }
+
+  /** Never throws: what could not even be written down is due again when its lease ends. */
+  async function deliver(effect: OutboxRow, giveUp: AbortController): Promise<void> {
+    const { objectId, kind } = effect;
+    try {
+      await attempt(effect, giveUp);
+      metrics.effects.inc({ kind, outcome: 'carried_out' });
+    } catch (error) {
+      metrics.effects.inc({ kind, outcome: 'failed' });
+      log.warn({ err: error, objectId, kind }, 'an effect could not be carried out');
+      try {
+        await ctx.probe('before_postpone_effect');
+        await postponeEffect(db, effect, failureOf(ctx, effect, error));
+      } catch (lost) {
+        log.warn({ err: lost, objectId, kind }, 'could not write down what became of an effect');
+      }
+    }
+  }
+
+  async function attempt(effect: OutboxRow, giveUp: AbortController): Promise<void> {
+    if (effect.attempts > ctx.options.maxEffectAttempts) throw new NeverEnded(effect.lastError);
+    const patience = patienceOf[laneOf(effect.kind)];
+    const timer = patience && setTimeout(() => giveUp.abort(tooLate(patience)), patience);
+    let note: string | null;
+    try {
+      note = await deliverEffect(ctx, { runner, mailer }, { effect, signal: giveUp.signal });
+    } catch (error) {
+      giveUp.signal.throwIfAborted();
+      throw error;
+    } finally {
+      clearTimeout(timer ?? undefined);
+    }
+    await ctx.probe('after_delivery');
+    await markCarriedOut(effect, { note, signal: giveUp.signal });
+  }
+
+  /** A database that is away for a moment must not have the same mail sent again: tried for as long as the lease lasts. */
+  async function markCarriedOut(
+    effect: OutboxRow,
+    { note, signal }: { note: string | null; signal: AbortSignal },
+  ): Promise<void> {
+    for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
+      try {
+        await delivered({ id: effect.id, note });
+        return;
+      } catch (error) {
+        if (signal.aborted || Date.now() + wait >= effect.nextAttemptAt) throw error;
+        await sleep(wait);
+      }
+    }
+  }
+
+  const loop = createLoop({
+    round: async () => {
+      await fillPlaces();
+      return false;
+    },
+    rest: () => ctx.options.poll,
+    failed: (error) => log.warn({ err: error }, 'could not look after the outbox'),
+    afterError: Math.min(ctx.options.poll, 500),
+  });
+  return {
+    start: loop.start,
+    wake: loop.wake,
+    async stop() {
+      await loop.stop();
+      await endedBy(under, STOP_PATIENCE);
+      for (const { giveUp } of under) giveUp.abort(new Stopped('The server stopped'));
+      await endedBy(under, STOP_LAST);
+      mailer?.close();
+    },
+  };
+}
+
+/** Resolves when all have ended, or after some milliseconds. */
+async function endedBy(under: Set<UnderWay>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([Promise.all([...under].map(({ done }) => done)), patience]);
+  clearTimeout(timer);
+}
+
+const tooLate = (ms: number) => new Error(`There was no answer within ${ms / 1000} seconds`);
+
+/** Each attempt began and none told how it ended, as when the process dies of it: it is not tried for ever. */
+class NeverEnded extends Error {
+  override name = 'NeverEnded';
+  constructor(lastError: string | null) {
+    super(
+      `Every attempt began and none came to an end, as if the process had died of it; replay it once that is mended.${
+        lastError === null ? '' : ` The last failure that was told: ${lastError}`
+      }`,
+    );
+  }
+}
+
+/** A delivery was given up because the server stops; the next one that runs tries it at once. */
+class Stopped extends Error {
+  override name = 'Stopped';
+}
+
+/** When to try again where nothing is wrong with the effect and no attempt is counted; else null. */
+function uncounted(error: unknown): number | null {
+  if (error instanceof StripeOutage) return error.retryAt;
+  return error instanceof Stopped ? Date.now() : null;
+}
+
+function failureOf(ctx: EngineContext, effect: OutboxRow, error: unknown) {
+  const retryAt = uncounted(error);
+  const attempts = retryAt === null ? effect.attempts : effect.attempts - 1;
+  const asked = error instanceof WebhookRefused ? (error.retryAfter ?? 0) * 1000 : 0;
+  const wait = Math.max(backoff(effect.attempts, ctx.options), asked);
+  return {
+    error: (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(
+      0,
+      1_000,
+    ),
+    attempts,
+    nextAttemptAt: retryAt ?? Date.now() + Math.min(wait, ctx.options.retryMax * 1.25),
+    dead: attempts >= ctx.options.maxEffectAttempts,
+  };
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { isGatewayError, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
+import type { EffectPayloads } from '../../../state/effect-kinds.ts';
+import type { Cause } from '../../../state/types.ts';
+import type { EngineContext } from '../../sync/context.ts';
+import type { SubjectRunner } from '../../sync/customer-runner.ts';
+
+type FinalAction = EffectPayloads['dunning.final_action'];
+
+/**
+ * Carries out the final action at Stripe after the last failed payment, once per invoice. Made again after a crash it
+ * finds the subscription ended, or changes nothing. Returns a note when nothing was left to do.
+ */
+export async function endDunning(
+  ctx: EngineContext,
+  runner: SubjectRunner,
+  final: FinalAction,
+): Promise<string | null> {
+  const status = await statusOf(ctx, final.invoiceId);
+  if (status !== 'open') return `the invoice is ${status} by now`;
+  // The effect may have waited for long: whoever pays again by now must not be cut off for an old invoice.
+  const now = (await ctx.reader.subscription(final.subscriptionId))?.stripeStatus;
+  if (now === 'active' || now === 'trialing') return `the subscription is ${now} by now`;
+  const note = await end(ctx.core.stripe, final);
+  const cause: Cause = {
+    type: 'dunning',
+    id: `final-${final.invoiceId}`,
+    actor: 'system',
+    at: ctx.clock.now(),
+  };
+  const { subscriptionId, customerId } = final;
+  await runner.sync({ subscriptionId, customerId, cause });
+  return note;
+}
+
+/** `gone` once Stripe no longer has the invoice: its customer or its test data were deleted. */
+async function statusOf(ctx: EngineContext, invoiceId: string): Promise<string | null> {
+  try {
+    return (await ctx.reader.read((stripe) => stripe.retrieveInvoice(invoiceId))).status;
+  } catch (error) {
+    if (isGatewayError(error, 'not_found')) return 'gone';
+    throw error;
+  }
+}
+
+async function end(stripe: StripeGateway, final: FinalAction): Promise<string | null> {
+  // Another key at each attempt: Stripe repeats an error, a 500 too, for as long as it remembers the key.
+  const key = `tenure-final-${final.invoiceId}-${randomUUID()}`;
+  try {
+    if (final.action === 'cancel') {
+      await stripe.cancelNow(final.subscriptionId, { comment: 'Payment failed' }, key);
+    } else {
+      // The status `unpaid` is given by Stripe's own settings alone. What it means can be asked for: no more
+      // attempts at this invoice, and later ones stay drafts.
+      await stripe.stopCollection(final.subscriptionId, key);
+      await stripe.stopAttempts(final.invoiceId, `${key}-invoice`);
+    }
+    return null;
+  } catch (error) {
+    if (isGatewayError(error, 'not_found')) return 'the subscription has ended already';
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+import type { Mailer } from '../../../adapters/mailer.ts';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { findCustomerByUser } from '../../../db/customers.ts';
+import type { OutboxRow } from '../../../db/outbox.ts';
+import type {
+  EffectKind,
+  EffectPayloads,
+  MailKind,
+  Recipient,
+} from '../../../state/effect-kinds.ts';
+import { endDunning } from './end-of-dunning.ts';
+import type { EngineContext } from '../../sync/context.ts';
+import { readEntitlements } from '../../access/entitlements.ts';
+import { renderMail } from './mail-templates.ts';
+import { refuseTrial } from './refuse-trial.ts';
+import { recordReturns } from './returned-money.ts';
+import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import { sendTeamWebhook, stableId } from './outgoing-webhook.ts';
+
+export interface Means {
+  runner: SubjectRunner;
+  /** null: mail goes to the log. */
+  mailer: Mailer | null;
+}
+
+/** An effect and what gives it up. */
+interface Delivery<K extends EffectKind> {
+  effect: { objectId: string; kind: K; payload: EffectPayloads[K] };
+  signal: AbortSignal;
+}
+
+/** Returns a note when there was nothing to do. Throws to have it tried again. */
+type Handler<K extends EffectKind> = (
+  ctx: EngineContext,
+  means: Means,
+  delivery: Delivery<K>,
+) => Promise<string | null>;
+
+const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
+  'mail.trial_ending': sendMail,
+  'mail.payment_failed': sendMail,
+  'mail.payment_failed_final': sendMail,
+  'mail.action_required': sendMail,
+  'mail.receipt': sendMail,
+  'mail.price_change': sendMail,
+  'mail.trial_refused': sendMail,
+  'mail.refunded': sendMail,
+  'mail.canceled': sendMail,
+  'webhook.subscription.changed': postWebhook,
+  'webhook.subscription.canceled': postWebhook,
+  'webhook.trial.ending': postWebhook,
+  'webhook.payment.succeeded': postWebhook,
+  'webhook.payment.failed': postWebhook,
+  'webhook.payment.action_required': postWebhook,
+  'webhook.payment.recovered': postWebhook,
+  'webhook.payment.refunded': postWebhook,
+  'webhook.payment.fraud_warning': postWebhook,
+  'webhook.dispute.opened': postWebhook,
+  'webhook.dispute.won': postWebhook,
+  'webhook.dispute.lost': postWebhook,
+  'webhook.credit_note.issued': postWebhook,
+  'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
+  'returns.read': (ctx, { runner }, { effect }) => recordReturns(ctx, runner, effect.payload),
+  'dunning.final_action': (ctx, { runner }, { effect }) => endDunning(ctx, runner, effect.payload),
+  'trial.refuse': (ctx, { runner }, { effect }) => refuseTrial(ctx, runner, effect.payload),
+};
+
+/** Delivers one effect as its kind asks. */
+export async function deliverEffect(
+  ctx: EngineContext,
+  means: Means,
+  { effect, signal }: { effect: OutboxRow; signal: AbortSignal },
+): Promise<string | null> {
+  const { objectId, kind } = effect;
+  if (!isEffectKind(kind)) throw new Error(`No handler delivers effects of the kind "${kind}"`);
+  // The compiler held the payload to its kind when it was stored; read back, it is one of any kind.
+  const handler = HANDLERS[kind] as Handler<EffectKind>;
+  const payload = effect.payload as unknown as EffectPayloads[EffectKind];
+  return handler(ctx, means, { effect: { objectId, kind, payload }, signal });
+}
+
+function isEffectKind(kind: string): kind is EffectKind {
+  return Object.hasOwn(HANDLERS, kind);
+}
+
+async function postWebhook(
+  ctx: EngineContext,
+  _means: Means,
+  { effect, signal }: Delivery<EffectKind>,
+): Promise<string | null> {
+  const target = ctx.core.config.outgoingWebhook;
+  if (target === null) return 'no receiver is configured any more';
+  await sendTeamWebhook(target, effect, signal);
+  return null;
+}
+
+/** Stripe said that a customer's features changed: it is asked which they are, and the other processes are told. */
+async function readEntitled(
+  ctx: EngineContext,
+  { customerId, userId }: EffectPayloads['entitlements.read'],
+): Promise<string | null> {
+  if (customerId === null) return 'the event names no customer';
+  await readEntitlements(ctx.core, ctx.reader, { customerId, userId });
+  if (userId !== null) ctx.changes.announce([{ subscriptionId: '', userId }]);
+  return null;
+}
+
+async function sendMail(
+  ctx: EngineContext,
+  { mailer }: Means,
+  { effect, signal }: Delivery<MailKind>,
+): Promise<string | null> {
+  const { catalogue, config, log } = ctx.core;
+  const plan = catalogue.plans.find((each) => each.id === effect.payload.plan);
+  const context = {
+    payload: effect.payload,
+    planName: plan?.name ?? null,
+    appUrl: config.http.appUrl,
+  };
+  const mail = renderMail(effect.kind, context);
+  const to = await addressOf(ctx, effect.payload);
+  if (to === null) return 'the customer has no e-mail address';
+  if (mailer === null) {
+    log.info({ mail: { to, ...mail }, kind: effect.kind }, 'mail (no SMTP_URL is set)');
+    return null;
+  }
+  const domain = /@([\w.-]+)/.exec(config.mail.from)?.[1] ?? 'localhost';
+  await mailer.send({ to, ...mail, messageId: `<${stableId(effect)}@${domain}>` }, signal);
+  return null;
+}
+
+/** The address in our own records, else the one that Stripe has. */
+async function addressOf(
+  ctx: EngineContext,
+  { userId, customerId }: Recipient,
+): Promise<string | null> {
+  const db = ctx.core.database.knex;
+  const known =
+    (customerId ? await ctx.reads.customer(customerId) : null) ??
+    (userId ? await findCustomerByUser(db, userId) : null);
+  if (known?.email || !customerId) return known?.email ?? null;
+  try {
+    const customer = await ctx.reader.read((stripe) => stripe.retrieveCustomer(customerId));
+    return customer.deleted ? null : customer.email;
+  } catch (error) {
+    if (isGatewayError(error, 'not_found')) return null;
+    throw error;
+  }
+}

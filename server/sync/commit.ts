@@ -1,0 +1,193 @@
+import type { CausedEffect, DecidedWork, Decision, Failure } from './decision.ts';
+import { recordAttempts } from '../../db/attempts.ts';
+import { markCustomerDeleted } from '../../db/customers.ts';
+import type { Db } from '../../db/database.ts';
+import { enqueueEffects } from '../../db/outbox.ts';
+import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
+import { releaseSubjects, type Claim } from '../../db/subjects.ts';
+import { markDuplicates } from '../../db/subscriptions.ts';
+import type { TransitionRow } from '../../db/transitions.ts';
+import type { DueEvent } from '../../db/due-events.ts';
+import { finishEvents, moveEvent, postponeEvent } from '../../db/webhook-events.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
+import type { Verdict } from './decide.ts';
+import type { EngineContext } from './context.ts';
+import { backoff } from './options.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
+import { recordTrials } from './trial-ledger.ts';
+
+interface Written {
+  lines: TransitionRow[];
+  effects: number;
+  /** Of each customer with more than one live subscription, those. */
+  duplicates: string[][];
+}
+
+/**
+ * Writes rows, history, effects and "done" of several subjects in one transaction, and gives the leases back in its
+ * first statement: that locks the subjects' rows, and where a fence has moved, what was read may be old and
+ * nothing of that subject is written. Returns the claims whose work was.
+ */
+export async function commitWork(
+  ctx: EngineContext,
+  decisions: readonly Decision[],
+): Promise<Set<Claim>> {
+  await ctx.probe('before_transaction');
+  const done = await ctx.core.database.knex.transaction(async (trx) => {
+    const claims = decisions.map(({ claim }) => claim);
+    const ours = await releaseSubjects(trx, claims, ctx.owner);
+    if (ours.size === 0) return null;
+    const work = together(decisions.filter(({ claim }) => ours.has(claim)));
+    const written = await write(trx, ctx, work);
+    await ctx.probe('before_commit');
+    return { ours, work, written };
+  });
+  if (done) report(ctx, done);
+  return done?.ours ?? new Set();
+}
+
+/** The work of several subjects as one. */
+interface JointWork {
+  verdicts: Verdict[];
+  changes: SubscriptionChange[];
+  /** Customers who may have several subscriptions, and of whom one changed. */
+  customerIds: string[];
+  loose: { events: DueEvent[]; effects: CausedEffect[] };
+  deletedCustomers: { id: string; at: number }[];
+  moves: DecidedWork['moves'];
+  failures: Failure[];
+}
+
+function together(decisions: Decision[]): JointWork {
+  const all = decisions.map(({ work }) => work);
+  const verdicts = all.flatMap((work) => work.verdicts);
+  const withSeveral = decisions.filter(({ work }) => {
+    const changed = work.verdicts.filter(({ change }) => change);
+    return changed.length > 1 || changed.some(({ isAlone }) => !isAlone);
+  });
+  return {
+    verdicts,
+    changes: verdicts.flatMap(({ change }) => change ?? []),
+    customerIds: withSeveral.map(({ claim }) => claim.key),
+    loose: {
+      events: all.flatMap(({ loose }) => loose.events),
+      effects: all.flatMap(({ loose }) => loose.effects),
+    },
+    deletedCustomers: all.flatMap(({ loose }) => loose.deletedCustomer ?? []),
+    moves: all.flatMap(({ moves }) => moves),
+    failures: all.flatMap(({ failures }) => failures),
+  };
+}
+
+async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Written> {
+  const now = Date.now();
+  const { changes, loose, verdicts } = work;
+  const lines = changes.length > 0 ? await saveChanges(trx, changes) : [];
+  const ledger = await recordTrials(trx, changes, ctx.core.config.trial);
+  const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerIds) : [];
+  for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
+  const effects = [
+    ...verdicts.flatMap(({ effects, isQuiet }) =>
+      effects.map((effect) => ({ ...effect, isQuiet })),
+    ),
+    ...loose.effects,
+    ...ledger.map((effect) => ({ ...effect, causeId: null })),
+  ];
+  const wanted = effects.filter((effect) => isWanted(ctx, effect));
+  const enqueued = await enqueueEffects(trx, wanted, now);
+  const known = verdicts.filter((verdict) => !verdict.unknown);
+  const unknown = verdicts.filter((verdict) => verdict.unknown);
+  await finishEvents(trx, [...eventsOf(known), ...loose.events.map(idOf)], {
+    status: 'done',
+    at: now,
+  });
+  await finishEvents(trx, eventsOf(unknown), { status: 'ignored', at: now, flag: 'not_found' });
+  for (const move of work.moves) await moveEvent(trx, move.eventId, move);
+  await postpone(trx, ctx, work.failures);
+  return { lines, effects: enqueued, duplicates };
+}
+
+const eventsOf = (verdicts: Verdict[]) =>
+  verdicts.flatMap((verdict) => verdict.events.map((row) => row.id));
+
+const idOf = (row: DueEvent) => row.id;
+
+/** Nobody listens to the team's webhook when no URL is set: such effects are not even stored. */
+const isWanted = (ctx: EngineContext, effect: Effect) =>
+  !effect.kind.startsWith('webhook.') || ctx.core.config.outgoingWebhook !== null;
+
+/** Lets failed events wait. An outage of Stripe costs no attempt: those events wait as long as it takes. */
+export async function postpone(db: Db, ctx: EngineContext, failures: Failure[]): Promise<void> {
+  const now = Date.now();
+  for (const { events, error } of failures) {
+    const reason = wordsOf(error);
+    for (const event of events) {
+      const outage = error instanceof StripeOutage;
+      const attempts = event.attempts + (outage ? 0 : 1);
+      await postponeEvent(db, event.id, {
+        error: reason,
+        attempts,
+        nextAttemptAt: outage
+          ? error.retryAt + Math.random() * ctx.options.outageBase
+          : now + backoff(attempts, ctx.options),
+        dead: attempts >= ctx.options.maxAttempts,
+      });
+      if (!outage) {
+        await recordAttempts(db, [
+          { eventId: event.id, attempt: attempts, failedAt: now, error: reason },
+        ]);
+      }
+    }
+  }
+}
+
+function wordsOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.replaceAll('\0', '').slice(0, 1_000);
+}
+
+function report(
+  ctx: EngineContext,
+  { work, written }: { work: JointWork; written: Written },
+): void {
+  const { log, access } = ctx.core;
+  const { changes } = work;
+  count(ctx, work);
+  for (const { next } of changes) if (next.userId) access.invalidate(next.userId);
+  ctx.changes.announce(
+    changes.map(({ next }) => ({ subscriptionId: next.id, userId: next.userId })),
+  );
+  if (written.effects > 0) ctx.effectsWaiting();
+  for (const line of written.lines) {
+    const { subscriptionId, from, to, event, cause } = line;
+    const fields = { subscriptionId, from, to, event, cause: cause.id };
+    if (line.unexpected) log.warn(fields, 'subscription moved unexpectedly');
+    else log.info(fields, 'subscription moved');
+  }
+  for (const subscriptions of written.duplicates) {
+    log.error({ subscriptions }, 'a customer has more than one live subscription');
+  }
+  for (const { unknownStatus, change } of work.verdicts) {
+    if (unknownStatus === null) continue;
+    log.error(
+      { unknownStatus, subscriptionId: change?.next.id },
+      'Stripe uses a status that is not known here',
+    );
+  }
+  for (const { events, error } of work.failures) {
+    log.warn({ err: error, events: events.map(idOf) }, 'events could not be processed; they wait');
+  }
+}
+
+function count(ctx: EngineContext, { verdicts, loose, failures }: JointWork): void {
+  const { events, eventAge } = ctx.core.metrics;
+  const now = Date.now();
+  const dealtWith = (rows: DueEvent[], outcome: 'done' | 'ignored') => {
+    if (rows.length > 0) events.inc({ outcome }, rows.length);
+    for (const { receivedAt } of rows) eventAge.observe(Math.max(0, now - receivedAt) / 1000);
+  };
+  dealtWith(loose.events, 'done');
+  for (const verdict of verdicts) dealtWith(verdict.events, verdict.unknown ? 'ignored' : 'done');
+  const failed = failures.reduce((sum, failure) => sum + failure.events.length, 0);
+  if (failed > 0) events.inc({ outcome: 'failed' }, failed);
+}

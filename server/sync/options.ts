@@ -1,0 +1,79 @@
+import type { Config } from '../config/config.ts';
+
+/** How the engine paces itself. Durations in ms; the defaults are those of production. */
+export interface EngineOptions {
+  /** Subjects that one process works on at a time, besides those whose delivery waits for an answer. */
+  concurrency: number;
+  /** How long a process may work on a subject before others take it over. */
+  lease: number;
+  /** How long the delivery of an effect may take before another process tries it. */
+  effectLease: number;
+  /** When a mail, or a webhook to the team, is given up; well before its lease ends and another process tries the same. */
+  mailPatience: number;
+  webhookPatience: number;
+  /** First delay of the exponential backoff of failed events and effects. */
+  retryBase: number;
+  /** Longest delay between two attempts. */
+  retryMax: number;
+  /** Failed attempts after which an event rests as dead: after some nine hours. */
+  maxAttempts: number;
+  /** The same of an effect: after two and a half days, so that a receiver may be away for a weekend. */
+  maxEffectAttempts: number;
+  /** How often to look for due work when nothing wakes the worker. */
+  poll: number;
+  /** How long a delivery waits for its event to be processed before it answers 500. */
+  ackTimeout: number;
+  /** Reads of Stripe per second. Stripe allows 100 (25 in a sandbox); commands of people need some. */
+  readsPerSecond: number;
+  /** When one read of Stripe is given up as unavailable. */
+  readTimeout: number;
+  /** First pause after Stripe proved unavailable; doubles up to a minute. */
+  outageBase: number;
+  /** How often events are looked for that never arrived; 0 never. */
+  catchUpEvery: number;
+  /** How often what is too old is deleted; 0 never. */
+  sweepEvery: number;
+  /** Most deliveries that may wait in memory, to be stored or processed; beyond, they are answered 503. */
+  maxBacklog: number;
+  /** Most events in one INSERT. */
+  maxBatch: number;
+}
+
+const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
+  concurrency: 128,
+  lease: 30_000,
+  effectLease: 60_000,
+  mailPatience: 30_000,
+  webhookPatience: 10_000,
+  retryBase: 2_000,
+  retryMax: 6 * 3_600_000,
+  maxAttempts: 15,
+  maxEffectAttempts: 24,
+  poll: 1_000,
+  ackTimeout: 8_000,
+  readTimeout: 20_000,
+  outageBase: 1_000,
+  catchUpEvery: 60_000,
+  sweepEvery: 3_600_000,
+  maxBacklog: 5_000,
+  maxBatch: 500,
+};
+
+/** The defaults, with what is given in their place. */
+export function engineOptions(
+  { stripe, workers }: Pick<Config, 'stripe' | 'workers'>,
+  given: Partial<EngineOptions> = {},
+): EngineOptions {
+  // The limits are Stripe's, for all processes together; a local Stripe has none.
+  const readsPerSecond = stripe.apiBase ? 1_000 : (stripe.live ? 80 : 20) / workers;
+  return { ...DEFAULTS, readsPerSecond, ...given };
+}
+
+/** Delay before attempt `attempt + 1`: exponential, with a quarter of jitter either way. */
+export function backoff(
+  attempt: number,
+  options: Pick<EngineOptions, 'retryBase' | 'retryMax'>,
+): number {
+  const delay = Math.min(options.retryBase * 2 ** (attempt - 1), options.retryMax);
+  return Math.round(delay * (0.75 + Math.random() / 2));
+}

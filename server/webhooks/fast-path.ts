@@ -1,0 +1,104 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { AppError } from '../http/errors.ts';
+import { webhookRoute } from './route.ts';
+import { MAX_BODY_BYTES } from '../http/request-body.ts';
+import { errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
+import type { Services } from '../lib/services.ts';
+import { takeDelivery } from './receive.ts';
+
+/** Stripe looks at the status only; the rest is what every answer of this server carries. */
+const HEADERS = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
+
+/**
+ * Answers Stripe's deliveries before Express sees them and leaves every other request to `next`. Middleware,
+ * `Request` and `Response` would cost as much again as checking and storing an event: 240 of 450 µs.
+ */
+export function createWebhookDoor(services: Services, next: RequestListener): RequestListener {
+  return (incoming, outgoing) => {
+    if (!isDelivery(incoming)) {
+      next(incoming, outgoing);
+      return;
+    }
+    const started = performance.now();
+    const requestId = requestIdFrom(headerOf(incoming, 'x-request-id'));
+    answer(services, incoming, requestId)
+      .then(({ status, body, headers }) => {
+        outgoing.writeHead(status, {
+          'x-request-id': requestId,
+          'content-length': Buffer.byteLength(body),
+          ...HEADERS,
+          ...headers,
+        });
+        outgoing.end(body);
+        reportRequest(
+          services,
+          { method: 'POST', path: webhookRoute.path },
+          { status, requestId, started, pattern: webhookRoute.path },
+        );
+      })
+      .catch((error: unknown) => breakOff(services, outgoing, error));
+  };
+}
+
+/** A body of unknown or too great length is left to the route, which reads with care. */
+function isDelivery(incoming: IncomingMessage): boolean {
+  return (
+    incoming.method === 'POST' &&
+    incoming.url === webhookRoute.path &&
+    Number(incoming.headers['content-length']) <= MAX_BODY_BYTES
+  );
+}
+
+interface Answer {
+  status: number;
+  body: string;
+  headers?: Record<string, string>;
+}
+
+async function answer(
+  services: Services,
+  incoming: IncomingMessage,
+  requestId: string,
+): Promise<Answer> {
+  try {
+    const receivedAt = Date.now();
+    const body = await readAll(incoming);
+    const header = (name: string) => headerOf(incoming, name);
+    const taken = await takeDelivery(services, { body, header, receivedAt });
+    return { status: 200, body: JSON.stringify(taken) };
+  } catch (error) {
+    const response = errorResponse(services, error, requestId);
+    const headers = Object.fromEntries(response.headers);
+    return { status: response.status, headers, body: await response.text() };
+  }
+}
+
+function headerOf({ headers }: IncomingMessage, name: string): string | null {
+  const value = headers[name];
+  return typeof value === 'string' ? value : null;
+}
+
+function readAll(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => {
+      const [first] = chunks;
+      resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks));
+    });
+    const broken = () => reject(new AppError('invalid_request', 'The sender went away.'));
+    incoming.on('error', broken);
+    incoming.on('close', () => {
+      if (!incoming.complete) broken();
+    });
+  });
+}
+
+function breakOff(services: Services, outgoing: ServerResponse, error: unknown): void {
+  services.log.error({ err: error }, 'could not answer a delivery');
+  outgoing.destroy();
+}

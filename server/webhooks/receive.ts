@@ -1,0 +1,93 @@
+import { isUtf8 } from 'node:buffer';
+import { verifyStripeSignature } from '../../adapters/stripe-signature.ts';
+import { databaseFailure } from '../../db/database-errors.ts';
+import type { NewEvent } from '../../db/webhook-events.ts';
+import { AppError } from '../http/errors.ts';
+import { toNewEvent } from './parse-event.ts';
+import type { Services } from '../lib/services.ts';
+
+/** One delivery as it arrived, whatever server received it. */
+export interface Delivery {
+  /** The bytes that were signed. */
+  body: Uint8Array;
+  /** A header by its lower-case name; null when there is none. */
+  header: (name: string) => string | null;
+  /** ms since the epoch. */
+  receivedAt: number;
+}
+
+export interface DeliveryAnswer {
+  received: true;
+  skipped?: true;
+}
+
+/**
+ * Verifies a delivery on its raw bytes, stores it once and, unless `WEBHOOK_ACK` is `stored`, has it processed.
+ * Throws an AppError whenever Stripe should deliver it again.
+ */
+export async function takeDelivery(
+  services: Services,
+  delivery: Delivery,
+): Promise<DeliveryAnswer> {
+  requireSignature(services, delivery);
+  const event = readBody(delivery, services.config.stripe.live);
+  event.headers = keptHeaders(delivery);
+  const { isNew, problem } = await services.engine.receive(event);
+  if (problem !== null) {
+    throw databaseFailure(problem) === null ? unprocessed(event, problem) : problem;
+  }
+  return isNew ? { received: true } : { received: true, skipped: true };
+}
+
+/** What a delivery said beside its body, for whoever looks at it later; nothing that could hold a secret. */
+const KEPT = ['content-type', 'user-agent', 'stripe-signature'];
+
+function keptHeaders({ header }: Delivery): string {
+  const kept: Record<string, string> = {};
+  for (const name of KEPT) {
+    const value = header(name);
+    if (value !== null) kept[name] = value.slice(0, 500);
+  }
+  return JSON.stringify(kept);
+}
+
+function requireSignature(services: Services, { body, header, receivedAt }: Delivery): void {
+  const signature = header('stripe-signature');
+  if (!signature) {
+    throw new AppError('invalid_signature', 'The Stripe-Signature header is missing.');
+  }
+  const verdict = verifyStripeSignature(
+    { body, header: signature, receivedAt: Math.floor(receivedAt / 1000) },
+    services.config.stripe.webhookSecrets,
+  );
+  if (verdict === 'valid') return;
+  services.log.warn({ verdict }, 'refused a webhook: its signature is not good');
+  throw new AppError('invalid_signature', SIGNATURE_WORDS[verdict]);
+}
+
+const SIGNATURE_WORDS = {
+  malformed: 'The Stripe-Signature header cannot be read.',
+  mismatch:
+    'The signature fits none of the signing secrets: the secret is another endpoint’s, or something changed the body on its way.',
+  stale: 'The signature is too old or from the future: check the clock of this machine.',
+};
+
+function readBody({ body, receivedAt }: Delivery, live: boolean): NewEvent {
+  try {
+    if (!isUtf8(body)) throw new TypeError('The body is not UTF-8');
+    const payload = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
+    return toNewEvent(payload, { live, receivedAt, source: 'webhook' });
+  } catch (error) {
+    throw new AppError('invalid_request', 'The body is signed, but it is no Stripe event.', {
+      cause: error,
+    });
+  }
+}
+
+/** Stored, so nothing is lost; 500 makes Stripe retry as well. */
+function unprocessed(event: NewEvent, problem: unknown): AppError {
+  return new AppError('internal_error', 'The event is stored but could not be processed yet.', {
+    fields: { eventId: event.id },
+    cause: problem,
+  });
+}
