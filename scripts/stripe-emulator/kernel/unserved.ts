@@ -15,13 +15,17 @@ function unservedParameter(path: string): ValidationError {
   return fail(`This emulator does not serve \`${path}\`.`, path);
 }
 
+/** A plain value as a word in lower case: SDKs write `True` and `true`. */
+const wordOf = (value: Wire): string =>
+  typeof value === 'object' ? '' : String(value).toLowerCase();
+
 /** `false`, or an object that says no more than `enabled: false`. */
 function isOff(value: Wire): boolean {
   if (isWireObject(value)) {
     const { enabled = null, ...others } = value;
     return Object.keys(others).length === 0 && isOff(enabled);
   }
-  return String(value).toLowerCase() === 'false';
+  return wordOf(value) === 'false';
 }
 
 /** Read and without effect here: it changes neither what is paid nor when. The README names these parameters. */
@@ -32,7 +36,7 @@ export function only(usual: string): Field<null> {
   return {
     effect: 'refused',
     parse(value, path) {
-      if (String(value).toLowerCase() === usual) return null;
+      if (wordOf(value) === usual) return null;
       throw unservedParameter(path);
     },
   };

@@ -5,7 +5,6 @@ import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { closeDispute, judge } from '../payments/disputes.ts';
-import { ignored } from '../payments/params.ts';
 
 const text = p.clearable(p.str);
 const evidence = p.obj({
