@@ -6,23 +6,25 @@ import type { EventRow } from './webhook-events.ts';
 /** A waiting event without what Stripe sent. */
 export type DueEvent = Pick<
   EventRow,
-  'id' | 'subject' | 'subscriptionId' | 'attempts' | 'receivedAt'
+  'id' | 'subject' | 'subscriptionId' | 'source' | 'attempts' | 'receivedAt'
 >;
 
 interface Row {
   id: string;
   subject: string;
   subscription_id: string | null;
+  source: DueEvent['source'];
   attempts: number;
   received_at: number;
 }
 
-const DUE = ['id', 'subject', 'subscription_id', 'attempts', 'received_at'] as const;
+const DUE = ['id', 'subject', 'subscription_id', 'source', 'attempts', 'received_at'] as const;
 
 const dueFromRow = (row: Row): DueEvent => ({
   id: row.id,
   subject: row.subject,
   subscriptionId: row.subscription_id,
+  source: row.source,
   attempts: row.attempts,
   receivedAt: row.received_at,
 });

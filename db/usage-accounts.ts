@@ -34,6 +34,7 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
       'customer_id',
       customers.map((row) => row.stripe_customer_id),
     )
+    .where('is_foreign', false)
     .whereNotIn('state', ['canceled', 'none', 'incomplete'])
     .select('customer_id', 'facts');
   const periods = new Map<string, { boundaries: Set<number>; since: number }>();

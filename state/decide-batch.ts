@@ -3,7 +3,7 @@
  * events' own payloads only tell the history which states lay between two reads.
  */
 import { decide, type DecidedTransition, type DecideInput } from './decide.ts';
-import { effectsOf, type EffectSettings } from './effects.ts';
+import { effectsOf, type EffectSettings, type FollowedFailures } from './effects.ts';
 import type { EventFacts } from './event-facts.ts';
 import { explain } from './explain.ts';
 import { beganAs, hasAttempt, historyHas, lastTime, stateAt, type HistoryLine } from './history.ts';
@@ -25,7 +25,14 @@ export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'set
   settings: EffectSettings;
   /** What effects name as the cause of lines that no event of the batch explains. */
   cause?: { type: string; id: string };
+  /** Failed attempts that events told of, those of this batch included. */
+  followed?: FollowedFailures;
+  /** Who is told of what an event, or (null) the read, brought; all unless said. */
+  audienceOf?: (eventId: string | null) => Audience;
 }
+
+/** `host`: webhooks to the team's own system, and nothing that a customer or Stripe would notice. */
+export type Audience = 'all' | 'host' | 'none';
 
 /** A line with what caused it; `eventId` is null when no event of the batch did. */
 export interface BatchTransition extends Transition {
@@ -286,11 +293,14 @@ function effectsOfBatch(
   },
 ): Effect[] {
   const { next, lines, events } = result;
-  const { settings, now, cause } = input;
-  const context = { after: next, settings, now, cause };
+  const { settings, now, cause, followed, audienceOf } = input;
+  const context = { after: next, settings, now, cause, followed };
   const effects = [...events, null].flatMap((event) => {
     const transitions = lines.filter((line) => line.eventId === (event?.id ?? null));
-    return effectsOf({ event, transitions, ...context });
+    const audience = audienceOf?.(event?.id ?? null) ?? 'all';
+    return effectsOf({ event, transitions, ...context }).filter(
+      ({ kind }) => audience === 'all' || (audience === 'host' && kind.startsWith('webhook.')),
+    );
   });
   const distinct = new Map(effects.map((effect) => [`${effect.kind} ${effect.objectId}`, effect]));
   return [...distinct.values()];

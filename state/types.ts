@@ -118,7 +118,10 @@ export interface SubscriptionFacts {
 export interface StoredSubscription {
   id: string;
   customerId: string;
+  /** The account that pays (its user's id, where accounts are not configured); null while it is not known. */
   userId: string | null;
+  /** True for one that is not ours: it counts nowhere and nothing follows from it. */
+  foreign?: boolean;
   state: LifecycleState;
   status: SubscriptionStatus;
   facts: SubscriptionFacts;

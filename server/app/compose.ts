@@ -5,6 +5,7 @@ import {
 } from '../../adapters/stripe-gateway.ts';
 import { openDatabase, type Database } from '../../db/database.ts';
 import type { Catalogue } from '../../state/catalogue.ts';
+import { ownerMark } from '../../state/ownership.ts';
 import { createAccessCache, type AccessCache } from '../access/cache.ts';
 import { createAuthenticate, type Authenticate } from '../http/authenticate.ts';
 import { loadCatalogue } from '../catalogue/catalogue.ts';
@@ -70,6 +71,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     stripe: createStripeGateway({
       ...config.stripe,
       ...options.stripe,
+      ownerMetadata: (id) => ({ user_id: id, ...ownerMark(id, config.ownership) }),
       onCall: metrics.stripeCall,
     }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),

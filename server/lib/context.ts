@@ -5,6 +5,7 @@ import type { CommitGroup } from '../sync/commit-group.ts';
 import type { EngineOptions } from '../sync/options.ts';
 import type { StripeReader } from '../sync/read-stripe.ts';
 import type { CoreServices } from '../app/compose.ts';
+import type { ReadOwner } from '../accounts/read-owner.ts';
 import type { SubjectReads } from '../sync/load-reads.ts';
 
 /** What the parts of one engine share. */
@@ -16,6 +17,8 @@ export interface EngineContext {
   /** Where an event stands; all who ask at the same moment share a query. null when it is not stored. */
   statusOf: (id: string) => Promise<EventSummary | null>;
   reads: SubjectReads;
+  /** Whose a subscription is, from everything that says so. */
+  readOwner: ReadOwner;
   commits: CommitGroup;
   options: EngineOptions;
   /** Tells this engine from all others, also from earlier ones of the same machine. */

@@ -1,8 +1,14 @@
+import type { OwnerLink } from '../../db/customers.ts';
 import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { DueEvent } from '../../db/due-events.ts';
-import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
-import { effectsOf, type EffectSettings } from '../../state/effects.ts';
-import type { Cause, Effect, SubscriptionFacts } from '../../state/types.ts';
+import { planOfFacts } from '../../state/catalogue.ts';
+import { decideBatch, type Audience, type BatchDecision } from '../../state/decide-batch.ts';
+import { decide } from '../../state/decide.ts';
+import { effectsOf, type EffectSettings, type FollowedFailures } from '../../state/effects.ts';
+import type { EventFacts } from '../../state/event-facts.ts';
+import { isOurs, type OwnerClaim } from '../../state/ownership.ts';
+import { signalOf } from '../../state/signals.ts';
+import type { Cause, CauseType, Effect, SubscriptionFacts } from '../../state/types.ts';
 import type { CoreServices } from '../app/compose.ts';
 import type { Known, WaitingEvent } from './load.ts';
 
@@ -11,17 +17,28 @@ export interface Sighting {
   id: string;
   events: WaitingEvent[];
   known: Known;
-  /** What Stripe says; null when it has no such subscription. */
+  /** What Stripe says; null when it has no such subscription, or was not asked. */
   read: SubscriptionFacts | null;
+  /** True when the events alone told that it is of no plan of ours: Stripe was not asked. */
+  isForeign: boolean;
+  /** The accounts that are named for it, the one that counts first. */
+  owners: readonly OwnerClaim[];
+  /** Failed payments of it whose events were processed before; asked for only where they matter. */
+  failures: readonly EventFacts[];
 }
+
+/** What its events count as: `foreign` when it is not ours, `first_sight` when it had a life before we saw it. */
+export type Outcome = 'done' | 'first_sight' | 'foreign' | 'not_found';
 
 /** What is to be written for one subscription. */
 export interface Verdict {
   change: SubscriptionChange | null;
   effects: (Effect & { causeId: string | null })[];
   events: DueEvent[];
-  /** True when Stripe has no such subscription and neither have we. */
-  unknown: boolean;
+  /** `not_found` when Stripe has no such subscription and neither have we. */
+  outcome: Outcome;
+  /** The accounts that are named for it, where that is news; the first is linked, the others contradict it. */
+  links: OwnerLink[];
   unknownStatus: string | null;
   /** True when the customer surely had no other subscription before. */
   isAlone: boolean;
@@ -37,23 +54,34 @@ export interface DecisionContext {
 
 /** Decides one subscription: pure, but for what it is given. */
 export function decideSighting(sighting: Sighting, context: DecisionContext): Verdict {
-  const { events, known } = sighting;
+  const { known } = sighting;
   const read = sighting.read ?? vanished(sighting, context.now);
-  const rows = events.map((event) => event.row);
-  if (read === null) {
-    return {
-      change: null,
-      effects: [],
-      events: rows,
-      unknown: true,
-      unknownStatus: null,
-      isAlone: false,
-    };
-  }
+  if (read === null) return withoutChange(sighting);
+  const accountId =
+    sighting.read === null ? (known.stored?.userId ?? null) : (sighting.owners[0]?.accountId ?? null);
+  const plan = planOfFacts(context.core.catalogue, read)?.plan.id ?? null;
+  const owned: Owned = { read, accountId };
+  return isOurs({ userId: accountId, plan })
+    ? decideOurs(sighting, context, owned)
+    : decideForeign(sighting, context, owned);
+}
+
+interface Owned {
+  read: SubscriptionFacts;
+  accountId: string | null;
+}
+
+function decideOurs(sighting: Sighting, context: DecisionContext, owned: Owned): Verdict {
+  const { events, known } = sighting;
+  const { read, accountId } = owned;
   const last = events.at(-1)?.row.id ?? null;
   const fallback = fallbackCause(context, last);
+  // The history of one that was foreign begins now.
+  const stored = known.stored?.foreign ? null : known.stored;
+  const audienceOf = audienceAt({ sighting, context, isFirst: stored === null, read });
+  const isQuiet = audienceOf(null) === 'none';
   const decision = decideBatch({
-    stored: known.stored,
+    stored: stored && { ...stored, userId: accountId },
     events: events.map((event) => event.facts),
     read,
     history: known.history
@@ -64,24 +92,125 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
     settings: settingsOf(context.core),
     everTrialed: known.everTrialed,
     formerState: known.formerState,
-    userId: known.userId ?? ownerNamedBy(read),
+    userId: accountId,
     now: context.now,
     cause: { type: fallback.type, id: fallback.id },
+    followed: followedFailures(sighting, audienceOf),
+    audienceOf,
   });
+  const change = toChange(decision, known, fallback);
   return {
-    change: toChange(decision, known, fallback),
+    change: change && { ...change, quiet: isQuiet },
     effects: decision.effects.map((effect) => ({ causeId: last ?? fallback.id, ...effect })),
-    events: rows,
-    unknown: false,
+    events: events.map(({ row }) => row),
+    outcome: isQuiet ? 'first_sight' : 'done',
+    links: linksOf(sighting, read),
     unknownStatus: decision.unknownStatus,
-    isAlone: known.isAlone,
+    isAlone: known.isAlone && known.userId === accountId,
   };
+}
+
+/** Kept as it is, for a list of its own: no history, no figure, nothing that follows. */
+function decideForeign(sighting: Sighting, context: DecisionContext, owned: Owned): Verdict {
+  const { known } = sighting;
+  const { read, accountId } = owned;
+  const { next } = decide({
+    stored: known.stored && { ...known.stored, userId: accountId },
+    facts: read,
+    signals: [],
+    catalogue: context.core.catalogue,
+    settings: settingsOf(context.core),
+    userId: accountId,
+    now: context.now,
+  });
+  const row = { ...next, mrr: 0, foreign: true };
+  return {
+    ...withoutChange(sighting),
+    change: { before: known.stored, next: row, lines: [], quiet: true },
+    outcome: 'foreign',
+  };
+}
+
+function withoutChange({ events, isForeign }: Sighting): Verdict {
+  return {
+    change: null,
+    effects: [],
+    events: events.map(({ row }) => row),
+    outcome: isForeign ? 'foreign' : 'not_found',
+    links: [],
+    unknownStatus: null,
+    isAlone: false,
+  };
+}
+
+/** What is younger counts as seen from its birth. */
+const BIRTH_MS = 3_600_000;
+
+/**
+ * Who is told of what. What is learned by reading has no outward effect, and the first sight of a subscription that had a
+ * life before none at all: its mails were sent, or were another program's. Our own acts, and events that were
+ * delivered, tell everybody.
+ */
+function audienceAt(input: {
+  sighting: Sighting;
+  context: DecisionContext;
+  isFirst: boolean;
+  read: SubscriptionFacts;
+}): (eventId: string | null) => Audience {
+  const { sighting, context, isFirst, read } = input;
+  const { events } = sighting;
+  const { cause, now } = context;
+  const isOwnAct = cause !== null && OWN_ACTS.has(cause.type);
+  const wasBornHere =
+    (isOwnAct && now - read.createdAt <= BIRTH_MS) ||
+    events.some(({ row, facts }) => {
+      const age = row.source === 'webhook' ? facts.createdAt : Math.max(now, facts.createdAt);
+      return row.source !== 'replay' && age - read.createdAt <= BIRTH_MS;
+    });
+  if (isFirst && !wasBornHere) return () => 'none';
+  const sourceOf = new Map(events.map(({ row }) => [row.id, row.source]));
+  const hasEvent = events.some(({ row }) => row.source !== 'replay');
+  return (eventId) => {
+    if (eventId === null) return isOwnAct || (cause === null && hasEvent) ? 'all' : 'host';
+    return sourceOf.get(eventId) === 'replay' ? 'host' : 'all';
+  };
+}
+
+const OWN_ACTS: ReadonlySet<CauseType> = new Set(['request', 'dunning', 'trial_ledger']);
+
+/** The failed attempts that events told of, here and before, by invoice. */
+function followedFailures(
+  { events, failures }: Sighting,
+  audienceOf: (eventId: string) => Audience,
+): FollowedFailures {
+  const followed = new Map<string, Set<number>>();
+  const told = events.map(({ facts }) => facts).filter(({ id }) => audienceOf(id) === 'all');
+  for (const facts of [...failures, ...told]) {
+    const signal = signalOf(facts);
+    if (signal?.type !== 'payment_failed') continue;
+    const attempts = followed.get(signal.invoiceId) ?? new Set();
+    followed.set(signal.invoiceId, attempts.add(signal.attempt));
+  }
+  return followed;
+}
+
+/** Links are written when they are learned, not with each event. */
+function linksOf({ known, owners }: Sighting, read: SubscriptionFacts): OwnerLink[] {
+  const [first] = owners;
+  const isKnown = known.hasLink && first?.accountId === known.userId && owners.length === 1;
+  if (isKnown) return [];
+  return owners.map(({ accountId, source }) => ({
+    accountId,
+    source,
+    customerId: read.customerId,
+    at: Date.now(),
+  }));
 }
 
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
 export function effectsOfLoose(
   event: WaitingEvent,
-  context: DecisionContext & { userId: string | null },
+  context: DecisionContext & { userId: string },
 ): (Effect & { causeId: string | null })[] {
   const effects = effectsOf({
     event: event.facts,
@@ -105,11 +234,6 @@ const isAboutEntitlements = ({ facts }: WaitingEvent) =>
 function settingsOf(core: DecisionContext['core']): EffectSettings {
   const { dunning, grace } = core.config;
   return { maxAttempts: dunning.maxAttempts, finalAction: dunning.finalAction, grace };
-}
-
-/** The owner that checkout wrote into the subscription, for a customer we did not make ourselves. */
-function ownerNamedBy(facts: SubscriptionFacts): string | null {
-  return facts.metadata['user_id']?.replaceAll('\0', '').slice(0, 255) || null;
 }
 
 /** Stripe answers 404 for what we have stored: it was deleted with its customer or its test data. */
@@ -143,7 +267,7 @@ function toChange(
   decision: BatchDecision,
   known: Known,
   fallback: Cause,
-): SubscriptionChange | null {
+): Omit<SubscriptionChange, 'quiet'> | null {
   if (decision.next === null) return null;
   const lines = decision.transitions.map(({ eventId, at, ...transition }) => ({
     cause:

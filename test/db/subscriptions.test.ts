@@ -48,13 +48,13 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
   });
 
   it('that live beside each other are marked, until one has ended', async () => {
-    await save({ id: 'sub_1', customerId: 'cus_1' });
-    const second = await save({ id: 'sub_2', customerId: 'cus_1' });
-    expect(await markDuplicates(database.knex, ['cus_1'])).toEqual([['sub_1', 'sub_2']]);
+    await save({ id: 'sub_1', customerId: 'cus_1', userId: 'u1' });
+    const second = await save({ id: 'sub_2', customerId: 'cus_2', userId: 'u1' });
+    expect(await markDuplicates(database.knex, ['u1'])).toEqual([['sub_1', 'sub_2']]);
     expect(await listSubscriptions(database.knex, { duplicate: true, limit: 9 })).toHaveLength(2);
     const ended = { ...second, state: 'canceled' as const, status: 'canceled' as const };
     await saveChanges(database.knex, [{ before: second, next: ended, lines: [] }]);
-    expect(await markDuplicates(database.knex, ['cus_1'])).toEqual([]);
+    expect(await markDuplicates(database.knex, ['u1'])).toEqual([]);
     expect(await listSubscriptions(database.knex, { duplicate: true, limit: 9 })).toEqual([]);
     expect((await liveSubscriptionsOf(database.knex, 'cus_1')).map((s) => s.id)).toEqual(['sub_1']);
   });

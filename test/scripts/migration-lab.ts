@@ -7,6 +7,7 @@ import { createLogger } from '../../server/lib/log.ts';
 import type { MigrationRequest } from '../../server/operations/migrate-plan/request.ts';
 import { createServices, type Services } from '../../server/app/compose.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
+import { ownerMetadata } from '../support/owner-metadata.ts';
 
 /** 1 January 2026, noon: a month of 31 days begins. */
 export const START = Date.UTC(2026, 0, 1, 12) / 1000;
@@ -102,6 +103,7 @@ export async function migrationLab(dialect: Dialect): Promise<MigrationLab> {
       return stripe.subscriptions.create({
         customer: customer.id,
         items: [{ price: priceId }],
+        metadata: ownerMetadata(customer.id),
         ...params,
       });
     },
