@@ -1,5 +1,12 @@
 /** Bigger or smaller, now or with the next period: the rule for plan changes, and what a subscription earns. */
-import { findPlan, planOfFacts, planOfItem, planOfPrice, type Catalogue, type PlanInterval } from './catalogue.ts';
+import {
+  findPlan,
+  planOfFacts,
+  planOfItem,
+  planOfPrice,
+  type Catalogue,
+  type PlanInterval,
+} from './catalogue.ts';
 import type { BillingInterval, ItemFacts, LifecycleState, SubscriptionFacts } from './types.ts';
 
 export type ChangeKind = 'upgrade' | 'downgrade' | 'switch';

@@ -36,18 +36,19 @@ export function checkoutCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
       input: SubscriptionCheckout,
       idempotencyKey: string,
     ): Promise<Stripe.Checkout.Session> =>
-      call(() => stripe.checkout.sessions.create(subscriptionParams(input, ownerMetadata(input.userId)), { idempotencyKey })),
+      call(() =>
+        stripe.checkout.sessions.create(subscriptionParams(input, ownerMetadata(input.userId)), {
+          idempotencyKey,
+        }),
+      ),
 
     retrieveCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
       call(() => stripe.checkout.sessions.retrieve(id)),
 
     /** The sessions that a subscription was bought in: one, or none. */
     checkoutsOf: async (subscriptionId: string): Promise<Stripe.Checkout.Session[]> =>
-      (
-        await call(() =>
-          stripe.checkout.sessions.list({ subscription: subscriptionId, limit: 10 }),
-        )
-      ).data,
+      (await call(() => stripe.checkout.sessions.list({ subscription: subscriptionId, limit: 10 })))
+        .data,
 
     /** Sessions of this customer on which somebody could still pay, newest first. */
     openCheckouts: (customerId: string): Promise<Stripe.Checkout.Session[]> =>
@@ -79,7 +80,10 @@ export function checkoutCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   };
 }
 
-function subscriptionParams(input: SubscriptionCheckout, owner: Record<string, string>): Stripe.Checkout.SessionCreateParams {
+function subscriptionParams(
+  input: SubscriptionCheckout,
+  owner: Record<string, string>,
+): Stripe.Checkout.SessionCreateParams {
   const metadata = { ...owner, wish: input.wish };
   const trial = input.trialDays === null ? {} : trialParams(input.trialDays, input.trialEnd);
   return {

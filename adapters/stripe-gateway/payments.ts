@@ -139,7 +139,11 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
       input: PaymentCheckout,
       idempotencyKey: string,
     ): Promise<Stripe.Checkout.Session> =>
-      call(() => stripe.checkout.sessions.create(paymentParams(input, ownerMetadata(input.userId)), { idempotencyKey })),
+      call(() =>
+        stripe.checkout.sessions.create(paymentParams(input, ownerMetadata(input.userId)), {
+          idempotencyKey,
+        }),
+      ),
 
     /** Changes of the customer's balance, newest first; negative amounts are in their favour. */
     listBalanceEntries: (
@@ -168,7 +172,10 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   };
 }
 
-function paymentParams(input: PaymentCheckout, owner: Record<string, string>): Stripe.Checkout.SessionCreateParams {
+function paymentParams(
+  input: PaymentCheckout,
+  owner: Record<string, string>,
+): Stripe.Checkout.SessionCreateParams {
   const metadata = { ...owner, wish: input.wish };
   return {
     mode: 'payment',

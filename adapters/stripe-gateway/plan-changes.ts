@@ -138,7 +138,11 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
       input: NewSubscription,
       idempotencyKey: string,
     ): Promise<Stripe.Subscription> =>
-      call(() => stripe.subscriptions.create(creationParams(input, ownerMetadata(input.userId)), { idempotencyKey })),
+      call(() =>
+        stripe.subscriptions.create(creationParams(input, ownerMetadata(input.userId)), {
+          idempotencyKey,
+        }),
+      ),
 
     /** Applies a promotion code to a subscription's next invoices; null takes every discount off. */
     setDiscount: (
@@ -241,7 +245,10 @@ function discountOf(stacked: Stripe.SubscriptionSchedule.Phase.Discount): {
   return { coupon: id(stacked.coupon) };
 }
 
-function creationParams(input: NewSubscription, owner: Record<string, string>): Stripe.SubscriptionCreateParams {
+function creationParams(
+  input: NewSubscription,
+  owner: Record<string, string>,
+): Stripe.SubscriptionCreateParams {
   const { trialDays, trialEnd } = input;
   return {
     customer: input.customerId,

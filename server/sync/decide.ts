@@ -58,7 +58,9 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
   const read = sighting.read ?? vanished(sighting, context.now);
   if (read === null) return withoutChange(sighting);
   const accountId =
-    sighting.read === null ? (known.stored?.userId ?? null) : (sighting.owners[0]?.accountId ?? null);
+    sighting.read === null
+      ? (known.stored?.userId ?? null)
+      : (sighting.owners[0]?.accountId ?? null);
   const plan = planOfFacts(context.core.catalogue, read)?.plan.id ?? null;
   const owned: Owned = { read, accountId };
   return isOurs({ userId: accountId, plan })
