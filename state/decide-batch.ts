@@ -4,13 +4,14 @@
  */
 import { decide, type DecidedTransition, type DecideInput } from './decide.ts';
 import { effectsOf, type EffectSettings, type FollowedFailures } from './effects.ts';
+import type { Effect } from './effect-kinds.ts';
 import type { EventFacts } from './event-facts.ts';
 import { explain } from './explain.ts';
 import { beganAs, hasAttempt, historyHas, lastTime, stateAt, type HistoryLine } from './history.ts';
 import { lifecycleOf } from './lifecycle.ts';
 import { failuresIn, signalOf, type Signal } from './signals.ts';
 import { distinctEvents, follows, orderSnapshots, type Snapshot } from './snapshot-order.ts';
-import type { Effect, LifecycleState, StoredSubscription, SubscriptionFacts } from './types.ts';
+import type { LifecycleState, StoredSubscription, SubscriptionFacts } from './types.ts';
 import type { Transition } from './types.ts';
 
 export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'settings'> {

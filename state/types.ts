@@ -137,7 +137,15 @@ export interface StoredSubscription {
   mrr: number;
 }
 
-export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning' | 'trial_ledger';
+export type CauseType =
+  | 'event'
+  | 'request'
+  | 'verify'
+  | 'catch_up'
+  | 'dunning'
+  | 'trial_ledger'
+  | 'link'
+  | 'import';
 
 /** Why something moved: a Stripe event, a request of a person, a repair. */
 export interface Cause {
@@ -160,13 +168,6 @@ export interface Transition {
   late: boolean;
   /** A few words of what Stripe said: status, reason, amount, decline code. */
   detail: Record<string, string | number | boolean | null>;
-}
-
-/** An effect to be carried out later, exactly once for one (objectId, kind). */
-export interface Effect {
-  objectId: string;
-  kind: string;
-  payload: Record<string, unknown>;
 }
 
 export type AccessLevel = 'full' | 'grace' | 'none';

@@ -43,6 +43,14 @@ export function catalogueCalls(stripe: Stripe) {
     retrieveTestClock: (id: string): Promise<Stripe.TestHelpers.TestClock> =>
       call(() => stripe.testHelpers.testClocks.retrieve(id)),
 
+    /** The ids of all test clocks; test keys only. */
+    testClockIds: async (): Promise<string[]> => {
+      const clocks = await call(() =>
+        stripe.testHelpers.testClocks.list({ limit: 100 }).autoPagingToArray({ limit: 1_000 }),
+      );
+      return clocks.map(({ id }) => id);
+    },
+
     testClockExists: async (id: string): Promise<boolean> => {
       try {
         await call(() => stripe.testHelpers.testClocks.retrieve(id));

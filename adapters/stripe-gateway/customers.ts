@@ -31,6 +31,10 @@ export function customerCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
         }),
       ),
 
+    /** Writes whose it is; nothing else of the customer changes. */
+    markCustomer: (id: string, accountId: string): Promise<Stripe.Customer> =>
+      call(() => stripe.customers.update(id, { metadata: ownerMetadata(accountId) })),
+
     /** The customer, or Stripe's stub with `deleted: true`. */
     retrieveCustomer: (id: string): Promise<Stripe.Customer | Stripe.DeletedCustomer> =>
       call(() =>

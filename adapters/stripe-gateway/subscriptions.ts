@@ -35,14 +35,16 @@ export function subscriptionCalls(stripe: Stripe) {
           .autoPagingToArray({ limit: 1000 }),
       ),
 
-    /** A page of all subscriptions of the account (100), for `verify`. */
+    /** A page of all subscriptions of the account (100), newest first; Stripe leaves out those on a test clock unless it is named. */
     listSubscriptions: (
       startingAfter: string | null,
+      testClock: string | null = null,
     ): Promise<Stripe.ApiList<Stripe.Subscription>> =>
       call(() =>
         stripe.subscriptions.list({
           status: 'all',
           limit: 100,
+          test_clock: testClock ?? undefined,
           starting_after: startingAfter ?? undefined,
           expand: EXPAND.map((path) => `data.${path}`),
         }),

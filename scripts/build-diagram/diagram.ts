@@ -4,7 +4,7 @@ import {
   type PlacedEdge,
   type PlacedNode,
 } from '../../server/admin/pages/chart-layout.ts';
-import { html, type Html } from '../../server/admin/pages/html.ts';
+import { html, type Html } from '../../server/http/pages/html.ts';
 import { describeState } from '../../state/machine.ts';
 
 const MARGIN = 12;

@@ -4,24 +4,10 @@ import { readCheckout, type CheckoutFacts } from '../../state/event-objects.ts';
 import {
   isInCatalogue,
   ownerClaims,
-  type OwnerClaim,
   type OwnershipRules,
   type OwnerSources,
 } from '../../state/ownership.ts';
-import type { SubscriptionFacts } from '../../state/types.ts';
-import type { StripeReader } from '../sync/read-stripe.ts';
-
-/** A subscription and what is known about its owner without asking Stripe. */
-export interface OwnerQuestion {
-  facts: SubscriptionFacts;
-  /** The account that the database has for its customer, or for itself. */
-  link: string | null;
-  /** Checkout sessions that waiting events tell of. */
-  checkouts: readonly CheckoutFacts[];
-}
-
-/** Every account that is named for a subscription, the one that counts first; Stripe is asked only while there is none. */
-export type ReadOwner = (question: OwnerQuestion) => Promise<OwnerClaim[]>;
+import type { ReadOwner, StripeReader } from '../lib/engine-types.ts';
 
 /** Reads owners in the one order of `state/ownership.ts`: for events, commands, verify, replay and import alike. */
 export function createReadOwner(

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { inboxHealth } from '../../db/webhook-events.ts';
 import { migrationStatus } from '../../db/migrate.ts';
 import { defineRoute, json } from '../http/define-route.ts';
-import type { Services } from './compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** Due events that wait longer than this mean that nobody works them off. */
 const STUCK_AFTER_MS = 5 * 60_000;

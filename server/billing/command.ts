@@ -5,11 +5,11 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
-import type { User } from '../http/authenticate.ts';
+import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
-import { StripeOutage } from '../sync/read-stripe.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
 import { json } from '../http/define-route.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 import { withCustomerLock } from './with-customer-lock.ts';
 import { subscriptionView } from './subscription-view.ts';
 

@@ -1,7 +1,7 @@
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../http/errors.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 import { actionsNow, syncAfter, type CommandContext } from './command.ts';
 
 /** Stripe statuses of a subscription that has ended. */

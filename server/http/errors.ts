@@ -1,6 +1,6 @@
 import { isGatewayError, type GatewayError } from '../../adapters/stripe-gateway.ts';
-import { StripeOutage } from '../sync/read-stripe.ts';
-import { StillBusy } from '../sync/lock-timeout.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
+import { StillBusy } from '../lib/lock-timeout.ts';
 
 /** Every error code of the HTTP API and its status: the one table. */
 export const ERROR_STATUS = {

@@ -1,7 +1,38 @@
+import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
-import type { Cause, StoredSubscription } from '../../state/types.ts';
+import type { CheckoutFacts } from '../../state/event-objects.ts';
+import type { OwnerClaim } from '../../state/ownership.ts';
+import type { Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 import type { Change } from './change-feed.ts';
-import type { StripeReader } from '../sync/read-stripe.ts';
+
+/** Reads of Stripe within its limits and pauses. */
+export interface StripeReader {
+  /**
+   * What Stripe says now; null when it has no such subscription. Where it is known about when its present period began
+   * (in ms), many may share a call. Throws `StripeOutage`.
+   */
+  subscription(id: string, periodStart?: number | null): Promise<SubscriptionFacts | null>;
+  /** Any other read under the same limit and pauses. Throws `StripeOutage`. */
+  read<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T>;
+  /** How many subscriptions can be read without waiting for a turn, as far as one can tell. */
+  room(): number;
+  /** When reads go on, in ms since the epoch; 0 while they are not paused. */
+  pausedUntil(): number;
+  /** Calls made since the start. */
+  count(): number;
+}
+
+/** A subscription and what is known about its owner without asking Stripe. */
+export interface OwnerQuestion {
+  facts: SubscriptionFacts;
+  /** The account that the database has for its customer, or for itself. */
+  link: string | null;
+  /** Checkout sessions that waiting events tell of. */
+  checkouts: readonly CheckoutFacts[];
+}
+
+/** Every account that is named for a subscription, the one that counts first; Stripe is asked only while there is none. */
+export type ReadOwner = (question: OwnerQuestion) => Promise<OwnerClaim[]>;
 
 /** Business time: real, or that of the test clock. */
 export interface BusinessClock {

@@ -7,7 +7,7 @@ import {
   STEP,
   type EventPosition,
 } from '../../db/retention.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from '../sync/context.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 
 const JOB = 'sweep';

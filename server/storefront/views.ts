@@ -1,8 +1,8 @@
 import { formatMoney } from '../../state/money.ts';
 import { LIFECYCLE_STATES } from '../../state/types.ts';
-import { stateChip } from '../admin/pages/format.ts';
-import { html, type Html } from '../admin/pages/html.ts';
-import { htmlDocument } from '../admin/pages/page.ts';
+import { stateChip } from '../http/pages/format.ts';
+import { html, type Html } from '../http/pages/html.ts';
+import { htmlDocument } from '../http/pages/document.ts';
 import type { ShopInvoice, ShopPlan, ShopPreview, ShopSubscription } from './public-api.ts';
 
 /** What every page of the shop shows around its content. */

@@ -5,11 +5,12 @@ import { planOfFacts } from '../../state/catalogue.ts';
 import { decideBatch, type Audience, type BatchDecision } from '../../state/decide-batch.ts';
 import { decide } from '../../state/decide.ts';
 import { effectsOf, type EffectSettings, type FollowedFailures } from '../../state/effects.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
 import type { EventFacts } from '../../state/event-facts.ts';
 import { isOurs, type OwnerClaim } from '../../state/ownership.ts';
 import { signalOf } from '../../state/signals.ts';
-import type { Cause, CauseType, Effect, SubscriptionFacts } from '../../state/types.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { Cause, CauseType, SubscriptionFacts } from '../../state/types.ts';
+import type { CoreServices } from '../lib/services.ts';
 import type { Known, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */
@@ -196,11 +197,13 @@ function followedFailures(
   return followed;
 }
 
-/** Links are written when they are learned, not with each event. */
+/** Links and contradictions are written when they are learned, not with each event: an operator may have decided since. */
 function linksOf({ known, owners }: Sighting, read: SubscriptionFacts): OwnerLink[] {
-  const [first] = owners;
-  const isKnown = known.hasLink && first?.accountId === known.userId && owners.length === 1;
-  if (isKnown) return [];
+  const { stored, hasLink, userId } = known;
+  const before = stored === null || stored.foreign ? null : stored.facts.metadata;
+  const saysTheSame = before !== null && JSON.stringify(before) === JSON.stringify(read.metadata);
+  const isLinked = hasLink && owners[0]?.accountId === userId;
+  if (isLinked && (saysTheSame || owners.length === 1)) return [];
   return owners.map(({ accountId, source }) => ({
     accountId,
     source,

@@ -5,9 +5,9 @@ import { readEvent, type EventFacts } from '../../state/event-facts.ts';
 import { isForeignAsTold, markedAccount } from '../../state/ownership.ts';
 import { signalOf } from '../../state/signals.ts';
 import type { Cause, StoredSubscription } from '../../state/types.ts';
-import type { DecidedWork, Failure } from './commit.ts';
+import type { DecidedWork, Failure } from './decision.ts';
 import { decideSighting, effectsOfLoose, type DecisionContext, type Sighting } from './decide.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from './context.ts';
 import {
   guessPeriodStart,
   loadKnown,

@@ -1,3 +1,4 @@
+import type { FlushReport } from '../lib/usage-types.ts';
 import { leadJob, resignJob } from '../../db/cursors.ts';
 import { forgetUsage } from '../../db/usage-records.ts';
 import {
@@ -25,16 +26,6 @@ interface Whose {
   userIds?: readonly string[] | undefined;
   /** Whether or not this process leads: both may send, and Stripe takes each identifier once. */
   forced?: boolean;
-}
-
-/** What was done. */
-export interface FlushReport {
-  /** False when another process is sending: nothing was done. */
-  led: boolean;
-  delivered: number;
-  /** Calls to Stripe, in each round at most one for each customer, meter and window. */
-  calls: number;
-  rounds: number;
 }
 
 export interface UsageFlusher extends Loop {

@@ -1,8 +1,8 @@
 import { leadJob, readCursor, resignJob, saveCursor } from '../../db/cursors.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from '../sync/context.ts';
 import { isRelevant, toNewEvent } from './parse-event.ts';
-import { StripeOutage } from '../sync/read-stripe.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
 
 const JOB = 'catch-up';
 /** Stripe keeps events for 30 days. */

@@ -1,6 +1,6 @@
 import { requeueEvents, type NewEvent } from '../../db/webhook-events.ts';
 import type { Receipt } from '../lib/engine-types.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from '../sync/context.ts';
 import type { Inbox } from './inbox.ts';
 import type { SubjectRunner } from '../sync/customer-runner.ts';
 import type { Worker } from '../sync/worker.ts';

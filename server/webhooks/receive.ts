@@ -3,7 +3,7 @@ import { verifyStripeSignature } from '../../adapters/stripe-signature.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
 import { AppError } from '../http/errors.ts';
 import { toNewEvent } from './parse-event.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** One delivery as it arrived, whatever server received it. */
 export interface Delivery {

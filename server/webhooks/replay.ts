@@ -10,7 +10,7 @@ import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { catchUp } from './catch-up.ts';
 import { toNewEvent } from './parse-event.ts';
 import { sleep } from '../lib/limit.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 import { retryThroughOutages } from '../lib/retry.ts';
 
 const PAGE = 200;

@@ -8,8 +8,8 @@ import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { AppError, toAppError } from '../../server/http/errors.ts';
 import { createLogger } from '../../server/lib/log.ts';
-import { StripeOutage } from '../../server/sync/read-stripe.ts';
-import { StillBusy } from '../../server/sync/lock-timeout.ts';
+import { StripeOutage } from '../../server/lib/stripe-outage.ts';
+import { StillBusy } from '../../server/lib/lock-timeout.ts';
 
 describe('What Stripe says', () => {
   const gatewayError = (kind: GatewayErrorKind, more: { retryAfter?: number } = {}) =>

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { GatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
-import type { AccessCache } from '../../server/access/cache.ts';
+import type { AccessCache } from '../../server/lib/services.ts';
 import { catchUp } from '../../server/webhooks/catch-up.ts';
 import { retryThroughOutages } from '../../server/lib/retry.ts';
 import { begunList } from './begun-list.ts';

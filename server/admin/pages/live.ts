@@ -1,6 +1,6 @@
 import { transitionsAfter } from '../../../db/dashboard-transitions.ts';
 import type { TransitionRow } from '../../../db/transitions.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 import { liveStats } from './stats.ts';
 import { TransitionTail } from './transition-tail.ts';
 

@@ -1,5 +1,6 @@
-import { ago, dateTime, shortDuration } from './format.ts';
-import { html, query, type Html } from './html.ts';
+import { htmlDocument } from '../../http/pages/document.ts';
+import { ago, dateTime, shortDuration } from '../../http/pages/format.ts';
+import { html, query, type Html } from '../../http/pages/html.ts';
 
 /** The clock of test mode, when the customers live on one. Times in ms. */
 export interface TestClock {
@@ -47,33 +48,6 @@ const LOGO = html`<svg
   <circle cx="5" cy="17" r="2.4" fill="currentColor" />
   <path d="M7.5 5H12a3 3 0 0 1 3 3M7.5 17H12a3 3 0 0 0 3-3" />
 </svg>`;
-
-/** A whole document; `frame` null is the frame of somebody who is not signed in. */
-export function htmlDocument(page: {
-  title: string;
-  theme: Frame['theme'];
-  assets: Frame['assets'];
-  /** Further elements of the head. */
-  head?: Html;
-  body: Html;
-}): string {
-  return html`<!doctype html>
-    <html lang="en" ${page.theme && html` data-theme="${page.theme}"`}>
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${page.title} · Tenure</title>
-        <link rel="stylesheet" href="${page.assets.css}" />
-        <link rel="icon" href="data:," />
-        <script type="module" src="${page.assets.js}"></script>
-        ${page.head}
-      </head>
-      <body>
-        <a class="skip" href="#content">Skip to content</a>
-        ${page.body}
-      </body>
-    </html> `.markup;
-}
 
 /** A page of the dashboard. */
 export function adminPage(

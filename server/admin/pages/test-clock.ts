@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextPeriodEnd } from '../../../db/dashboard-lookups.ts';
 import { AppError } from '../../http/errors.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 import type { TestClock } from './page.ts';
 
 /** How far the clock may be asked to go. */

@@ -5,7 +5,8 @@ import { themeCookie, endedCookie, themeOf } from '../pages/session.ts';
 import { replayAll, replayEvents } from '../pages/queries/events.ts';
 import { advanceClock, testClockOf, type Leap } from '../pages/test-clock.ts';
 import { AppError } from '../../http/errors.ts';
-import { adminForm, redirect, withNotice, type FormContext } from './admin-page.ts';
+import { adminForm, withNotice, type FormContext } from './admin-page.ts';
+import { redirect } from '../../http/pages/respond.ts';
 
 const ACTOR = 'admin';
 

@@ -22,7 +22,8 @@ import { metricsView } from '../pages/queries/metrics.ts';
 import { stepOf, subscriptionView } from '../pages/queries/subscription.ts';
 import { subscriptionsView } from '../pages/queries/subscriptions.ts';
 import { comingUp } from '../pages/test-clock.ts';
-import { adminPage, frameOf, page, redirect, type PageContext } from './admin-page.ts';
+import { adminPage, frameOf, type PageContext } from './admin-page.ts';
+import { page, redirect } from '../../http/pages/respond.ts';
 
 const PAGE = 50;
 

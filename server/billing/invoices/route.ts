@@ -11,7 +11,7 @@ import { invoiceSchema, invoiceView, type InvoiceView } from './invoice-view.ts'
 import { neededOn, paymentNeeded } from '../payment-needed.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 
 /** The caller's invoices, newest first. */
 export const invoicesRoute = defineRoute({

@@ -1,7 +1,7 @@
 import type { StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import type { Database } from '../../../db/database.ts';
 import type { Catalogue } from '../../../state/catalogue.ts';
-import type { PlanFile } from '../../catalogue/catalogue.ts';
+import type { PlanFile } from '../../catalogue/plan-file.ts';
 import type { Config } from '../../config/config.ts';
 
 export type Level = 'ok' | 'warning' | 'problem';

@@ -25,11 +25,13 @@ export interface Subscriber {
   useCard: (token: string) => Promise<void>;
 }
 
+const idOf = (object: string | { id: string }) => (typeof object === 'string' ? object : object.id);
+
 export async function createOtherProgram(server: TestServer): Promise<OtherProgram> {
   const { stripe } = server;
   const ids = new Set<string>();
   const own = new Set<string>();
-  stripe.on('response', ({ request_id }) => own.add(request_id));
+  stripe.on('response', (response: Stripe.ResponseEvent) => own.add(response.request_id));
   const product = await stripe.products.create({ name: 'Another program' });
   const price = await stripe.prices.create({
     product: product.id,
@@ -64,7 +66,7 @@ export async function createOtherProgram(server: TestServer): Promise<OtherProgr
         items: [{ price: price.id }],
         ...params,
       });
-      const payer = String(subscription.customer);
+      const payer = idOf(subscription.customer);
       ids.add(subscription.id);
       if (payer === customer.id) ids.add(payer);
       return {

@@ -11,7 +11,7 @@ import { listEffects } from '../../../../db/outbox.ts';
 import { listSubscriptions } from '../../../../db/subscriptions.ts';
 import type { TransitionRow } from '../../../../db/transitions.ts';
 import { findEvent, inboxHealth, requeueEvents } from '../../../../db/webhook-events.ts';
-import type { Services } from '../../../app/compose.ts';
+import type { Services } from '../../../lib/services.ts';
 import type { EventView } from '../views/event.ts';
 import type { EventFilter, EventListItem, EventsView, ShownStatus } from '../views/events.ts';
 

@@ -14,8 +14,8 @@ import {
   type DailyFigure,
 } from '../../../../state/metrics.ts';
 import { formatMoney } from '../../../../state/money.ts';
-import type { Services } from '../../../app/compose.ts';
-import { count, percent } from '../format.ts';
+import type { Services } from '../../../lib/services.ts';
+import { count, percent } from '../../../http/pages/format.ts';
 import { WINDOWS, type Card, type LifecycleView, type WindowKey } from '../views/lifecycle.ts';
 
 const DAY = 86_400_000;

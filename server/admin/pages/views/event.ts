@@ -1,6 +1,6 @@
 import type { LifecycleEventType, LifecycleState } from '../../../../state/types.ts';
-import { clockTime, date, exact, stateChip } from '../format.ts';
-import { html, query, type Html } from '../html.ts';
+import { clockTime, date, exact, stateChip } from '../../../http/pages/format.ts';
+import { html, query, type Html } from '../../../http/pages/html.ts';
 import { adminPage, hidden, type Frame } from '../page.ts';
 import { facts, rowTable, subscriptionLink } from './parts.ts';
 import type { ShownStatus } from './events.ts';

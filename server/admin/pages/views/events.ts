@@ -1,5 +1,5 @@
-import { ago, dateTime, shortCount } from '../format.ts';
-import { html, query, type Html } from '../html.ts';
+import { ago, dateTime, shortCount } from '../../../http/pages/format.ts';
+import { html, query, type Html } from '../../../http/pages/html.ts';
 import { adminPage, hidden, type Frame } from '../page.ts';
 import { eventLink, pager, rowTable, subscriptionLink, tabs, type Column } from './parts.ts';
 

@@ -2,8 +2,15 @@ import type { LifecycleState } from '../../../../state/types.ts';
 import { LIFECYCLE_STATES } from '../../../../state/types.ts';
 import { stateChart, type ChartData } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
-import { count, percent, shortCount, stateChip, TONES, type Tone } from '../format.ts';
-import { html, query, type Html } from '../html.ts';
+import {
+  count,
+  percent,
+  shortCount,
+  stateChip,
+  TONES,
+  type Tone,
+} from '../../../http/pages/format.ts';
+import { html, query, type Html } from '../../../http/pages/html.ts';
 import { adminPage, type Frame } from '../page.ts';
 import { sparkbars, sparkline } from '../plots.ts';
 import { tabs } from './parts.ts';

@@ -1,7 +1,8 @@
 import type { LifecycleEventType, LifecycleState } from '../../../../state/types.ts';
-import { ago, clockTime, date, dateTime, exact, stateChip } from '../format.ts';
-import { html, query, type Html, type Value } from '../html.ts';
-import { adminPage, hidden, htmlDocument, type Frame } from '../page.ts';
+import { ago, clockTime, date, dateTime, exact, stateChip } from '../../../http/pages/format.ts';
+import { html, query, type Html, type Value } from '../../../http/pages/html.ts';
+import { adminPage, hidden, type Frame } from '../page.ts';
+import { htmlDocument } from '../../../http/pages/document.ts';
 import { plot, type Plot } from '../plots.ts';
 import { causeOf, type TimelineStep } from '../timeline.ts';
 import { pager, rowTable, subscriptionLink, tabs } from './parts.ts';

@@ -6,8 +6,8 @@ import type {
 } from '../../../../state/types.ts';
 import { stateChart } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
-import { ago, dateTime, exact, relative, stateChip } from '../format.ts';
-import { html, query, safeUrl, type Html } from '../html.ts';
+import { ago, dateTime, exact, relative, stateChip } from '../../../http/pages/format.ts';
+import { html, query, safeUrl, type Html } from '../../../http/pages/html.ts';
 import { adminPage, hidden, type Frame } from '../page.ts';
 import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
 import { legend } from './lifecycle.ts';

@@ -1,7 +1,7 @@
 import type { Access, LifecycleState } from '../../../../state/types.ts';
 import { LIFECYCLE_STATES } from '../../../../state/types.ts';
-import { ago, exact, shortCount, stateChip } from '../format.ts';
-import { html, query, type Html } from '../html.ts';
+import { ago, exact, shortCount, stateChip } from '../../../http/pages/format.ts';
+import { html, query, type Html } from '../../../http/pages/html.ts';
 import { adminPage, type Frame } from '../page.ts';
 import { pager, rowTable, subscriptionLink, tabs } from './parts.ts';
 
