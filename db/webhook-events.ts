@@ -18,7 +18,10 @@ export type EventFlag =
   /** About something at Stripe that is not ours. */
   | 'foreign'
   /** Of something that had a life before it was first seen here: nothing follows from it. */
-  | 'first_sight';
+  | 'first_sight'
+
+  // What follows from it was told before: it is noted in the outbox and not sent.
+  | 'quiet';
 
 /** An event to store. Times are ms since the epoch. */
 export interface NewEvent {
@@ -74,6 +77,8 @@ interface Row {
   processed_at: number | null;
 }
 
+export const flagsOf = (text: string) => (text === '' ? [] : text.split(',')) as EventFlag[];
+
 const fromRow = (row: Row): EventRow => ({
   id: row.id,
   type: row.type,
@@ -84,7 +89,7 @@ const fromRow = (row: Row): EventRow => ({
   apiVersion: row.api_version,
   livemode: Boolean(row.livemode),
   account: row.account,
-  flags: (row.flags === '' ? [] : row.flags.split(',')) as EventFlag[],
+  flags: flagsOf(row.flags),
   source: row.source,
   createdAt: row.created_at,
   receivedAt: row.received_at,
@@ -223,8 +228,7 @@ export async function requeueEvents(db: Db, ids: string[], now: number): Promise
 export async function processedFailures(db: Db, subscriptionId: string): Promise<string[]> {
   const rows: { payload: string }[] = await db('webhook_events')
     .where({ subscription_id: subscriptionId, type: 'invoice.payment_failed', status: 'done' })
-    .whereNot({ source: 'replay' })
-    .whereRaw("flags NOT LIKE '%first_sight%'")
+    .whereRaw("flags NOT LIKE '%first_sight%' AND flags NOT LIKE '%quiet%'")
     .orderBy('created_at', 'desc')
     .limit(50)
     .select('payload');

@@ -13,6 +13,7 @@ const HELP = `Processes stored events again, and fetches from Stripe those that 
 
   --failed      all events that failed or are dead, and effects that are dead
   --since WHEN  all events since a date (ISO 8601) or for a time back (30m, 2h, 3d)
+  --notify      send the mails and webhooks that follow from events fetched now; else they are only noted
   --json        print the result as one JSON line
   --help        this text
 
@@ -24,14 +25,15 @@ const { values, positionals } = parseArgs({
   options: {
     failed: { type: 'boolean', default: false },
     since: { type: 'string' },
+    notify: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** How long to wait for the events to be processed, in ms. */
-const PATIENCE = 60_000;
+/** How long to wait for the events to be processed. */
+const WAIT_MS = 60_000;
 
 if (values.help) process.stdout.write(HELP);
 else if (positionals.length === 0 && !values.failed && values.since === undefined) {
@@ -49,10 +51,10 @@ async function replay(): Promise<number> {
   const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
   try {
     await services.engine.start();
-    const request = { ids: positionals, failed: values.failed, since };
+    const request = { ids: positionals, failed: values.failed, since, notify: values.notify };
     const result = await replayEvents(services, request);
     const ids = new Set([...result.requeued, ...result.fetched]);
-    const outcome = await awaitReplay(services, [...ids], PATIENCE);
+    const outcome = await awaitReplay(services, [...ids], WAIT_MS);
     if (values.json) console.log(JSON.stringify({ ...result, ...outcome }));
     else report(result, outcome);
     return outcome.failed.length + result.notFound.length > 0 ? 1 : 0;

@@ -15,6 +15,7 @@ const HELP = `Compares the database with Stripe, subscription by subscription.
 Prints each difference and exits with 1 if any is left.
 
   --repair  read what differs again and store it
+  --notify  with --repair, send the mails and webhooks that follow; else they are only noted
   --usage   compare this period's usage with what Stripe's meters count, too
   --json    print one JSON line per difference and one for the result
   --help    this text
@@ -23,6 +24,7 @@ Prints each difference and exits with 1 if any is left.
 const { values } = parseArgs({
   options: {
     repair: { type: 'boolean', default: false },
+    notify: { type: 'boolean', default: false },
     usage: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -39,6 +41,7 @@ async function verify(): Promise<number> {
   try {
     const result = await verifyDatabase(services, {
       repair: values.repair,
+      notify: values.notify,
       onProgress: ({ checked, total }) => bar.show(checked, total),
       onDifference(difference) {
         bar.clear();
@@ -50,11 +53,11 @@ async function verify(): Promise<number> {
     console.log(
       values.json
         ? JSON.stringify({ ...result, left })
-        : `${result.checked} subscriptions compared, ${result.differences} differed, ${result.repaired} mended.`,
+        : `${result.checked} subscriptions compared, ${result.differences} differed, ${result.repaired} repaired.`,
     );
     if (!values.json) warnOf(result);
     if (left > 0 && !values.repair && !values.json)
-      console.log('Run it with --repair to mend them.');
+      console.log('Run it with --repair to repair them.');
     const usage = values.usage ? await compareUsage(services) : 0;
     return left + usage > 0 ? 1 : 0;
   } finally {
@@ -73,7 +76,7 @@ function warnOf({ withoutAccount, clocksUnseen }: VerifyResult): void {
   }
 }
 
-/** Returns how many differ. A repetition is no mend here: whoever looks has to decide what is right. */
+/** Returns how many differ. Not repaired here: an operator has to decide which side is right. */
 async function compareUsage(services: Services): Promise<number> {
   const result = await verifyUsage(services, (difference) =>
     console.log(values.json ? JSON.stringify(difference) : usageWordsOf(difference)),
@@ -100,7 +103,7 @@ function wordsOf({ kind, subscriptionId, fields, repaired }: Difference): string
       )
       .join(', ')}`,
   }[kind];
-  return `${subscriptionId} ${what}${repaired ? ' — mended' : ''}`;
+  return `${subscriptionId} ${what}${repaired ? ' — repaired' : ''}`;
 }
 
 function show(value: unknown): string {

@@ -28,12 +28,9 @@ export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'set
   cause?: { type: string; id: string };
   /** Failed attempts that events told of, those of this batch included. */
   followed?: FollowedFailures;
-  /** Who is told of what an event, or (null) the read, brought; all unless said. */
-  audienceOf?: (eventId: string | null) => Audience;
+  /** True when it had a life before it was seen here: nothing is done at Stripe, and notices are only noted. */
+  isTakenOver?: boolean;
 }
-
-/** `host`: webhooks to the team's own system, and nothing that a customer or Stripe would notice. */
-export type Audience = 'all' | 'host' | 'none';
 
 /** A line with what caused it; `eventId` is null when no event of the batch did. */
 export interface BatchTransition extends Transition {
@@ -294,13 +291,12 @@ function effectsOfBatch(
   },
 ): Effect[] {
   const { next, lines, events } = result;
-  const { settings, now, cause, followed, audienceOf } = input;
+  const { settings, now, cause, followed, isTakenOver } = input;
   const context = { after: next, settings, now, cause, followed };
   const effects = [...events, null].flatMap((event) => {
     const transitions = lines.filter((line) => line.eventId === (event?.id ?? null));
-    const audience = audienceOf?.(event?.id ?? null) ?? 'all';
     return effectsOf({ event, transitions, ...context }).filter(
-      ({ kind }) => audience === 'all' || (audience === 'host' && kind.startsWith('webhook.')),
+      ({ kind }) => !isTakenOver || /^(mail|webhook)\./.test(kind),
     );
   });
   const distinct = new Map(effects.map((effect) => [`${effect.kind} ${effect.objectId}`, effect]));

@@ -43,13 +43,9 @@ export function catalogueCalls(stripe: Stripe) {
     retrieveTestClock: (id: string): Promise<Stripe.TestHelpers.TestClock> =>
       call(() => stripe.testHelpers.testClocks.retrieve(id)),
 
-    /** The ids of all test clocks; test keys only. */
-    testClockIds: async (): Promise<string[]> => {
-      const clocks = await call(() =>
-        stripe.testHelpers.testClocks.list({ limit: 100 }).autoPagingToArray({ limit: 1_000 }),
-      );
-      return clocks.map(({ id }) => id);
-    },
+    /** The newest clocks of a sandbox, a hundred at most: there are few, each is deleted after a month. */
+    listTestClocks: async (): Promise<Stripe.TestHelpers.TestClock[]> =>
+      (await call(() => stripe.testHelpers.testClocks.list({ limit: 100 }))).data,
 
     testClockExists: async (id: string): Promise<boolean> => {
       try {

@@ -91,7 +91,7 @@ export async function importAccount(
 }
 
 async function* pagesOf(services: Services): AsyncGenerator<SubscriptionFacts[]> {
-  for (const clock of [...((await testClocksOf(services)) ?? []), null]) {
+  for (const clock of [...((await testClocksOf(services)) ?? []), undefined]) {
     for await (const page of subscriptionPages(services, clock)) yield page.facts;
   }
 }

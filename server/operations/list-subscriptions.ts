@@ -19,9 +19,10 @@ export async function testClocksOf(services: Services): Promise<string[] | null>
   const { live, testClock } = services.config.stripe;
   if (live) return [];
   try {
-    return await retryThroughOutages(() =>
-      services.engine.reader.read((stripe) => stripe.testClockIds()),
+    const clocks = await retryThroughOutages(() =>
+      services.engine.reader.read((stripe) => stripe.listTestClocks()),
     );
+    return clocks.map(({ id }) => id);
   } catch (error) {
     if (!isGatewayError(error)) throw error;
     return testClock === null ? null : [testClock];
@@ -31,7 +32,7 @@ export async function testClocksOf(services: Services): Promise<string[] | null>
 /** Every subscription of the account, or of one test clock. The page after is asked for while one is worked on. */
 export async function* subscriptionPages(
   services: Services,
-  testClock: string | null = null,
+  testClock?: string,
 ): AsyncGenerator<SubscriptionPage> {
   const pageAfter = (after: string | null) => readPage(services, after, testClock);
   let coming: Promise<SubscriptionPage> | null = pageAfter(null);
@@ -47,7 +48,7 @@ export async function* subscriptionPages(
 async function readPage(
   services: Services,
   after: string | null,
-  testClock: string | null,
+  testClock: string | undefined,
 ): Promise<SubscriptionPage> {
   const { reader } = services.engine;
   const list = await retryThroughOutages(() =>

@@ -101,7 +101,9 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   const duplicates = await markDuplicates(trx, work.accountIds);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
-    ...verdicts.flatMap((verdict) => verdict.effects),
+    ...verdicts.flatMap(({ effects, isQuiet }) =>
+      effects.map((effect) => ({ ...effect, isQuiet })),
+    ),
     ...loose.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];

@@ -2,7 +2,7 @@ import type { OwnerLink } from '../../db/customers.ts';
 import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { planOfFacts } from '../../state/catalogue.ts';
-import { decideBatch, type Audience, type BatchDecision } from '../../state/decide-batch.ts';
+import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
 import { decide } from '../../state/decide.ts';
 import { effectsOf, type EffectSettings, type FollowedFailures } from '../../state/effects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
@@ -43,6 +43,8 @@ export interface Verdict {
   unknownStatus: string | null;
   /** True when the customer surely had no other subscription before. */
   isAlone: boolean;
+  /** True when mails and webhooks that follow are noted and not sent. */
+  isQuiet: boolean;
 }
 
 export interface DecisionContext {
@@ -81,8 +83,7 @@ function decideOurs(sighting: Sighting, context: DecisionContext, owned: Owned):
   const fallback = fallbackCause(context, last);
   // The history of one that was foreign begins now.
   const stored = known.stored?.foreign ? null : known.stored;
-  const audienceOf = audienceAt({ sighting, context, isFirst: stored === null, read });
-  const isQuiet = audienceOf(null) === 'none';
+  const isTakenOver = stored === null && hadLifeBefore(sighting, context, read.createdAt);
   const decision = decideBatch({
     stored: stored && { ...stored, userId: accountId },
     events: events.map((event) => event.facts),
@@ -98,18 +99,19 @@ function decideOurs(sighting: Sighting, context: DecisionContext, owned: Owned):
     userId: accountId,
     now: context.now,
     cause: { type: fallback.type, id: fallback.id },
-    followed: followedFailures(sighting, audienceOf),
-    audienceOf,
+    followed: followedFailures(sighting),
+    isTakenOver,
   });
   const change = toChange(decision, known, fallback);
   return {
-    change: change && { ...change, quiet: isQuiet },
+    change: change && { ...change, quiet: isTakenOver },
     effects: decision.effects.map((effect) => ({ causeId: last ?? fallback.id, ...effect })),
     events: events.map(({ row }) => row),
-    outcome: isQuiet ? 'first_sight' : 'done',
+    outcome: isTakenOver ? 'first_sight' : 'done',
     links: linksOf(sighting, read),
     unknownStatus: decision.unknownStatus,
     isAlone: known.isAlone && known.userId === accountId,
+    isQuiet: isTakenOver || isToldAlready(sighting, context),
   };
 }
 
@@ -143,51 +145,36 @@ function withoutChange({ events, isForeign }: Sighting): Verdict {
     links: [],
     unknownStatus: null,
     isAlone: false,
+    isQuiet: true,
   };
 }
+
+const isToldAlready = ({ events }: Sighting, { cause }: DecisionContext) =>
+  events.length > 0 ? events.every(({ row }) => isQuiet(row)) : cause?.quiet === true;
 
 /** What is younger counts as seen from its birth. */
 const BIRTH_MS = 3_600_000;
 
 /**
- * Who is told of what. What is learned by reading has no outward effect, and the first sight of a subscription that had a
- * life before none at all: its mails were sent, or were another program's. Our own acts, and events that were
- * delivered, tell everybody.
+ * Whether a subscription that is seen for the first time had a life before: its mails were sent, or were another
+ * program's, and nothing outward follows from what is learned of it.
  */
-function audienceAt(input: {
-  sighting: Sighting;
-  context: DecisionContext;
-  isFirst: boolean;
-  read: SubscriptionFacts;
-}): (eventId: string | null) => Audience {
-  const { sighting, context, isFirst, read } = input;
-  const { events } = sighting;
+function hadLifeBefore({ events }: Sighting, context: DecisionContext, createdAt: number): boolean {
   const { cause, now } = context;
-  const isOwnAct = cause !== null && OWN_ACTS.has(cause.type);
-  const wasBornHere =
-    (isOwnAct && now - read.createdAt <= BIRTH_MS) ||
-    events.some(({ row, facts }) => {
-      const age = row.source === 'webhook' ? facts.createdAt : Math.max(now, facts.createdAt);
-      return row.source !== 'replay' && age - read.createdAt <= BIRTH_MS;
-    });
-  if (isFirst && !wasBornHere) return () => 'none';
-  const sourceOf = new Map(events.map(({ row }) => [row.id, row.source]));
-  const hasEvent = events.some(({ row }) => row.source !== 'replay');
-  return (eventId) => {
-    if (eventId === null) return isOwnAct || (cause === null && hasEvent) ? 'all' : 'host';
-    return sourceOf.get(eventId) === 'replay' ? 'host' : 'all';
-  };
+  if (cause !== null && OWN_ACTS.has(cause.type) && now - createdAt <= BIRTH_MS) return false;
+  return !events.some(({ row, facts }) => {
+    if (isQuiet(row) || row.source === 'replay') return false;
+    const at = row.source === 'webhook' ? facts.createdAt : Math.max(now, facts.createdAt);
+    return at - createdAt <= BIRTH_MS;
+  });
 }
 
 const OWN_ACTS: ReadonlySet<CauseType> = new Set(['request', 'dunning', 'trial_ledger']);
 
 /** The failed attempts that events told of, here and before, by invoice. */
-function followedFailures(
-  { events, failures }: Sighting,
-  audienceOf: (eventId: string) => Audience,
-): FollowedFailures {
+function followedFailures({ events, failures }: Sighting): FollowedFailures {
   const followed = new Map<string, Set<number>>();
-  const told = events.map(({ facts }) => facts).filter(({ id }) => audienceOf(id) === 'all');
+  const told = events.filter(({ row }) => !isQuiet(row)).map(({ facts }) => facts);
   for (const facts of [...failures, ...told]) {
     const signal = signalOf(facts);
     if (signal?.type !== 'payment_failed') continue;
@@ -212,11 +199,14 @@ function linksOf({ known, owners }: Sighting, read: SubscriptionFacts): OwnerLin
   }));
 }
 
+/** Whether what follows from an event was told before. */
+const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
+
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
 export function effectsOfLoose(
   event: WaitingEvent,
-  context: DecisionContext & { userId: string },
-): (Effect & { causeId: string | null })[] {
+  context: DecisionContext & { userId: string | null },
+): (Effect & { causeId: string | null; isQuiet: boolean })[] {
   const effects = effectsOf({
     event: event.facts,
     after: null,
@@ -230,8 +220,20 @@ export function effectsOfLoose(
     const payload = { customerId: event.facts.customerId, userId };
     effects.push({ objectId: event.row.id, kind: 'entitlements.read', payload });
   }
-  return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
+  const { objectId, objectType, chargeId } = event.facts;
+  if (objectId !== null && objectType !== null && isAboutReturns(event.facts.type)) {
+    const payload = { objectType, objectId, chargeId, eventId: event.row.id };
+    effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
+  }
+  return effects.map((effect) => ({
+    ...effect,
+    causeId: event.row.id,
+    isQuiet: isQuiet(event.row),
+  }));
 }
+
+const isAboutReturns = (type: string) =>
+  /^(charge\.(refund|dispute)|refund\.|radar\.early_fraud_warning\.|credit_note\.)/.test(type);
 
 const isAboutEntitlements = ({ facts }: WaitingEvent) =>
   facts.type === 'entitlements.active_entitlement_summary.updated';

@@ -3,6 +3,7 @@ import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
 import { isOurs } from '../../state/ownership.ts';
+import { STATES } from '../../state/states.ts';
 import type { LifecycleState } from '../../state/types.ts';
 import type { ReadLimits, SubjectReads } from './load-reads.ts';
 
@@ -54,8 +55,8 @@ export async function loadWork(
   const deleted = work.loose.filter(({ facts }) => facts.type === 'customer.deleted');
   if (deleted.length > 0) {
     for (const { id, customerId, state } of (await reads.past(subject)).subscriptions) {
-      const isLive = customerId === subject && state !== 'canceled' && state !== 'none';
-      if (isLive && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
+      const isOpen = customerId === subject && STATES[state].open;
+      if (isOpen && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
     }
   }
   return work;

@@ -181,9 +181,10 @@ async function decideLoose(
   const userId = known ?? marked?.accountId ?? null;
   const isOfCustomer = ({ facts }: WaitingEvent) => facts.customerId !== null;
   for (const event of work.loose) {
-    if (userId !== null) loose.effects.push(...effectsOfLoose(event, { ...context, userId }));
+    // What names no customer, such as a refund, tells only when it is read whose it is.
     const isForeign = userId === null && isOfCustomer(event);
     (isForeign ? loose.foreign : loose.events).push(event.row);
+    if (!isForeign) loose.effects.push(...effectsOfLoose(event, { ...context, userId }));
   }
   const deletion = work.loose.find(({ facts }) => facts.type === 'customer.deleted');
   if (deletion) loose.deletedCustomer = { id: subject, at: deletion.facts.createdAt };

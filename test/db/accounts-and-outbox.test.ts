@@ -99,6 +99,13 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       expect(await hadTrial(database.knex, others)).toBe(false);
     });
 
+    it('H-2b: knows a user again who comes with another customer and another card', async () => {
+      await recordTrialStarted(database.knex, { ...trial, cardFingerprint: 'fp_1' });
+      const others = { customerId: 'cus_2', fingerprint: 'fp_2' };
+      expect(await hadTrial(database.knex, { userId: 'u1', ...others })).toBe(true);
+      expect(await hadTrial(database.knex, { userId: 'u2', ...others })).toBe(false);
+    });
+
     it('keeps the first outcome', async () => {
       await recordTrialStarted(database.knex, trial);
       await recordTrialOutcome(database.knex, 'sub_1', { outcome: 'converted', at: NOW + 2 });
@@ -261,7 +268,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
   });
 
   it('a periodic job has one leader and a position', async () => {
-    const terms = { now: NOW, duration: 100 };
+    const terms = { duration: 60_000 };
     const wins = await Promise.all(
       ['a', 'b', 'c'].map((owner) => leadJob(database.knex, 'job', { ...terms, owner })),
     );
@@ -273,6 +280,17 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     expect(await readCursor(database.knex, 'job')).toBe('42');
     await resignJob(database.knex, 'job', leader);
     expect(await leadJob(database.knex, 'job', { ...terms, owner: 'd' })).toBe(true);
+  });
+
+  it('S-5: a lease of a periodic job that a wrong clock gave is over', async () => {
+    const now = Date.now();
+    const lease = (until: number) =>
+      database.knex('cursors').where({ name: 'job' }).update({ owner: 'a', lease_until: until });
+    await saveCursor(database.knex, 'job', '1');
+    await lease(now + 3_600_000);
+    expect(await leadJob(database.knex, 'job', { owner: 'b', duration: 60_000 })).toBe(true);
+    await lease(now + 30_000);
+    expect(await leadJob(database.knex, 'job', { owner: 'b', duration: 60_000 })).toBe(false);
   });
 
   it('the audit log keeps who did what', async () => {
@@ -310,11 +328,15 @@ describe('notifications between processes', () => {
     await database.drop();
   });
 
-  it('are not needed on SQLite', async () => {
+  it('H-15: cost no statement on SQLite, which has one process', async () => {
     const database = await createTestDatabase('sqlite');
-    const listener = listen(database, ['news'], { heard: () => undefined });
+    const statements: string[] = [];
+    const heard: string[] = [];
+    database.knex.on('query', ({ sql }: { sql: string }) => statements.push(sql));
+    const listener = listen(database, ['news'], { heard: (channel) => heard.push(channel) });
     await notify(database.knex, 'news', 'one');
     await listener.close();
+    expect([statements, heard]).toEqual([[], []]);
     await database.drop();
   });
 });
