@@ -1,4 +1,6 @@
 import { statesWhere } from '../state/states.ts';
+import type { Catalogue } from '../state/catalogue.ts';
+import { currentSubscription } from '../state/current-subscription.ts';
 import type {
   LifecycleState,
   Restriction,
@@ -77,10 +79,11 @@ export async function findSubscriptions(db: Db, ids: string[]): Promise<Subscrip
   return rows.map(fromRow);
 }
 
-/** The user's live subscription (the newest of them), else their newest ended one, else null. */
+/** The account's subscription that gives access, the best plan first, over all its customers; else the latest; else null. */
 export async function currentSubscriptionOfUser(
   db: Db,
   userId: string,
+  catalogue: Catalogue,
 ): Promise<SubscriptionRow | null> {
   const rows: Row[] = await db('subscriptions')
     .where({ user_id: userId, is_foreign: false })
@@ -91,8 +94,7 @@ export async function currentSubscriptionOfUser(
       { column: 'since', order: 'desc' },
       { column: 'id', order: 'desc' },
     ]);
-  const row = rows.find((candidate) => !ENDED.includes(candidate.state)) ?? rows[0];
-  return row ? fromRow(row) : null;
+  return currentSubscription(rows.map(fromRow), catalogue);
 }
 
 /** All subscriptions of a customer that have not ended, oldest first. */

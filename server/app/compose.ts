@@ -46,7 +46,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
       onCall: metrics.stripeCall,
     }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),
-    access: createAccessCache(database),
+    access: createAccessCache(database, catalogue),
     metrics,
     probe: options.probe,
   };
