@@ -42,7 +42,11 @@ export const upcomingRoute = defineRoute({
   summary: 'The next invoice, or null when none will come',
   response: z.object({ invoice: invoiceSchema.nullable() }),
   handler: async (_request, { services, user }) => {
-    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+    const current = await currentSubscriptionOfUser(
+      services.database.knex,
+      user.id,
+      services.catalogue,
+    );
     const nothingComes = !current || !STATES[current.state].hasPeriod;
     if (nothingComes) return json({ invoice: null });
     try {
