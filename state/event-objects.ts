@@ -31,6 +31,7 @@ export interface InvoiceFacts {
   customerId: string | null;
   declineCode: string | null;
   paymentIntentId: string | null;
+  createdAt: number | null;
 }
 
 export interface CheckoutFacts {
@@ -84,6 +85,7 @@ export function readInvoice(raw: Json): InvoiceFacts | null {
     customerId: idOf(raw['customer']),
     declineCode: declineCodeOf(intent) ?? declineCodeOf(raw['charge']),
     paymentIntentId: idOf(intent),
+    createdAt: asTime(raw['created']),
   };
 }
 

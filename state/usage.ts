@@ -96,8 +96,15 @@ export function meterTimestamp(
   const end = foreign ? null : periodAfter(window.lastAt, context.boundaries);
   // Within the draft's last moments nobody knows which side the event falls on: it goes where it surely counts.
   if (end === null || context.now < end + DRAFT_MS - MINUTE) {
-    return { seconds: own, carriedOver: false };
+    return { seconds: beforeNow(own, context), carriedOver: false };
   }
   const begun = context.boundaries.filter((boundary) => boundary <= context.now);
   return { seconds: Math.ceil(Math.max(...begun) / 1000), carriedOver: true };
+}
+
+/** An invoice that is made this second covers what came before it: usage of this second is told one earlier. */
+function beforeNow(seconds: number, { now, boundaries, since }: BillingPeriods & { now: number }) {
+  const earlier = Math.min(seconds, Math.floor(now / 1000) - 1);
+  const begun = [since ?? -Infinity, ...boundaries.filter((boundary) => boundary <= now)];
+  return earlier * 1000 >= Math.max(...begun) ? earlier : seconds;
 }

@@ -12,6 +12,7 @@ import { createCatchUp } from '../webhooks/catch-up.ts';
 import { createChangeFeed } from '../lib/change-feed.ts';
 import { createCommitGroup } from '../sync/commit-group.ts';
 import { commitWork } from '../sync/commit.ts';
+import { createOverdueLoop } from '../outbox/overdue.ts';
 import { createEffectDelivery } from '../outbox/dispatcher.ts';
 import type { EngineContext } from '../lib/context.ts';
 import { engineOptions, type EngineOptions } from '../sync/options.ts';
@@ -66,6 +67,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   }
   const catchUp = createCatchUp(ctx, store);
   const sweeper = createSweeper(ctx);
+  const overdue = createOverdueLoop(ctx);
 
   changes.subscribe((changed) => {
     if (changed.length === 0) core.access.invalidateAll();
@@ -86,10 +88,12 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       effects.start();
       catchUp.start();
       sweeper.start();
+      overdue.start();
     },
     async stop() {
       await catchUp.stop();
       await sweeper.stop();
+      await overdue.stop();
       await inbox.settled();
       await worker.stop();
       await runner.idle();

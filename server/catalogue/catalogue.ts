@@ -27,6 +27,7 @@ const planFile = z.strictObject({
               meter: z.string().min(1).max(100),
               priceId: priceEntry,
               interval: z.enum(['monthly', 'yearly']).optional(),
+              reportedBy: z.enum(['host', 'user']).optional(),
             }),
           )
           .optional(),
@@ -71,9 +72,9 @@ export function loadCatalogue(
       .map((plan) => ({
         ...plan,
         prices: { monthly: price(plan.prices.monthly), yearly: price(plan.prices.yearly) },
-        meters: plan.meters?.flatMap(({ meter, priceId, interval }) => {
+        meters: plan.meters?.flatMap(({ priceId, ...meter }) => {
           const found = price(priceId);
-          return found ? [{ meter, priceId: found.priceId, interval }] : [];
+          return found ? [{ ...meter, priceId: found.priceId }] : [];
         }),
       }))
       .sort((a, b) => a.rank - b.rank),

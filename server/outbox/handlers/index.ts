@@ -3,6 +3,7 @@ import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findCustomerByUser } from '../../../db/customers.ts';
 import type { OutboxRow } from '../../../db/outbox.ts';
 import { endDunning } from './end-of-dunning.ts';
+import { resumeCollection, settleInvoices } from './after-dunning.ts';
 import type { EngineContext } from '../../lib/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
@@ -38,6 +39,8 @@ export async function deliverEffect(
   }
   if (kind === 'entitlements.read') return readEntitled(ctx, payload);
   if (kind === 'dunning.final_action') return endDunning(ctx, means.runner, payload);
+  if (kind === 'invoices.settle') return settleInvoices(ctx, payload);
+  if (kind === 'collection.resume') return resumeCollection(ctx, means.runner, payload);
   if (kind === 'trial.refuse') return refuseTrial(ctx, means.runner, payload);
   throw new Error(`There is nothing that carries out "${kind}"`);
 }

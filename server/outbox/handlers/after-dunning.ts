@@ -1,0 +1,39 @@
+import { randomUUID } from 'node:crypto';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { settleOpenInvoices, takeOffStop } from '../../billing/open-invoices.ts';
+import type { EngineContext } from '../../lib/context.ts';
+import type { SubjectRunner } from '../../sync/customer-runner.ts';
+
+/** The open invoices of a subscription that has ended while it was not paid. Made again it finds none open. */
+export async function settleInvoices(
+  { core }: EngineContext,
+  payload: Record<string, unknown>,
+): Promise<string | null> {
+  const settled = await settleOpenInvoices(
+    { services: core, requestId: `settle-${randomUUID()}` },
+    String(payload['subscriptionId']),
+    Number(payload['endedAt']),
+  );
+  return settled === 0 ? 'no invoice was open' : null;
+}
+
+/** Ends what `DUNNING_FINAL_ACTION=unpaid` began, once the debt is paid, and collects the drafts kept meanwhile. */
+export async function resumeCollection(
+  ctx: EngineContext,
+  runner: SubjectRunner,
+  payload: Record<string, unknown>,
+): Promise<string | null> {
+  const subscriptionId = String(payload['subscriptionId']);
+  const customerId = String(payload['customerId']);
+  const context = { services: ctx.core, requestId: `unpaid-${randomUUID()}` };
+  try {
+    await takeOffStop(context, subscriptionId);
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+    return 'the subscription has ended already';
+  }
+  const id = `paid-${String(payload['invoiceId'])}`;
+  const cause = { type: 'dunning', id, actor: 'system', at: ctx.clock.now() } as const;
+  await runner.sync({ subscriptionId, customerId, cause });
+  return null;
+}
