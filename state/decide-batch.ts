@@ -3,6 +3,7 @@
  * events' own payloads only tell the history which states lay between two reads.
  */
 import { decide, type DecidedTransition, type DecideInput } from './decide.ts';
+import type { Effect } from './effect-kinds.ts';
 import { effectsOf, type EffectSettings } from './effects.ts';
 import type { EventFacts } from './event-facts.ts';
 import { explain } from './explain.ts';
@@ -10,7 +11,7 @@ import { beganAs, hasAttempt, historyHas, lastTime, stateAt, type HistoryLine } 
 import { lifecycleOf } from './lifecycle.ts';
 import { failuresIn, signalOf, type Signal } from './signals.ts';
 import { distinctEvents, follows, orderSnapshots, type Snapshot } from './snapshot-order.ts';
-import type { Effect, LifecycleState, StoredSubscription, SubscriptionFacts } from './types.ts';
+import type { LifecycleState, StoredSubscription, SubscriptionFacts } from './types.ts';
 import type { Transition } from './types.ts';
 
 export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'settings'> {

@@ -137,6 +137,16 @@ export interface SubscriptionFacts {
   createdAt: number;
 }
 
+/** Why a subscription gives no access although its state would. */
+export interface Restriction {
+  reason: 'disputed' | 'refunded';
+  since: number;
+  /** When it ends by itself: with the period that was refunded. null: when the dispute is won. */
+  until: number | null;
+  /** True when collection was paused at Stripe because of it. */
+  collectionPaused?: boolean;
+}
+
 /** One row of `subscriptions`: what Stripe says, and what the machine made of it. */
 export interface StoredSubscription {
   id: string;
@@ -155,6 +165,8 @@ export interface StoredSubscription {
   since: number;
   /** Monthly recurring revenue in minor units of `facts.currency`; 0 unless it earns. */
   mrr: number;
+  /** What money that came back does to access; only `sync/` sets it, beside the rest of the row. */
+  restriction?: Restriction | null;
 }
 
 export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning' | 'trial_ledger';
@@ -180,13 +192,6 @@ export interface Transition {
   late: boolean;
   /** A few words of what Stripe said: status, reason, amount, decline code. */
   detail: Record<string, string | number | boolean | null>;
-}
-
-/** An effect to be carried out later, exactly once for one (objectId, kind). */
-export interface Effect {
-  objectId: string;
-  kind: string;
-  payload: Record<string, unknown>;
 }
 
 export type AccessLevel = 'full' | 'grace' | 'none';

@@ -3,7 +3,7 @@ import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { UNPAID_MARK, stoppedForDebt } from '../../state/lifecycle.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { StoredSubscription } from '../../state/types.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { CoreServices } from '../lib/services.ts';
 import { confirmIfAnswerLost, freshKey } from './command.ts';
 
 interface Context {

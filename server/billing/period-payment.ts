@@ -8,7 +8,7 @@ import {
 } from '../../state/period-payment.ts';
 import { planItem, type ChangeKind } from '../../state/plan-change.ts';
 import type { StoredSubscription } from '../../state/types.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { actionsNow } from './command.ts';
 

@@ -9,7 +9,7 @@ import {
   type StoredSubscription,
   type SubscriptionFacts,
 } from '../../state/types.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 const time = z.iso.datetime().nullable();
 

@@ -1,4 +1,5 @@
 import { GRACE_MAX_DAYS, type Grace } from '../../state/access.ts';
+import type { ReturnPolicy } from '../../state/returns.ts';
 import {
   environment,
   PRICE_VARIABLES,
@@ -50,6 +51,8 @@ export interface Config {
     /** What becomes of the open invoices of a subscription that ends for non-payment. */
     openInvoices: 'void' | 'uncollectible' | 'keep';
   };
+  /** What disputes and full refunds do. */
+  returns: ReturnPolicy;
   mail: { smtpUrl: string | null; from: string };
   webhookAck: 'processed' | 'stored';
   /** Days after which events that were dealt with, and effects that were delivered, are deleted; null is never. */
@@ -184,6 +187,7 @@ function toConfig(env: Environment): Config {
       maxDays: env.GRACE_MAX_DAYS ?? GRACE_MAX_DAYS,
       openInvoices: env.DUNNING_OPEN_INVOICES,
     },
+    returns: { onDispute: env.ON_DISPUTE, onFullRefund: env.ON_FULL_REFUND },
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
     webhookAck: env.WEBHOOK_ACK,
     eventRetentionDays: env.EVENT_RETENTION_DAYS || null,

@@ -2,7 +2,7 @@ import { leadJob } from '../../db/cursors.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import { pastDueSince, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { finalActionOf } from '../../state/effects.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from '../sync/context.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 
 const JOB = 'overdue';

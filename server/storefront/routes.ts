@@ -1,9 +1,9 @@
-import { loadAssets } from '../admin/pages/assets.ts';
-import { html, query, safeUrl, type Html } from '../admin/pages/html.ts';
+import { loadAssets } from '../http/pages/assets.ts';
+import { html, query, safeUrl, type Html } from '../http/pages/html.ts';
 import { AppError } from '../http/errors.ts';
-import { formOf, page, redirect } from '../admin/routes/admin-page.ts';
+import { formOf, page, redirect } from '../http/pages/respond.ts';
 import { defineRoute, type Method, type Route } from '../http/define-route.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 import { DEMO_EMAIL, demoCookie, demoToken, endedDemoCookie, isOpen } from './demo-user.ts';
 import { PublicApi, ShopError } from './public-api.ts';
 import {

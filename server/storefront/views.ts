@@ -1,8 +1,8 @@
 import { formatMoney } from '../../state/money.ts';
 import { LIFECYCLE_STATES } from '../../state/types.ts';
-import { stateChip } from '../admin/pages/format.ts';
-import { html, type Html } from '../admin/pages/html.ts';
-import { htmlDocument } from '../admin/pages/page.ts';
+import { stateChip } from '../http/pages/format.ts';
+import { html, type Html } from '../http/pages/html.ts';
+import { htmlDocument } from '../http/pages/document.ts';
 import type { ShopInvoice, ShopPlan, ShopPreview, ShopSubscription } from './public-api.ts';
 
 /** What every page of the shop shows around its content. */
@@ -214,14 +214,21 @@ function action(path: string, text: string, fields: Record<string, string> = {})
   </form>`;
 }
 
-function actionPanel({ actions, plan, interval }: ShopSubscription): Html {
+/** What "resume" does in each state where it is allowed. */
+const RESUME: Record<string, string> = {
+  cancel_pending: 'Keep my subscription',
+  downgrading: 'Keep my plan',
+};
+
+function actionPanel({ actions, plan, interval, state }: ShopSubscription): Html {
   const may = (name: string): boolean => actions.includes(name);
   return html`<section class="panel" aria-labelledby="actions-title">
     <div class="panel-head"><h2 id="actions-title">What you can do</h2></div>
     <div class="panel-body inline">
       ${may('cancel') && action('cancel', 'Cancel at the period’s end', { when: 'period_end' })}
       ${may('cancel') && action('cancel', 'Cancel now', { when: 'now' })}
-      ${may('resume') && action('resume', 'Keep it')} ${may('pause') && action('pause', 'Pause')}
+      ${may('resume') && action('resume', RESUME[state] ?? 'Resume')}
+      ${may('pause') && action('pause', 'Pause')}
       ${may('update_payment_method') && action('portal', 'Card and invoices')}
       ${may('reactivate') && action('reactivate', 'Come back', { plan: plan ?? '', interval: interval ?? 'monthly' })}
     </div>

@@ -2,8 +2,9 @@ import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
 import { effectsOf, type EffectSettings } from '../../state/effects.ts';
-import type { Cause, Effect, SubscriptionFacts } from '../../state/types.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
+import type { Cause, SubscriptionFacts } from '../../state/types.ts';
+import type { CoreServices } from '../lib/services.ts';
 import type { Known, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */
@@ -96,8 +97,16 @@ export function effectsOfLoose(
     const payload = { customerId: event.facts.customerId, userId };
     effects.push({ objectId: event.row.id, kind: 'entitlements.read', payload });
   }
+  const { objectId, objectType, chargeId } = event.facts;
+  if (objectId !== null && objectType !== null && isAboutReturns(event.facts.type)) {
+    const payload = { objectType, objectId, chargeId, eventId: event.row.id };
+    effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
+  }
   return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
 }
+
+const isAboutReturns = (type: string) =>
+  /^(charge\.(refund|dispute)|refund\.|radar\.early_fraud_warning\.|credit_note\.)/.test(type);
 
 const isAboutEntitlements = ({ facts }: WaitingEvent) =>
   facts.type === 'entitlements.active_entitlement_summary.updated';

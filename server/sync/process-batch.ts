@@ -1,8 +1,8 @@
 import type { Claim } from '../../db/subjects.ts';
 import type { Cause, StoredSubscription } from '../../state/types.ts';
-import type { DecidedWork, Failure } from './commit.ts';
+import type { DecidedWork, Failure } from './decision.ts';
 import { decideSighting, effectsOfLoose, type DecisionContext, type Sighting } from './decide.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from './context.ts';
 import {
   guessPeriodStart,
   loadKnown,

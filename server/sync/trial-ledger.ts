@@ -8,7 +8,9 @@ import {
   recordTrialStarted,
   type TrialOutcome,
 } from '../../db/trials.ts';
-import type { Effect, StoredSubscription } from '../../state/types.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
+import { STATES } from '../../state/states.ts';
+import type { StoredSubscription } from '../../state/types.ts';
 
 /**
  * Keeps the ledger of trials beside the subscriptions: started, converted, lost. With `onePerCard`, a trial on a
@@ -92,5 +94,5 @@ function outcomeOf({ state, facts }: StoredSubscription): TrialOutcome | null {
   if (facts.stripeStatus === 'active') {
     return !facts.latestInvoice || facts.latestInvoice.status === 'paid' ? 'converted' : null;
   }
-  return state === 'canceled' || state === 'unpaid' || state === 'paused' ? 'lost' : null;
+  return STATES[state].trialLost ? 'lost' : null;
 }

@@ -20,6 +20,7 @@ import {
   requeueEffects,
 } from '../../db/outbox.ts';
 import { findTrial, hadTrial, recordTrialOutcome, recordTrialStarted } from '../../db/trials.ts';
+import { effectOfAnyRelease } from '../support/effects.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 
 const NOW = 1_790_000_000_000;
@@ -112,7 +113,8 @@ describe.each(DIALECTS)('on %s', (dialect) => {
   });
 
   describe('the outbox', () => {
-    const effect = (kind: string, objectId = 'in_1') => ({ objectId, kind, payload: { a: 1 } });
+    const effect = (kind: string, objectId = 'in_1') =>
+      effectOfAnyRelease(kind, objectId, { a: 1 });
     const upTo = (count: number) => ({ mail: count, webhook: count, stripe: count });
 
     it('takes an effect once for one object and kind (lesson 12: two receipts for one charge)', async () => {
@@ -259,7 +261,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
   });
 
   it('a periodic job has one leader and a position', async () => {
-    const terms = { now: NOW, duration: 100 };
+    const terms = { duration: 60_000 };
     const wins = await Promise.all(
       ['a', 'b', 'c'].map((owner) => leadJob(database.knex, 'job', { ...terms, owner })),
     );
@@ -271,6 +273,17 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     expect(await readCursor(database.knex, 'job')).toBe('42');
     await resignJob(database.knex, 'job', leader);
     expect(await leadJob(database.knex, 'job', { ...terms, owner: 'd' })).toBe(true);
+  });
+
+  it('S-5: a lease of a periodic job that a wrong clock gave is over', async () => {
+    const now = Date.now();
+    const lease = (until: number) =>
+      database.knex('cursors').where({ name: 'job' }).update({ owner: 'a', lease_until: until });
+    await saveCursor(database.knex, 'job', '1');
+    await lease(now + 3_600_000);
+    expect(await leadJob(database.knex, 'job', { owner: 'b', duration: 60_000 })).toBe(true);
+    await lease(now + 30_000);
+    expect(await leadJob(database.knex, 'job', { owner: 'b', duration: 60_000 })).toBe(false);
   });
 
   it('the audit log keeps who did what', async () => {

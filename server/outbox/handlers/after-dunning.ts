@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { settleOpenInvoices, takeOffStop } from '../../billing/open-invoices.ts';
-import type { EngineContext } from '../../lib/context.ts';
+import type { EffectPayloads } from '../../../state/effect-kinds.ts';
+import type { EngineContext } from '../../sync/context.ts';
 import type { SubjectRunner } from '../../sync/customer-runner.ts';
 
 /** The open invoices of a subscription that has ended while it was not paid. Made again it finds none open. */
 export async function settleInvoices(
   { core }: EngineContext,
-  payload: Record<string, unknown>,
+  { subscriptionId, endedAt }: EffectPayloads['invoices.settle'],
 ): Promise<string | null> {
   const settled = await settleOpenInvoices(
     { services: core, requestId: `settle-${randomUUID()}` },
-    String(payload['subscriptionId']),
-    Number(payload['endedAt']),
+    subscriptionId,
+    endedAt,
   );
   return settled === 0 ? 'no invoice was open' : null;
 }
@@ -21,10 +22,8 @@ export async function settleInvoices(
 export async function resumeCollection(
   ctx: EngineContext,
   runner: SubjectRunner,
-  payload: Record<string, unknown>,
+  { subscriptionId, customerId, invoiceId }: EffectPayloads['collection.resume'],
 ): Promise<string | null> {
-  const subscriptionId = String(payload['subscriptionId']);
-  const customerId = String(payload['customerId']);
   const context = { services: ctx.core, requestId: `unpaid-${randomUUID()}` };
   try {
     await takeOffStop(context, subscriptionId);
@@ -32,7 +31,7 @@ export async function resumeCollection(
     if (!isGatewayError(error, 'not_found')) throw error;
     return 'the subscription has ended already';
   }
-  const id = `paid-${String(payload['invoiceId'])}`;
+  const id = `paid-${invoiceId}`;
   const cause = { type: 'dunning', id, actor: 'system', at: ctx.clock.now() } as const;
   await runner.sync({ subscriptionId, customerId, cause });
   return null;

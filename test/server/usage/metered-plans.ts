@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Stripe } from 'stripe';
-import type { PlanFile } from '../../../server/catalogue/catalogue.ts';
+import type { PlanFile } from '../../../server/catalogue/plan-file.ts';
 
 /** Name of the meter of the tests' plans. */
 export const METER = 'api_calls';
@@ -48,7 +48,10 @@ export async function meteredPlans(stripe: Stripe): Promise<Record<string, strin
   });
   const alone = await metered({ unit_amount_decimal: Stripe.Decimal.from('0.5') });
   const plans: PlanFile['plans'] = [
-    plan('metered', 1, { prices: { monthly: alone }, meters: [{ meter: METER, priceId: alone, reportedBy: 'user' }] }),
+    plan('metered', 1, {
+      prices: { monthly: alone },
+      meters: [{ meter: METER, priceId: alone, reportedBy: 'user' }],
+    }),
     plan('volume', 2, {
       prices: { monthly: await flat(1_000) },
       meters: [{ meter: METER, priceId: volume, reportedBy: 'user' }],
