@@ -146,7 +146,7 @@ export async function findUsages(
     userId: row.user_id,
     key: row.key,
     meter: row.meter,
-    quantity: Number(row.quantity),
+    quantity: row.quantity,
   }));
 }
 
