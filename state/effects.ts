@@ -7,7 +7,7 @@ import type { Effect, InvoiceData, SubscriptionData, WebhookType } from './effec
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { InvoiceFacts } from './event-objects.ts';
-import { stoppedForDebt } from './lifecycle.ts';
+import { stoppedForDebt, UNPAID_MARK } from './lifecycle.ts';
 import { planItem } from './plan-change.ts';
 import { billsPlan } from './plan-period.ts';
 import { signalOf, type FailedSignal } from './signals.ts';
@@ -55,7 +55,7 @@ function fromTransitions(input: EffectInput): Effect[] {
     if (line.to === 'canceled' && line.from !== 'incomplete') {
       effects.push(...canceled(input, line.at));
     }
-    if (line.to === 'canceled' && (line.from === 'past_due' || line.from === 'unpaid')) {
+    if (line.to === 'canceled' && line.from !== 'incomplete' && endedUnpaid(after)) {
       const endedAt = after.facts.endedAt ?? line.at;
       const payload = { subscriptionId: after.id, userId: after.userId, endedAt };
       effects.push({ objectId: after.id, kind: 'invoices.settle', payload });
@@ -67,6 +67,12 @@ function fromTransitions(input: EffectInput): Effect[] {
     }
   }
   return effects;
+}
+
+/** It ended while its plan was owed for; usage that is owed for a paid period stays due. */
+function endedUnpaid({ facts }: StoredSubscription): boolean {
+  const open = facts.latestInvoice?.status === 'open' && billsPlan(facts, facts.latestInvoiceId);
+  return open || Boolean(facts.metadata[UNPAID_MARK]);
 }
 
 function fromEvent(input: EffectInput): Effect[] {

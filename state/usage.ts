@@ -102,9 +102,12 @@ export function meterTimestamp(
   return { seconds: Math.ceil(Math.max(...begun) / 1000), carriedOver: true };
 }
 
-/** An invoice that is made this second covers what came before it: usage of this second is told one earlier. */
+/**
+ * An invoice that is made this second covers what came before it: usage of this second is told one earlier, if that is in
+ * the same window.
+ */
 function beforeNow(seconds: number, { now, boundaries, since }: BillingPeriods & { now: number }) {
   const earlier = Math.min(seconds, Math.floor(now / 1000) - 1);
-  const begun = [since ?? -Infinity, ...boundaries.filter((boundary) => boundary <= now)];
-  return earlier * 1000 >= Math.max(...begun) ? earlier : seconds;
+  const start = Math.max(since ?? -Infinity, windowOf(seconds * 1000, boundaries));
+  return earlier * 1000 >= start ? earlier : seconds;
 }

@@ -114,7 +114,16 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       const { params, route } = match(request.method, pathname);
       pattern = route.path;
       if (route.page) refuseNul(search);
-      const call = { services, request, info, requestId, answerId, params, dispatch: handler, limits };
+      const call = {
+        services,
+        request,
+        info,
+        requestId,
+        answerId,
+        params,
+        dispatch: handler,
+        limits,
+      };
       response = await answer(route, call);
     } catch (error) {
       response = errorResponse(services, error, answerId);

@@ -1,6 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { claimKey, finishKey, releaseKey, renewKey, type KeyClaim } from '../../db/idempotency-keys.ts';
+import {
+  claimKey,
+  finishKey,
+  releaseKey,
+  renewKey,
+  type KeyClaim,
+} from '../../db/idempotency-keys.ts';
 import { AppError } from './errors.ts';
 import type { Services } from '../lib/services.ts';
 
