@@ -26,6 +26,8 @@ export interface Verdict {
   unknownStatus: string | null;
   /** True when the customer surely had no other subscription before. */
   isAlone: boolean;
+  /** True when mails and webhooks that follow are noted and not sent. */
+  isQuiet: boolean;
 }
 
 export interface DecisionContext {
@@ -49,6 +51,7 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
       unknown: true,
       unknownStatus: null,
       isAlone: false,
+      isQuiet: false,
     };
   }
   const last = events.at(-1)?.row.id ?? null;
@@ -76,14 +79,18 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
     unknown: false,
     unknownStatus: decision.unknownStatus,
     isAlone: known.isAlone,
+    isQuiet: rows.length > 0 ? rows.every(isQuiet) : context.cause?.quiet === true,
   };
 }
+
+/** Whether what follows from an event was told before. */
+const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
 
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
 export function effectsOfLoose(
   event: WaitingEvent,
   context: DecisionContext & { userId: string | null },
-): (Effect & { causeId: string | null })[] {
+): (Effect & { causeId: string | null; isQuiet: boolean })[] {
   const effects = effectsOf({
     event: event.facts,
     after: null,
@@ -102,7 +109,11 @@ export function effectsOfLoose(
     const payload = { objectType, objectId, chargeId, eventId: event.row.id };
     effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
   }
-  return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
+  return effects.map((effect) => ({
+    ...effect,
+    causeId: event.row.id,
+    isQuiet: isQuiet(event.row),
+  }));
 }
 
 const isAboutReturns = (type: string) =>

@@ -78,7 +78,7 @@ function header(frame: Frame, page: { section: Section | null; search?: string }
       ${link('events', '/admin/events', html`Events <span class="badge bad" data-inbox-bad${bad === 0 && html` hidden`}>${bad}</span>`)}
       ${link('metrics', '/admin/metrics', html`Metrics`)}
       ${frame.mode !== 'live' && link('time', '/admin/time', html`Time`)}
-      ${link('audit', '/admin/audit', html`Audit log`)}
+      ${link('audit', '/admin/audit', html`Audit`)}
     </nav>
     <div class="top-right">
       <form class="search" role="search" action="/admin/search">
