@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signStripePayload } from '../../adapters/stripe-signature.ts';
+import { signStripePayload } from '../support/sign-stripe-payload.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { ROUTES } from '../../server/app/route-list.ts';
