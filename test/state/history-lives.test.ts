@@ -1,0 +1,140 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
+import { readEvent, type EventFacts } from '../../state/event-facts.ts';
+import type { HistoryLine } from '../../state/history/lines.ts';
+import { needsPast } from '../../state/history/reconstruct.ts';
+import { readSubscription } from '../../state/subscription-facts.ts';
+import type { StoredSubscription } from '../../state/types.ts';
+import { CATALOGUE, SETTINGS } from './factories.ts';
+import { expectedLines } from './history-judge.ts';
+import { SimulatedSubscription, STEPS, type SimulatorStep } from './simulator.ts';
+
+const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? (process.env['FULL'] ? 20_000 : 1_000));
+const RANKS = { price_starter_month: 1, price_pro_month: 2 };
+
+/** What is recorded of one subscription, and written by what was decided. */
+class Record {
+  stored: StoredSubscription | null = null;
+  lines: (HistoryLine & { number: number; id: number })[] = [];
+  readonly processed: EventFacts[] = [];
+  /** In the order in which they were told. */
+  readonly told: { number: number; to: string }[] = [];
+  private readonly taken: number[] = [];
+  private ids = 0;
+
+  deliver(events: EventFacts[], read: object, now: number): BatchDecision {
+    const input = {
+      stored: this.stored,
+      events,
+      read: readSubscription(read),
+      history: this.lines,
+      takenNumbers: this.taken,
+      catalogue: CATALOGUE,
+      settings: SETTINGS,
+      userId: 'user_1',
+      now,
+    };
+    const past = needsPast(input) ? this.processed : undefined;
+    const decision = decideBatch({ ...input, past });
+    this.stored = decision.next;
+    this.taken.push(...decision.removed.map((line) => line.number ?? 0));
+    this.lines = this.lines.filter((line) => !decision.removed.includes(line));
+    for (const { line, ...known } of decision.revised) {
+      const own = this.lines.find((each) => each === line)!;
+      Object.assign(own, known, { causeId: known.causeId ?? 'read' });
+    }
+    for (const line of decision.transitions) {
+      this.ids += 1;
+      this.lines.push({ ...line, causeId: line.causeId ?? `read ${this.ids}`, id: this.ids });
+      this.told.push({ number: line.number, to: line.to });
+    }
+    this.lines.sort((a, b) => a.number - b.number);
+    this.processed.push(...events);
+    return decision;
+  }
+}
+
+function live(start: 'incomplete' | 'trialing' | 'active', steps: readonly SimulatorStep[]) {
+  const life = new SimulatedSubscription(start);
+  for (const step of steps) life.step(step);
+  return life;
+}
+
+const shown = (lines: readonly HistoryLine[]) =>
+  lines.map(({ causeId, at, from, to }) => ({ causeId, at, from, to }));
+
+/** Each begins where the one before ended, dates never go back, nothing follows the end. */
+function expectConnected(lines: readonly HistoryLine[]): void {
+  let [state, at]: [string, number] = [lines[0]?.from ?? 'none', -Infinity];
+  for (const line of lines) {
+    expect(line.from).toBe(state);
+    expect(line.at).toBeGreaterThanOrEqual(at);
+    expect(state).not.toBe('canceled');
+    [state, at] = [line.to, line.at];
+  }
+}
+
+const startArbitrary = fc.constantFrom('incomplete', 'trialing', 'active');
+const stepsArbitrary = fc.array(fc.constantFrom(...STEPS), { maxLength: 12 });
+
+describe('the history of random lives', () => {
+  it('P-1, P-4, P-24, S-3: has the lines of Stripe’s own list, whatever the order, the repetition, the losses and our clock', () => {
+    fc.assert(
+      fc.property(
+        startArbitrary,
+        stepsArbitrary,
+        fc.infiniteStream(fc.nat()),
+        (start, steps, random) => {
+          const draw = (below: number): number => Number(random.next().value) % below;
+          const life = live(start, steps);
+          const record = new Record();
+          const skew = (draw(41) - 20) * 1000;
+          const now = (index: number) => Number(life.events[index]?.['created']) * 1000 + skew;
+          const arriving: { event: EventFacts; index: number }[] = [];
+          const lost: EventFacts[] = [];
+          for (const [index, raw] of life.events.entries()) {
+            const event = readEvent(raw);
+            if (draw(8) === 0) lost.push(event);
+            else arriving.push({ event, index });
+            if (draw(4) === 0) arriving.push({ event, index });
+          }
+          if (draw(4) > 0) shuffle(arriving, draw);
+          let seen = 0;
+          while (arriving.length > 0) {
+            const batch = arriving.splice(0, 1 + draw(5));
+            const newest = Math.max(seen, ...batch.map(({ index }) => index));
+            seen = newest + draw(life.events.length - newest);
+            const events = batch.map(({ event }) => event);
+            record.deliver(events, life.reads[seen]!, now(seen));
+            expectConnected(record.lines);
+            expect(record.lines.at(-1)?.to).toBe(record.stored?.state);
+          }
+          const end = life.events.length - 1;
+          for (const event of lost) {
+            record.deliver([event], life.reads[end]!, now(end));
+            expectConnected(record.lines);
+          }
+          record.deliver([], life.read, now(end));
+          expect(shown(record.lines)).toEqual(expectedLines(life.events, RANKS));
+          // Told once, and whoever keeps the highest number ends right.
+          const numbers = record.told.map(({ number }) => number);
+          expect(new Set(numbers).size).toBe(numbers.length);
+          const last = record.told.find(({ number }) => number === Math.max(...numbers));
+          expect(last?.to).toBe(record.stored?.state);
+          // A replay tells nothing again.
+          const again = record.deliver(life.events.map(readEvent), life.read, now(end) + 9_000);
+          expect([again.transitions, again.revised, again.removed]).toEqual([[], [], []]);
+        },
+      ),
+      { numRuns: RUNS, verbose: fc.VerbosityLevel.Verbose },
+    );
+  }, 600_000);
+});
+
+function shuffle<T>(list: T[], draw: (below: number) => number): void {
+  for (let i = list.length - 1; i > 0; i -= 1) {
+    const j = draw(i + 1);
+    [list[i], list[j]] = [list[j]!, list[i]!];
+  }
+}
