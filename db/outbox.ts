@@ -1,4 +1,4 @@
-import type { Effect } from '../state/types.ts';
+import type { Effect } from '../state/effect-kinds.ts';
 import { isPostgres, type Db } from './database.ts';
 import { inChunks } from './in-chunks.ts';
 
@@ -17,9 +17,12 @@ export function laneOf(kind: string): Lane {
   return kind.startsWith('webho') ? 'webhook' : 'stripe';
 }
 
-/** An effect on its way. Times are ms since the epoch. */
-export interface OutboxRow extends Effect {
+/** An effect on its way, as it was stored: perhaps by another release. Times are ms since the epoch. */
+export interface OutboxRow {
   id: number;
+  objectId: string;
+  kind: string;
+  payload: Record<string, unknown>;
   /** The event or request that caused it. */
   causeId: string | null;
   status: OutboxStatus;

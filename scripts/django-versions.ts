@@ -73,6 +73,18 @@ export function obtainDjango(wanted: Wanted, cacheDir: string): Django | Absent 
   return typeof pip === 'string' ? { version: wanted.version, reasons: [pip, debian] } : pip;
 }
 
+/** One supported version, if an earlier run has fetched it. */
+export function fetchedDjango(wanted: Wanted, cacheDir: string): Django | Absent {
+  const { version, newestPython } = wanted;
+  const path = debianPath(version, cacheDir);
+  const found = existsSync(path) ? firstThatImports(path, newestPython) : null;
+  if (found?.version.startsWith(`${version}.`)) return { ...found, path, source: 'Debian' };
+  const python = pipPython(version, cacheDir);
+  const byPip = importsDjango(python, '', version);
+  if (byPip) return { version: byPip, python, path: '', source: 'pip' };
+  return { version, reasons: ['no earlier run has fetched it'] };
+}
+
 /** Whatever Django a Python of this machine imports by itself. */
 export function installedDjango(): Django | null {
   const found = firstThatImports('', 99);
@@ -83,7 +95,7 @@ function byPip(wanted: Wanted, cacheDir: string): Django | string {
   const python = pythonUpTo(wanted.newestPython);
   if (!python) return `pip: no python3 up to 3.${wanted.newestPython}`;
   const home = join(cacheDir, `pip-${wanted.version}`);
-  const inside = join(home, 'bin', 'python');
+  const inside = pipPython(wanted.version, cacheDir);
   if (!importsDjango(inside, '', wanted.version)) {
     rmSync(home, { recursive: true, force: true });
     if (!run(python, ['-m', 'venv', home]).ok) return 'pip: no virtual environment can be made';
@@ -96,9 +108,19 @@ function byPip(wanted: Wanted, cacheDir: string): Django | string {
   return version ? { version, python: inside, path: '', source: 'pip' } : 'pip: it does not import';
 }
 
+/** The Python of a version's virtual environment. */
+function pipPython(version: string, cacheDir: string): string {
+  return join(cacheDir, `pip-${version}`, 'bin', 'python');
+}
+
+/** Where Debian's packages of a version are unpacked. */
+function debianPath(version: string, cacheDir: string): string {
+  return join(cacheDir, `debian-${version}`, UNPACKED);
+}
+
 function byDebian(wanted: Wanted, cacheDir: string): Django | string {
   const home = join(cacheDir, `debian-${wanted.version}`);
-  const path = join(home, UNPACKED);
+  const path = debianPath(wanted.version, cacheDir);
   const problems: string[] = [];
   for (const release of wanted.releases) {
     if (!existsSync(path)) {

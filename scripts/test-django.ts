@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import {
+  fetchedDjango,
   installedDjango,
   joinPaths,
   namedDjango,
@@ -27,6 +28,7 @@ beside the project; DJANGO_PATH names another one, which is then the only one.
   --only VERSIONS  some versions, separated by commas
   --tests NAMES    some tests, e.g. tests.test_lifecycle (default: all), separated by commas
   --minutes N      begins no further version after so many minutes, and says so (default: no limit)
+  --fetched        only versions that an earlier run has fetched: nothing is downloaded
   --require        exit 1 when a wanted version was not tested (default: say so and go on)
   --help           this text
 `;
@@ -47,6 +49,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     tests: { type: 'string', default: 'tests' },
     minutes: { type: 'string', default: 'Infinity' },
+    fetched: { type: 'boolean', default: false },
     require: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -63,13 +66,14 @@ async function main(): Promise<number> {
     : WANTED;
   const results: Result[] = [];
   const absent: Absent[] = [];
+  const obtain = values.fetched ? fetchedDjango : obtainDjango;
   const end = performance.now() + Number(values.minutes) * 60_000;
   for (const each of named ? [named] : wanted) {
     if (performance.now() > end) {
       absent.push({ version: each.version, reasons: [`the ${values.minutes} minutes are over`] });
       continue;
     }
-    const django = 'releases' in each ? obtainDjango(each, CACHE) : each;
+    const django = 'releases' in each ? obtain(each, CACHE) : each;
     if ('python' in django) results.push(await testWith(django));
     else absent.push(django);
   }

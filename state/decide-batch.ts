@@ -3,6 +3,7 @@
  * events tell the history by which moves it came there.
  */
 import { decide, type DecideInput } from './decide.ts';
+import type { Effect } from './effect-kinds.ts';
 import { effectsOf, type EffectSettings } from './effects.ts';
 import type { EventFacts } from './event-facts.ts';
 import { actorOf, type Actor, type Commands } from './history/actor.ts';
@@ -11,8 +12,12 @@ import type { Move } from './history/moves.ts';
 import { distinctEvents, reconstruct } from './history/reconstruct.ts';
 import { lifecycleOf } from './lifecycle.ts';
 import { failuresIn, signalOf } from './signals.ts';
-import type { Effect, LifecycleState, StoredSubscription, SubscriptionFacts } from './types.ts';
-import type { Transition } from './types.ts';
+import type {
+  LifecycleState,
+  StoredSubscription,
+  SubscriptionFacts,
+  Transition,
+} from './types.ts';
 
 export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'settings'> {
   /** Waiting events of this subscription, in any order, duplicates allowed. */

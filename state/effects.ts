@@ -3,12 +3,13 @@
  * names the object it is about, so that one cause has one effect however many events tell of it.
  */
 import { accessOf, type Grace } from './access.ts';
+import type { Effect, InvoiceData, SubscriptionData, WebhookType } from './effect-kinds.ts';
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { InvoiceFacts } from './event-objects.ts';
 import { planItem } from './plan-change.ts';
 import { signalOf, type FailedSignal } from './signals.ts';
-import type { Effect, StoredSubscription, Transition } from './types.ts';
+import type { StoredSubscription, Transition } from './types.ts';
 
 export interface EffectSettings extends LifecycleSettings {
   /** `period_end` when absent. */
@@ -28,8 +29,6 @@ export interface EffectInput {
   /** Owner of an invoice without subscription. */
   userId?: string | null;
 }
-
-type Data = Record<string, unknown>;
 
 /** The effects of one event (or of a change without one). Zero-amount invoices give no receipt. */
 export function effectsOf(input: EffectInput): Effect[] {
@@ -86,7 +85,7 @@ function failed(input: EffectInput, failure: FailedSignal): Effect[] {
   const objectId = `${failure.invoiceId}:${failure.attempt}`;
   const data = {
     ...person(input),
-    ...invoiceData(input.event?.invoice ?? null),
+    ...(input.event?.invoice ? invoiceData(input.event.invoice) : {}),
     attempt: failure.attempt,
     maxAttempts,
     nextAttemptAt: iso(failure.nextAttemptAt),
@@ -103,7 +102,7 @@ function paid(input: EffectInput, invoice: InvoiceFacts): Effect[] {
   if (invoice.amountPaid <= 0) return [];
   const at = input.event?.createdAt ?? input.now;
   const data = { ...person(input), ...invoiceData(invoice) };
-  const effects = [
+  const effects: Effect[] = [
     hook('payment.succeeded', invoice.id, { at, data }),
     { objectId: invoice.id, kind: 'mail.receipt', payload: data },
   ];
@@ -186,12 +185,12 @@ function finalAction(input: EffectInput): Effect[] {
   return [{ objectId: invoiceId, kind: 'dunning.final_action', payload }];
 }
 
-function hook(type: string, objectId: string, content: { at: number; data: Data }): Effect {
+function hook(type: WebhookType, objectId: string, content: { at: number; data: object }): Effect {
   const payload = { type, timestamp: iso(content.at), data: content.data };
   return { objectId, kind: `webhook.${type}`, payload };
 }
 
-function changedData(input: EffectInput, line: EffectInput['transitions'][number]): Data {
+function changedData(input: EffectInput, line: EffectInput['transitions'][number]): object {
   const { after, settings, now } = input;
   const access = accessOf(after, { now, grace: settings.grace ?? 'period_end' });
   return {
@@ -213,7 +212,7 @@ function causeOf(input: EffectInput): { type: string; id: string } {
 
 const INTERVAL_NAMES = { day: 'daily', week: 'weekly', month: 'monthly', year: 'yearly' } as const;
 
-function person(input: EffectInput): Data {
+function person(input: EffectInput): SubscriptionData {
   const { after, event } = input;
   const item = after ? planItem({ plans: [], products: [] }, after.facts) : null;
   return {
@@ -227,8 +226,7 @@ function person(input: EffectInput): Data {
   };
 }
 
-function invoiceData(invoice: InvoiceFacts | null): Data {
-  if (!invoice) return {};
+function invoiceData(invoice: InvoiceFacts): InvoiceData {
   return {
     invoiceId: invoice.id,
     number: invoice.number,
@@ -241,6 +239,8 @@ function invoiceData(invoice: InvoiceFacts | null): Data {
   };
 }
 
+function iso(time: number): string;
+function iso(time: number | null): string | null;
 function iso(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }

@@ -159,13 +159,6 @@ export interface Transition {
   detail: Record<string, string | number | boolean | null>;
 }
 
-/** An effect to be carried out later, exactly once for one (objectId, kind). */
-export interface Effect {
-  objectId: string;
-  kind: string;
-  payload: Record<string, unknown>;
-}
-
 export type AccessLevel = 'full' | 'grace' | 'none';
 
 export interface Access {

@@ -8,7 +8,7 @@ import { markDuplicates } from '../../db/subscriptions.ts';
 import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { finishEvents, moveEvent, postponeEvent } from '../../db/webhook-events.ts';
-import type { Effect } from '../../state/types.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
 import type { Verdict } from './decide.ts';
 import type { EngineContext } from '../lib/context.ts';
 import { backoff } from './options.ts';

@@ -2,7 +2,8 @@ import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
 import { effectsOf, type EffectSettings } from '../../state/effects.ts';
-import type { Cause, Effect, SubscriptionFacts } from '../../state/types.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
+import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import type { CoreServices } from '../app/compose.ts';
 import type { Known, WaitingEvent } from './load.ts';
 

@@ -8,7 +8,8 @@ import {
   recordTrialStarted,
   type TrialOutcome,
 } from '../../db/trials.ts';
-import type { Effect, StoredSubscription } from '../../state/types.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
+import type { StoredSubscription } from '../../state/types.ts';
 
 /**
  * Keeps the ledger of trials beside the subscriptions: started, converted, lost. With `onePerCard`, a trial on a

@@ -20,6 +20,7 @@ import {
   requeueEffects,
 } from '../../db/outbox.ts';
 import { findTrial, hadTrial, recordTrialOutcome, recordTrialStarted } from '../../db/trials.ts';
+import { effectOfAnyRelease } from '../support/effects.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 
 const NOW = 1_790_000_000_000;
@@ -112,7 +113,8 @@ describe.each(DIALECTS)('on %s', (dialect) => {
   });
 
   describe('the outbox', () => {
-    const effect = (kind: string, objectId = 'in_1') => ({ objectId, kind, payload: { a: 1 } });
+    const effect = (kind: string, objectId = 'in_1') =>
+      effectOfAnyRelease(kind, objectId, { a: 1 });
     const upTo = (count: number) => ({ mail: count, webhook: count, stripe: count });
 
     it('takes an effect once for one object and kind (lesson 12: two receipts for one charge)', async () => {

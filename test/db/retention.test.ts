@@ -12,6 +12,7 @@ import {
 } from '../../db/retention.ts';
 import { claimSubject, releaseSubject } from '../../db/subjects.ts';
 import { finishEvents, postponeEvent } from '../../db/webhook-events.ts';
+import { effectOfAnyRelease } from '../support/effects.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 import { aNewEvent } from '../support/factories.ts';
 
@@ -105,7 +106,7 @@ describe.each(DIALECTS)('what is too old, on %s', (dialect) => {
       payload: Record<string, unknown> = {},
     ) {
       const objectId = row.object_id ?? 'in_1';
-      await enqueueEffects(database.knex, [{ objectId, kind, payload }], OLD);
+      await enqueueEffects(database.knex, [effectOfAnyRelease(kind, objectId, payload)], OLD);
       await database
         .knex('outbox')
         .where({ object_id: objectId, kind })
@@ -146,11 +147,7 @@ describe.each(DIALECTS)('what is too old, on %s', (dialect) => {
 
     it('are looked at a few at a time, and no further than to the first young ones', async () => {
       const many = (from: number, count: number) =>
-        Array.from({ length: count }, (_, i) => ({
-          objectId: `in_${from + i}`,
-          kind: 'mail.x',
-          payload: {},
-        }));
+        Array.from({ length: count }, (_, i) => effectOfAnyRelease('mail.x', `in_${from + i}`));
       await enqueueEffects(database.knex, many(0, STEP + 20), OLD);
       await enqueueEffects(database.knex, many(STEP + 20, STEP * 3), NOW);
       await database.knex('outbox').update({ status: 'delivered', delivered_at: OLD });

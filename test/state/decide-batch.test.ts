@@ -6,7 +6,8 @@ import type { HistoryLine } from '../../state/history.ts';
 import { lifecycleOf } from '../../state/lifecycle.ts';
 import { machineArrows } from '../../state/machine.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
-import type { Effect, LifecycleState, StoredSubscription } from '../../state/types.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
+import type { LifecycleState, StoredSubscription } from '../../state/types.ts';
 import { CATALOGUE, SETTINGS } from './factories.ts';
 import { SimulatedSubscription, STEPS, type SimulatorStep } from './simulator.ts';
 

@@ -2,6 +2,7 @@ import type { Stripe } from 'stripe';
 import { findCustomerByStripeId } from '../../../db/customers.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import type { MigrationItem } from '../../../db/plan-migrations.ts';
+import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { MigrationTarget } from '../../../state/plan-migration.ts';
 import type { Services } from '../../app/compose.ts';
 import type { MigrationRun } from './change-one.ts';
@@ -51,7 +52,7 @@ async function notify(
   const db = services.database.knex;
   const effectiveAt = item.result?.['effectiveAt'];
   if (typeof effectiveAt !== 'number') return;
-  const payload = {
+  const payload: EffectPayloads['mail.price_change'] = {
     userId: (await findCustomerByStripeId(db, item.customerId))?.userId ?? null,
     customerId: item.customerId,
     plan: planOf(services, to.priceId),
@@ -61,7 +62,11 @@ async function notify(
     interval: to.interval,
     usageBased: to.metered ? 'yes' : null,
   };
-  const effect = { objectId: `${id}:${item.subscriptionId}`, kind: 'mail.price_change', payload };
+  const effect = {
+    objectId: `${id}:${item.subscriptionId}`,
+    kind: 'mail.price_change' as const,
+    payload,
+  };
   await enqueueEffects(db, [effect], Date.now());
 }
 

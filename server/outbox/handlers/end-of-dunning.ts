@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { isGatewayError, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
+import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../lib/context.ts';
 import type { SubjectRunner } from '../../sync/customer-runner.ts';
 
-/** The end of dunning, as `state/effects.ts` asks for it. */
-interface FinalAction {
-  action: 'cancel' | 'unpaid';
-  subscriptionId: string;
-  customerId: string;
-  invoiceId: string;
-}
+type FinalAction = EffectPayloads['dunning.final_action'];
 
 /**
  * Carries out the final action at Stripe after the last failed payment, once per invoice. Made again after a crash it
@@ -19,9 +14,8 @@ interface FinalAction {
 export async function endDunning(
   ctx: EngineContext,
   runner: SubjectRunner,
-  payload: Record<string, unknown>,
+  final: FinalAction,
 ): Promise<string | null> {
-  const final = payload as unknown as FinalAction;
   const status = await statusOf(ctx, final.invoiceId);
   if (status !== 'open') return `the invoice is ${status} by now`;
   // The effect may have waited for long: whoever pays again by now must not be cut off for an old invoice.

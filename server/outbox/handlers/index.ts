@@ -2,6 +2,12 @@ import type { Mailer } from '../../../adapters/mailer.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findCustomerByUser } from '../../../db/customers.ts';
 import type { OutboxRow } from '../../../db/outbox.ts';
+import type {
+  EffectKind,
+  EffectPayloads,
+  MailKind,
+  Recipient,
+} from '../../../state/effect-kinds.ts';
 import { endDunning } from './end-of-dunning.ts';
 import type { EngineContext } from '../../lib/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
@@ -17,58 +23,92 @@ export interface Means {
 }
 
 /** An effect and what gives it up. */
-export interface Delivery {
-  effect: OutboxRow;
+interface Delivery<K extends EffectKind> {
+  effect: { objectId: string; kind: K; payload: EffectPayloads[K] };
   signal: AbortSignal;
 }
 
-/** Carries out one effect; returns a note when there was nothing to do. Throws to have it tried again. */
+/** Returns a note when there was nothing to do. Throws to have it tried again. */
+type Handler<K extends EffectKind> = (
+  ctx: EngineContext,
+  means: Means,
+  delivery: Delivery<K>,
+) => Promise<string | null>;
+
+const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
+  'mail.trial_ending': sendMail,
+  'mail.payment_failed': sendMail,
+  'mail.payment_failed_final': sendMail,
+  'mail.action_required': sendMail,
+  'mail.receipt': sendMail,
+  'mail.price_change': sendMail,
+  'mail.trial_refused': sendMail,
+  'mail.canceled': sendMail,
+  'webhook.subscription.changed': postWebhook,
+  'webhook.subscription.canceled': postWebhook,
+  'webhook.trial.ending': postWebhook,
+  'webhook.payment.succeeded': postWebhook,
+  'webhook.payment.failed': postWebhook,
+  'webhook.payment.action_required': postWebhook,
+  'webhook.payment.recovered': postWebhook,
+  'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
+  'dunning.final_action': (ctx, { runner }, { effect }) => endDunning(ctx, runner, effect.payload),
+  'trial.refuse': (ctx, { runner }, { effect }) => refuseTrial(ctx, runner, effect.payload),
+};
+
+/** Delivers one effect as its kind asks. */
 export async function deliverEffect(
   ctx: EngineContext,
   means: Means,
-  delivery: Delivery,
+  { effect, signal }: { effect: OutboxRow; signal: AbortSignal },
 ): Promise<string | null> {
-  const { kind, payload } = delivery.effect;
-  if (kind.startsWith('mail.')) return sendMail(ctx, means.mailer, delivery);
-  if (kind.startsWith('webhook.')) {
-    const target = ctx.core.config.outgoingWebhook;
-    if (target === null) return 'no receiver is configured any more';
-    await sendTeamWebhook(target, delivery.effect, delivery.signal);
-    return null;
-  }
-  if (kind === 'entitlements.read') return readEntitled(ctx, payload);
-  if (kind === 'dunning.final_action') return endDunning(ctx, means.runner, payload);
-  if (kind === 'trial.refuse') return refuseTrial(ctx, means.runner, payload);
-  throw new Error(`There is nothing that carries out "${kind}"`);
+  const { objectId, kind } = effect;
+  if (!isEffectKind(kind)) throw new Error(`No handler delivers effects of the kind "${kind}"`);
+  // The compiler held the payload to its kind when it was stored; read back, it is one of any kind.
+  const handler = HANDLERS[kind] as Handler<EffectKind>;
+  const payload = effect.payload as unknown as EffectPayloads[EffectKind];
+  return handler(ctx, means, { effect: { objectId, kind, payload }, signal });
+}
+
+function isEffectKind(kind: string): kind is EffectKind {
+  return Object.hasOwn(HANDLERS, kind);
+}
+
+async function postWebhook(
+  ctx: EngineContext,
+  _means: Means,
+  { effect, signal }: Delivery<EffectKind>,
+): Promise<string | null> {
+  const target = ctx.core.config.outgoingWebhook;
+  if (target === null) return 'no receiver is configured any more';
+  await sendTeamWebhook(target, effect, signal);
+  return null;
 }
 
 /** Stripe said that a customer's features changed: it is asked which they are, and the other processes are told. */
 async function readEntitled(
   ctx: EngineContext,
-  payload: OutboxRow['payload'],
+  { customerId, userId }: EffectPayloads['entitlements.read'],
 ): Promise<string | null> {
-  const { customerId, userId } = payload;
-  if (typeof customerId !== 'string') return 'the event names no customer';
-  const owner = typeof userId === 'string' ? userId : null;
-  await readEntitlements(ctx.core, ctx.reader, { customerId, userId: owner });
-  if (owner !== null) ctx.changes.announce([{ subscriptionId: '', userId: owner }]);
+  if (customerId === null) return 'the event names no customer';
+  await readEntitlements(ctx.core, ctx.reader, { customerId, userId });
+  if (userId !== null) ctx.changes.announce([{ subscriptionId: '', userId }]);
   return null;
 }
 
 async function sendMail(
   ctx: EngineContext,
-  mailer: Mailer | null,
-  { effect, signal }: Delivery,
+  { mailer }: Means,
+  { effect, signal }: Delivery<MailKind>,
 ): Promise<string | null> {
   const { catalogue, config, log } = ctx.core;
-  const plan = catalogue.plans.find((each) => each.id === effect.payload['plan']);
+  const plan = catalogue.plans.find((each) => each.id === effect.payload.plan);
   const context = {
     payload: effect.payload,
     planName: plan?.name ?? null,
     appUrl: config.http.appUrl,
   };
   const mail = renderMail(effect.kind, context);
-  if (mail === null) throw new Error(`There is no template for "${effect.kind}"`);
   const to = await addressOf(ctx, effect.payload);
   if (to === null) return 'the customer has no e-mail address';
   if (mailer === null) {
@@ -83,14 +123,13 @@ async function sendMail(
 /** The address in our own records, else the one that Stripe has. */
 async function addressOf(
   ctx: EngineContext,
-  payload: Record<string, unknown>,
+  { userId, customerId }: Recipient,
 ): Promise<string | null> {
   const db = ctx.core.database.knex;
-  const { userId, customerId } = payload;
   const known =
-    (typeof customerId === 'string' ? await ctx.reads.customer(customerId) : null) ??
-    (typeof userId === 'string' ? await findCustomerByUser(db, userId) : null);
-  if (known?.email || typeof customerId !== 'string') return known?.email ?? null;
+    (customerId ? await ctx.reads.customer(customerId) : null) ??
+    (userId ? await findCustomerByUser(db, userId) : null);
+  if (known?.email || !customerId) return known?.email ?? null;
   try {
     const customer = await ctx.reader.read((stripe) => stripe.retrieveCustomer(customerId));
     return customer.deleted ? null : customer.email;

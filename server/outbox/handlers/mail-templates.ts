@@ -1,8 +1,12 @@
+import type { EffectPayloads, MailKind } from '../../../state/effect-kinds.ts';
 import { formatMoney } from '../../../state/money.ts';
 
-/** What a mail is made from; see `state/effects.ts` for who puts it there. */
-export interface MailContext {
-  payload: Record<string, unknown>;
+/** A payload as it was stored: another release may have left out what this one writes. */
+type Stored<Payload> = { readonly [Field in keyof Payload]?: Payload[Field] | null };
+
+/** What a mail is made from. */
+export interface MailContext<K extends MailKind> {
+  payload: Stored<EffectPayloads[K]>;
   /** The plan's name as customers know it; null when it has none. */
   planName: string | null;
   /** Where customers manage their subscription. */
@@ -14,6 +18,128 @@ export interface MailText {
   text: string;
 }
 
+/** Text that nothing missing was put into. */
+type Line = string & { readonly line: true };
+
+/** The only way to a line: what may be missing does not compile in it, so no mail says "null". */
+function line(parts: TemplateStringsArray, ...values: string[]): Line {
+  return String.raw({ raw: parts }, ...values) as Line;
+}
+
+interface Names {
+  plan: string;
+  appUrl: string;
+}
+
+type Template<K extends MailKind> = (
+  payload: Stored<EffectPayloads[K]>,
+  names: Names,
+) => { subject: Line; lines: (Line | null)[] };
+
+const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
+  'mail.trial_ending'({ trialEnd }, { plan, appUrl }) {
+    const end = dateOf(trialEnd);
+    const when = end === null ? 'soon' : `on ${end}`;
+    return {
+      subject: line`Your trial of ${plan} ends ${when}`,
+      lines: [
+        line`Your trial of ${plan} ends ${when}.`,
+        line`To stay, you need not do anything if a payment method is saved. To leave, cancel before that day and nothing is charged.`,
+        line`Your subscription: ${appUrl}`,
+      ],
+    };
+  },
+  'mail.payment_failed'(payload, { plan, appUrl }) {
+    const next = dateOf(payload.nextAttemptAt);
+    return {
+      subject: line`Your payment for ${plan} did not go through`,
+      lines: [
+        line`We could not collect ${amountOf(payload.amountDue, payload.currency)} for ${plan}.`,
+        reason(payload.declineCode),
+        next === null ? null : line`We try again on ${next}.`,
+        line`Please check your payment method, or pay now:`,
+        line`${payload.hostedUrl || appUrl}`,
+      ],
+    };
+  },
+  'mail.payment_failed_final': (payload, { plan, appUrl }) => ({
+    subject: line`Last notice: your payment for ${plan} failed`,
+    lines: [
+      line`We tried several times to collect ${amountOf(payload.amountDue, payload.currency)} for ${plan}, without success.`,
+      reason(payload.declineCode),
+      line`We do not try again, and your subscription ends unless the invoice is paid:`,
+      line`${payload.hostedUrl || appUrl}`,
+    ],
+  }),
+  'mail.action_required': (payload, { plan, appUrl }) => ({
+    subject: line`Please confirm your payment for ${plan}`,
+    lines: [
+      line`Your bank asks you to confirm the payment of ${amountOf(payload.amountDue, payload.currency)} for ${plan}.`,
+      line`It takes a minute:`,
+      line`${payload.hostedUrl || appUrl}`,
+    ],
+  }),
+  'mail.receipt'({ amountPaid, currency, number, hostedUrl, pdfUrl }, { plan }) {
+    const amount = amountOf(amountPaid, currency);
+    return {
+      subject: line`Receipt for ${amount}`,
+      lines: [
+        line`Thank you. We received ${amount} for ${plan}.`,
+        number ? line`Invoice ${number}` : null,
+        hostedUrl ? line`View the invoice: ${hostedUrl}` : null,
+        pdfUrl ? line`Download it as PDF: ${pdfUrl}` : null,
+      ],
+    };
+  },
+  'mail.price_change'(payload, { plan, appUrl }) {
+    const { unitAmount, currency, interval } = payload;
+    const date = dateOf(payload.effectiveAt) ?? 'your next renewal';
+    const price =
+      typeof unitAmount === 'number' && interval
+        ? line`From ${date} the price of ${plan} is ${amountOf(unitAmount, currency)} a ${interval}.`
+        : line`From ${date} ${plan} has another price.`;
+    return {
+      subject: line`The price of ${plan} changes on ${date}`,
+      lines: [
+        payload.usageBased ? line`From ${date} you pay for ${plan} by what you use.` : price,
+        line`You need not do anything. To leave, cancel before that day.`,
+        line`Your subscription: ${appUrl}`,
+      ],
+    };
+  },
+  'mail.trial_refused': (_payload, { plan, appUrl }) => ({
+    subject: line`No second trial of ${plan}`,
+    lines: [
+      line`The card that you gave for your trial of ${plan} has been used for a trial before, so this one has ended. Nothing was charged.`,
+      line`You can subscribe without a trial:`,
+      line`${appUrl}`,
+    ],
+  }),
+  'mail.canceled'({ endedAt }, { plan, appUrl }) {
+    const end = dateOf(endedAt);
+    return {
+      subject: line`Your subscription to ${plan} has ended`,
+      lines: [
+        end === null
+          ? line`Your subscription to ${plan} has ended.`
+          : line`Your subscription to ${plan} ended on ${end}.`,
+        line`You are welcome back at any time:`,
+        line`${appUrl}`,
+      ],
+    };
+  },
+};
+
+/** The mail of an effect. */
+export function renderMail<K extends MailKind>(kind: K, context: MailContext<K>): MailText {
+  const { payload, planName, appUrl } = context;
+  const plan = planName ?? 'your subscription';
+  const { subject, lines } = TEMPLATES[kind](payload, { plan, appUrl });
+  const text = lines.filter((each) => each !== null).join('\n\n');
+  // A line break in a subject could start another header.
+  return { subject: subject.replaceAll(/\s+/g, ' '), text: `${text}\n` };
+}
+
 const DATES = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric',
   month: 'long',
@@ -21,123 +147,13 @@ const DATES = new Intl.DateTimeFormat('en-GB', {
   timeZone: 'UTC',
 });
 
-type Template = (mail: Words) => { subject: string; lines: (string | null)[] };
-
-/** The values of a payload, as words. */
-interface Words {
-  plan: string;
-  amount: (name: 'amountDue' | 'amountPaid' | 'unitAmount') => string;
-  date: (name: string) => string | null;
-  text: (name: string) => string | null;
-  appUrl: string;
+function dateOf(value: string | null | undefined): string | null {
+  const date = new Date(value ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? null : DATES.format(date);
 }
 
-const TEMPLATES: Record<string, Template> = {
-  'mail.trial_ending': ({ plan, date, appUrl }) => ({
-    subject: `Your trial of ${plan} ends on ${date('trialEnd')}`,
-    lines: [
-      `Your trial of ${plan} ends on ${date('trialEnd')}.`,
-      'To stay, you need not do anything if a payment method is saved. To leave, cancel before that day and nothing is charged.',
-      `Your subscription: ${appUrl}`,
-    ],
-  }),
-  'mail.payment_failed': ({ plan, amount, date, text, appUrl }) => ({
-    subject: `Your payment for ${plan} did not go through`,
-    lines: [
-      `We could not collect ${amount('amountDue')} for ${plan}.`,
-      reason(text('declineCode')),
-      date('nextAttemptAt') ? `We try again on ${date('nextAttemptAt')}.` : null,
-      'Please check your payment method, or pay now:',
-      text('hostedUrl') ?? appUrl,
-    ],
-  }),
-  'mail.payment_failed_final': ({ plan, amount, text, appUrl }) => ({
-    subject: `Last notice: your payment for ${plan} failed`,
-    lines: [
-      `We tried several times to collect ${amount('amountDue')} for ${plan}, without success.`,
-      reason(text('declineCode')),
-      'We do not try again, and your subscription ends unless the invoice is paid:',
-      text('hostedUrl') ?? appUrl,
-    ],
-  }),
-  'mail.action_required': ({ plan, amount, text, appUrl }) => ({
-    subject: `Please confirm your payment for ${plan}`,
-    lines: [
-      `Your bank asks you to confirm the payment of ${amount('amountDue')} for ${plan}.`,
-      'It takes a minute:',
-      text('hostedUrl') ?? appUrl,
-    ],
-  }),
-  'mail.receipt': ({ plan, amount, text }) => ({
-    subject: `Receipt for ${amount('amountPaid')}`,
-    lines: [
-      `Thank you. We received ${amount('amountPaid')} for ${plan}.`,
-      text('number') ? `Invoice ${text('number')}` : null,
-      text('hostedUrl') ? `View the invoice: ${text('hostedUrl')}` : null,
-      text('pdfUrl') ? `Download it as PDF: ${text('pdfUrl')}` : null,
-    ],
-  }),
-  'mail.price_change': ({ plan, amount, date, text, appUrl }) => ({
-    subject: `The price of ${plan} changes on ${date('effectiveAt')}`,
-    lines: [
-      text('usageBased')
-        ? `From ${date('effectiveAt')} you pay for ${plan} by what you use.`
-        : `From ${date('effectiveAt')} the price of ${plan} is ${amount('unitAmount')} a ${text('interval')}.`,
-      'You need not do anything. To leave, cancel before that day.',
-      `Your subscription: ${appUrl}`,
-    ],
-  }),
-  'mail.trial_refused': ({ plan, appUrl }) => ({
-    subject: `No second trial of ${plan}`,
-    lines: [
-      `The card that you gave for your trial of ${plan} has been used for a trial before, so this one has ended. Nothing was charged.`,
-      'You can subscribe without a trial:',
-      appUrl,
-    ],
-  }),
-  'mail.canceled': ({ plan, date, appUrl }) => ({
-    subject: `Your subscription to ${plan} has ended`,
-    lines: [
-      date('endedAt')
-        ? `Your subscription to ${plan} ended on ${date('endedAt')}.`
-        : `Your subscription to ${plan} has ended.`,
-      'You are welcome back at any time:',
-      appUrl,
-    ],
-  }),
-};
-
-/** The mail of an effect kind (`mail.…`); null for a kind that has no template. */
-export function renderMail(kind: string, context: MailContext): MailText | null {
-  const template = TEMPLATES[kind];
-  if (!template) return null;
-  const { subject, lines } = template(wordsOf(context));
-  const text = lines.filter((line) => line !== null).join('\n\n');
-  // A line break in a subject could start another header.
-  return { subject: subject.replaceAll(/\s+/g, ' '), text: `${text}\n` };
-}
-
-function wordsOf({ payload, planName, appUrl }: MailContext): Words {
-  const text = (name: string) => {
-    const value = payload[name];
-    return typeof value === 'string' && value !== '' ? value : null;
-  };
-  return {
-    plan: planName ?? 'your subscription',
-    text,
-    appUrl,
-    amount(name) {
-      const amount = payload[name];
-      return typeof amount === 'number'
-        ? formatMoney(amount, text('currency') ?? 'usd')
-        : 'the amount due';
-    },
-    date(name) {
-      const value = text(name);
-      if (value === null) return null;
-      return DATES.format(new Date(value));
-    },
-  };
+function amountOf(value: number | null | undefined, currency: string | null | undefined): string {
+  return typeof value === 'number' && currency ? formatMoney(value, currency) : 'the amount due';
 }
 
 const REASONS: Record<string, string> = {
@@ -148,6 +164,7 @@ const REASONS: Record<string, string> = {
   authentication_required: 'Your bank asks you to confirm the payment.',
 };
 
-function reason(declineCode: string | null): string | null {
-  return declineCode === null ? null : (REASONS[declineCode] ?? 'Your bank declined the payment.');
+function reason(declineCode: string | null | undefined): Line | null {
+  if (!declineCode) return null;
+  return line`${REASONS[declineCode] ?? 'Your bank declined the payment.'}`;
 }

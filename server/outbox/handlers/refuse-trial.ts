@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../lib/context.ts';
 import type { SubjectRunner } from '../../sync/customer-runner.ts';
@@ -11,10 +12,8 @@ import type { SubjectRunner } from '../../sync/customer-runner.ts';
 export async function refuseTrial(
   ctx: EngineContext,
   runner: SubjectRunner,
-  payload: Record<string, unknown>,
+  { subscriptionId, customerId }: EffectPayloads['trial.refuse'],
 ): Promise<string | null> {
-  const subscriptionId = String(payload['subscriptionId']);
-  const customerId = String(payload['customerId']);
   const { stripe } = ctx.core;
   const { status } = await ctx.reader.read((gateway) =>
     gateway.retrieveSubscription(subscriptionId),

@@ -8,10 +8,9 @@ import { effectKeys, expectConverged } from '../../support/convergence.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';
 import { randomFrom } from '../../support/random.ts';
+import { RUNS, sizeOf } from '../../support/sizes.ts';
 import { recordTapes, type Tape } from '../../support/tape.ts';
 
-/** `TENURE_TEST_RUNS=10` makes ten times as many runs. */
-const FACTOR = Number(process.env['TENURE_TEST_RUNS'] ?? 1);
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 
 const plans = fc.record({
@@ -33,7 +32,8 @@ interface Lane {
 }
 
 /** The same promise on either database: whatever happens on the way, the end is what Stripe says. */
-export function chaosSuite(dialect: Dialect, runs: number): void {
+export function chaosSuite(dialect: Dialect, size: { sample: number; full: number }): void {
+  const runs = sizeOf(size);
   describe(`lifecycles on ${dialect}, shuffled, doubled, dropped, with faults everywhere`, () => {
     let lab: EngineLab;
     let catalogue: Catalogue;
@@ -92,7 +92,7 @@ export function chaosSuite(dialect: Dialect, runs: number): void {
       try {
         await fc.assert(
           fc.asyncProperty(plans, (plan) => check(lane, plan)),
-          { numRuns: (runs * FACTOR) / LANES, seed: SEED + index, endOnFailure: true },
+          { numRuns: runs / LANES, seed: SEED + index, endOnFailure: true },
         );
       } catch (error) {
         // The others end soon instead of going on on databases that are about to go.
@@ -102,7 +102,7 @@ export function chaosSuite(dialect: Dialect, runs: number): void {
     }
 
     it(
-      `end equal to Stripe, every effect once, in ${runs * FACTOR} runs (seed ${SEED})`,
+      `end equal to Stripe, every effect once, in ${runs} runs (seed ${SEED})`,
       async () => {
         const before = process.cpuUsage();
         const ended = await Promise.allSettled(lanes.map(runLane));
@@ -112,10 +112,10 @@ export function chaosSuite(dialect: Dialect, runs: number): void {
         const { user, system } = process.cpuUsage(before);
         const cpu = Math.round((user + system) / 1e6);
         process.stdout.write(
-          `${dialect}: ${runs * FACTOR} runs, seed ${SEED}, ${cpu} s of CPU, ${JSON.stringify(totals)}\n`,
+          `${dialect}: ${runs} runs, seed ${SEED}, ${cpu} s of CPU, ${JSON.stringify(totals)}\n`,
         );
       },
-      480_000 * FACTOR,
+      480_000 * RUNS,
     );
   });
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ensureCustomer } from '../../../db/customers.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
+import { effectOfAnyRelease } from '../../support/effects.ts';
 import { sleep } from '../../../server/lib/limit.ts';
 import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { type EngineLab, type LabEngineOptions } from '../../support/engine-lab.ts';
@@ -46,13 +47,15 @@ async function startReceiver(hangs: (object: string) => boolean): Promise<Receiv
 const ids = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${prefix}_${i}`);
 const webhooks = (objects: string[]) =>
-  objects.map((object) => ({ objectId: object, kind: 'webhook.x', payload: { object } }));
+  objects.map((object) => effectOfAnyRelease('webhook.payment.failed', object, { object }));
 const mails = (objects: string[]) =>
-  objects.map((object) => ({
-    objectId: object,
-    kind: 'mail.receipt',
-    payload: { userId: 'u1', amountPaid: 2_000, currency: 'usd' },
-  }));
+  objects.map((object) =>
+    effectOfAnyRelease('mail.receipt', object, {
+      userId: 'u1',
+      amountPaid: 2_000,
+      currency: 'usd',
+    }),
+  );
 
 describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
   let database: TestDatabase;
@@ -112,7 +115,7 @@ describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
     const { env, calls } = await receiver((object) => object === 'in_0');
     await enqueueEffects(database.knex, webhooks(ids('in', 60)), Date.now());
     await start(env);
-    await until(async () => (await delivered('webhook.x')) === 59, 5_000);
+    await until(async () => (await delivered('webhook.payment.failed')) === 59, 5_000);
     expect(calls.filter((object) => object === 'in_0')).toHaveLength(1);
     expect(calls).toHaveLength(60);
   });
@@ -125,7 +128,8 @@ describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
     const engine = { poll: 20, mailPatience: 300, webhookPatience: 300, effectLease: 60_000 };
     await start(env, { engine });
     await until(
-      async () => (await delivered('webhook.x')) + (await delivered('mail.receipt')) === 2,
+      async () =>
+        (await delivered('webhook.payment.failed')) + (await delivered('mail.receipt')) === 2,
     );
     const rows: { attempts: number }[] = await database.knex('outbox');
     expect(rows.map(({ attempts }) => attempts)).toEqual([2, 2]);
@@ -145,7 +149,7 @@ describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
     expect(await database.knex('outbox').first()).toMatchObject({ status: 'waiting', attempts: 0 });
     hangs = false;
     await start(env);
-    await until(async () => (await delivered('webhook.x')) === 1, 2_000);
+    await until(async () => (await delivered('webhook.payment.failed')) === 1, 2_000);
   });
 
   it('is not made again because the database was away just when it had ended', async () => {
@@ -162,7 +166,7 @@ describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
     await start(env, { probe, engine: { poll: 50, effectLease: 3_000 } });
     await until(async () => back.length > 0);
     await Promise.all(back);
-    await until(async () => (await delivered('webhook.x')) === 1, 2_500);
+    await until(async () => (await delivered('webhook.payment.failed')) === 1, 2_500);
     expect(calls).toEqual(['in_1']);
   });
 

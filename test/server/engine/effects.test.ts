@@ -156,13 +156,15 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
     });
     await stripe.invoices.finalizeInvoice(invoice.id);
     const payload = {
-      action: 'cancel',
+      action: 'cancel' as const,
+      userId: null,
+      attempts: 3,
       subscriptionId: story.subscriptionId,
       customerId,
       invoiceId: invoice.id,
     };
-    const effect = { objectId: invoice.id, kind: 'dunning.final_action', payload };
-    await enqueueEffects(database.knex, [effect], Date.now());
+    const kind = 'dunning.final_action' as const;
+    await enqueueEffects(database.knex, [{ objectId: invoice.id, kind, payload }], Date.now());
     await withMail();
     await quiet();
     const [row] = await database.knex('outbox').where({ kind: 'dunning.final_action' });

@@ -1,0 +1,102 @@
+/**
+ * Every kind of effect and what its payload says, in one table that the compiler ties: an effect of a kind that is not
+ * here does not compile, nor does a kind without handler, or a mail without template (server/outbox/handlers).
+ */
+import type { LifecycleState, SubscriptionStatus } from './types.ts';
+
+/** Whom an effect is for. */
+export interface Recipient {
+  userId: string | null;
+  customerId: string | null;
+  /** Plan id of the catalogue. */
+  plan: string | null;
+}
+
+export interface SubscriptionData extends Recipient {
+  subscriptionId: string | null;
+  state: LifecycleState | null;
+  status: SubscriptionStatus | null;
+  interval: 'daily' | 'weekly' | 'monthly' | 'yearly' | null;
+}
+
+export interface InvoiceData {
+  invoiceId: string;
+  number: string | null;
+  amountDue: number;
+  amountPaid: number;
+  currency: string;
+  hostedUrl: string | null;
+  pdfUrl: string | null;
+  billingReason: string | null;
+}
+
+export interface PaymentFailedData extends SubscriptionData, Partial<InvoiceData> {
+  attempt: number;
+  maxAttempts: number;
+  nextAttemptAt: string | null;
+  declineCode: string | null;
+  final: boolean;
+}
+
+interface TrialRefusal extends Recipient {
+  subscriptionId: string;
+  customerId: string;
+}
+
+interface MailPayloads {
+  'mail.trial_ending': SubscriptionData & { trialEnd: string };
+  'mail.payment_failed': PaymentFailedData;
+  'mail.payment_failed_final': PaymentFailedData;
+  'mail.action_required': SubscriptionData & InvoiceData;
+  'mail.receipt': SubscriptionData & InvoiceData;
+  'mail.price_change': Recipient & {
+    effectiveAt: string;
+    /** null when it depends on what is used, or is no whole number of minor units. */
+    unitAmount: number | null;
+    currency: string;
+    interval: string;
+    usageBased: 'yes' | null;
+  };
+  'mail.trial_refused': TrialRefusal;
+  'mail.canceled': SubscriptionData & { endedAt: string; reason: string | null };
+}
+
+/** What the team's own system is told. */
+export type WebhookType =
+  | 'subscription.changed'
+  | 'subscription.canceled'
+  | 'trial.ending'
+  | 'payment.succeeded'
+  | 'payment.failed'
+  | 'payment.action_required'
+  | 'payment.recovered';
+
+export interface WebhookPayload {
+  type: WebhookType;
+  timestamp: string;
+  data: object;
+}
+
+type WebhookPayloads = Record<`webhook.${WebhookType}`, WebhookPayload>;
+
+interface StripePayloads {
+  'entitlements.read': { customerId: string | null; userId: string | null };
+  'dunning.final_action': {
+    action: 'cancel' | 'unpaid';
+    subscriptionId: string;
+    customerId: string;
+    userId: string | null;
+    invoiceId: string;
+    attempts: number;
+  };
+  'trial.refuse': TrialRefusal;
+}
+
+export type EffectPayloads = MailPayloads & WebhookPayloads & StripePayloads;
+export type MailKind = keyof MailPayloads;
+export type EffectKind = keyof EffectPayloads;
+
+/** An effect to be delivered later, exactly once for one (objectId, kind). */
+export type Effect = {
+  [K in EffectKind]: { objectId: string; kind: K; payload: EffectPayloads[K] };
+}[EffectKind];
