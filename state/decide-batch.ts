@@ -12,18 +12,14 @@ import type { Move } from './history/moves.ts';
 import { distinctEvents, reconstruct } from './history/reconstruct.ts';
 import { lifecycleOf } from './lifecycle.ts';
 import { failuresIn, signalOf } from './signals.ts';
-import type {
-  LifecycleState,
-  StoredSubscription,
-  SubscriptionFacts,
-  Transition,
-} from './types.ts';
+import type { LifecycleState, StoredSubscription, SubscriptionFacts, Transition } from './types.ts';
 
 export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'settings'> {
   /** Waiting events of this subscription, in any order, duplicates allowed. */
   events: readonly EventFacts[];
   /** Events processed before, where `needsPast` asked for them. */
   past?: readonly EventFacts[];
+  pastSince?: number;
   /** What Stripe says now; null when it was not asked (then the newest payload counts). */
   read: SubscriptionFacts | null;
   /** Recent lines of this subscription in their order. */

@@ -1,11 +1,20 @@
 import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { DueEvent } from '../../db/due-events.ts';
-import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
+import type { TransitionRow } from '../../db/transitions.ts';
+import {
+  decideBatch,
+  type BatchDecision,
+  type BatchTransition,
+  type RevisedTransition,
+} from '../../state/decide-batch.ts';
+import type { HistoryLine } from '../../state/history/lines.ts';
+import type { HistoryInput } from '../../state/history/reconstruct.ts';
 import { effectsOf, type EffectSettings } from '../../state/effects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import type { CoreServices } from '../app/compose.ts';
 import type { Known, WaitingEvent } from './load.ts';
+import { historyLines, type HistoryPast } from './load-history.ts';
 
 /** Everything known about one subscription at one moment. */
 export interface Sighting {
@@ -37,7 +46,11 @@ export interface DecisionContext {
 }
 
 /** Decides one subscription: pure, but for what it is given. */
-export function decideSighting(sighting: Sighting, context: DecisionContext): Verdict {
+export function decideSighting(
+  sighting: Sighting,
+  context: DecisionContext,
+  past?: HistoryPast,
+): Verdict {
   const { events, known } = sighting;
   const read = sighting.read ?? vanished(sighting, context.now);
   const rows = events.map((event) => event.row);
@@ -54,19 +67,9 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
   const last = events.at(-1)?.row.id ?? null;
   const fallback = fallbackCause(context, last);
   const decision = decideBatch({
-    stored: known.stored,
-    events: events.map((event) => event.facts),
-    read,
-    history: known.history
-      .map((line) => ({ at: line.occurredAt, causeId: line.cause.id, ...line }))
-      .reverse(),
-    historyComplete: known.historyComplete,
-    catalogue: context.core.catalogue,
+    ...historyInputOf({ ...sighting, read }, context),
+    ...past,
     settings: settingsOf(context.core),
-    everTrialed: known.everTrialed,
-    formerState: known.formerState,
-    userId: known.userId ?? ownerNamedBy(read),
-    now: context.now,
     cause: { type: fallback.type, id: fallback.id },
   });
   return {
@@ -76,6 +79,25 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
     unknown: false,
     unknownStatus: decision.unknownStatus,
     isAlone: known.isAlone,
+  };
+}
+
+/** What the history of a subscription is told from. */
+export function historyInputOf(sighting: Sighting, context: DecisionContext): HistoryInput {
+  const { events, known } = sighting;
+  const read = sighting.read ?? vanished(sighting, context.now);
+  return {
+    stored: known.stored,
+    events: events.map((event) => event.facts),
+    read,
+    ...historyLines(known.history),
+    historyComplete: known.historyComplete,
+    catalogue: context.core.catalogue,
+    settings: settingsOf(context.core),
+    everTrialed: known.everTrialed,
+    formerState: known.formerState,
+    userId: known.userId ?? (read && ownerNamedBy(read)),
+    now: context.now,
   };
 }
 
@@ -146,12 +168,53 @@ function toChange(
   fallback: Cause,
 ): SubscriptionChange | null {
   if (decision.next === null) return null;
-  const lines = decision.transitions.map(({ eventId, at, ...transition }) => ({
-    cause:
+  const account = known.stored?.userId ?? decision.next.userId;
+  const free = new FreeCauses(known.history);
+  const whoOf = ({ eventId, actor }: BatchTransition | RevisedTransition) => {
+    if (eventId !== null) {
+      return { account: actor?.account ?? account, requestId: actor?.requestId ?? null };
+    }
+    return { account, requestId: fallback.type === 'request' ? fallback.id : null };
+  };
+  const lines = decision.transitions.map((line) => {
+    const { eventId, causeId, at, actor, ...transition } = line;
+    const cause: Cause =
       eventId === null
-        ? { ...fallback, at }
-        : ({ type: 'event', id: eventId, actor: 'stripe', at } as const),
-    ...transition,
-  }));
-  return { before: known.stored, next: decision.next, lines };
+        ? { ...fallback, id: free.take(causeId ?? fallback.id, line), at }
+        : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at };
+    return { ...transition, cause, ...whoOf(line) };
+  });
+  const rows = new Map(known.history.map((row) => [row.id, row]));
+  const rowOf = ({ id }: HistoryLine) => rows.get(id ?? -1);
+  const revised = decision.revised.flatMap((revision) => {
+    const { line: told, eventId, causeId: _, actor, ...transition } = revision;
+    const row = rowOf(told);
+    if (!row) return [];
+    const cause: Cause | null =
+      eventId === null
+        ? null
+        : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at: transition.at };
+    return [{ ...transition, line: row, cause, ...whoOf(revision) }];
+  });
+  const removed = decision.removed.flatMap((line) => rowOf(line) ?? []);
+  return { before: known.stored, next: decision.next, lines, revised, removed };
+}
+
+/** Names causes that are no event: one request, or one read, may move a subscription the same way more than once. */
+class FreeCauses {
+  private readonly taken: Set<string>;
+
+  constructor(history: readonly TransitionRow[]) {
+    this.taken = new Set(history.map((line) => `${line.cause.id} ${line.event} ${line.to}`));
+  }
+
+  take(id: string, line: { event: string; to: string }): string {
+    for (let n = 1; ; n += 1) {
+      const name = n === 1 ? id : `${id}#${n}`;
+      const key = `${name} ${line.event} ${line.to}`;
+      if (this.taken.has(key)) continue;
+      this.taken.add(key);
+      return name;
+    }
+  }
 }

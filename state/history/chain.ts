@@ -52,8 +52,7 @@ function clustersOf(links: readonly Link[]): Link[][] {
   const clusters: Link[][] = [];
   let last: Link | null = null;
   for (const link of [...links].sort(compareLinks)) {
-    const isClose =
-      last !== null && rankOf(last) === rankOf(link) && link.at - last.at <= CLOSE;
+    const isClose = last !== null && rankOf(last) === rankOf(link) && link.at - last.at <= CLOSE;
     if (isClose) clusters.at(-1)?.push(link);
     else clusters.push([link]);
     last = link;
@@ -122,7 +121,11 @@ function greedyOrder(cluster: Link[], start: Tracker): Link[] {
   const ordered: Link[] = [];
   let [tracker, rest] = [start, cluster];
   while (rest.length > 0) {
-    const choices = candidates(rest).map(([i, link]) => ({ i, link, gap: gapBefore(tracker, link) }));
+    const choices = candidates(rest).map(([i, link]) => ({
+      i,
+      link,
+      gap: gapBefore(tracker, link),
+    }));
     const best = choices.reduce((a, b) => (b.gap < a.gap ? b : a));
     ordered.push(best.link);
     tracker = tracker.follow(best.link);

@@ -3,7 +3,12 @@ import { decide, type DecidedTransition, type DecideInput } from '../decide.ts';
 import type { EventFacts } from '../event-facts.ts';
 import { statusOf } from '../lifecycle.ts';
 import { signalOf, type FailedSignal, type Signal } from '../signals.ts';
-import type { LifecycleState, StoredSubscription, SubscriptionFacts, Transition } from '../types.ts';
+import type {
+  LifecycleState,
+  StoredSubscription,
+  SubscriptionFacts,
+  Transition,
+} from '../types.ts';
 import type { HistoryLine } from './lines.ts';
 import { gapBetween, type Link, type Point, type Tracker } from './links.ts';
 
@@ -31,8 +36,9 @@ export interface Telling {
   events: readonly EventFacts[];
   /** The present run of failed payments, where the start is in the middle of one. */
   run: { since: number; attempts: number } | null;
-  /** No line is dated before. */
+  /** No line is dated before; where only our own clock dates it, not before `latest` either. */
   notBefore: number;
+  latest: number;
 }
 
 const CLOSE = 10_000;
@@ -90,7 +96,8 @@ class Teller {
     if (before.facts === null) this.pushBridge(before, link);
     else {
       const lines = asShown(this.linesTo(before.facts, link.at), null);
-      for (const line of lines) this.push(line, { link: null, at: link.at, causeId: `${link.id}:before` }, before.facts);
+      for (const line of lines)
+        this.push(line, { link: null, at: link.at, causeId: `${link.id}:before` }, before.facts);
     }
     this.tracker = this.tracker.at(before);
   }
@@ -158,9 +165,7 @@ class Teller {
         (facts.latestInvoiceId === null || each.invoiceId === facts.latestInvoiceId),
     );
     const together = own.find((each) => at !== null && Math.abs(each.at - at) <= 1_000);
-    const first = own.find(
-      (each) => each.attempt === 1 && (at === null || each.at <= at + CLOSE),
-    );
+    const first = own.find((each) => each.attempt === 1 && (at === null || each.at <= at + CLOSE));
     return together ?? first ?? null;
   }
 
@@ -176,9 +181,20 @@ class Teller {
     const isBegun = line.from !== 'none' || link?.kind === 'created';
     const guess = source === null || !isBegun || (!isLast && link?.kind !== 'created');
     const told = source === null ? null : source.createdAt;
-    const at = this.dated(told ?? guessedTime(line, facts) ?? cause.at ?? this.now(), cause.at);
-    const detail = source === null ? transition.detail : { ...transition.detail, ...wordsOf(source, line) };
-    this.moves.push({ ...transition, detail, at, source, causeId: cause.causeId, guess, line: null });
+    const known = told ?? guessedTime(line, facts) ?? cause.at ?? this.now();
+    const isGuessed = told === null && this.moves.every((move) => move.source === null);
+    const at = this.dated(isGuessed ? Math.max(known, this.telling.latest) : known, cause.at);
+    const detail =
+      source === null ? transition.detail : { ...transition.detail, ...wordsOf(source, line) };
+    this.moves.push({
+      ...transition,
+      detail,
+      at,
+      source,
+      causeId: cause.causeId,
+      guess,
+      line: null,
+    });
     this.note(line.to, at, signal);
   }
 
@@ -251,7 +267,8 @@ class Teller {
       const isLater = !next || next.at > failure.at || (leaves && next.at === failure.at);
       if (state === 'past_due' && since <= failure.at && isLater) return i;
       if (!next || next.at > failure.at) return null;
-      if (next.to === 'past_due' && next.from !== 'past_due') since = next.guess ? -Infinity : next.at;
+      if (next.to === 'past_due' && next.from !== 'past_due')
+        since = next.guess ? -Infinity : next.at;
       state = next.to;
     }
     return null;
@@ -306,7 +323,11 @@ function distinctFailures(signals: readonly Signal[]): FailedSignal[] {
     if (signal.type !== 'payment_failed') continue;
     const key = `${signal.invoiceId} ${signal.attempt}`;
     const known = found.get(key);
-    if (!known || signal.at < known.at || (signal.at === known.at && signal.eventId < known.eventId)) {
+    if (
+      !known ||
+      signal.at < known.at ||
+      (signal.at === known.at && signal.eventId < known.eventId)
+    ) {
       found.set(key, signal);
     }
   }

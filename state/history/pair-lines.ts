@@ -178,7 +178,7 @@ function alignGuesses(
     }
   }
   const pairs: [Move, HistoryLine][] = [];
-  for (let i = 0, j = 0; i < moves.length && j < guesses.length; ) {
+  for (let i = 0, j = 0; i < moves.length && j < guesses.length;) {
     const worth = worthOf(moves[i]!, guesses[j]!);
     if (worth > 0 && at(i, j) === worth + at(i + 1, j + 1)) {
       pairs.push([moves[i]!, guesses[j]!]);

@@ -98,7 +98,7 @@ function numbered(pairs: readonly Pair[], begin: Beginning): AddedLine[] {
   const taken = new Set(begin.taken);
   const added: AddedLine[] = [];
   let last = begin.floor;
-  for (let i = 0; i < pairs.length; ) {
+  for (let i = 0; i < pairs.length;) {
     const { line } = pairs[i]!;
     if (line !== null) {
       last = line.number ?? last;

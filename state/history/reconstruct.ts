@@ -19,6 +19,8 @@ export interface HistoryInput extends Omit<DecideInput, 'facts' | 'signals'> {
   events: readonly EventFacts[];
   /** Those that were processed before, where `needsPast` asked for them. */
   past?: readonly EventFacts[];
+  /** Earlier events than these were not looked at. */
+  pastSince?: number;
   /** What Stripe says now; null when it was not asked. */
   read: SubscriptionFacts | null;
   /** Lines of this subscription in their order. */
@@ -127,9 +129,7 @@ function goOn(input: HistoryInput, links: readonly Link[]): Reconstructed {
   const events = ownEvents(input, input.events);
   const isFailing = stored.state === 'past_due' || stored.state === 'unpaid';
   const { pastDueSince, failedAttempts } = stored;
-  const run = isFailing
-    ? { since: pastDueSince ?? stored.since, attempts: failedAttempts }
-    : null;
+  const run = isFailing ? { since: pastDueSince ?? stored.since, attempts: failedAttempts } : null;
   const start = trackerAt(input, stored);
   const { moves, end } = tellMoves({
     ...tellingOf(input, events),
@@ -137,6 +137,7 @@ function goOn(input: HistoryInput, links: readonly Link[]): Reconstructed {
     links,
     run,
     notBefore: lastEventTime(input.history),
+    latest: Math.max(-Infinity, ...input.history.map((line) => line.at)),
   });
   const news = moves.filter(
     (move) => move.guess || !input.history.some((line) => isToldBy(line, move)),
@@ -189,6 +190,7 @@ function retell(input: HistoryInput): Reconstructed {
     links,
     run: null,
     notBefore: since,
+    latest: since,
   });
   const from = begin === 'none' ? (told.moves[0]?.from ?? begin) : begin;
   const result = reconcile(told.moves, lines, { start: from, floor, taken: takenIn(input) });
@@ -204,10 +206,16 @@ function windowOf(input: HistoryInput): {
   floor: number;
 } {
   const { history } = input;
-  const firstOpen = history.findLastIndex((line) => (line.number ?? null) === null) + 1;
+  const { pastSince = -Infinity } = input;
+  const isSettled = (line: HistoryLine) =>
+    (line.number ?? null) === null || (line.guess !== true && line.at < pastSince);
+  const firstOpen = history.findLastIndex(isSettled) + 1;
   const lines = history.slice(firstOpen);
   const lastOld = history[firstOpen - 1];
-  if (lastOld) return { lines, since: lastOld.at, begin: lastOld.to, floor: 0 };
+  if (lastOld) {
+    const { at: since, to: begin, number } = lastOld;
+    return { lines, since, begin, floor: number ?? 0 };
+  }
   const [first] = lines;
   if (input.historyComplete === false && first) {
     const floor = (first.number ?? 1) - 1;
@@ -223,11 +231,7 @@ function tellingOf(input: HistoryInput, events: readonly EventFacts[]) {
   return { input, id: id ?? '', customerId, read, events };
 }
 
-function trackerAt(
-  input: HistoryInput,
-  stored: StoredSubscription | null,
-  point?: Point,
-): Tracker {
+function trackerAt(input: HistoryInput, stored: StoredSubscription | null, point?: Point): Tracker {
   if (point) return new Tracker(input.catalogue, point);
   const facts = stored?.facts ?? null;
   const print = facts === null ? null : fingerprint(facts);

@@ -62,7 +62,8 @@ class Judge {
     if (changed && to !== 'canceled' && (from === 'active' || from === 'trialing')) add(from);
     if (from !== to) add(to);
     // A plan that changes where it cannot be told of is told of with the state that follows, once.
-    const couldNot = from === 'cancel_pending' || from === 'past_due' || from === 'unpaid' || from === 'paused';
+    const couldNot =
+      from === 'cancel_pending' || from === 'past_due' || from === 'unpaid' || from === 'paused';
     if (changed && couldNot && from !== to && (to === 'active' || to === 'trialing')) add(to);
   }
 
