@@ -113,7 +113,8 @@ function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, Histo
   const aligned = new Map(alignGuesses(moves, guesses));
   const joined = new Set(aligned.values());
   const filled: Pair[] = [];
-  let open = guesses;
+  // A renewal or another plan that a read has shown is told by the moves themselves, where it was one.
+  let open = guesses.filter((each) => joined.has(each) || each.from !== each.to);
   let here = state;
   for (const move of [...moves, null]) {
     const line = move === null ? null : (aligned.get(move) ?? null);

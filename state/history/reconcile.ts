@@ -56,18 +56,25 @@ export function reconcile(
   };
 }
 
-/** A guess is dated by our own clock, or by what Stripe intends: never after the event that follows it. */
+/**
+ * A guess is dated by our own clock, or by what Stripe intends: never after the event that follows it, nor before what
+ * it follows.
+ */
 function inTime(pairs: readonly Pair[]): Pair[] {
+  const times = pairs.map(({ move, line }) =>
+    move.guess && line?.guess === true ? line.at : move.at,
+  );
   let next = Infinity;
-  return pairs
-    .toReversed()
-    .map(({ move, line }) => {
-      const known = move.guess && line?.guess === true ? line.at : move.at;
-      const at = move.guess ? Math.min(known, next) : move.at;
-      next = Math.min(next, at);
-      return { move: at === move.at ? move : { ...move, at }, line };
-    })
-    .toReversed();
+  for (let i = pairs.length - 1; i >= 0; i -= 1) {
+    if (pairs[i]!.move.guess) times[i] = Math.min(times[i]!, next);
+    next = Math.min(next, times[i]!);
+  }
+  let last = -Infinity;
+  return pairs.map(({ move, line }, i) => {
+    const at = move.guess ? Math.max(times[i]!, last) : move.at;
+    last = Math.max(last, at);
+    return { move: at === move.at ? move : { ...move, at }, line };
+  });
 }
 
 /** Whether a line must be written again. */

@@ -70,7 +70,11 @@ function continuation(input: HistoryInput): Link[] | null {
   let tracker = start;
   for (const link of ordered) {
     if (link.at < last || gapBefore(tracker, link) !== 0) return null;
+    const { state } = tracker.point;
     tracker = tracker.follow(link);
+    // Which payment failed may have come before.
+    const fails = tracker.point.state === 'past_due' && state !== 'past_due';
+    if (fails && !events.some((event) => event.type === 'invoice.payment_failed')) return null;
   }
   if (end === null || ordered.length === 0) return ordered;
   return gapBetween(tracker.point, end) > 1 ? null : ordered;

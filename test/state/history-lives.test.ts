@@ -1,68 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
 import type { HistoryLine } from '../../state/history/lines.ts';
-import { needsPast } from '../../state/history/reconstruct.ts';
-import { readSubscription } from '../../state/subscription-facts.ts';
-import type { StoredSubscription } from '../../state/types.ts';
-import { CATALOGUE, SETTINGS } from './factories.ts';
 import { expectedLines } from './history-judge.ts';
+import { RANKS, RecordedHistory } from './recorded-history.ts';
 import { SimulatedSubscription, STEPS, type SimulatorStep } from './simulator.ts';
 
 const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? (process.env['FULL'] ? 20_000 : 1_000));
-const RANKS = { price_starter_month: 1, price_pro_month: 2 };
-
-/** What is recorded of one subscription, and written by what was decided. */
-class Record {
-  stored: StoredSubscription | null = null;
-  lines: (HistoryLine & { number: number; id: number })[] = [];
-  readonly processed: EventFacts[] = [];
-  /** In the order in which they were told. */
-  readonly told: { number: number; to: string }[] = [];
-  private readonly taken: number[] = [];
-  private ids = 0;
-
-  deliver(events: EventFacts[], read: object, now: number): BatchDecision {
-    const input = {
-      stored: this.stored,
-      events,
-      read: readSubscription(read),
-      history: this.lines,
-      takenNumbers: this.taken,
-      catalogue: CATALOGUE,
-      settings: SETTINGS,
-      userId: 'user_1',
-      now,
-    };
-    const past = needsPast(input) ? this.processed : undefined;
-    const decision = decideBatch({ ...input, past });
-    this.stored = decision.next;
-    this.taken.push(...decision.removed.map((line) => line.number ?? 0));
-    this.lines = this.lines.filter((line) => !decision.removed.includes(line));
-    for (const { line, ...known } of decision.revised) {
-      const own = this.lines.find((each) => each === line)!;
-      Object.assign(own, known, { causeId: known.causeId ?? 'read' });
-    }
-    for (const line of decision.transitions) {
-      this.ids += 1;
-      this.lines.push({ ...line, causeId: line.causeId ?? `read ${this.ids}`, id: this.ids });
-      this.told.push({ number: line.number, to: line.to });
-    }
-    this.lines.sort((a, b) => a.number - b.number);
-    this.processed.push(...events);
-    return decision;
-  }
-}
-
 function live(start: 'incomplete' | 'trialing' | 'active', steps: readonly SimulatorStep[]) {
   const life = new SimulatedSubscription(start);
   for (const step of steps) life.step(step);
   return life;
 }
-
-const shown = (lines: readonly HistoryLine[]) =>
-  lines.map(({ causeId, at, from, to }) => ({ causeId, at, from, to }));
 
 /** Each begins where the one before ended, dates never go back, nothing follows the end. */
 function expectConnected(lines: readonly HistoryLine[]): void {
@@ -88,7 +37,7 @@ describe('the history of random lives', () => {
         (start, steps, random) => {
           const draw = (below: number): number => Number(random.next().value) % below;
           const life = live(start, steps);
-          const record = new Record();
+          const record = new RecordedHistory();
           const skew = (draw(41) - 20) * 1000;
           const now = (index: number) => Number(life.events[index]?.['created']) * 1000 + skew;
           const arriving: { event: EventFacts; index: number }[] = [];
@@ -116,7 +65,7 @@ describe('the history of random lives', () => {
             expectConnected(record.lines);
           }
           record.deliver([], life.read, now(end));
-          expect(shown(record.lines)).toEqual(expectedLines(life.events, RANKS));
+          expect(record.shown()).toEqual(expectedLines(life.events, RANKS));
           // Told once, and whoever keeps the highest number ends right.
           const numbers = record.told.map(({ number }) => number);
           expect(new Set(numbers).size).toBe(numbers.length);
