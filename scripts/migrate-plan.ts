@@ -15,7 +15,8 @@ import {
   runMigration,
   type MigrationResult,
 } from '../server/operations/migrate-plan/run-migration.ts';
-import { createServices, type Services } from '../server/app/compose.ts';
+import { createServices } from '../server/app/compose.ts';
+import type { Services } from '../server/lib/services.ts';
 import { formatMoney } from '../state/money.ts';
 import { progressBar } from './progress-bar.ts';
 import { LocalStripeAway } from './stripe-cli/attach.ts';

@@ -6,6 +6,7 @@ import { planMigrations } from './0005-plan-migrations.ts';
 import { outboxLanes } from './0006-outbox-lanes.ts';
 import { eventsBySubject } from './0007-events-by-subject.ts';
 import { history } from './0011-history.ts';
+import { returns } from './0013-returns.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   outboxLanes,
   eventsBySubject,
   history,
+  returns,
 ];

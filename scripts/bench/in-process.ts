@@ -5,10 +5,9 @@ import { runInNewContext } from 'node:vm';
 import { SignJWT } from 'jose';
 import { checkAccess } from '../../server/access/check-access.ts';
 import { createGate } from '../../server/access/gate.ts';
-import type { Services } from '../../server/app/compose.ts';
+import type { Services } from '../../server/lib/services.ts';
 import { verifyDatabase } from '../../server/operations/verify.ts';
 import { METER } from './environment.ts';
-import type { Verified } from './scale.ts';
 
 /** µs per call. */
 export interface GateTimes {
@@ -112,4 +111,14 @@ export async function verify(services: Services): Promise<Verified> {
 function garbageCollector(): () => void {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as () => void;
+}
+
+export interface Verified {
+  checked: number;
+  differences: number;
+  seconds: number;
+  /** MB in use after a collection, at a tenth, half and the end; what grows with the database would show here. */
+  live: number[];
+  /** MB of the process, at most. */
+  resident: number;
 }

@@ -3,6 +3,7 @@ import { openDatabase, type Database } from '../../db/database.ts';
 import { migrate } from '../../db/migrate.ts';
 import { migrations } from '../../db/migrations/index.ts';
 import { ADMIN_TOKEN } from './environment.ts';
+import type { Verified } from './in-process.ts';
 import { startFakeStripe, startTenure, type Laboratory } from './laboratory.ts';
 import { waitsDuring, type Waits } from './longest-wait.ts';
 import { populate, populateFigures, scaleId } from './population.ts';
@@ -88,16 +89,6 @@ export async function scale(lab: Laboratory): Promise<Row[]> {
     await tenure.child.stop();
     await stripe.stop();
   }
-}
-
-export interface Verified {
-  checked: number;
-  differences: number;
-  seconds: number;
-  /** MB in use after a collection, at a tenth, half and the end; what grows with the database would show here. */
-  live: number[];
-  /** MB of the process, at most. */
-  resident: number;
 }
 
 /** What the migrations after the first cost on the filled database: ms in all, and what a writer saw of them. */

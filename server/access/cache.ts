@@ -1,3 +1,4 @@
+import type { AccessCache } from '../lib/services.ts';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../../db/database.ts';
 import { entitlementsOf } from '../../db/entitlements.ts';
@@ -9,17 +10,6 @@ import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscr
  */
 const MAX_AGE_MS = 500;
 const MAX_USERS = 10_000;
-
-/** What decides about access, for each user who asked lately. The access rule is applied afresh on each check. */
-export interface AccessCache {
-  subscriptionOf(userId: string): Promise<SubscriptionRow | null>;
-  /** What Stripe entitles the user's customer to; null when it was never read. */
-  featuresOf(userId: string, customerId: string): Promise<ReadonlySet<string> | null>;
-  /** Forgets a user; called in the process that stored a change. */
-  invalidate(userId: string): void;
-  /** Forgets everybody, when changes of other processes may have been missed. */
-  invalidateAll(): void;
-}
 
 /** Reads through to the database; concurrent first checks of one user share one query. */
 export function createAccessCache(database: Database): AccessCache {

@@ -4,8 +4,8 @@ import { findPlan, hasFeature } from '../../state/catalogue.ts';
 import { checkLimit, type LimitAnswer } from '../../state/limits.ts';
 import type { AccessLevel } from '../../state/types.ts';
 import { readEntitlementsSoon } from './entitlements.ts';
-import type { Services } from '../app/compose.ts';
-import { usagePeriod } from '../usage/period.ts';
+import type { Services } from '../lib/services.ts';
+import { usagePeriod } from '../../state/usage-period.ts';
 
 type Parts = Pick<
   Services,

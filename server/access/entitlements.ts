@@ -1,8 +1,8 @@
 import type { Database } from '../../db/database.ts';
 import { saveEntitlements } from '../../db/entitlements.ts';
-import type { AccessCache } from './cache.ts';
+import type { AccessCache } from '../lib/services.ts';
 import type { Logger } from '../lib/log.ts';
-import type { StripeReader } from '../sync/read-stripe.ts';
+import type { StripeReader } from '../lib/engine-types.ts';
 
 interface Parts {
   database: Database;

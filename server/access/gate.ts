@@ -1,9 +1,9 @@
 import type { RequestInfo } from '../../adapters/fetch.ts';
 import { checkAccess, refusalCode } from './check-access.ts';
-import type { User } from '../http/authenticate.ts';
+import type { User } from '../lib/services.ts';
 import { AppError, type ErrorCode } from '../http/errors.ts';
-import { errorResponse } from '../app/route-list.ts';
-import type { Services } from '../app/compose.ts';
+import { errorResponse } from '../http/respond.ts';
+import type { Services } from '../lib/services.ts';
 
 export interface GateOptions {
   /** A feature that the plan must have as well, or a limit of which something must be left. */

@@ -1,47 +1,18 @@
-import {
-  createStripeGateway,
-  type GatewayOptions,
-  type StripeGateway,
-} from '../../adapters/stripe-gateway.ts';
-import { openDatabase, type Database } from '../../db/database.ts';
-import type { Catalogue } from '../../state/catalogue.ts';
-import { createAccessCache, type AccessCache } from '../access/cache.ts';
-import { createAuthenticate, type Authenticate } from '../http/authenticate.ts';
+import type { Authenticate, CoreServices, Services } from '../lib/services.ts';
+import { createStripeGateway, type GatewayOptions } from '../../adapters/stripe-gateway.ts';
+import { openDatabase } from '../../db/database.ts';
+import { createAccessCache } from '../access/cache.ts';
+import { createAuthenticate } from '../http/authenticate.ts';
 import { loadCatalogue } from '../catalogue/catalogue.ts';
 import type { Config } from '../config/config.ts';
-import type { BusinessClock, Engine } from '../lib/engine-types.ts';
+import type { Engine } from '../lib/engine-types.ts';
 import type { EngineOptions } from '../sync/options.ts';
 import { createEngine } from './engine.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import type { UsageOptions } from '../usage/options.ts';
-import { createUsage, type Usage } from '../usage/usage.ts';
-import { createMetrics, type Metrics } from '../lib/metrics.ts';
-
-export type { BusinessClock, Engine };
-
-/** What is there before the engine is: the parts that it is made of. */
-export interface CoreServices {
-  config: Config;
-  log: Logger;
-  database: Database;
-  stripe: StripeGateway;
-  catalogue: Catalogue;
-  authenticate: Authenticate;
-  access: AccessCache;
-  metrics: Metrics;
-  /** In tests only: called between the steps of processing, to break them. */
-  probe?: (step: string) => Promise<void> | void;
-}
-
-/** Everything that handlers and workers need; made once per process. */
-export interface Services extends CoreServices {
-  clock: BusinessClock;
-  engine: Engine;
-  /** Recording of usage; it starts and stops with the engine. */
-  usage: Usage;
-  /** Stops the engine, then closes the database. */
-  close(): Promise<void>;
-}
+import { createUsage } from '../usage/usage.ts';
+import type { Usage } from '../lib/usage-types.ts';
+import { createMetrics } from '../lib/metrics.ts';
 
 export interface ServiceOptions {
   /** How an embedding app knows its users, in place of the bearer token. */

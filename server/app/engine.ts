@@ -13,13 +13,14 @@ import { createChangeFeed } from '../lib/change-feed.ts';
 import { createCommitGroup } from '../sync/commit-group.ts';
 import { commitWork } from '../sync/commit.ts';
 import { createEffectDelivery } from '../outbox/dispatcher.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from '../sync/context.ts';
 import { engineOptions, type EngineOptions } from '../sync/options.ts';
 import { createFreshFacts } from '../sync/fresh-facts.ts';
 import { createInbox, overloaded } from '../webhooks/inbox.ts';
 import { createStripeReader } from '../sync/read-stripe.ts';
 import { receiveEvent } from '../webhooks/receive-event.ts';
-import type { CoreServices, Engine } from './compose.ts';
+import type { CoreServices } from '../lib/services.ts';
+import type { Engine } from '../lib/engine-types.ts';
 import { READ_LIMITS } from '../sync/load.ts';
 import { createSubjectReads } from '../sync/load-reads.ts';
 import { createSubjectRunner } from '../sync/customer-runner.ts';
@@ -80,11 +81,11 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   return {
     clock: ctx.clock,
     async start() {
+      await catchUp.start();
       await ctx.clock.refresh();
       changes.start();
       worker.start();
       effects.start();
-      catchUp.start();
       sweeper.start();
     },
     async stop() {
@@ -98,12 +99,13 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       ctx.clock.stop();
     },
     syncSubscription: (request) => runner.sync(request),
-    receive: withinLimit(options.maxBacklog, (event) => receiveEvent(parts, event)),
+    ...withinLimit(options.maxBacklog, (event) => receiveEvent(parts, event)),
     store,
     onChange: changes.subscribe,
     wake,
     lookedAt: worker.lookedAt,
     backlog: inbox.backlog,
+    isCatchUpLate: () => catchUp.isLate(),
     reader,
   };
 }
@@ -118,16 +120,24 @@ async function statusesOf(db: Db, ids: string[]): Promise<(EventSummary | null)[
  * Refuses deliveries, before anything is stored, while too many are being stored or processed: a Stripe that answers
  * slowly must not fill the memory with deliveries that wait for it.
  */
-function withinLimit(most: number, receive: Engine['receive']): Engine['receive'] {
-  let under = 0;
-  return async (event) => {
-    if (under >= most) throw overloaded();
-    under += 1;
-    try {
-      return await receive(event);
-    } finally {
-      under -= 1;
-    }
+function withinLimit(most: number, receive: Engine['receive']) {
+  /** When each began, by a monotonic clock; the oldest comes first. */
+  const under = new Map<object, number>();
+  return {
+    async receive(event: NewEvent) {
+      if (under.size >= most) throw overloaded();
+      const key = {};
+      under.set(key, performance.now());
+      try {
+        return await receive(event);
+      } finally {
+        under.delete(key);
+      }
+    },
+    oldestDelivery() {
+      const [oldest] = under.values();
+      return oldest === undefined ? 0 : performance.now() - oldest;
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './express-app.ts';
 import { liveHub } from '../admin/pages/live.ts';
 import { createHandler } from './route-list.ts';
-import type { Services } from './compose.ts';
+import type { Services } from '../lib/services.ts';
 import { createWebhookDoor } from '../webhooks/fast-path.ts';
 
 /** Slow senders are cut off with 408: the whole request within this, its headers sooner. In ms. */

@@ -8,7 +8,7 @@ import { bearerToken, hasAdminToken } from '../http/authenticate.ts';
 import type { Config } from '../config/config.ts';
 import { AppError } from '../http/errors.ts';
 import { defineRoute } from '../http/define-route.ts';
-import type { Services } from './compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** For Prometheus: what this server counts, and what the database says of inbox, outbox and states. */
 export const metricsRoute = defineRoute({

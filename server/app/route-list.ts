@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
+import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
-import type { User } from '../http/authenticate.ts';
+import type { User } from '../lib/services.ts';
 import { isAdmin } from '../admin/pages/session.ts';
-import { AppError, toAppError } from '../http/errors.ts';
+import { AppError } from '../http/errors.ts';
 import { accessRoute } from '../access/route.ts';
 import { ADMIN_ROUTES } from '../admin/routes/index.ts';
 import { cancelRoute } from '../billing/cancel/route.ts';
@@ -44,9 +45,9 @@ import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts'
 import { takesIdempotencyKey } from '../http/openapi.ts';
 import { createRateLimits, type RateLimits } from '../http/rate-limit.ts';
 import { bodyOf } from '../http/request-body.ts';
-import { json, type Route, type RouteContext } from '../http/define-route.ts';
+import type { Route, RouteContext } from '../http/define-route.ts';
 import { matchRoute } from '../http/route-match.ts';
-import type { Services } from './compose.ts';
+import type { Services } from '../lib/services.ts';
 import { STOREFRONT_ROUTES } from '../storefront/routes.ts';
 
 /** Every route of the server: what adapters serve, and what `/openapi.json` is made from. */
@@ -221,20 +222,6 @@ function refuseForeignPage({ method, headers }: Request): void {
   }
 }
 
-/** What a thrown error looks like to the caller; what it was in truth goes to the log. */
-export function errorResponse(
-  services: Pick<Services, 'log'>,
-  thrown: unknown,
-  requestId: string = newRequestId(),
-): Response {
-  const error = toAppError(thrown);
-  if (error.status >= 500) {
-    services.log.error({ err: error.cause ?? error, code: error.code, requestId }, error.message);
-  }
-  const { code, message, fields } = error;
-  return json({ error: { code, message, requestId, ...fields } }, error.status, error.headers);
-}
-
 async function withoutBody(response: Response): Promise<Response> {
   const { byteLength } = await response.arrayBuffer();
   const headers = new Headers(response.headers);
@@ -248,40 +235,6 @@ const pathOf = (request: Request) => ({
     return new URL(request.url).pathname;
   },
 });
-
-/** Counts a request that was answered, and logs it; `pattern` is the route's path, or `unmatched`. */
-export function reportRequest(
-  services: Services,
-  request: { method: string; path: string },
-  done: { status: number; requestId: string; started: number; pattern: string },
-): void {
-  const { status, requestId, started, pattern: route } = done;
-  // Anybody may invent methods and paths; none of them becomes a label.
-  const method = route === 'unmatched' ? 'any' : request.method;
-  const seconds = (performance.now() - started) / 1000;
-  services.metrics.requests.observe({ method, route, status }, seconds);
-  const level = status >= 500 ? 'warn' : 'debug';
-  if (!services.log.isLevelEnabled(level)) return;
-  services.log[level](
-    {
-      requestId,
-      method: request.method,
-      path: request.path,
-      status,
-      ms: Math.round(seconds * 1000),
-    },
-    'request',
-  );
-}
-
-/** The caller's own id when it has a sane form, so that one id follows a request through proxies. */
-export function requestIdFrom(given: string | null): string {
-  return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : newRequestId();
-}
-
-function newRequestId(): string {
-  return `req_${randomUUID()}`;
-}
 
 function hashed(owner: string, key: string): string {
   return createHash('sha256').update(`${owner}\n${key}`).digest('hex').slice(0, 40);

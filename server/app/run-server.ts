@@ -2,7 +2,8 @@ import { migrate } from '../../db/migrate.ts';
 import { fillAmounts } from '../catalogue/catalogue.ts';
 import { loadConfig } from '../config/config.ts';
 import { startServer, type RunningServer } from './http-server.ts';
-import { createServices, type Services } from './compose.ts';
+import { createServices } from './compose.ts';
+import type { Services } from '../lib/services.ts';
 
 export interface RunOptions {
   env?: Record<string, string | undefined>;

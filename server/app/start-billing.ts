@@ -1,9 +1,11 @@
+import { withAuthentication } from '../http/with-authentication.ts';
 import { migrate } from '../../db/migrate.ts';
-import type { Authenticate } from '../http/authenticate.ts';
+import type { Authenticate } from '../lib/services.ts';
 import { fillAmounts } from '../catalogue/catalogue.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Logger } from '../lib/log.ts';
-import { createServices, type Services } from './compose.ts';
+import { createServices } from './compose.ts';
+import type { Services } from '../lib/services.ts';
 
 export interface BillingOptions<Native = unknown> {
   /** Default: the process's environment. */
@@ -39,13 +41,4 @@ export async function startBilling<Native = unknown>(
 /** What a host app mounts: the billing API and the webhook. Its other paths stay its own. */
 export function isBillingPath(path: string): boolean {
   return /^\/api\/(?:billing(?:\/|$)|webhooks\/stripe$)/.test(path);
-}
-
-/** The services with another way to know users, for one router or gate. */
-export function withAuthentication<Native>(
-  services: Services,
-  authenticate: Authenticate<Native> | undefined,
-): Services {
-  // The adapter that mounts the handler is the one that hands over `native`.
-  return authenticate ? { ...services, authenticate: authenticate as Authenticate } : services;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { findCustomerByUser } from '../../db/customers.ts';
 import { AppError } from '../http/errors.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** Stripe's customer of a user; null while there is none. */
 export async function stripeCustomerOf(services: Services, userId: string): Promise<string | null> {

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { AppError } from '../http/errors.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** What somebody wants to buy; two checkouts of the same are one. */
 export interface CheckoutWish {

@@ -6,12 +6,13 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
-import type { User } from '../http/authenticate.ts';
+import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
-import { StripeOutage } from '../sync/read-stripe.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
 import { json } from '../http/define-route.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 import { withCustomerLock } from './with-customer-lock.ts';
+import { refusalWords } from './refusal-words.ts';
 import { subscriptionView } from './subscription-view.ts';
 
 /** The part of a handler's context that a command needs. */
@@ -189,13 +190,9 @@ export function notAllowed(
   what: string,
 ): AppError {
   const state = subscription?.state ?? 'none';
-  return new AppError(
-    'not_allowed',
-    `"${what}" is not possible while the subscription is ${state}.`,
-    {
-      fields: { state, actions: actionsNow(services, subscription) },
-    },
-  );
+  return new AppError('not_allowed', refusalWords(what, state), {
+    fields: { state, actions: actionsNow(services, subscription) },
+  });
 }
 
 /** What the user may ask for now. */

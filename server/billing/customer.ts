@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { attachStripeCustomer, ensureCustomer } from '../../db/customers.ts';
-import type { User } from '../http/authenticate.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { User } from '../lib/services.ts';
+import type { CoreServices } from '../lib/services.ts';
 
 /**
  * The Stripe customer of a user, made at the first call. Concurrent first calls end with the same

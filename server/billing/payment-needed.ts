@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** A payment that waits for the customer. */
 export const paymentNeeded = z.object({

@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 export interface SavedCard {
   id: string;

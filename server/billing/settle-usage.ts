@@ -1,5 +1,5 @@
 import type { StoredSubscription } from '../../state/types.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** Whether something of the subscription is billed by usage. */
 export function hasUsage({ facts }: Pick<StoredSubscription, 'facts'>): boolean {

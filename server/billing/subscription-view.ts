@@ -3,7 +3,7 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { planOfFacts, planOfPrice, type Catalogue } from '../../state/catalogue.ts';
 import { LIFECYCLE_STATES, type Access, type StoredSubscription } from '../../state/types.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 const time = z.iso.datetime().nullable();
 

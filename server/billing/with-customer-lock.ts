@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { claimSubject, releaseSubject, renewSubject } from '../../db/subjects.ts';
 import { AppError } from '../http/errors.ts';
 import { sleep } from '../lib/limit.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** A process that dies in the middle of a command gives the user free after this long; one that works renews it. */
 const LEASE_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { PlanFile } from './catalogue.ts';
+import type { PlanFile } from './plan-file.ts';
 import type { PriceEntry } from './price-entry.ts';
 
 /** What is sold when `PLANS_FILE` names nothing else; the price ids come from the environment. */

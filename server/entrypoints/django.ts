@@ -2,15 +2,17 @@
 import { readDjangoToken, type DjangoTokens } from '../../adapters/django.ts';
 import { mountFetch } from '../../adapters/fetch.ts';
 import { createNodeListener, type NodeListener } from '../../adapters/node.ts';
-import { bearerToken, type User } from '../http/authenticate.ts';
+import { bearerToken } from '../http/authenticate.ts';
+import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { isBillingPath } from '../app/start-billing.ts';
-import { createHandler, errorResponse } from '../app/route-list.ts';
-import type { Services } from '../app/compose.ts';
+import { createHandler } from '../app/route-list.ts';
+import { errorResponse } from '../http/respond.ts';
+import type { Services } from '../lib/services.ts';
 
 export { mintDjangoToken, readDjangoToken, type DjangoTokens } from '../../adapters/django.ts';
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';
-export { type Services } from '../app/compose.ts';
+export type { Services } from '../lib/services.ts';
 
 /** An `authenticate` that believes the 60-second tokens of Django and nothing else. */
 export function createDjangoAuthenticate(

@@ -1,17 +1,19 @@
 /** `tenure/express`: the billing API and its gates inside somebody's Express app. */
 import type { IncomingMessage } from 'node:http';
 import { createGuard, createRouter, type Middleware } from '../../adapters/express.ts';
-import type { Authenticate } from '../http/authenticate.ts';
+import type { Authenticate } from '../lib/services.ts';
 import { createGate, type GateOptions } from '../access/gate.ts';
-import { isBillingPath, withAuthentication } from '../app/start-billing.ts';
+import { isBillingPath } from '../app/start-billing.ts';
+import { withAuthentication } from '../http/with-authentication.ts';
 import { createHandler } from '../app/route-list.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 export type { Middleware };
-export type { Authenticate, User } from '../http/authenticate.ts';
+export type { Authenticate, User } from '../lib/services.ts';
 export { loadConfig, ConfigError } from '../config/config.ts';
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';
-export { createServices, type Services } from '../app/compose.ts';
+export { createServices } from '../app/compose.ts';
+export type { Services } from '../lib/services.ts';
 export { trackRequests, trackUsage, type TrackRequestsOptions } from '../usage/track.ts';
 
 export interface BillingRouterOptions<Native extends IncomingMessage = IncomingMessage> {

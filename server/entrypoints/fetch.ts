@@ -1,19 +1,22 @@
 /** `tenure/fetch`: the billing API and its gates for Hono, service routers and other Fetch runtimes on Node. */
 import { mountFetch } from '../../adapters/fetch.ts';
-import type { Authenticate } from '../http/authenticate.ts';
+import type { Authenticate } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { createGate, type Gate, type GateOptions } from '../access/gate.ts';
-import { isBillingPath, withAuthentication } from '../app/start-billing.ts';
-import { createHandler, errorResponse } from '../app/route-list.ts';
-import type { Services } from '../app/compose.ts';
+import { isBillingPath } from '../app/start-billing.ts';
+import { withAuthentication } from '../http/with-authentication.ts';
+import { createHandler } from '../app/route-list.ts';
+import { errorResponse } from '../http/respond.ts';
+import type { Services } from '../lib/services.ts';
 
 export type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
 export { createNodeListener, type NodeListener } from '../../adapters/node.ts';
-export type { Authenticate, User } from '../http/authenticate.ts';
+export type { Authenticate, User } from '../lib/services.ts';
 export { loadConfig, ConfigError } from '../config/config.ts';
 export type { Gate } from '../access/gate.ts';
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';
-export { createServices, type Services } from '../app/compose.ts';
+export { createServices } from '../app/compose.ts';
+export type { Services } from '../lib/services.ts';
 
 export interface BillingHandlerOptions<Native = unknown> {
   services: Services;

@@ -8,16 +8,12 @@ import {
 } from '../../adapters/next.ts';
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { checkAccess, refusalCode, type AccessAnswer } from '../access/check-access.ts';
-import type { Authenticate, User } from '../http/authenticate.ts';
+import type { Authenticate, User } from '../lib/services.ts';
 import { subscriptionView, type SubscriptionView } from '../billing/subscription-view.ts';
-import {
-  isBillingPath,
-  startBilling,
-  withAuthentication,
-  type BillingOptions,
-} from '../app/start-billing.ts';
+import { isBillingPath, startBilling, type BillingOptions } from '../app/start-billing.ts';
+import { withAuthentication } from '../http/with-authentication.ts';
 import { createHandler } from '../app/route-list.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 export type { AccessAnswer, RouteHandlers, Services, SubscriptionView, User };
 

@@ -1,3 +1,4 @@
+import type { User } from '../lib/services.ts';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   createRemoteJWKSet,
@@ -8,22 +9,6 @@ import {
 } from 'jose';
 import type { Config } from '../config/config.ts';
 import { AppError } from './errors.ts';
-
-/** Who asks. `id` is the token's `sub`. */
-export interface User {
-  id: string;
-  email: string | null;
-  name: string | null;
-}
-
-/**
- * Tells who sent a request; null when nobody that we know. An embedding app may bring its own;
- * `native` is then the request as its framework has it, with session and user.
- */
-export type Authenticate<Native = unknown> = (
-  request: Request,
-  native: Native,
-) => Promise<User | null> | User | null;
 
 const CLOCK_TOLERANCE_SECONDS = 5;
 const ASYMMETRIC = [

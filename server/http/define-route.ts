@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { FetchHandler } from '../../adapters/fetch.ts';
-import type { User } from './authenticate.ts';
+import type { User } from '../lib/services.ts';
 import { AppError, type ErrorCode } from './errors.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 export type Auth = 'public' | 'user' | 'admin' | 'signature';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

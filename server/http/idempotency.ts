@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { claimKey, finishKey, releaseKey, type KeyClaim } from '../../db/idempotency-keys.ts';
 import { AppError } from './errors.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 /** A holder that dies gives the key up after this long. */
 const LEASE_MS = 60_000;

@@ -1,6 +1,6 @@
 import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Logger } from './log.ts';
-import type { BusinessClock } from '../app/compose.ts';
+import type { BusinessClock } from './engine-types.ts';
 
 const REFRESH_EVERY = 1_000;
 

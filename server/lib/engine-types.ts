@@ -1,7 +1,24 @@
+import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
-import type { Cause, StoredSubscription } from '../../state/types.ts';
+import type { Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 import type { Change } from './change-feed.ts';
-import type { StripeReader } from '../sync/read-stripe.ts';
+
+/** Reads of Stripe within its limits and pauses. */
+export interface StripeReader {
+  /**
+   * What Stripe says now; null when it has no such subscription. Where it is known about when its present period began
+   * (in ms), many may share a call. Throws `StripeOutage`.
+   */
+  subscription(id: string, periodStart?: number | null): Promise<SubscriptionFacts | null>;
+  /** Any other read under the same limit and pauses. Throws `StripeOutage`. */
+  read<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T>;
+  /** How many subscriptions can be read without waiting for a turn, as far as one can tell. */
+  room(): number;
+  /** When reads go on, in ms since the epoch; 0 while they are not paused. */
+  pausedUntil(): number;
+  /** Calls made since the start. */
+  count(): number;
+}
 
 /** Business time: real, or that of the test clock. */
 export interface BusinessClock {
@@ -44,6 +61,10 @@ export interface Engine {
   lookedAt(): number | null;
   /** Deliveries that wait in memory to be stored. */
   backlog(): number;
+  /** For how long the oldest delivery has been waiting for its answer, in ms. */
+  oldestDelivery(): number;
+  /** Whether missed events have not been looked for in full for ten minutes. */
+  isCatchUpLate(): Promise<boolean>;
   /** Reads of Stripe within its limits; commands of people go past it. */
   reader: StripeReader;
   /** Business time; leases, retries and signatures use real time. */

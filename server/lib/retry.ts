@@ -1,5 +1,5 @@
 import { sleep } from './limit.ts';
-import { StripeOutage } from '../sync/read-stripe.ts';
+import { StripeOutage } from './stripe-outage.ts';
 
 /** How long a job goes on waiting for a Stripe that cannot be asked, in ms. */
 const PATIENCE = 10 * 60_000;

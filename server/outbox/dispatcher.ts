@@ -10,11 +10,11 @@ import {
 } from '../../db/outbox.ts';
 import { createBatcher } from '../lib/batching.ts';
 import { deliverEffect } from './handlers/index.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from '../sync/context.ts';
 import { backoff } from '../sync/options.ts';
 import { sleep } from '../lib/limit.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
-import { StripeOutage } from '../sync/read-stripe.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
 import type { SubjectRunner } from '../sync/customer-runner.ts';
 import { WebhookRefused } from './handlers/outgoing-webhook.ts';
 

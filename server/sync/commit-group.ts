@@ -1,5 +1,5 @@
 import type { Claim } from '../../db/subjects.ts';
-import type { Decision } from './commit.ts';
+import type { Decision } from './decision.ts';
 
 /** Most subjects in one transaction. */
 const MOST = 64;

@@ -1,3 +1,4 @@
+import type { CausedEffect, DecidedWork, Decision, Failure } from './decision.ts';
 import { recordAttempts } from '../../db/attempts.ts';
 import { markCustomerDeleted } from '../../db/customers.ts';
 import type { Db } from '../../db/database.ts';
@@ -10,42 +11,16 @@ import type { DueEvent } from '../../db/due-events.ts';
 import { finishEvents, moveEvent, postponeEvent } from '../../db/webhook-events.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Verdict } from './decide.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from './context.ts';
 import { backoff } from './options.ts';
-import { StripeOutage } from './read-stripe.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
 import { recordTrials } from './trial-ledger.ts';
-
-type CausedEffect = Effect & { causeId: string | null };
-
-/** Events that could not be processed, and why. */
-export interface Failure {
-  events: DueEvent[];
-  subscriptionId?: string;
-  error: unknown;
-}
-
-export interface DecidedWork {
-  verdicts: Verdict[];
-  loose: {
-    events: DueEvent[];
-    effects: CausedEffect[];
-    deletedCustomer: { id: string; at: number } | null;
-  };
-  moves: { eventId: string; subject: string; subscriptionId: string }[];
-  failures: Failure[];
-}
 
 interface Written {
   lines: TransitionRow[];
   effects: number;
   /** Of each customer with more than one live subscription, those. */
   duplicates: string[][];
-}
-
-/** One subject's decided work and the claim under which it was decided. */
-export interface Decision {
-  claim: Claim;
-  work: DecidedWork;
 }
 
 /**

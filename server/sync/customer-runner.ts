@@ -3,11 +3,11 @@ import { dueEventsOf } from '../../db/due-events.ts';
 import type { EventSummary } from '../../db/webhook-events.ts';
 import type { Cause, StoredSubscription } from '../../state/types.ts';
 import { postpone } from './commit.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from './context.ts';
 import { keepLease } from './keep-lease.ts';
 import { createLimit, sleep } from '../lib/limit.ts';
 import { processSubject, type SubjectTask, type TaskResult } from './process-batch.ts';
-import { StillBusy } from './lock-timeout.ts';
+import { StillBusy } from '../lib/lock-timeout.ts';
 
 /** Subjects that deliveries and requests may process at once, besides the workers. */
 const FOREGROUND = 64;

@@ -12,7 +12,7 @@ import type { HistoryInput } from '../../state/history/reconstruct.ts';
 import { effectsOf, type EffectSettings } from '../../state/effects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { CoreServices } from '../lib/services.ts';
 import type { Known, WaitingEvent } from './load.ts';
 import { historyLines, type HistoryPast } from './load-history.ts';
 
@@ -119,8 +119,16 @@ export function effectsOfLoose(
     const payload = { customerId: event.facts.customerId, userId };
     effects.push({ objectId: event.row.id, kind: 'entitlements.read', payload });
   }
+  const { objectId, objectType, chargeId } = event.facts;
+  if (objectId !== null && objectType !== null && isAboutReturns(event.facts.type)) {
+    const payload = { objectType, objectId, chargeId, eventId: event.row.id };
+    effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
+  }
   return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
 }
+
+const isAboutReturns = (type: string) =>
+  /^(charge\.(refund|dispute)|refund\.|radar\.early_fraud_warning\.|credit_note\.)/.test(type);
 
 const isAboutEntitlements = ({ facts }: WaitingEvent) =>
   facts.type === 'entitlements.active_entitlement_summary.updated';

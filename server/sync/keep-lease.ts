@@ -1,5 +1,5 @@
 import { renewSubject, type Claim } from '../../db/subjects.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from './context.ts';
 
 /** Renewals after which work counts as stuck and may be taken over: with the default lease, five minutes. */
 const MOST = 30;

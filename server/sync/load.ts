@@ -2,6 +2,7 @@ import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
+import { STATES } from '../../state/states.ts';
 import type { LifecycleState } from '../../state/types.ts';
 import type { ReadLimits, SubjectReads } from './load-reads.ts';
 
@@ -53,8 +54,7 @@ export async function loadWork(
   const deleted = work.loose.filter(({ facts }) => facts.type === 'customer.deleted');
   if (deleted.length > 0) {
     for (const { id, state } of (await reads.past(subject)).subscriptions) {
-      if (state !== 'canceled' && state !== 'none' && !work.bySubscription.has(id))
-        work.bySubscription.set(id, []);
+      if (STATES[state].open && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
     }
   }
   return work;

@@ -1,6 +1,6 @@
 import type { Claim } from '../../db/subjects.ts';
 import type { Cause, StoredSubscription } from '../../state/types.ts';
-import type { DecidedWork, Failure } from './commit.ts';
+import type { DecidedWork, Failure } from './decision.ts';
 import {
   decideSighting,
   effectsOfLoose,
@@ -8,7 +8,7 @@ import {
   type DecisionContext,
   type Sighting,
 } from './decide.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from './context.ts';
 import { loadHistoryPast } from './load-history.ts';
 import {
   guessPeriodStart,

@@ -1,5 +1,6 @@
+import type { StripeReader } from '../lib/engine-types.ts';
+import { StripeOutage } from '../lib/stripe-outage.ts';
 import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
-import type { SubscriptionFacts } from '../../state/types.ts';
 import type { EngineOptions } from './options.ts';
 import { createSharedReads } from './bulk-read.ts';
 import { createTurns } from '../lib/token-bucket.ts';
@@ -9,34 +10,6 @@ const LONGEST_PAUSE = 60_000;
 const LONGEST_RETRY_AFTER = 10 * 60_000;
 /** Failures in a row after which all reads pause. */
 const FAILURES_TO_PAUSE = 3;
-
-/** Stripe cannot be asked now. Nothing is wrong with the event: it waits, and no attempt is counted. */
-export class StripeOutage extends Error {
-  override name = 'StripeOutage';
-  /** When to ask again, in ms since the epoch. */
-  readonly retryAt: number;
-
-  constructor(message: string, retryAt: number, cause?: unknown) {
-    super(message, { cause });
-    this.retryAt = retryAt;
-  }
-}
-
-export interface StripeReader {
-  /**
-   * What Stripe says now; null when it has no such subscription. Where it is known about when its present period began
-   * (in ms), many may share a call. Throws `StripeOutage`.
-   */
-  subscription(id: string, periodStart?: number | null): Promise<SubscriptionFacts | null>;
-  /** Any other read under the same limit and pauses. Throws `StripeOutage`. */
-  read<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T>;
-  /** How many subscriptions can be read without waiting for a turn, as far as one can tell. */
-  room(): number;
-  /** When reads go on, in ms since the epoch; 0 while they are not paused. */
-  pausedUntil(): number;
-  /** Calls made since the start. */
-  count(): number;
-}
 
 /**
  * Reads of Stripe at a bounded rate. A 429 pauses all of them for as long as `Retry-After` says, and so

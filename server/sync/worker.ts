@@ -1,9 +1,8 @@
 import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
 import { claimDueSubjects } from '../../db/subjects.ts';
 import { nextDueAt } from '../../db/due-events.ts';
-import type { EngineContext } from '../lib/context.ts';
+import type { EngineContext } from './context.ts';
 import { createFlood } from './flood.ts';
-import type { Inbox } from '../webhooks/inbox.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import type { SubjectRunner } from './customer-runner.ts';
 
@@ -34,7 +33,11 @@ export interface Worker extends Loop {
  * Works off what is due, a few subjects at a time, those that wait longest first. It looks when it is woken,
  * when the next retry is due, and now and then in case a wake-up was lost. Stopping waits for what is under way.
  */
-export function createWorker(ctx: EngineContext, runner: SubjectRunner, inbox: Inbox): Worker {
+export function createWorker(
+  ctx: EngineContext,
+  runner: SubjectRunner,
+  inbox: { isStoring: () => boolean },
+): Worker {
   const { options, core } = ctx;
   const db = core.database.knex;
   const slots = options.concurrency;

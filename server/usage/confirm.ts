@@ -1,6 +1,7 @@
+import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
+import type { Database } from '../../db/database.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
 import { usageTotals, type UsageWindow } from '../../db/usage-windows.ts';
-import type { SendContext } from './send-windows.ts';
 
 const DAY = 86_400;
 
@@ -10,7 +11,7 @@ const DAY = 86_400;
  * guessed.
  */
 export async function alreadyCounted(
-  ctx: Pick<SendContext, 'database' | 'stripe'>,
+  ctx: { database: Database; stripe: StripeGateway },
   asked: {
     window: UsageWindow & { toldAt: number };
     account: BillingAccount;

@@ -1,7 +1,7 @@
 import { correctionsOf, findUsage, insertUsage } from '../../db/usage-records.ts';
 import { USAGE_REFUSAL_WORDS, refuseUsage, windowOf } from '../../state/usage.ts';
 import { AppError } from '../http/errors.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 
 export interface Correction {
   userId: string;

@@ -1,3 +1,4 @@
+import type { FlushReport } from '../lib/usage-types.ts';
 import { leadJob, resignJob } from '../../db/cursors.ts';
 import { forgetUsage } from '../../db/usage-records.ts';
 import {
@@ -27,16 +28,6 @@ interface Whose {
   forced?: boolean;
 }
 
-/** What was done. */
-export interface FlushReport {
-  /** False when another process is sending: nothing was done. */
-  led: boolean;
-  delivered: number;
-  /** Calls to Stripe, in each round at most one for each customer, meter and window. */
-  calls: number;
-  rounds: number;
-}
-
 export interface UsageFlusher extends Loop {
   /**
    * Sends what was recorded until now; waits for a round under way. Of everybody only as the leader; of some users at
@@ -61,7 +52,7 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
   let following = false;
   let turn: Promise<unknown> = Promise.resolve();
 
-  const lead = () => leadJob(db, JOB, { owner, now: Date.now(), duration: options.lease });
+  const lead = () => leadJob(db, JOB, { owner, duration: options.lease });
 
   async function round({ userIds, forced }: Whose): Promise<FlushReport & { more: boolean }> {
     const report = { ...NOTHING, more: false };

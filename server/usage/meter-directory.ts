@@ -1,20 +1,7 @@
+import type { KnownMeter, MeterDirectory } from '../lib/usage-types.ts';
 import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 
 const MAX_AGE_MS = 10 * 60_000;
-
-/** A meter of Stripe as far as sending to it goes. */
-export interface KnownMeter {
-  id: string;
-  /** Why nothing can be sent to it; null when it can. */
-  problem: string | null;
-}
-
-/** Stripe's meters by event name, read again now and then and whenever one is missing. */
-export interface MeterDirectory {
-  find(meter: string): Promise<KnownMeter | null>;
-  /** Reads them again at the next question. */
-  forget(): void;
-}
 
 /**
  * Stripe accepts events of meters that do not exist and forgets them, and counts events instead of adding

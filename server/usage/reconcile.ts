@@ -1,6 +1,6 @@
 import { AppError } from '../http/errors.ts';
-import type { Services } from '../app/compose.ts';
-import { usagePeriod } from './period.ts';
+import type { Services } from '../lib/services.ts';
+import { usagePeriod } from '../../state/usage-period.ts';
 
 const DAY = 86_400_000;
 

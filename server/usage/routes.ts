@@ -4,7 +4,7 @@ import { retryRefused } from '../../db/usage-windows.ts';
 import { AppError } from '../http/errors.ts';
 import { defineRoute, json } from '../http/define-route.ts';
 import { correctUsage } from './correct.ts';
-import { usagePeriod } from './period.ts';
+import { usagePeriod } from '../../state/usage-period.ts';
 import { reconcileUsage } from './reconcile.ts';
 
 const meterName = z.string().min(1).max(100);

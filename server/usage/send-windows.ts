@@ -13,7 +13,7 @@ import type { BusinessClock } from '../lib/engine-types.ts';
 import type { Logger } from '../lib/log.ts';
 import type { UsageAccounts } from './accounts.ts';
 import { alreadyCounted } from './confirm.ts';
-import type { KnownMeter, MeterDirectory } from './meter-directory.ts';
+import type { KnownMeter, MeterDirectory } from '../lib/usage-types.ts';
 import type { UsageOptions } from './options.ts';
 
 export interface SendContext {

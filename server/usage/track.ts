@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { createObserver, type Middleware } from '../../adapters/express.ts';
-import type { Authenticate } from '../http/authenticate.ts';
-import { withAuthentication } from '../app/start-billing.ts';
-import type { Services } from '../app/compose.ts';
-import type { UsageReceipt } from './usage.ts';
+import type { Authenticate } from '../lib/services.ts';
+import { withAuthentication } from '../http/with-authentication.ts';
+import type { Services } from '../lib/services.ts';
+import type { UsageReceipt } from '../lib/usage-types.ts';
 
 /**
  * Records usage of a user, from any code of the host. Resolves after the commit: then it is durable, and it will be

@@ -1,10 +1,6 @@
+import type { Usage, UsageInput, UsageReceipt } from '../lib/usage-types.ts';
 import { randomUUID } from 'node:crypto';
-import {
-  usageHealth,
-  usageTotals,
-  type UsageHealth,
-  type UsageTotals,
-} from '../../db/usage-windows.ts';
+import { usageHealth, usageTotals } from '../../db/usage-windows.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
 import { meterNames } from '../../state/catalogue.ts';
 import {
@@ -17,60 +13,12 @@ import {
 import { AppError } from '../http/errors.ts';
 import type { Engine } from '../lib/engine-types.ts';
 import { createTurns } from '../lib/token-bucket.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { CoreServices } from '../lib/services.ts';
 import { createUsageAccounts } from './accounts.ts';
-import { createUsageFlusher, type FlushReport } from './flusher.ts';
-import { createMeterDirectory, type MeterDirectory } from './meter-directory.ts';
+import { createUsageFlusher } from './flusher.ts';
+import { createMeterDirectory } from './meter-directory.ts';
 import { createUsageRecorder, type NewUsage } from './recorder.ts';
 import { usageOptions, type UsageOptions } from './options.ts';
-
-/** Usage as a caller reports it. */
-export interface UsageInput {
-  userId: string;
-  meter: string;
-  /** A whole number, not negative. */
-  quantity: number;
-  /** Makes a repetition count once, for 40 days; without one every call counts. */
-  idempotencyKey?: string | undefined;
-  /** When it was used, in ms since the epoch; default now. */
-  at?: number | undefined;
-}
-
-export interface UsageReceipt {
-  accepted: number;
-  /** Records whose key was known; they count for nothing. */
-  duplicates: number;
-}
-
-/** The recording of usage and its way to Stripe, as the rest of the server sees it. */
-export interface Usage {
-  /**
-   * Records usage; Stripe is not called. Resolves after the commit: then it is durable and will reach Stripe.
-   * All or nothing is taken in: rejects with `usage_refused` (and a reason for each), `unknown_meter`,
-   * `no_billing_account`, `overloaded`, or what the database said.
-   */
-  record(inputs: readonly UsageInput[]): Promise<UsageReceipt>;
-  /** The same for one call, as cheap as it gets: calls without a key add up before they are stored. */
-  track(input: UsageInput): Promise<UsageReceipt>;
-  /** Whether some plan bills this meter. */
-  knows(meter: string): boolean;
-  /** The user's account and periods; null without a Stripe customer. */
-  account(userId: string): Promise<BillingAccount | null>;
-  /** What was recorded and acknowledged in windows of `[from, until)`. */
-  totals(
-    who: { userId: string; meter: string },
-    span: { from: number; until: number },
-  ): Promise<UsageTotals>;
-  /** Sends what was recorded until now. */
-  flush(userIds?: readonly string[]): Promise<FlushReport>;
-  health(): Promise<UsageHealth>;
-  /** Records that wait in memory. */
-  backlog(): number;
-  meters: MeterDirectory;
-  start(): void;
-  /** Stores what waits in memory and stops sending. */
-  stop(): Promise<void>;
-}
 
 /** Puts recorder and flusher together; `start()` sets the sending going. */
 export function createUsage(

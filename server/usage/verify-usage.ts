@@ -1,6 +1,6 @@
 import { usersWithUsage } from '../../db/usage-windows.ts';
 import { AppError } from '../http/errors.ts';
-import type { Services } from '../app/compose.ts';
+import type { Services } from '../lib/services.ts';
 import { retryThroughOutages } from '../lib/retry.ts';
 import { reconcileUsage, type Reconciliation } from './reconcile.ts';
 

@@ -2,8 +2,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { AppError } from '../http/errors.ts';
 import { webhookRoute } from './route.ts';
 import { MAX_BODY_BYTES } from '../http/request-body.ts';
-import { errorResponse, reportRequest, requestIdFrom } from '../app/route-list.ts';
-import type { Services } from '../app/compose.ts';
+import { errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
+import type { Services } from '../lib/services.ts';
 import { takeDelivery } from './receive.ts';
 
 /** Stripe looks at the status only; the rest is what every answer of this server carries. */

@@ -3,7 +3,7 @@ import type { NewEvent } from '../../db/webhook-events.ts';
 import type { EngineOptions } from '../sync/options.ts';
 import { AppError } from '../http/errors.ts';
 import type { FreshFacts } from '../sync/fresh-facts.ts';
-import type { CoreServices } from '../app/compose.ts';
+import type { CoreServices } from '../lib/services.ts';
 
 export interface Inbox {
   /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import { createLogger } from '../../server/lib/log.ts';
-import { errorResponse } from '../../server/app/route-list.ts';
+import { errorResponse } from '../../server/http/respond.ts';
 
 const log = createLogger({ level: 'silent' });
 

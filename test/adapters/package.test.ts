@@ -78,7 +78,7 @@ describe('The packed package, in a project of its own', () => {
       String,
     );
     expect(files).toContain('adapters/django/tenure_django/proxy.py');
-    expect(files).toContain('dist/server/admin/pages/styles.css');
+    expect(files).toContain('dist/server/http/pages/styles.css');
     expect(files.filter((file) => /__pycache__|^test|\.test\.|\.map$/.test(file))).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import { postponeEvent } from '../../db/webhook-events.ts';
 import { aNewEvent } from '../support/factories.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN } from '../support/tokens.ts';
-import { html, safeUrl } from '../../server/admin/pages/html.ts';
+import { html, safeUrl } from '../../server/http/pages/html.ts';
 import { populate } from './population.ts';
 
 const HOSTILE = `"><img src=x onerror=alert(1)><script>alert(2)</script>'`;

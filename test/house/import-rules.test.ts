@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -59,6 +59,27 @@ const allowed: [from: string, to: string][] = [
   ['scripts', 'server'],
 ];
 
+/** The rooms of `server/` from the top floor down; the rooms of one floor do not know each other. */
+const FLOORS = [
+  ['entrypoints'],
+  ['app'],
+  ['storefront', 'admin'],
+  ['operations'],
+  ['outbox'],
+  ['webhooks'],
+  ['billing'],
+  ['usage', 'access', 'accounts', 'catalogue'],
+  ['sync'],
+  ['http'],
+  ['lib'],
+  ['config'],
+];
+const floorOf = (room: string) => FLOORS.findIndex((floor) => floor.includes(room));
+const rooms = FLOORS.flat();
+const pairs = rooms.flatMap((from) => rooms.map((to) => [from, to] as const));
+const downward = pairs.filter(([from, to]) => floorOf(to) > floorOf(from));
+const notDownward = pairs.filter(([from, to]) => from !== to && floorOf(to) <= floorOf(from));
+
 const up = (folder: string) => '../'.repeat(folder.split('/').length);
 const planted = Object.fromEntries([
   ...forbidden.map(([from, to]) => [
@@ -67,6 +88,11 @@ const planted = Object.fromEntries([
   ]),
   ...allowed.map(([from, to]) => [`${from}/uses-${to}.ts`, importing(`${up(from)}${to}/leaf.ts`)]),
   ...['state', 'adapters', 'db', 'server', 'scripts'].map((folder) => [`${folder}/leaf.ts`, leaf]),
+  ...pairs.flatMap(([from, to]) => [
+    [`server/${from}/to-${to}.ts`, importing(`../${to}/leaf.ts`)],
+    [`server/${from}/inner/to-${to}.ts`, importing(`../../${to}/leaf.ts`)],
+  ]),
+  ...rooms.map((room) => [`server/${room}/leaf.ts`, leaf]),
   [
     'state/reads-a-file.ts',
     `import { readFileSync } from 'node:fs';\n\nexport const it = readFileSync;\n`,
@@ -79,6 +105,14 @@ const planted = Object.fromEntries([
   ],
   ['db/ring-a.ts', `import { b } from './ring-b.ts';\n\nexport const a = () => b;\n`],
   ['db/ring-b.ts', `import { a } from './ring-a.ts';\n\nexport const b = () => a;\n`],
+  [
+    'server/lib/type-ring-a.ts',
+    `import type { B } from './type-ring-b.ts';\n\nexport interface A {\n  b: B | null;\n}\n`,
+  ],
+  [
+    'server/lib/type-ring-b.ts',
+    `import type { A } from './type-ring-a.ts';\n\nexport interface B {\n  a: A | null;\n}\n`,
+  ],
 ]);
 
 describe('the arrows of the house are enforced by the linter', () => {
@@ -107,7 +141,28 @@ describe('the arrows of the house are enforced by the linter', () => {
     expect(findings.filter((finding) => finding.startsWith('state/uses-sdk-types.ts'))).toEqual([]);
   });
 
-  it('a ring of imports is refused', () => {
-    expect(findings.some((finding) => finding.includes('import(no-cycle)'))).toBe(true);
+  it.each(['db/ring', 'server/lib/type-ring'])('a ring of imports is refused: %s', (ring) => {
+    expect(
+      findings.filter((finding) => finding.startsWith(ring) && finding.endsWith('(no-cycle)')),
+    ).not.toEqual([]);
+  });
+
+  it('an import between the rooms of server/ goes down a floor', () => {
+    const refused = new Set(findings.filter((finding) => finding.endsWith(restricted)));
+    const isRefused = (path: string) => refused.has(`${path}: ${restricted}`);
+    const missed = notDownward.filter(
+      ([from, to]) =>
+        !isRefused(`server/${from}/to-${to}.ts`) || !isRefused(`server/${from}/inner/to-${to}.ts`),
+    );
+    const wronged = downward.filter(
+      ([from, to]) =>
+        isRefused(`server/${from}/to-${to}.ts`) || isRefused(`server/${from}/inner/to-${to}.ts`),
+    );
+    expect({ missed, wronged }).toEqual({ missed: [], wronged: [] });
+  });
+
+  it('each room of server/ has its floor', async () => {
+    const folders = await readdir(join(root, 'server'));
+    expect(folders.filter((room) => floorOf(room) === -1)).toEqual([]);
   });
 });

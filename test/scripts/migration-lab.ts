@@ -5,7 +5,8 @@ import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulat
 import { loadConfig } from '../../server/config/config.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import type { MigrationRequest } from '../../server/operations/migrate-plan/request.ts';
-import { createServices, type Services } from '../../server/app/compose.ts';
+import { createServices } from '../../server/app/compose.ts';
+import type { Services } from '../../server/lib/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
 
 /** 1 January 2026, noon: a month of 31 days begins. */

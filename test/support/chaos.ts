@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { GatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
-import type { AccessCache } from '../../server/access/cache.ts';
+import type { AccessCache } from '../../server/lib/services.ts';
 import { catchUp } from '../../server/webhooks/catch-up.ts';
 import { retryThroughOutages } from '../../server/lib/retry.ts';
 import { begunList } from './begun-list.ts';
@@ -270,8 +270,8 @@ class ChaosRun {
       return page;
     };
     const page = () => this.world.everything().toReversed();
-    stripe.listEvents = () =>
-      Promise.resolve({ object: 'list', url: '', has_more: false, data: page() });
+    stripe.listEvents = () => Promise.resolve({ has_more: false, answeredAt: null, data: page() });
+    stripe.listTestClocks = () => Promise.resolve([]);
     stripe.retrieveInvoice = () => Promise.reject(gatewayError('not_found', null));
   }
 }

@@ -5,7 +5,8 @@ import { signStripePayload } from '../../adapters/stripe-signature.ts';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import type { Database } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { createAccessCache, type AccessCache } from '../../server/access/cache.ts';
+import { createAccessCache } from '../../server/access/cache.ts';
+import type { AccessCache } from '../../server/lib/services.ts';
 import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig, type Config } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/sync/options.ts';
@@ -13,7 +14,7 @@ import { createEngine } from '../../server/app/engine.ts';
 import { createLogger, type Logger } from '../../server/lib/log.ts';
 import { createMetrics } from '../../server/lib/metrics.ts';
 import { createHandler } from '../../server/app/route-list.ts';
-import type { CoreServices, Services } from '../../server/app/compose.ts';
+import type { CoreServices, Services } from '../../server/lib/services.ts';
 import { createUsage } from '../../server/usage/usage.ts';
 
 const WEBHOOK_SECRET = 'whsec_of_the_engine_lab';

@@ -1,8 +1,8 @@
 import type { LifecycleState } from '../../../state/types.ts';
 import type { Arrow } from './chart-graph.ts';
 import { SIZES, type ChartLayout, type PlacedEdge, type PlacedNode } from './chart-layout.ts';
-import { shortCount, toneOf } from './format.ts';
-import { html, query, type Html } from './html.ts';
+import { shortCount, toneOf } from '../../http/pages/format.ts';
+import { html, query, type Html } from '../../http/pages/html.ts';
 
 /** What the chart shows on top of its layout. */
 export interface ChartData {

@@ -1,7 +1,7 @@
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import type { StoredSubscription, SubscriptionFacts } from '../../../state/types.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 import type { CheckResult } from './views/subscription.ts';
 
 /** Reads a subscription from Stripe and compares each stored field with it. Changes nothing. */

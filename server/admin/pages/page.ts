@@ -1,5 +1,6 @@
-import { ago, dateTime, shortDuration } from './format.ts';
-import { html, query, type Html } from './html.ts';
+import { htmlDocument } from '../../http/pages/document.ts';
+import { ago, dateTime, shortDuration } from '../../http/pages/format.ts';
+import { html, query, type Html } from '../../http/pages/html.ts';
 
 /** The clock of test mode, when the customers live on one. Times in ms. */
 export interface TestClock {
@@ -48,33 +49,6 @@ const LOGO = html`<svg
   <path d="M7.5 5H12a3 3 0 0 1 3 3M7.5 17H12a3 3 0 0 0 3-3" />
 </svg>`;
 
-/** A whole document; `frame` null is the frame of somebody who is not signed in. */
-export function htmlDocument(page: {
-  title: string;
-  theme: Frame['theme'];
-  assets: Frame['assets'];
-  /** Further elements of the head. */
-  head?: Html;
-  body: Html;
-}): string {
-  return html`<!doctype html>
-    <html lang="en" ${page.theme && html` data-theme="${page.theme}"`}>
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${page.title} · Tenure</title>
-        <link rel="stylesheet" href="${page.assets.css}" />
-        <link rel="icon" href="data:," />
-        <script type="module" src="${page.assets.js}"></script>
-        ${page.head}
-      </head>
-      <body>
-        <a class="skip" href="#content">Skip to content</a>
-        ${page.body}
-      </body>
-    </html> `.markup;
-}
-
 /** A page of the dashboard. */
 export function adminPage(
   frame: Frame,
@@ -101,10 +75,10 @@ function header(frame: Frame, page: { section: Section | null; search?: string }
     <nav class="nav" aria-label="Main">
       ${link('lifecycle', '/admin', html`Lifecycle`)}
       ${link('subscriptions', '/admin/subscriptions', html`Subscriptions`)}
-      ${link('events', '/admin/events', html`Webhooks <span class="badge bad" data-inbox-bad${bad === 0 && html` hidden`}>${bad}</span>`)}
+      ${link('events', '/admin/events', html`Events <span class="badge bad" data-inbox-bad${bad === 0 && html` hidden`}>${bad}</span>`)}
       ${link('metrics', '/admin/metrics', html`Metrics`)}
       ${frame.mode !== 'live' && link('time', '/admin/time', html`Time`)}
-      ${link('audit', '/admin/audit', html`Log`)}
+      ${link('audit', '/admin/audit', html`Audit`)}
     </nav>
     <div class="top-right">
       <form class="search" role="search" action="/admin/search">
@@ -168,15 +142,16 @@ function alarms(frame: Frame): Html {
   return html`${
     lag > LAG &&
     html`<div class="banner alarm" role="alert">
-      The inbox lags: ${inbox.waiting} events wait, the oldest for ${shortDuration(lag)}.
-      <a href="/admin/events${query({ status: 'waiting' })}">See them</a>
+      The inbox is behind: ${inbox.waiting} events are waiting, the oldest for
+      ${shortDuration(lag)}.
+      <a href="/admin/events${query({ status: 'waiting' })}">View</a>
     </div>`
   }${
     frame.duplicates > 0 &&
     html`<div class="banner alarm" role="alert">
       ${frame.duplicates === 1 ? 'A customer has' : `${frame.duplicates} customers have`} more than
       one live subscription.
-      <a href="/admin/subscriptions${query({ duplicate: 1 })}">See them</a>
+      <a href="/admin/subscriptions${query({ duplicate: 1 })}">View</a>
     </div>`
   }`;
 }

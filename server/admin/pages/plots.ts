@@ -1,4 +1,4 @@
-import { html, type Html } from './html.ts';
+import { html, type Html } from '../../http/pages/html.ts';
 
 /** One value of a series; null leaves a gap. */
 export interface Point {

@@ -1,11 +1,12 @@
+import { cookieOf } from '../../http/pages/cookies.ts';
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { useLoginLink } from '../../../db/dashboard-lookups.ts';
 import { hasAdminToken } from '../../http/authenticate.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 
 type Parts = Pick<Services, 'config' | 'database'>;
 
-/** Somebody who signed in to the dashboard. */
+/** An operator who signed in to the dashboard. */
 export interface Session {
   nonce: string;
   /** ms since the epoch. */
@@ -125,13 +126,4 @@ export function themeOf(request: Request): 'light' | 'dark' | null {
 function cookie(services: Pick<Parts, 'config'>, pair: string, maxAge: number): string {
   const secure = services.config.http.appUrl.startsWith('https:') ? '; Secure' : '';
   return `${pair}; Path=/admin; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${secure}`;
-}
-
-/** The value of one cookie of a request, or null. */
-export function cookieOf(request: Request, name: string): string | null {
-  for (const part of (request.headers.get('cookie') ?? '').split(';')) {
-    const [key, ...value] = part.trim().split('=');
-    if (key === name) return value.join('=');
-  }
-  return null;
 }

@@ -1,7 +1,7 @@
 import { stateCounts } from '../../../db/counters.ts';
 import { inboxHealth } from '../../../db/webhook-events.ts';
 import type { LifecycleState } from '../../../state/types.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 import { testClockOf } from './test-clock.ts';
 
 /** What the pages keep fresh. */

@@ -1,6 +1,6 @@
 import type { LifecycleEventType, LifecycleState, Transition } from '../../../state/types.ts';
-import { dateTime, duration, relative, stateChip } from './format.ts';
-import { html, type Html, type Value } from './html.ts';
+import { dateTime, duration, relative, stateChip } from '../../http/pages/format.ts';
+import { html, type Html, type Value } from '../../http/pages/html.ts';
 
 /** One line of a history, ready to be shown. Times in ms. */
 export interface TimelineStep {

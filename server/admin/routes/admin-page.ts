@@ -1,13 +1,14 @@
+import { formOf, redirect } from '../../http/pages/respond.ts';
 import { newestTransitionId } from '../../../db/dashboard-transitions.ts';
 import { inboxHealth } from '../../../db/webhook-events.ts';
-import { loadAssets } from '../pages/assets.ts';
+import { loadAssets } from '../../http/pages/assets.ts';
 import type { Frame } from '../pages/page.ts';
 import { duplicatesOf } from '../pages/queries/subscriptions.ts';
 import { csrfToken, isOwnRequest, sessionOf, themeOf, type Session } from '../pages/session.ts';
 import { testClockOf } from '../pages/test-clock.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, type Route, type RouteContext } from '../../http/define-route.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 
 /** What a page of the dashboard gets. */
 export interface AdminContext {
@@ -85,25 +86,6 @@ export function adminForm({ path, summary, handler }: FormSpec): Route {
   });
 }
 
-/** The fields of a form as browsers send it. */
-export async function formOf(
-  request: Request,
-  context: Pick<RouteContext, 'bytes'>,
-): Promise<URLSearchParams> {
-  const type = request.headers.get('content-type') ?? '';
-  if (!type.startsWith('application/x-www-form-urlencoded')) {
-    throw new AppError('unsupported_media_type', 'A form is expected here.');
-  }
-  const fields = new URLSearchParams(new TextDecoder().decode(await context.bytes()));
-  if ([...fields.values()].some((value) => value.includes('\0'))) {
-    throw new AppError(
-      'invalid_request',
-      'A field has a character that no text may have (U+0000).',
-    );
-  }
-  return fields;
-}
-
 function adminContext(
   request: Request,
   context: Pick<RouteContext, 'services' | 'params' | 'requestId'>,
@@ -131,38 +113,14 @@ function toLogin(request: Request): Response {
   return redirect(`/admin/login?back=${encodeURIComponent(back)}`);
 }
 
-/** Goes on to another page; `cookies` are set on the way. */
-export function redirect(path: string, cookies: string[] = []): Response {
-  const headers = new Headers({ location: path });
-  for (const cookie of cookies) headers.append('set-cookie', cookie);
-  return new Response(null, { status: 303, headers });
-}
-
-/** No inline script or style, nothing from elsewhere, no framing. */
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/** An HTML answer with the policy that holds even where no Express app sets one. */
-export function page(html: string, status = 200, policy = POLICY): Response {
-  return new Response(html, {
-    status,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': policy,
-      'referrer-policy': 'same-origin',
-      'x-content-type-options': 'nosniff',
-    },
-  });
-}
-
 /** What has just been done, by its code in `?did=`; the words are ours, never the query's. */
 const NOTICES: Record<string, (count: string) => string> = {
-  replayed: (count) =>
-    `${count} ${count === '1' ? 'event waits' : 'events wait'} to be processed again.`,
-  repaired: () => 'What Stripe says was taken over.',
+  replayed: (count) => `${count} ${count === '1' ? 'event' : 'events'} will be processed again.`,
+  repaired: () => 'The subscription was updated from Stripe.',
   advanced: () => 'The clock was moved.',
-  moving: () => 'The clock is on its way; this page shows what happens.',
-  unmoved: () => 'The clock was not moved: it is still on its way, or nothing is due.',
+  moving: () => 'The clock is advancing; this page updates as events arrive.',
+  none: () => 'Select at least one event to replay.',
+  unmoved: () => 'The clock was not moved: it is still advancing, or nothing is due.',
 };
 
 /** The frame of a page: who looks at it, what needs attention, the clock. */

@@ -5,7 +5,8 @@ import { themeCookie, endedCookie, themeOf } from '../pages/session.ts';
 import { replayAll, replayEvents } from '../pages/queries/events.ts';
 import { advanceClock, testClockOf, type Leap } from '../pages/test-clock.ts';
 import { AppError } from '../../http/errors.ts';
-import { adminForm, redirect, withNotice, type FormContext } from './admin-page.ts';
+import { adminForm, withNotice, type FormContext } from './admin-page.ts';
+import { redirect } from '../../http/pages/respond.ts';
 
 const ACTOR = 'admin';
 
@@ -24,7 +25,8 @@ const replay = adminForm({
     const { form, back, services } = context;
     const all = form.get('status');
     const ids = form.getAll('id').filter((id) => id !== '');
-    if (all !== 'dead' && all !== 'failed' && ids.length === 0) return redirect(back);
+    if (all !== 'dead' && all !== 'failed' && ids.length === 0)
+      return redirect(withNotice(back, 'none'));
     const count =
       all === 'dead' || all === 'failed'
         ? await replayAll(services, all)
@@ -38,7 +40,7 @@ const replay = adminForm({
 
 const repair = adminForm({
   path: '/admin/subscriptions/:id/repair',
-  summary: 'Takes over what Stripe says about a subscription',
+  summary: 'Updates a subscription from Stripe',
   handler: async (context) => {
     const { params, requestId, services } = context;
     const stored = await findSubscription(services.database.knex, params['id'] ?? '');

@@ -22,7 +22,8 @@ import { metricsView } from '../pages/queries/metrics.ts';
 import { stepOf, subscriptionView } from '../pages/queries/subscription.ts';
 import { subscriptionsView } from '../pages/queries/subscriptions.ts';
 import { comingUp } from '../pages/test-clock.ts';
-import { adminPage, frameOf, page, redirect, type PageContext } from './admin-page.ts';
+import { adminPage, frameOf, type PageContext } from './admin-page.ts';
+import { page, redirect } from '../../http/pages/respond.ts';
 
 const PAGE = 50;
 
@@ -106,7 +107,7 @@ const replay = adminPage({
 
 const transitions = adminPage({
   path: '/admin/transitions',
-  summary: 'Who took an arrow of the chart',
+  summary: 'The transitions along an arrow of the chart',
   handler: async (context) => {
     const { query, services } = context;
     const from = (query.get('from') ?? '').split(',');
@@ -167,7 +168,7 @@ const time = adminPage({
 
 const audit = adminPage({
   path: '/admin/audit',
-  summary: 'What people did here',
+  summary: 'What operators did',
   handler: async (context) => {
     const before = idOf(context.query.get('before'));
     const rows = await listAudit(context.services.database.knex, {

@@ -1,14 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Database } from '../../../db/database.ts';
-import { loadAssets } from '../pages/assets.ts';
-import { html } from '../pages/html.ts';
-import { htmlDocument } from '../pages/page.ts';
+import { loadAssets } from '../../http/pages/assets.ts';
+import { html } from '../../http/pages/html.ts';
+import { htmlDocument } from '../../http/pages/document.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
 import { AppError } from '../../http/errors.ts';
 import { createWindows, networkOf, type Windows } from '../../http/rate-limit.ts';
 import { defineRoute, type RouteContext } from '../../http/define-route.ts';
-import { formOf, localPath, page, redirect } from './admin-page.ts';
+import { formOf, page, redirect } from '../../http/pages/respond.ts';
+import { localPath } from './admin-page.ts';
 
 /** Wrong tokens that a process hears out from one address within a minute; somebody else's do not lock one out. */
 const MOST_WRONG = 20;

@@ -5,7 +5,7 @@ import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import type { ChangeKind, ChangeTime } from '../../../state/plan-change.ts';
 import { AppError } from '../../http/errors.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 import { itemChanges, type PlanTarget } from './plan-target.ts';
 import { settleUsage } from '../settle-usage.ts';
 

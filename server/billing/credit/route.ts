@@ -3,7 +3,7 @@ import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 
 const entry = z.object({
   id: z.string(),

@@ -8,7 +8,7 @@ import { neededOn, paymentNeeded } from '../payment-needed.ts';
 import { savedCard } from '../saved-card.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 
 const item = z.strictObject({
   description: z.string().min(1).max(500),

@@ -12,7 +12,7 @@ import { settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 
 /** Puts the subscription on hold: until resumed, or until a day on which Stripe ends the pause by itself. */
 export const pauseRoute = defineRoute({

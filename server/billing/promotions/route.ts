@@ -7,7 +7,7 @@ import { promotionCodeId } from '../new-subscription.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 
 const code = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'letters, digits, - and _');
 const duration = z.enum(['once', 'forever', 'repeating']);

@@ -1,5 +1,5 @@
-import { html, type Html } from '../../admin/pages/html.ts';
-import { htmlDocument } from '../../admin/pages/page.ts';
+import { html, type Html } from '../pages/html.ts';
+import { htmlDocument } from '../pages/document.ts';
 import { sampleOf, schemaView, typeWords, type Schema } from './schema-view.ts';
 
 interface Answer {

@@ -1,8 +1,8 @@
-import { loadAssets } from '../../admin/pages/assets.ts';
+import { loadAssets } from '../pages/assets.ts';
 import { docsPage, type ApiDocument } from './page.ts';
 import { openApiDocument } from '../openapi.ts';
 import { defineRoute, json, type Route } from '../define-route.ts';
-import { page } from '../../admin/routes/admin-page.ts';
+import { page } from '../pages/respond.ts';
 
 /** The API's description, for programs and for people, of the whole table that these routes are in. */
 export function descriptionRoutes(table: () => readonly Route[]): Route[] {

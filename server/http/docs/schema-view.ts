@@ -1,4 +1,4 @@
-import { html, type Html } from '../../admin/pages/html.ts';
+import { html, type Html } from '../pages/html.ts';
 
 /** The part of JSON Schema that the document uses. */
 export interface Schema {

@@ -4,7 +4,7 @@ import { enqueueEffects } from '../../../db/outbox.ts';
 import type { MigrationItem } from '../../../db/plan-migrations.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { MigrationTarget } from '../../../state/plan-migration.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 import type { MigrationRun } from './change-one.ts';
 
 /** Lets the processor read a subscription that was changed, so that the database is right at once. */

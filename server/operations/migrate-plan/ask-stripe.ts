@@ -1,7 +1,7 @@
 import { isGatewayError, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { sleep } from '../../lib/limit.ts';
-import { StripeOutage } from '../../sync/read-stripe.ts';
-import type { Services } from '../../app/compose.ts';
+import { StripeOutage } from '../../lib/stripe-outage.ts';
+import type { Services } from '../../lib/services.ts';
 
 /** How long Stripe may be away before a run gives up; it can be resumed. */
 const PATIENCE_MS = 10 * 60_000;

@@ -10,7 +10,7 @@ import {
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../../state/types.ts';
 import { sleep } from '../../lib/limit.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 import { tryChange, type Answer, type Ask } from './ask-stripe.ts';
 import type { MigrationRequest } from './request.ts';
 

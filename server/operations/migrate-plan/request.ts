@@ -1,7 +1,7 @@
 import type { Stripe } from 'stripe';
 import { isGatewayError, type ProrationBehavior } from '../../../adapters/stripe-gateway.ts';
 import type { MigrationRule, MigrationTarget } from '../../../state/plan-migration.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 
 /** What `migrate-plan` is asked for. */
 export interface MigrationRequest {

@@ -16,7 +16,7 @@ import {
 } from '../../../db/plan-migrations.ts';
 import { claimSubject, releaseSubject } from '../../../db/subjects.ts';
 import { createLimit, sleep } from '../../lib/limit.ts';
-import type { Services } from '../../app/compose.ts';
+import type { Services } from '../../lib/services.ts';
 import { notifyCustomers, readBack } from './after-change.ts';
 import { readsThroughOutages, type Ask } from './ask-stripe.ts';
 import { changeOne, type MigrationRun } from './change-one.ts';

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
-import type { PlanFile } from '../../catalogue/catalogue.ts';
+import type { PlanFile } from '../../catalogue/plan-file.ts';
 import { referenceOf, type PriceEntry } from '../../catalogue/price-entry.ts';
 import { priceDifferences, priceParams } from './compare-price.ts';
 import type { SetupContext } from './setup-context.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ConfigError } from '../../config/config.ts';
-import { planFileOf, type PlanFile } from '../../catalogue/catalogue.ts';
+import { planFileOf } from '../../catalogue/catalogue.ts';
+import type { PlanFile } from '../../catalogue/plan-file.ts';
 import { WEBHOOK_PATH } from '../../webhooks/event-types.ts';
 
 /** What `setup:stripe` needs of the environment: less than the server, which it makes ready. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isGatewayError, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
-import type { EngineContext } from '../../lib/context.ts';
+import type { EngineContext } from '../../sync/context.ts';
 import type { SubjectRunner } from '../../sync/customer-runner.ts';
 
 type FinalAction = EffectPayloads['dunning.final_action'];

@@ -11,7 +11,7 @@ import { createBillingRouter } from '../../../server/entrypoints/express.ts';
 import { createBillingHandler } from '../../../server/entrypoints/fetch.ts';
 import { isBillingPath } from '../../../server/app/start-billing.ts';
 import { createHandler } from '../../../server/app/route-list.ts';
-import type { Services } from '../../../server/app/compose.ts';
+import type { Services } from '../../../server/lib/services.ts';
 
 /** Where every host mounts the API. */
 export const MOUNT = '/some/where';

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database, Dialect } from '../../../db/database.ts';
-import { createAccessCache, type AccessCache } from '../../../server/access/cache.ts';
+import { createAccessCache } from '../../../server/access/cache.ts';
+import type { AccessCache } from '../../../server/lib/services.ts';
 import type { Catalogue } from '../../../state/catalogue.ts';
 import { runChaos, type ChaosPlan, type ChaosResult } from '../../support/chaos.ts';
 import { effectKeys, expectConverged } from '../../support/convergence.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createCommitGroup } from '../../../server/sync/commit-group.ts';
-import type { Decision } from '../../../server/sync/commit.ts';
+import type { Decision } from '../../../server/sync/decision.ts';
 import { sleep } from '../../../server/lib/limit.ts';
 
 const decision = (key: string): Decision => ({

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Stripe } from 'stripe';
-import type { PlanFile } from '../../../server/catalogue/catalogue.ts';
+import type { PlanFile } from '../../../server/catalogue/plan-file.ts';
 
 /** Name of the meter of the tests' plans. */
 export const METER = 'api_calls';

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
-import { createServices, type Services } from '../../../server/app/compose.ts';
+import { createServices } from '../../../server/app/compose.ts';
+import type { Services } from '../../../server/lib/services.ts';
 import type { UsageOptions } from '../../../server/usage/options.ts';
 import { DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';

@@ -8,8 +8,8 @@ import {
   type Figures,
 } from '../../../../state/metrics.ts';
 import { formatMoney } from '../../../../state/money.ts';
-import type { Services } from '../../../app/compose.ts';
-import { count, percent } from '../format.ts';
+import type { Services } from '../../../lib/services.ts';
+import { count, percent } from '../../../http/pages/format.ts';
 import type { Plot, Point } from '../plots.ts';
 import type { MetricsView } from '../views/others.ts';
 

@@ -13,7 +13,7 @@ import {
   type LifecycleState,
   type SubscriptionFacts,
 } from '../../../../state/types.ts';
-import type { Services } from '../../../app/compose.ts';
+import type { Services } from '../../../lib/services.ts';
 import type { SubscriptionListItem, SubscriptionsView } from '../views/subscriptions.ts';
 
 const PAGE = 50;

@@ -1,4 +1,4 @@
-import { html, type Html, type Value } from '../html.ts';
+import { html, type Html, type Value } from '../../../http/pages/html.ts';
 
 export interface Column<Row> {
   title: string;

@@ -1,8 +1,6 @@
-import type { BillingAccount } from '../../db/usage-accounts.ts';
-
 /** The billing period that `now` lies in, in ms; the calendar month (UTC) for whoever has no subscription. */
 export function usagePeriod(
-  account: BillingAccount | null,
+  account: { boundaries: readonly number[] } | null,
   now: number,
 ): { from: number; until: number | null } {
   const boundaries = account?.boundaries ?? [];

@@ -1,11 +1,11 @@
 import type { EventSummary } from '../../db/webhook-events.ts';
-import type { RefreshingClock } from './clock.ts';
-import type { ChangeFeed } from './change-feed.ts';
-import type { CommitGroup } from '../sync/commit-group.ts';
-import type { EngineOptions } from '../sync/options.ts';
-import type { StripeReader } from '../sync/read-stripe.ts';
-import type { CoreServices } from '../app/compose.ts';
-import type { SubjectReads } from '../sync/load-reads.ts';
+import type { RefreshingClock } from '../lib/clock.ts';
+import type { ChangeFeed } from '../lib/change-feed.ts';
+import type { CommitGroup } from './commit-group.ts';
+import type { EngineOptions } from './options.ts';
+import type { StripeReader } from '../lib/engine-types.ts';
+import type { CoreServices } from '../lib/services.ts';
+import type { SubjectReads } from './load-reads.ts';
 
 /** What the parts of one engine share. */
 export interface EngineContext {

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { priceEntry } from './price-entry.ts';
+
+export const planFile = z.strictObject({
+  plans: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[a-z0-9_-]{1,64}$/, 'must be lower-case letters, digits, - or _'),
+        name: z.string().min(1),
+        description: z.string().optional(),
+        rank: z.int(),
+        features: z.array(z.string()).default([]),
+        limits: z.record(z.string(), z.int().min(0).nullable()).default({}),
+        prices: z.strictObject({
+          monthly: priceEntry.optional(),
+          yearly: priceEntry.optional(),
+        }),
+        meters: z
+          .array(
+            z.strictObject({
+              meter: z.string().min(1).max(100),
+              priceId: priceEntry,
+              interval: z.enum(['monthly', 'yearly']).optional(),
+            }),
+          )
+          .optional(),
+        seats: z
+          .strictObject({ min: z.int().min(1).optional(), max: z.int().min(1).optional() })
+          .optional(),
+      }),
+    )
+    .min(1),
+  products: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[a-z0-9_-]{1,64}$/),
+        name: z.string().min(1),
+        description: z.string().optional(),
+        priceId: priceEntry,
+      }),
+    )
+    .default([]),
+});
+
+/** What `PLANS_FILE` holds. */
+export type PlanFile = z.infer<typeof planFile>;

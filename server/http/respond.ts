@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import type { Services } from '../lib/services.ts';
+import { json } from './define-route.ts';
+import { toAppError } from './errors.ts';
+
+/** What a thrown error looks like to the caller; what it was in truth goes to the log. */
+export function errorResponse(
+  services: Pick<Services, 'log'>,
+  thrown: unknown,
+  requestId: string = newRequestId(),
+): Response {
+  const error = toAppError(thrown);
+  if (error.status >= 500) {
+    services.log.error({ err: error.cause ?? error, code: error.code, requestId }, error.message);
+  }
+  const { code, message, fields } = error;
+  return json({ error: { code, message, requestId, ...fields } }, error.status, error.headers);
+}
+
+/** Counts a request that was answered, and logs it; `pattern` is the route's path, or `unmatched`. */
+export function reportRequest(
+  services: Services,
+  request: { method: string; path: string },
+  done: { status: number; requestId: string; started: number; pattern: string },
+): void {
+  const { status, requestId, started, pattern: route } = done;
+  // Anybody may invent methods and paths; none of them becomes a label.
+  const method = route === 'unmatched' ? 'any' : request.method;
+  const seconds = (performance.now() - started) / 1000;
+  services.metrics.requests.observe({ method, route, status }, seconds);
+  const level = status >= 500 ? 'warn' : 'debug';
+  if (!services.log.isLevelEnabled(level)) return;
+  services.log[level](
+    {
+      requestId,
+      method: request.method,
+      path: request.path,
+      status,
+      ms: Math.round(seconds * 1000),
+    },
+    'request',
+  );
+}
+
+/** The caller's own id when it has a sane form, so that one id follows a request through proxies. */
+export function requestIdFrom(given: string | null): string {
+  return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : newRequestId();
+}
+
+function newRequestId(): string {
+  return `req_${randomUUID()}`;
+}

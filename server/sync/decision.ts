@@ -1,0 +1,30 @@
+import type { DueEvent } from '../../db/due-events.ts';
+import type { Claim } from '../../db/subjects.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
+import type { Verdict } from './decide.ts';
+
+export type CausedEffect = Effect & { causeId: string | null };
+
+/** Events that could not be processed, and why. */
+export interface Failure {
+  events: DueEvent[];
+  subscriptionId?: string;
+  error: unknown;
+}
+
+export interface DecidedWork {
+  verdicts: Verdict[];
+  loose: {
+    events: DueEvent[];
+    effects: CausedEffect[];
+    deletedCustomer: { id: string; at: number } | null;
+  };
+  moves: { eventId: string; subject: string; subscriptionId: string }[];
+  failures: Failure[];
+}
+
+/** One subject's decided work and the claim under which it was decided. */
+export interface Decision {
+  claim: Claim;
+  work: DecidedWork;
+}
