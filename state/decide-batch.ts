@@ -8,7 +8,7 @@ import { effectsOf, type EffectSettings } from './effects.ts';
 import type { EventFacts } from './event-facts.ts';
 import { actorOf, type Actor, type Commands } from './history/actor.ts';
 import type { HistoryLine } from './history/lines.ts';
-import type { Move } from './history/moves.ts';
+import type { Move } from './history/telling.ts';
 import { distinctEvents, reconstruct } from './history/reconstruct.ts';
 import { lifecycleOf } from './lifecycle.ts';
 import { failuresIn, signalOf } from './signals.ts';

@@ -95,6 +95,9 @@ export type WebhookType =
   | 'dispute.lost'
   | 'credit_note.issued';
 
+/** All but those that tell of a line of the history. */
+export type PlainWebhookType = Exclude<WebhookType, 'subscription.changed'>;
+
 export interface WebhookPayload {
   type: WebhookType;
   timestamp: string;
@@ -122,10 +125,9 @@ export interface ChangedData extends SubscriptionData {
   late: boolean;
 }
 
-type WebhookPayloads = Record<
-  `webhook.${Exclude<WebhookType, 'subscription.changed'>}`,
-  WebhookPayload
-> & { 'webhook.subscription.changed': WebhookPayload & { data: ChangedData } };
+type WebhookPayloads = Record<`webhook.${PlainWebhookType}`, WebhookPayload> & {
+  'webhook.subscription.changed': WebhookPayload & { data: ChangedData };
+};
 
 interface StripePayloads {
   /** An event told of money that came back: the payment is read again from Stripe. */

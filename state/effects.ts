@@ -8,7 +8,7 @@ import type {
   EffectPayloads,
   InvoiceData,
   SubscriptionData,
-  WebhookType,
+  PlainWebhookType,
 } from './effect-kinds.ts';
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
@@ -203,7 +203,7 @@ function finalAction(input: EffectInput): Effect[] {
 }
 
 function hook(
-  type: Exclude<WebhookType, 'subscription.changed'>,
+  type: PlainWebhookType,
   objectId: string,
   content: { at: number; data: object },
 ): Effect {

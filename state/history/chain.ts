@@ -3,7 +3,14 @@
  * before ended, and by `created` where several orders fit. `created` counts whole seconds, and Stripe makes the events
  * of one moment on several machines, so it decides alone only where times are further apart.
  */
-import { gapBefore, gapBetween, isNewSchedule, type Link, type Point, Tracker } from './links.ts';
+import {
+  gapBefore,
+  gapBetween,
+  isNewSchedule,
+  type Link,
+  type Point,
+  type Tracker,
+} from './links.ts';
 
 /** Times closer than this do not tell an order where the chain does. */
 const CLOSE = 10_000;

@@ -9,37 +9,10 @@ import type {
   SubscriptionFacts,
   Transition,
 } from '../types.ts';
+import type { Move, Telling } from './telling.ts';
+import { distinctFailures, withAttempts } from './attempts.ts';
 import type { HistoryLine } from './lines.ts';
 import { gapBetween, type Link, type Point, type Tracker } from './links.ts';
-
-/** A line of the history as it should be. */
-export interface Move extends Transition {
-  /** Time at Stripe, as far as it is known. */
-  at: number;
-  /** The event that explains it, else null; then it is a guess. */
-  source: EventFacts | null;
-  causeId: string | null;
-  guess: boolean;
-  /** A recorded line that stands for itself, its event being no longer stored. */
-  line: HistoryLine | null;
-}
-
-export interface Telling {
-  input: Omit<DecideInput, 'facts' | 'signals' | 'stored'>;
-  id: string;
-  customerId: string;
-  start: Tracker;
-  links: readonly Link[];
-  /** What Stripe says now; null when it was not asked. */
-  read: SubscriptionFacts | null;
-  /** All events at hand, for what they say about payments. */
-  events: readonly EventFacts[];
-  /** The present run of failed payments, where the start is in the middle of one. */
-  run: { since: number; attempts: number } | null;
-  /** No line is dated before; where only our own clock dates it, not before `latest` either. */
-  notBefore: number;
-  latest: number;
-}
 
 const CLOSE = 10_000;
 
@@ -48,16 +21,17 @@ export function tellMoves(telling: Telling): { moves: Move[]; end: Tracker } {
   const teller = new Teller(telling);
   for (const link of telling.links) teller.take(link);
   if (telling.read !== null) teller.close(telling.read);
-  return { moves: teller.withAttempts(), end: teller.tracker };
+  return { moves: withAttempts(telling, teller), end: teller.tracker };
 }
 
 class Teller {
   tracker: Tracker;
   private readonly telling: Telling;
   private readonly signals: Signal[];
-  private readonly failures: FailedSignal[];
-  private readonly consumed = new Set<FailedSignal>();
-  private readonly moves: Move[] = [];
+  readonly failures: FailedSignal[];
+  /** Those that a move into past_due tells of. */
+  readonly consumed = new Set<FailedSignal>();
+  readonly moves: Move[] = [];
   private run: { since: number; attempts: number } | null;
 
   constructor(telling: Telling) {
@@ -239,65 +213,6 @@ class Teller {
   private now(): number {
     return Math.floor(this.telling.input.now / 1000) * 1000;
   }
-
-  /** The moves with a line for each further failed attempt, in the run that it belongs to. */
-  withAttempts(): Move[] {
-    const { settings } = this.telling.input;
-    const most = settings.finalAction === 'none' ? Infinity : settings.maxAttempts;
-    const moves = [...this.moves];
-    const attempts = this.failures
-      .filter((each) => !this.consumed.has(each) && each.attempt > 1 && each.attempt < most)
-      .sort((a, b) => a.at - b.at || a.attempt - b.attempt);
-    for (const failure of attempts) {
-      const known = moves.some(({ causeId }) => causeId === failure.eventId);
-      const place = known ? null : this.placeOf(failure, moves);
-      if (place !== null) moves.splice(place, 0, this.attemptMove(failure));
-    }
-    return moves;
-  }
-
-  /** Where in the moves an attempt belongs; null when it was not past due then. */
-  private placeOf(failure: FailedSignal, moves: readonly Move[]): number | null {
-    const { point } = this.telling.start;
-    let state: LifecycleState = point.state;
-    let since = this.telling.run?.since ?? -Infinity;
-    for (let i = 0; i <= moves.length; i += 1) {
-      const next = moves[i];
-      const leaves = next !== undefined && next.to !== 'past_due';
-      const isLater = !next || next.at > failure.at || (leaves && next.at === failure.at);
-      if (state === 'past_due' && since <= failure.at && isLater) return i;
-      if (!next || next.at > failure.at) return null;
-      if (next.to === 'past_due' && next.from !== 'past_due')
-        since = next.guess ? -Infinity : next.at;
-      state = next.to;
-    }
-    return null;
-  }
-
-  private attemptMove(failure: FailedSignal): Move {
-    const source = this.telling.events.find(({ id }) => id === failure.eventId) ?? null;
-    const { attempt, invoiceId: invoice, amount, currency, declineCode } = failure;
-    return {
-      from: 'past_due',
-      to: 'past_due',
-      event: 'payment_failed',
-      unexpected: false,
-      late: false,
-      detail: {
-        status: 'past_due',
-        attempt,
-        invoice,
-        amount,
-        currency,
-        ...(declineCode === null ? {} : { declineCode }),
-      },
-      at: failure.at,
-      source,
-      causeId: failure.eventId,
-      guess: false,
-      line: null,
-    };
-  }
 }
 
 /**
@@ -314,24 +229,6 @@ function asShown(lines: readonly DecidedTransition[], link: Link | null): Decide
   const unexpected = steps.some((step) => step.unexpected);
   const move = { ...named, from: first.from, to: last.to, unexpected };
   return lines.flatMap((line) => (line === first ? move : steps.includes(line) ? [] : line));
-}
-
-/** One for each attempt of an invoice, oldest first. */
-function distinctFailures(signals: readonly Signal[]): FailedSignal[] {
-  const found = new Map<string, FailedSignal>();
-  for (const signal of signals) {
-    if (signal.type !== 'payment_failed') continue;
-    const key = `${signal.invoiceId} ${signal.attempt}`;
-    const known = found.get(key);
-    if (
-      !known ||
-      signal.at < known.at ||
-      (signal.at === known.at && signal.eventId < known.eventId)
-    ) {
-      found.set(key, signal);
-    }
-  }
-  return [...found.values()].sort((a, b) => a.at - b.at || a.attempt - b.attempt);
 }
 
 /** The row that a step starts from; null before the beginning. */

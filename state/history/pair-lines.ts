@@ -1,7 +1,7 @@
 /** Which recorded line tells of which move. */
 import type { LifecycleState } from '../types.ts';
 import type { HistoryLine } from './lines.ts';
-import type { Move } from './moves.ts';
+import type { Move } from './telling.ts';
 
 /** A move with its line; null when it has none yet. */
 export interface Pair {

@@ -4,7 +4,7 @@
  */
 import type { LifecycleState } from '../types.ts';
 import { NUMBER_STEP, type HistoryLine } from './lines.ts';
-import type { Move } from './moves.ts';
+import type { Move } from './telling.ts';
 import { pairLines, type Pair } from './pair-lines.ts';
 
 /** A move that has no line yet. */

@@ -10,7 +10,8 @@ import { orderLinks } from './chain.ts';
 import { fingerprint } from './fingerprint.ts';
 import { hasAttempt, hasBeginning, lastEventTime, type HistoryLine } from './lines.ts';
 import { gapBefore, gapBetween, linksOf, Tracker, type Link, type Point } from './links.ts';
-import { tellMoves, type Move } from './moves.ts';
+import { tellMoves } from './moves.ts';
+import type { Move } from './telling.ts';
 import { stands } from './pair-lines.ts';
 import { reconcile, type Reconciled } from './reconcile.ts';
 

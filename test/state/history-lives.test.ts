@@ -81,9 +81,9 @@ describe('the history of random lives', () => {
   }, 600_000);
 });
 
-function shuffle<T>(list: T[], draw: (below: number) => number): void {
+function shuffle(list: unknown[], draw: (below: number) => number): void {
   for (let i = list.length - 1; i > 0; i -= 1) {
     const j = draw(i + 1);
-    [list[i], list[j]] = [list[j]!, list[i]!];
+    [list[i], list[j]] = [list[j], list[i]];
   }
 }
