@@ -1,5 +1,5 @@
 /** Walks a chain of links and tells each move: what Stripe's events say, and what must have lain between them. */
-import { decide, type DecidedTransition, type DecideInput } from '../decide.ts';
+import { decide, type DecidedTransition } from '../decide.ts';
 import type { EventFacts } from '../event-facts.ts';
 import { statusOf } from '../lifecycle.ts';
 import { signalOf, type FailedSignal, type Signal } from '../signals.ts';
