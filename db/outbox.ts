@@ -88,10 +88,15 @@ export async function releaseHeldEffects(
   }
 }
 
-/** Puts effects into the outbox, each once for one (objectId, kind), ever. Returns how many were new. */
+const QUIET = 'not sent: it was told before';
+
+/**
+ * Puts effects into the outbox, each once for one (objectId, kind), ever. Of what is quiet, mails and webhooks are only noted,
+ * so that nothing sends them later. Returns how many were new.
+ */
 export async function enqueueEffects(
   db: Db,
-  effects: (Effect & { causeId?: string | null; dueAt?: number })[],
+  effects: (Effect & { causeId?: string | null; isQuiet?: boolean; dueAt?: number })[],
   now: number,
 ): Promise<number> {
   let added = 0;
@@ -103,7 +108,9 @@ export async function enqueueEffects(
           kind: effect.kind,
           payload: JSON.stringify(effect.payload),
           cause_id: effect.causeId ?? null,
-          status: 'waiting',
+          ...(effect.isQuiet && laneOf(effect.kind) !== 'stripe'
+            ? { status: 'delivered', delivered_at: now, last_error: QUIET }
+            : { status: 'waiting', delivered_at: null, last_error: null }),
           attempts: 0,
           next_attempt_at: effect.dueAt ?? now,
           created_at: now,

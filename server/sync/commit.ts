@@ -87,7 +87,9 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerIds) : [];
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
-    ...verdicts.flatMap((verdict) => verdict.effects),
+    ...verdicts.flatMap(({ effects, isQuiet }) =>
+      effects.map((effect) => ({ ...effect, isQuiet })),
+    ),
     ...loose.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];

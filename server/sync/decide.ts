@@ -35,6 +35,8 @@ export interface Verdict {
   unknownStatus: string | null;
   /** True when the customer surely had no other subscription before. */
   isAlone: boolean;
+  /** True when mails and webhooks that follow are noted and not sent. */
+  isQuiet: boolean;
 }
 
 export interface DecisionContext {
@@ -62,6 +64,7 @@ export function decideSighting(
       unknown: true,
       unknownStatus: null,
       isAlone: false,
+      isQuiet: false,
     };
   }
   const last = events.at(-1)?.row.id ?? null;
@@ -79,6 +82,7 @@ export function decideSighting(
     unknown: false,
     unknownStatus: decision.unknownStatus,
     isAlone: known.isAlone,
+    isQuiet: rows.length > 0 ? rows.every(isQuiet) : context.cause?.quiet === true,
   };
 }
 
@@ -101,11 +105,14 @@ export function historyInputOf(sighting: Sighting, context: DecisionContext): Hi
   };
 }
 
+/** Whether what follows from an event was told before. */
+const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
+
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
 export function effectsOfLoose(
   event: WaitingEvent,
   context: DecisionContext & { userId: string | null },
-): (Effect & { causeId: string | null })[] {
+): (Effect & { causeId: string | null; isQuiet: boolean })[] {
   const effects = effectsOf({
     event: event.facts,
     after: null,
@@ -124,7 +131,11 @@ export function effectsOfLoose(
     const payload = { objectType, objectId, chargeId, eventId: event.row.id };
     effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
   }
-  return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
+  return effects.map((effect) => ({
+    ...effect,
+    causeId: event.row.id,
+    isQuiet: isQuiet(event.row),
+  }));
 }
 
 const isAboutReturns = (type: string) =>

@@ -3,7 +3,8 @@ import type { Claim } from '../../db/subjects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Verdict } from './decide.ts';
 
-export type CausedEffect = Effect & { causeId: string | null };
+/** `isQuiet`: it was told before; a mail or webhook is noted and not sent. */
+export type CausedEffect = Effect & { causeId: string | null; isQuiet?: boolean };
 
 /** Events that could not be processed, and why. */
 export interface Failure {
