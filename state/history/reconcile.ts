@@ -98,7 +98,7 @@ function isNews(move: Move, line: HistoryLine): boolean {
 
 /** A payment that comes an hour after the move that it is for adds nothing to say; a refusal does. */
 const isAboutFailure = ({ event }: Move) =>
-  event === 'payment_failed' || event === 'trial_ended_unpaid' || event === 'retries_exhausted';
+  event === 'payment_failed' || event === 'trial_ended_unpaid';
 
 /** Numbers for the moves without a line, between those of their neighbours. */
 function numbered(pairs: readonly Pair[], begin: Beginning): AddedLine[] {

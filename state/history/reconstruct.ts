@@ -70,6 +70,7 @@ function continuation(input: HistoryInput): Link[] | null {
   const ordered = orderLinks(news, { start, end });
   let tracker = start;
   for (const link of ordered) {
+    if (link.kind === 'schedule' && !isInUse(link.scheduleId, stored, ordered)) return null;
     if (link.at < last || gapBefore(tracker, link) !== 0) return null;
     const { state } = tracker.point;
     tracker = tracker.follow(link);
@@ -103,6 +104,12 @@ function newLinks(
     if (!isKnown || !isSilent(link, start)) news.push(link);
   }
   return news;
+}
+
+/** Whether a schedule manages the subscription now or from a waiting event on; if not, it may have done so before. */
+function isInUse(scheduleId: string, stored: StoredSubscription, links: readonly Link[]): boolean {
+  if (stored.facts.scheduleId === scheduleId) return true;
+  return links.some((link) => 'after' in link && link.after.scheduleId === scheduleId);
 }
 
 /** Whether a payload can have no line, whatever came before it. */
