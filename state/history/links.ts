@@ -116,7 +116,8 @@ export class Tracker {
   before(link: Link): Point | null {
     if (link.kind === 'line') return { state: link.line.from ?? 'none', facts: null, print: null };
     if (link.kind !== 'updated' || link.before === null) return null;
-    return this.pointOf(this.complete(link.before, link.at), link.beforePrint);
+    // What comes with the period is still to come before it.
+    return this.pointOf(this.complete(link.before, -Infinity), link.beforePrint);
   }
 
   /** What a link ends with. */
@@ -126,7 +127,7 @@ export class Tracker {
       return this.pointOf(this.complete(link.after, link.at), link.afterPrint);
     }
     const { facts } = this.point;
-    if (facts?.scheduleId !== link.scheduleId) return this.point;
+    if (facts?.scheduleId !== link.scheduleId || this.hasBegun(link)) return this.point;
     const next = link.nextPhase !== null && link.nextPhase.at > link.at ? link.nextPhase : null;
     return this.pointOf({ ...facts, nextPhase: next });
   }
@@ -139,10 +140,17 @@ export class Tracker {
     return new Tracker(this.catalogue, point, phases);
   }
 
+  /** Whether a schedule only says that its next phase is the present one: the subscription tells of that. */
+  private hasBegun({ scheduleId, nextPhase, at }: ScheduleLink): boolean {
+    const known = this.phases.get(scheduleId) ?? null;
+    return nextPhase === null && known !== null && known.at <= at;
+  }
+
   /** The tracker after a link. */
   follow(link: Link): Tracker {
     const point = this.after(link);
-    if (link.kind !== 'schedule') return new Tracker(this.catalogue, point, this.phases);
+    if (link.kind !== 'schedule' || this.hasBegun(link))
+      return new Tracker(this.catalogue, point, this.phases);
     const phases = new Map(this.phases).set(link.scheduleId, link.nextPhase);
     return new Tracker(this.catalogue, point, phases);
   }
