@@ -144,19 +144,19 @@ export function movedCounts(
 
 /** Counts the traffic of the machine's arrows, by hour of recording. */
 export function countedArrows(
-  lines: { from: string; to: string; event: string }[],
+  lines: { from: string; to: string; event: string; count?: number }[],
   shard: number,
 ): Additions {
   const hour_at = Math.floor(Date.now() / HOUR) * HOUR;
   return additionsTo(
     ARROW_COUNTS,
-    lines.map(({ from: from_state, to: to_state, event }) => ({
+    lines.map(({ from: from_state, to: to_state, event, count = 1 }) => ({
       hour_at,
       from_state,
       to_state,
       event,
       shard,
-      count: 1,
+      count,
     })),
   );
 }

@@ -3,7 +3,13 @@
  * names the object it is about, so that one cause has one effect however many events tell of it.
  */
 import { accessOf, type Grace } from './access.ts';
-import type { Effect, InvoiceData, SubscriptionData, WebhookType } from './effect-kinds.ts';
+import type {
+  Effect,
+  EffectPayloads,
+  InvoiceData,
+  SubscriptionData,
+  PlainWebhookType,
+} from './effect-kinds.ts';
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { InvoiceFacts } from './event-objects.ts';
@@ -23,7 +29,7 @@ export interface EffectInput {
   event: EventFacts | null;
   after: StoredSubscription | null;
   /** The lines of history that this event caused. */
-  transitions: readonly (Transition & { eventId?: string | null; at: number })[];
+  transitions: readonly ToldLine[];
   settings: EffectSettings;
   now: number;
   /** What to name as the cause of lines that no event caused. */
@@ -36,6 +42,13 @@ export interface EffectInput {
 
 /** Attempts whose failure was told by an event, while the subscription was ours, by invoice. */
 export type FollowedFailures = ReadonlyMap<string, ReadonlySet<number>>;
+/** A line of the history, as far as it is told to others. */
+export interface ToldLine extends Transition {
+  at: number;
+  number: number;
+  guess: boolean;
+  actor: { name: string; requestId: string | null } | null;
+}
 
 /** The effects of one event (or of a change without one). Zero-amount invoices give no receipt. */
 export function effectsOf(input: EffectInput): Effect[] {
@@ -52,11 +65,14 @@ function fromTransitions(input: EffectInput): Effect[] {
   if (!after) return [];
   const effects: Effect[] = [];
   for (const line of input.transitions) {
-    const cause = causeOf(input);
-    const objectId = `${after.id}:${cause.id}:${line.event}:${line.to}`;
-    effects.push(
-      hook('subscription.changed', objectId, { at: line.at, data: changedData(input, line) }),
-    );
+    const payload = changedPayload(line, {
+      after,
+      settings: input.settings,
+      now: input.now,
+      cause: causeOf(input),
+    });
+    const objectId = `${after.id}:${line.number}`;
+    effects.push({ objectId, kind: 'webhook.subscription.changed', payload });
     if (line.to === 'canceled' && line.from !== 'incomplete') {
       effects.push(...canceled(input, line.at));
     }
@@ -241,24 +257,44 @@ export function finalActionOf(
   return { objectId: invoiceId, kind: 'dunning.final_action', payload };
 }
 
-function hook(type: WebhookType, objectId: string, content: { at: number; data: object }): Effect {
+function hook(
+  type: PlainWebhookType,
+  objectId: string,
+  content: { at: number; data: object },
+): Effect {
   const payload = { type, timestamp: iso(content.at), data: content.data };
   return { objectId, kind: `webhook.${type}`, payload };
 }
 
-function changedData(input: EffectInput, line: EffectInput['transitions'][number]): object {
-  const { after, settings, now } = input;
+/** What the team is told of a line, with the subscription as it is at present. */
+export function changedPayload(
+  line: ToldLine,
+  known: {
+    after: StoredSubscription;
+    settings: Pick<EffectSettings, 'grace'>;
+    now: number;
+    cause: { type: string; id: string };
+  },
+): EffectPayloads['webhook.subscription.changed'] {
+  const { after, settings, now, cause } = known;
   const access = accessOf(after, { now, grace: settings.grace ?? 'period_end' });
-  return {
-    from: line.from,
-    to: line.to,
-    event: line.event,
+  const { from, to, event, number, unexpected, late } = line;
+  const data = {
+    number,
+    confirmed: !line.guess,
+    from,
+    to,
+    event,
     access: { ...access, until: iso(access.until) },
-    cause: causeOf(input),
-    unexpected: line.unexpected,
-    late: line.late,
-    ...person(input),
+    cause,
+    actor: line.actor?.name ?? null,
+    requestId: line.actor?.requestId ?? null,
+    unexpected,
+    late,
+    ...person({ event: null, after }),
+    subscriptionId: after.id,
   };
+  return { type: 'subscription.changed', timestamp: iso(line.at), data };
 }
 
 function causeOf(input: EffectInput): { type: string; id: string } {
@@ -268,7 +304,9 @@ function causeOf(input: EffectInput): { type: string; id: string } {
 
 const INTERVAL_NAMES = { day: 'daily', week: 'weekly', month: 'monthly', year: 'yearly' } as const;
 
-function person(input: EffectInput): SubscriptionData {
+function person(
+  input: Pick<EffectInput, 'event' | 'after'> & { userId?: string | null },
+): SubscriptionData {
   const { after, event } = input;
   const item = after ? planItem({ plans: [], products: [] }, after.facts) : null;
   return {

@@ -7,6 +7,7 @@ import { outboxLanes } from './0006-outbox-lanes.ts';
 import { eventsBySubject } from './0007-events-by-subject.ts';
 import { ownership } from './0008-ownership.ts';
 import { keyHolders } from './0010-key-holders.ts';
+import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
 import type { Migration } from './migration.ts';
 
@@ -23,5 +24,6 @@ export const migrations: readonly Migration[] = [
   eventsBySubject,
   ownership,
   keyHolders,
+  history,
   returns,
 ];

@@ -79,7 +79,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     const one: UnderWay = { lane, giveUp, done: Promise.resolve() };
     one.done = deliver(effect, giveUp).finally(() => {
       under.delete(one);
-      if (crowded.has(lane)) loop.wake();
+      // Another line of the same subscription may wait for this one.
+      if (crowded.has(lane) || effect.kind === 'webhook.subscription.changed') loop.wake();
     });
     under.add(one);
   }

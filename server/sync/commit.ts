@@ -107,7 +107,9 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
     ...loose.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];
-  const wanted = effects.filter((effect) => isWanted(ctx, effect));
+  const wanted = effects
+    .filter((effect) => isWanted(ctx, effect))
+    .map((effect) => ({ ...effect, dueAt: now + holdOf(ctx, effect) }));
   const enqueued = await enqueueEffects(trx, wanted, now);
   await finishEvents(trx, [...eventsOf(verdicts, 'done'), ...loose.events.map(idOf)], {
     status: 'done',
@@ -134,6 +136,12 @@ const idOf = (row: DueEvent) => row.id;
 /** Nobody listens to the team's webhook when no URL is set: such effects are not even stored. */
 const isWanted = (ctx: EngineContext, effect: Effect) =>
   !effect.kind.startsWith('webhook.') || ctx.core.config.outgoingWebhook !== null;
+
+/** What a read gave away is told a little later: by then its event, and those before it, have mostly come. */
+const holdOf = (ctx: EngineContext, effect: Effect) =>
+  effect.kind === 'webhook.subscription.changed' && !effect.payload.data.confirmed
+    ? ctx.options.settle
+    : 0;
 
 /** Lets failed events wait. An outage of Stripe costs no attempt: those events wait as long as it takes. */
 export async function postpone(db: Db, ctx: EngineContext, failures: Failure[]): Promise<void> {

@@ -1,10 +1,18 @@
 import type { OwnerLink } from '../../db/customers.ts';
 import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { DueEvent } from '../../db/due-events.ts';
+import type { TransitionRow } from '../../db/transitions.ts';
 import { planOfFacts } from '../../state/catalogue.ts';
-import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
+import {
+  decideBatch,
+  type BatchDecision,
+  type BatchTransition,
+  type RevisedTransition,
+} from '../../state/decide-batch.ts';
 import { decide } from '../../state/decide.ts';
 import { effectsOf, type EffectSettings, type FollowedFailures } from '../../state/effects.ts';
+import type { HistoryLine } from '../../state/history/lines.ts';
+import type { HistoryInput } from '../../state/history/reconstruct.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { EventFacts } from '../../state/event-facts.ts';
 import { isOurs, type OwnerClaim } from '../../state/ownership.ts';
@@ -12,6 +20,7 @@ import { signalOf } from '../../state/signals.ts';
 import type { Cause, CauseType, SubscriptionFacts } from '../../state/types.ts';
 import type { CoreServices } from '../lib/services.ts';
 import type { Known, WaitingEvent } from './load.ts';
+import { historyLines, type HistoryPast } from './load-history.ts';
 
 /** Everything known about one subscription at one moment. */
 export interface Sighting {
@@ -56,19 +65,28 @@ export interface DecisionContext {
 }
 
 /** Decides one subscription: pure, but for what it is given. */
-export function decideSighting(sighting: Sighting, context: DecisionContext): Verdict {
-  const { known } = sighting;
+export function decideSighting(
+  sighting: Sighting,
+  context: DecisionContext,
+  past?: HistoryPast,
+): Verdict {
+  const owned = ownedOf(sighting, context);
+  if (owned === null) return withoutChange(sighting);
+  const plan = planOfFacts(context.core.catalogue, owned.read)?.plan.id ?? null;
+  return isOurs({ userId: owned.accountId, plan })
+    ? decideOurs(sighting, context, { ...owned, past })
+    : decideForeign(sighting, context, owned);
+}
+
+/** What Stripe says of it and whose it is; null when neither Stripe nor the database has it. */
+function ownedOf(sighting: Sighting, context: DecisionContext): Owned | null {
   const read = sighting.read ?? vanished(sighting, context.now);
-  if (read === null) return withoutChange(sighting);
+  if (read === null) return null;
   const accountId =
     sighting.read === null
-      ? (known.stored?.userId ?? null)
+      ? (sighting.known.stored?.userId ?? null)
       : (sighting.owners[0]?.accountId ?? null);
-  const plan = planOfFacts(context.core.catalogue, read)?.plan.id ?? null;
-  const owned: Owned = { read, accountId };
-  return isOurs({ userId: accountId, plan })
-    ? decideOurs(sighting, context, owned)
-    : decideForeign(sighting, context, owned);
+  return { read, accountId };
 }
 
 interface Owned {
@@ -76,28 +94,21 @@ interface Owned {
   accountId: string | null;
 }
 
-function decideOurs(sighting: Sighting, context: DecisionContext, owned: Owned): Verdict {
+function decideOurs(
+  sighting: Sighting,
+  context: DecisionContext,
+  owned: Owned & { past?: HistoryPast },
+): Verdict {
   const { events, known } = sighting;
-  const { read, accountId } = owned;
+  const { read, accountId, past } = owned;
   const last = events.at(-1)?.row.id ?? null;
   const fallback = fallbackCause(context, last);
   // The history of one that was foreign begins now.
   const stored = known.stored?.foreign ? null : known.stored;
   const isTakenOver = stored === null && hadLifeBefore(sighting, context, read.createdAt);
   const decision = decideBatch({
-    stored: stored && { ...stored, userId: accountId },
-    events: events.map((event) => event.facts),
-    read,
-    history: known.history
-      .map((line) => ({ at: line.occurredAt, causeId: line.cause.id, ...line }))
-      .reverse(),
-    historyComplete: known.historyComplete,
-    catalogue: context.core.catalogue,
-    settings: settingsOf(context.core),
-    everTrialed: known.everTrialed,
-    formerState: known.formerState,
-    userId: accountId,
-    now: context.now,
+    ...historyInputOf(sighting, context),
+    ...past,
     cause: { type: fallback.type, id: fallback.id },
     followed: followedFailures(sighting),
     isTakenOver,
@@ -199,6 +210,28 @@ function linksOf({ known, owners }: Sighting, read: SubscriptionFacts): OwnerLin
   }));
 }
 
+/** What the history of a subscription is told from. */
+export function historyInputOf(sighting: Sighting, context: DecisionContext): HistoryInput {
+  const { events, known } = sighting;
+  const owned = ownedOf(sighting, context);
+  const accountId = owned?.accountId ?? null;
+  // The history of one that was foreign begins now.
+  const stored = known.stored?.foreign ? null : known.stored;
+  return {
+    stored: stored && { ...stored, userId: accountId },
+    events: events.map((event) => event.facts),
+    read: owned?.read ?? null,
+    ...historyLines(known.history),
+    historyComplete: known.historyComplete,
+    catalogue: context.core.catalogue,
+    settings: settingsOf(context.core),
+    everTrialed: known.everTrialed,
+    formerState: known.formerState,
+    userId: accountId,
+    now: context.now,
+  };
+}
+
 /** Whether what follows from an event was told before. */
 const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
 
@@ -276,12 +309,53 @@ function toChange(
   fallback: Cause,
 ): Omit<SubscriptionChange, 'quiet'> | null {
   if (decision.next === null) return null;
-  const lines = decision.transitions.map(({ eventId, at, ...transition }) => ({
-    cause:
+  const account = known.stored?.userId ?? decision.next.userId;
+  const free = new FreeCauses(known.history);
+  const whoOf = ({ eventId, actor }: BatchTransition | RevisedTransition) => {
+    if (eventId !== null) {
+      return { account: actor?.account ?? account, requestId: actor?.requestId ?? null };
+    }
+    return { account, requestId: fallback.type === 'request' ? fallback.id : null };
+  };
+  const lines = decision.transitions.map((line) => {
+    const { eventId, causeId, at, actor, ...transition } = line;
+    const cause: Cause =
       eventId === null
-        ? { ...fallback, at }
-        : ({ type: 'event', id: eventId, actor: 'stripe', at } as const),
-    ...transition,
-  }));
-  return { before: known.stored, next: decision.next, lines };
+        ? { ...fallback, id: free.take(causeId ?? fallback.id, line), at }
+        : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at };
+    return { ...transition, cause, ...whoOf(line) };
+  });
+  const rows = new Map(known.history.map((row) => [row.id, row]));
+  const rowOf = ({ id }: HistoryLine) => rows.get(id ?? -1);
+  const revised = decision.revised.flatMap((revision) => {
+    const { line: told, eventId, causeId: _, actor, ...transition } = revision;
+    const row = rowOf(told);
+    if (!row) return [];
+    const cause: Cause | null =
+      eventId === null
+        ? null
+        : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at: transition.at };
+    return [{ ...transition, line: row, cause, ...whoOf(revision) }];
+  });
+  const removed = decision.removed.flatMap((line) => rowOf(line) ?? []);
+  return { before: known.stored, next: decision.next, lines, revised, removed };
+}
+
+/** Names causes that are no event: one request, or one read, may move a subscription the same way more than once. */
+class FreeCauses {
+  private readonly taken: Set<string>;
+
+  constructor(history: readonly TransitionRow[]) {
+    this.taken = new Set(history.map((line) => `${line.cause.id} ${line.event} ${line.to}`));
+  }
+
+  take(id: string, line: { event: string; to: string }): string {
+    for (let n = 1; ; n += 1) {
+      const name = n === 1 ? id : `${id}#${n}`;
+      const key = `${name} ${line.event} ${line.to}`;
+      if (this.taken.has(key)) continue;
+      this.taken.add(key);
+      return name;
+    }
+  }
 }

@@ -6,8 +6,15 @@ import { isForeignAsTold, markedAccount } from '../../state/ownership.ts';
 import { signalOf } from '../../state/signals.ts';
 import type { Cause, StoredSubscription } from '../../state/types.ts';
 import type { DecidedWork, Failure } from './decision.ts';
-import { decideSighting, effectsOfLoose, type DecisionContext, type Sighting } from './decide.ts';
+import {
+  decideSighting,
+  effectsOfLoose,
+  historyInputOf,
+  type DecisionContext,
+  type Sighting,
+} from './decide.ts';
 import type { EngineContext } from './context.ts';
+import { loadHistoryPast } from './load-history.ts';
 import {
   guessPeriodStart,
   loadKnown,
@@ -79,9 +86,13 @@ async function decideSubject(
     cause: task.wanted?.cause ?? null,
   };
   const failures: Failure[] = [...plan.failures, ...work.broken.map(brokenOf)];
+  const pasts = await loadHistoryPast(
+    core.database.knex,
+    new Map(plan.sightings.map((each) => [each.id, historyInputOf(each, context)])),
+  );
   const verdicts = plan.sightings.flatMap((sighting) => {
     try {
-      return [decideSighting(sighting, context)];
+      return [decideSighting(sighting, context, pasts.get(sighting.id))];
     } catch (error) {
       const rows = sighting.events.map(({ row }) => row);
       failures.push({ events: rows, subscriptionId: sighting.id, error });

@@ -2,6 +2,9 @@ import type { Mailer } from '../../../adapters/mailer.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findCustomerByUser } from '../../../db/customers.ts';
 import type { OutboxRow } from '../../../db/outbox.ts';
+import { findSubscription } from '../../../db/subscriptions.ts';
+import { findTransition } from '../../../db/transitions.ts';
+import { changedPayload } from '../../../state/effects.ts';
 import type {
   EffectKind,
   EffectPayloads,
@@ -47,7 +50,7 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'mail.trial_refused': sendMail,
   'mail.refunded': sendMail,
   'mail.canceled': sendMail,
-  'webhook.subscription.changed': postWebhook,
+  'webhook.subscription.changed': postChanged,
   'webhook.subscription.canceled': postWebhook,
   'webhook.trial.ending': postWebhook,
   'webhook.payment.succeeded': postWebhook,
@@ -97,6 +100,26 @@ async function postWebhook(
   if (target === null) return 'no receiver is configured any more';
   await sendTeamWebhook(target, effect, signal);
   return null;
+}
+
+/** A line of the history, told as it is known by now. */
+async function postChanged(
+  ctx: EngineContext,
+  means: Means,
+  { effect, signal }: Delivery<'webhook.subscription.changed'>,
+): Promise<string | null> {
+  const { subscriptionId, number } = effect.payload.data;
+  const db = ctx.core.database.knex;
+  // Those of an older release have no number: they are told as they were stored.
+  const line = number === undefined ? null : await findTransition(db, subscriptionId, number);
+  const after = line && (await findSubscription(db, subscriptionId));
+  if (!line || !after) return postWebhook(ctx, means, { effect, signal });
+  if (line.evidence === 'disproved') return 'the events of Stripe showed that it never was';
+  const { occurredAt: at, cause, actor: name, requestId } = line;
+  const told = { ...line, at, number, guess: line.evidence === 'read', actor: { name, requestId } };
+  const settings = { grace: ctx.core.config.grace };
+  const payload = changedPayload(told, { after, settings, now: ctx.clock.now(), cause });
+  return postWebhook(ctx, means, { effect: { ...effect, payload }, signal });
 }
 
 /** Stripe said that a customer's features changed: it is asked which they are, and the other processes are told. */
