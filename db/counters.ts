@@ -123,7 +123,7 @@ export interface Counted {
 
 /** Moves subscriptions' shares of the counters from what they were to what they are. */
 export function movedCounts(
-  moves: { before: Counted | null; after: Counted }[],
+  moves: { before: Counted | null; after: Counted | null }[],
   shard: number,
 ): Additions {
   const share = ({ state, currency, mrr }: Counted, sign: 1 | -1) => ({
@@ -135,7 +135,10 @@ export function movedCounts(
   });
   return additionsTo(
     SUBSCRIPTION_COUNTS,
-    moves.flatMap(({ before, after }) => [...(before ? [share(before, -1)] : []), share(after, 1)]),
+    moves.flatMap(({ before, after }) => [
+      ...(before ? [share(before, -1)] : []),
+      ...(after ? [share(after, 1)] : []),
+    ]),
   );
 }
 

@@ -11,6 +11,8 @@ export interface SubscriptionChange {
   before: StoredSubscription | null;
   next: StoredSubscription;
   lines: (Transition & { cause: Cause })[];
+  /** True when nothing outward may follow from it. */
+  quiet?: boolean;
 }
 
 /**
@@ -31,8 +33,8 @@ export async function saveChanges(db: Db, changes: SubscriptionChange[]): Promis
   );
   const shard = shardOf(db, changes[0]?.next.id ?? '');
   const moves = changes.map(({ before, next }) => ({
-    before: before && counted(before),
-    after: counted(next),
+    before: before && !before.foreign ? counted(before) : null,
+    after: next.foreign ? null : counted(next),
   }));
   await addToCounters(db, [
     movedCounts(moves, shard),

@@ -37,6 +37,7 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
       'customer_id',
       customers.map((row) => row.stripe_customer_id),
     )
+    .where('is_foreign', false)
     .whereIn('state', statesWhere('countsUsage'))
     .select('customer_id', 'facts');
   const periods = new Map<

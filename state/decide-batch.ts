@@ -3,8 +3,8 @@
  * events' own payloads only tell the history which states lay between two reads.
  */
 import { decide, type DecidedTransition, type DecideInput } from './decide.ts';
+import { effectsOf, type EffectSettings, type FollowedFailures } from './effects.ts';
 import type { Effect } from './effect-kinds.ts';
-import { effectsOf, type EffectSettings } from './effects.ts';
 import type { EventFacts } from './event-facts.ts';
 import { explain } from './explain.ts';
 import { beganAs, hasAttempt, historyHas, lastTime, stateAt, type HistoryLine } from './history.ts';
@@ -26,6 +26,10 @@ export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'set
   settings: EffectSettings;
   /** What effects name as the cause of lines that no event of the batch explains. */
   cause?: { type: string; id: string };
+  /** Failed attempts that events told of, those of this batch included. */
+  followed?: FollowedFailures;
+  /** True when it had a life before it was seen here: nothing is done at Stripe, and notices are only noted. */
+  isTakenOver?: boolean;
 }
 
 /** A line with what caused it; `eventId` is null when no event of the batch did. */
@@ -287,11 +291,13 @@ function effectsOfBatch(
   },
 ): Effect[] {
   const { next, lines, events } = result;
-  const { settings, now, cause } = input;
-  const context = { after: next, settings, now, cause };
+  const { settings, now, cause, followed, isTakenOver } = input;
+  const context = { after: next, settings, now, cause, followed };
   const effects = [...events, null].flatMap((event) => {
     const transitions = lines.filter((line) => line.eventId === (event?.id ?? null));
-    return effectsOf({ event, transitions, ...context });
+    return effectsOf({ event, transitions, ...context }).filter(
+      ({ kind }) => !isTakenOver || /^(mail|webhook)\./.test(kind),
+    );
   });
   const distinct = new Map(effects.map((effect) => [`${effect.kind} ${effect.objectId}`, effect]));
   return [...distinct.values()];

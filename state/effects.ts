@@ -30,7 +30,12 @@ export interface EffectInput {
   cause?: { type: string; id: string };
   /** Owner of an invoice without subscription. */
   userId?: string | null;
+  /** The failed attempts that events told of, by invoice; without it, all that are counted. */
+  followed?: FollowedFailures;
 }
+
+/** Attempts whose failure was told by an event, while the subscription was ours, by invoice. */
+export type FollowedFailures = ReadonlyMap<string, ReadonlySet<number>>;
 
 /** The effects of one event (or of a change without one). Zero-amount invoices give no receipt. */
 export function effectsOf(input: EffectInput): Effect[] {
@@ -199,19 +204,19 @@ function canceled(input: EffectInput, at: number): Effect[] {
 
 /**
  * The last failed attempt: the configured action is carried out at Stripe, once for an invoice. Only while
- * it is past due: told late, after the customer paid, a failure ends nothing.
+ * it is past due: told late, after the customer paid, a failure ends nothing. And only when events told of as many
+ * failures: those from before, which only a read counted, are for Stripe's own settings to end.
  */
 function finalAction(input: EffectInput): Effect[] {
   const { after, event, settings } = input;
   if (settings.finalAction === 'none' || after?.state !== 'past_due') return [];
   const signal = event ? signalOf(event) : null;
-  const told = signal?.type === 'payment_failed' && after.failedAttempts >= signal.attempt;
-  const last = after.facts.latestInvoice;
-  const read = last?.status === 'open' ? last.attemptCount : 0;
-  let invoiceId: string | null = null;
-  if (told && signal.attempt >= settings.maxAttempts) invoiceId = signal.invoiceId;
-  else if (read >= settings.maxAttempts) invoiceId = after.facts.latestInvoiceId;
-  const effect = invoiceId && finalActionOf(after, invoiceId, settings);
+  if (signal?.type !== 'payment_failed' || signal.attempt < settings.maxAttempts) return [];
+  const { invoiceId, attempt } = signal;
+  if (after.failedAttempts < attempt) return [];
+  const followed = input.followed?.get(invoiceId)?.size ?? attempt;
+  if (followed < settings.maxAttempts) return [];
+  const effect = finalActionOf(after, invoiceId, settings);
   return effect ? [effect] : [];
 }
 

@@ -151,7 +151,10 @@ export interface Restriction {
 export interface StoredSubscription {
   id: string;
   customerId: string;
+  /** The account that pays (its user's id, where accounts are not configured); null while it is not known. */
   userId: string | null;
+  /** True for one that is not ours: it counts nowhere and nothing follows from it. */
+  foreign?: boolean;
   state: LifecycleState;
   status: SubscriptionStatus;
   facts: SubscriptionFacts;
@@ -169,7 +172,15 @@ export interface StoredSubscription {
   restriction?: Restriction | null;
 }
 
-export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning' | 'trial_ledger';
+export type CauseType =
+  | 'event'
+  | 'request'
+  | 'verify'
+  | 'catch_up'
+  | 'dunning'
+  | 'trial_ledger'
+  | 'link'
+  | 'import';
 
 /** Why something moved: a Stripe event, a request of a person, a repair. */
 export interface Cause {

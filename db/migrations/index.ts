@@ -5,6 +5,7 @@ import { usage } from './0004-usage.ts';
 import { planMigrations } from './0005-plan-migrations.ts';
 import { outboxLanes } from './0006-outbox-lanes.ts';
 import { eventsBySubject } from './0007-events-by-subject.ts';
+import { ownership } from './0008-ownership.ts';
 import { keyHolders } from './0010-key-holders.ts';
 import { returns } from './0013-returns.ts';
 import type { Migration } from './migration.ts';
@@ -20,6 +21,7 @@ export const migrations: readonly Migration[] = [
   planMigrations,
   outboxLanes,
   eventsBySubject,
+  ownership,
   keyHolders,
   returns,
 ];

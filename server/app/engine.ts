@@ -6,6 +6,7 @@ import {
   type EventSummary,
   type NewEvent,
 } from '../../db/webhook-events.ts';
+import { createReadOwner } from '../accounts/read-owner.ts';
 import { createBatcher } from '../lib/batching.ts';
 import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
 import { createCatchUp } from '../webhooks/catch-up.ts';
@@ -45,6 +46,10 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     statusOf: createBatcher((ids) => statusesOf(core.database.knex, ids)),
     clock: clockOf(core),
     reads: createSubjectReads(core.database.knex, { terms, limits: READ_LIMITS, fresh }),
+    readOwner: createReadOwner(reader, {
+      catalogue: core.catalogue,
+      rules: core.config.ownership,
+    }),
     commits: createCommitGroup((batch) => commitWork(ctx, batch), probe),
     owner,
     probe,

@@ -47,7 +47,7 @@ export async function runCommand(
 export async function subscriptionNow(context: CommandContext): Promise<SubscriptionRow | null> {
   const { services, user, requestId } = context;
   const db = services.database.knex;
-  const stored = await currentSubscriptionOfUser(db, user.id);
+  const stored = await currentSubscriptionOfUser(db, user.id, services.catalogue);
   if (!stored || stored.state === 'canceled') return stored;
   const cause: Cause = {
     type: 'catch_up',
@@ -57,7 +57,7 @@ export async function subscriptionNow(context: CommandContext): Promise<Subscrip
   };
   const { id: subscriptionId, customerId } = stored;
   await services.engine.syncSubscription({ subscriptionId, customerId, cause });
-  return currentSubscriptionOfUser(db, user.id);
+  return currentSubscriptionOfUser(db, user.id, services.catalogue);
 }
 
 /**

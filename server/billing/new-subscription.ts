@@ -7,7 +7,11 @@ import { stripeStatus } from '../../state/states.ts';
 
 /** Throws 409 `already_subscribed` unless a new subscription may begin. */
 export async function refuseSecond({ services, user }: CommandContext): Promise<void> {
-  const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+  const current = await currentSubscriptionOfUser(
+    services.database.knex,
+    user.id,
+    services.catalogue,
+  );
   const actions = actionsNow(services, current);
   if (actions.includes('checkout')) return;
   throw new AppError('already_subscribed', 'There is a subscription already; change that one.', {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { priceEntry } from './price-entry.ts';
+import { priceEntry, priceReference } from './price-entry.ts';
 
 export const planFile = z.strictObject({
   plans: z
@@ -15,6 +15,7 @@ export const planFile = z.strictObject({
           monthly: priceEntry.optional(),
           yearly: priceEntry.optional(),
         }),
+        formerPrices: z.array(priceReference).optional(),
         meters: z
           .array(
             z.strictObject({

@@ -27,6 +27,8 @@ export interface Config {
     /** The billing portal's configuration; null is the one of the Dashboard. */
     portalConfiguration: string | null;
   };
+  /** How objects at Stripe say whose they are: our mark names the deployment, foreign keys only an account. */
+  ownership: { deploymentId: string; metadataKeys: string[] };
   databaseUrl: string;
   http: { port: number; host: string; appUrl: string; trustProxy: ProxyTrust };
   auth: {
@@ -185,6 +187,7 @@ function toConfig(env: Environment): Config {
       testClock: env.STRIPE_TEST_CLOCK ?? null,
       portalConfiguration: env.STRIPE_PORTAL_CONFIGURATION ?? null,
     },
+    ownership: { deploymentId: env.DEPLOYMENT_ID, metadataKeys: env.OWNER_METADATA_KEYS },
     databaseUrl: env.DATABASE_URL,
     http: {
       port: env.PORT,

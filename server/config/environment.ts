@@ -55,6 +55,11 @@ export const environment = z.object({
       (secrets) => secrets.length > 0 && secrets.every((secret) => /^whsec_\S{8,}$/.test(secret)),
       'must be one signing secret (whsec_…), or several separated by commas while rotating',
     ),
+  DEPLOYMENT_ID: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, - or _')
+    .default('tenure'),
+  OWNER_METADATA_KEYS: z.string().default('user_id,userId').transform(splitList),
   STRIPE_API_BASE: httpUrl('must be a URL such as http://127.0.0.1:12111').optional(),
   STRIPE_PORTAL_CONFIGURATION: z
     .string()

@@ -75,7 +75,9 @@ export function createBilling(options: NextBillingOptions = {}): NextBilling {
     getSubscription: async () => {
       const user = await getUser();
       const running = await services();
-      const stored = user && (await currentSubscriptionOfUser(running.database.knex, user.id));
+      const stored =
+        user &&
+        (await currentSubscriptionOfUser(running.database.knex, user.id, running.catalogue));
       return stored ? subscriptionView(running, stored) : null;
     },
     requireActiveSubscription: () => require(),

@@ -1,5 +1,6 @@
 import { planOfFacts, type Catalogue } from '../../state/catalogue.ts';
 import { lifecycleOf, statusOf } from '../../state/lifecycle.ts';
+import { isOurs } from '../../state/ownership.ts';
 import { mrrOf } from '../../state/plan-change.ts';
 import { withPlanPeriod } from '../../state/plan-period.ts';
 import type { StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
@@ -42,16 +43,19 @@ export function compareRow(
 ): FieldDifference[] {
   const atStripe = withPlanPeriod(catalogue, read);
   const { state } = lifecycleOf(atStripe, { catalogue, previous: here.state });
+  const plan = planOfFacts(catalogue, atStripe)?.plan.id ?? null;
+  const foreign = !isOurs({ userId: here.userId, plan });
   const derived = {
     state,
     status: statusOf(state),
-    plan: planOfFacts(catalogue, atStripe)?.plan.id ?? null,
-    mrr: mrrOf(atStripe),
+    plan,
+    mrr: foreign ? 0 : mrrOf(atStripe),
     customerId: atStripe.customerId,
+    foreign,
   };
   const fields = compareFacts(here.facts, atStripe);
   for (const [field, right] of Object.entries(derived)) {
-    const left = here[field as keyof typeof derived];
+    const left = here[field as keyof typeof derived] ?? null;
     const isTold = fields.some((difference) => difference.field === field);
     if (left !== right && !isTold) fields.push({ field, here: left, atStripe: right });
   }

@@ -1,6 +1,6 @@
-import type { CausedEffect, DecidedWork, Decision, Failure } from './decision.ts';
+import type { DecidedWork, Decision, Failure } from './decision.ts';
 import { recordAttempts } from '../../db/attempts.ts';
-import { markCustomerDeleted } from '../../db/customers.ts';
+import { linkCustomer, markCustomerDeleted, type OwnerLink } from '../../db/customers.ts';
 import type { Db } from '../../db/database.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
@@ -10,7 +10,7 @@ import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { finishEvents, moveEvent, postponeEvent } from '../../db/webhook-events.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
-import type { Verdict } from './decide.ts';
+import type { Outcome, Verdict } from './decide.ts';
 import type { EngineContext } from './context.ts';
 import { backoff } from './options.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -19,8 +19,10 @@ import { recordTrials } from './trial-ledger.ts';
 interface Written {
   lines: TransitionRow[];
   effects: number;
-  /** Of each customer with more than one live subscription, those. */
+  /** Of each account with more than one live subscription, those. */
   duplicates: string[][];
+  /** Claims that contradict a link. */
+  conflicts: OwnerLink[];
 }
 
 /**
@@ -50,9 +52,10 @@ export async function commitWork(
 interface JointWork {
   verdicts: Verdict[];
   changes: SubscriptionChange[];
-  /** Customers who may have several subscriptions, and of whom one changed. */
-  customerIds: string[];
-  loose: { events: DueEvent[]; effects: CausedEffect[] };
+  /** Accounts that may have several subscriptions, and of which one changed. */
+  accountIds: string[];
+  loose: Pick<DecidedWork['loose'], 'events' | 'foreign' | 'effects'>;
+  links: OwnerLink[];
   deletedCustomers: { id: string; at: number }[];
   moves: DecidedWork['moves'];
   failures: Failure[];
@@ -61,16 +64,22 @@ interface JointWork {
 function together(decisions: Decision[]): JointWork {
   const all = decisions.map(({ work }) => work);
   const verdicts = all.flatMap((work) => work.verdicts);
-  const withSeveral = decisions.filter(({ work }) => {
-    const changed = work.verdicts.filter(({ change }) => change);
-    return changed.length > 1 || changed.some(({ isAlone }) => !isAlone);
+  const accountIds = decisions.flatMap(({ work }) => {
+    const changed = work.verdicts.flatMap((verdict) => (verdict.change ? [verdict] : []));
+    const several = changed.length > 1 ? changed : changed.filter(({ isAlone }) => !isAlone);
+    return several.flatMap(({ change }) => [change?.before?.userId, change?.next.userId]);
   });
   return {
     verdicts,
     changes: verdicts.flatMap(({ change }) => change ?? []),
-    customerIds: withSeveral.map(({ claim }) => claim.key),
+    accountIds: [...new Set(accountIds)].filter((id) => typeof id === 'string'),
+    links: all.flatMap(({ verdicts, loose }) => [
+      ...loose.links,
+      ...verdicts.flatMap(({ links }) => links),
+    ]),
     loose: {
       events: all.flatMap(({ loose }) => loose.events),
+      foreign: all.flatMap(({ loose }) => loose.foreign),
       effects: all.flatMap(({ loose }) => loose.effects),
     },
     deletedCustomers: all.flatMap(({ loose }) => loose.deletedCustomer ?? []),
@@ -82,9 +91,14 @@ function together(decisions: Decision[]): JointWork {
 async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Written> {
   const now = Date.now();
   const { changes, loose, verdicts } = work;
+  // In one order, so that two transactions cannot lock each other out.
+  const links = work.links.toSorted((a, b) => (a.customerId < b.customerId ? -1 : 1));
+  const conflicts: OwnerLink[] = [];
+  for (const link of links) if (!(await linkCustomer(trx, link))) conflicts.push(link);
   const lines = changes.length > 0 ? await saveChanges(trx, changes) : [];
-  const ledger = await recordTrials(trx, changes, ctx.core.config.trial);
-  const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerIds) : [];
+  const ours = changes.filter(({ next }) => !next.foreign);
+  const ledger = await recordTrials(trx, ours, ctx.core.config.trial);
+  const duplicates = await markDuplicates(trx, work.accountIds);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
     ...verdicts.flatMap(({ effects, isQuiet }) =>
@@ -95,20 +109,25 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   ];
   const wanted = effects.filter((effect) => isWanted(ctx, effect));
   const enqueued = await enqueueEffects(trx, wanted, now);
-  const known = verdicts.filter((verdict) => !verdict.unknown);
-  const unknown = verdicts.filter((verdict) => verdict.unknown);
-  await finishEvents(trx, [...eventsOf(known), ...loose.events.map(idOf)], {
+  await finishEvents(trx, [...eventsOf(verdicts, 'done'), ...loose.events.map(idOf)], {
     status: 'done',
     at: now,
   });
-  await finishEvents(trx, eventsOf(unknown), { status: 'ignored', at: now, flag: 'not_found' });
+  const seenFirst = eventsOf(verdicts, 'first_sight');
+  await finishEvents(trx, seenFirst, { status: 'done', at: now, flag: 'first_sight' });
+  const foreign = [...eventsOf(verdicts, 'foreign'), ...loose.foreign.map(idOf)];
+  await finishEvents(trx, foreign, { status: 'ignored', at: now, flag: 'foreign' });
+  const unknown = eventsOf(verdicts, 'not_found');
+  await finishEvents(trx, unknown, { status: 'ignored', at: now, flag: 'not_found' });
   for (const move of work.moves) await moveEvent(trx, move.eventId, move);
   await postpone(trx, ctx, work.failures);
-  return { lines, effects: enqueued, duplicates };
+  return { lines, effects: enqueued, duplicates, conflicts };
 }
 
-const eventsOf = (verdicts: Verdict[]) =>
-  verdicts.flatMap((verdict) => verdict.events.map((row) => row.id));
+const eventsOf = (verdicts: Verdict[], outcome: Outcome) =>
+  verdicts
+    .filter((verdict) => verdict.outcome === outcome)
+    .flatMap((verdict) => verdict.events.map(idOf));
 
 const idOf = (row: DueEvent) => row.id;
 
@@ -165,7 +184,18 @@ function report(
     else log.info(fields, 'subscription moved');
   }
   for (const subscriptions of written.duplicates) {
-    log.error({ subscriptions }, 'a customer has more than one live subscription');
+    log.error({ subscriptions }, 'an account has more than one live subscription');
+  }
+  for (const { customerId, accountId, source } of written.conflicts) {
+    log.error(
+      { customerId, accountId, source },
+      'a customer is claimed for an account that has another, or by two accounts; nothing was merged',
+    );
+  }
+  for (const { before, next } of changes) {
+    if (next.foreign && before && !before.foreign && before.state !== 'canceled') {
+      log.error({ subscriptionId: next.id }, 'a subscription is not ours any more: no access');
+    }
   }
   for (const { unknownStatus, change } of work.verdicts) {
     if (unknownStatus === null) continue;
@@ -187,7 +217,10 @@ function count(ctx: EngineContext, { verdicts, loose, failures }: JointWork): vo
     for (const { receivedAt } of rows) eventAge.observe(Math.max(0, now - receivedAt) / 1000);
   };
   dealtWith(loose.events, 'done');
-  for (const verdict of verdicts) dealtWith(verdict.events, verdict.unknown ? 'ignored' : 'done');
+  dealtWith(loose.foreign, 'ignored');
+  for (const { events, outcome } of verdicts) {
+    dealtWith(events, outcome === 'done' || outcome === 'first_sight' ? 'done' : 'ignored');
+  }
   const failed = failures.reduce((sum, failure) => sum + failure.events.length, 0);
   if (failed > 0) events.inc({ outcome: 'failed' }, failed);
 }

@@ -6,6 +6,7 @@ import type { EngineOptions } from './options.ts';
 import type { StripeReader } from '../lib/engine-types.ts';
 import type { CoreServices } from '../lib/services.ts';
 import type { SubjectReads } from './load-reads.ts';
+import type { ReadOwner } from '../lib/engine-types.ts';
 
 /** What the parts of one engine share. */
 export interface EngineContext {
@@ -16,6 +17,8 @@ export interface EngineContext {
   /** Where an event stands; all who ask at the same moment share a query. null when it is not stored. */
   statusOf: (id: string) => Promise<EventSummary | null>;
   reads: SubjectReads;
+  /** Whose a subscription is, from everything that says so. */
+  readOwner: ReadOwner;
   commits: CommitGroup;
   options: EngineOptions;
   /** Tells this engine from all others, also from earlier ones of the same machine. */

@@ -1,3 +1,4 @@
+import type { OwnerLink } from '../../db/customers.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import type { Claim } from '../../db/subjects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
@@ -17,7 +18,10 @@ export interface DecidedWork {
   verdicts: Verdict[];
   loose: {
     events: DueEvent[];
+    /** Those of customers that are not ours. */
+    foreign: DueEvent[];
     effects: CausedEffect[];
+    links: OwnerLink[];
     deletedCustomer: { id: string; at: number } | null;
   };
   moves: { eventId: string; subject: string; subscriptionId: string }[];

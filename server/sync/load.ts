@@ -2,6 +2,7 @@ import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
+import { isOurs } from '../../state/ownership.ts';
 import { STATES } from '../../state/states.ts';
 import type { LifecycleState } from '../../state/types.ts';
 import type { ReadLimits, SubjectReads } from './load-reads.ts';
@@ -53,8 +54,9 @@ export async function loadWork(
   }
   const deleted = work.loose.filter(({ facts }) => facts.type === 'customer.deleted');
   if (deleted.length > 0) {
-    for (const { id, state } of (await reads.past(subject)).subscriptions) {
-      if (STATES[state].open && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
+    for (const { id, customerId, state } of (await reads.past(subject)).subscriptions) {
+      const isOpen = customerId === subject && STATES[state].open;
+      if (isOpen && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
     }
   }
   return work;
@@ -81,6 +83,8 @@ export interface Known {
   history: TransitionRow[];
   historyComplete: boolean;
   userId: string | null;
+  /** Whether its customer has that account in the table of accounts, or has had. */
+  hasLink: boolean;
   everTrialed: boolean;
   formerState: LifecycleState | null;
   /** True when the customer surely has no other subscription here. */
@@ -129,12 +133,14 @@ async function loadOne(
   customerId: string,
   { id, events }: { id: string; events: WaitingEvent[] },
 ): Promise<Known> {
+  // A request or an operator asks: its link may have changed.
+  const isAskedFor = events.length === 0;
   const tellsOfBirth = events.some(({ facts }) => facts.type === 'customer.subscription.created');
   const [stored, askedAtOnce] = await Promise.all([
     reads.subscription(id),
-    tellsOfBirth ? reads.past(customerId) : null,
+    tellsOfBirth || isAskedFor ? reads.past(customerId) : null,
   ]);
-  const ownerIsKnown = stored !== null && stored.userId !== null;
+  const ownerIsKnown = stored !== null && !stored.foreign && isOurs(stored);
   const [history, past] = await Promise.all([
     stored ? reads.history(id) : [],
     askedAtOnce ?? (ownerIsKnown ? null : reads.past(customerId)),
@@ -142,13 +148,15 @@ async function loadOne(
   const shared = { stored, history, historyComplete: history.length < READ_LIMITS.history };
   if (past === null) {
     const userId = stored?.userId ?? null;
-    return { ...shared, userId, everTrialed: false, formerState: null, isAlone: false };
+    const rest = { hasLink: true, everTrialed: false, formerState: null, isAlone: false };
+    return { ...shared, userId, ...rest };
   }
   const others = past.subscriptions.filter((each) => each.id !== id);
   const before = stored?.createdAt ?? Infinity;
   return {
     ...shared,
-    userId: past.userId,
+    userId: past.userId ?? stored?.userId ?? null,
+    hasLink: past.userId !== null,
     everTrialed: past.trials.some((subscriptionId) => subscriptionId !== id),
     formerState: others.find(({ createdAt }) => createdAt <= before)?.state ?? null,
     isAlone: others.length === 0,

@@ -1,4 +1,9 @@
+import type { OwnerLink } from '../../db/customers.ts';
 import type { Claim } from '../../db/subjects.ts';
+import { processedFailures } from '../../db/webhook-events.ts';
+import { readEvent, type EventFacts } from '../../state/event-facts.ts';
+import { isForeignAsTold, markedAccount } from '../../state/ownership.ts';
+import { signalOf } from '../../state/signals.ts';
 import type { Cause, StoredSubscription } from '../../state/types.ts';
 import type { DecidedWork, Failure } from './decision.ts';
 import { decideSighting, effectsOfLoose, type DecisionContext, type Sighting } from './decide.ts';
@@ -103,9 +108,9 @@ async function readAll(
   const one = async ([id, events]: [string, WaitingEvent[]]): Promise<void> => {
     try {
       const known = input.known.get(id)!;
-      const read = await ctx.reader.subscription(id, guessPeriodStart(events, known, now));
-      const customer = read?.customerId ?? known.stored?.customerId ?? input.subject;
-      if (customer === input.subject) plan.sightings.push({ id, events, known, read });
+      const sighting = await sight(ctx, { id, events, known }, now);
+      const customer = sighting.read?.customerId ?? known.stored?.customerId ?? input.subject;
+      if (customer === input.subject) plan.sightings.push(sighting);
       else {
         for (const { row } of events) {
           plan.moves.push({ eventId: row.id, subject: customer, subscriptionId: id });
@@ -119,19 +124,86 @@ async function readAll(
   return plan;
 }
 
+type Seen = Pick<Sighting, 'id' | 'events' | 'known'>;
+
+/** Reads a subscription and, where it is not known, whose it is. What events show to be foreign is left alone. */
+async function sight(ctx: EngineContext, seen: Seen, now: number): Promise<Sighting> {
+  const { id, events, known } = seen;
+  const { catalogue } = ctx.core;
+  const told = events.map(({ facts }) => facts);
+  const wasOurs = known.stored !== null && !known.stored.foreign;
+  if (!wasOurs && isForeignAsTold(catalogue, told)) {
+    const read = told.findLast(({ subscription }) => subscription?.id === id)?.subscription ?? null;
+    return { ...seen, read: read ?? null, isForeign: true, owners: [], failures: [] };
+  }
+  const read = await ctx.reader.subscription(id, guessPeriodStart(events, known, now));
+  const checkouts = told.flatMap(({ checkout }) => checkout ?? []);
+  const [owners, failures] = await Promise.all([
+    read ? ctx.readOwner({ facts: read, link: known.userId, checkouts }) : [],
+    followedBefore(ctx, id, told),
+  ]);
+  return { ...seen, read, isForeign: false, owners, failures };
+}
+
+/** The failed payments that were processed before, where one that waits may be the last. */
+async function followedBefore(
+  ctx: EngineContext,
+  id: string,
+  told: readonly EventFacts[],
+): Promise<EventFacts[]> {
+  const { maxAttempts } = ctx.core.config.dunning;
+  const isLast = told.some((facts) => {
+    const signal = signalOf(facts);
+    return signal?.type === 'payment_failed' && signal.attempt >= maxAttempts;
+  });
+  if (!isLast) return [];
+  const payloads = await processedFailures(ctx.core.database.knex, id);
+  return payloads.map((payload) => readEvent(JSON.parse(payload)));
+}
+
 async function decideLoose(
   ctx: EngineContext,
   work: SubjectWork,
   input: { subject: string; context: DecisionContext },
 ): Promise<DecidedWork['loose']> {
-  if (work.loose.length === 0) return { events: [], effects: [], deletedCustomer: null };
-  const userId = (await ctx.reads.customer(input.subject))?.userId ?? null;
-  const deletion = work.loose.find(({ facts }) => facts.type === 'customer.deleted');
-  return {
-    events: work.loose.map(({ row }) => row),
-    effects: work.loose.flatMap((event) => effectsOfLoose(event, { ...input.context, userId })),
-    deletedCustomer: deletion ? { id: input.subject, at: deletion.facts.createdAt } : null,
+  const loose: DecidedWork['loose'] = {
+    events: [],
+    foreign: [],
+    effects: [],
+    links: [],
+    deletedCustomer: null,
   };
+  if (work.loose.length === 0) return loose;
+  const { subject, context } = input;
+  const known = (await ctx.reads.customer(subject))?.userId ?? null;
+  const marked = known === null ? markedOwner(ctx, subject, work.loose) : null;
+  if (marked) loose.links.push(marked);
+  const userId = known ?? marked?.accountId ?? null;
+  const isOfCustomer = ({ facts }: WaitingEvent) => facts.customerId !== null;
+  for (const event of work.loose) {
+    // What names no customer, such as a refund, tells only when it is read whose it is.
+    const isForeign = userId === null && isOfCustomer(event);
+    (isForeign ? loose.foreign : loose.events).push(event.row);
+    if (!isForeign) loose.effects.push(...effectsOfLoose(event, { ...context, userId }));
+  }
+  const deletion = work.loose.find(({ facts }) => facts.type === 'customer.deleted');
+  if (deletion) loose.deletedCustomer = { id: subject, at: deletion.facts.createdAt };
+  return loose;
+}
+
+/** The account that our own mark names, on a Checkout session or on the customer. */
+function markedOwner(
+  ctx: EngineContext,
+  customerId: string,
+  events: readonly WaitingEvent[],
+): OwnerLink | null {
+  const rules = ctx.core.config.ownership;
+  for (const { facts } of events) {
+    if (facts.customerId !== customerId || facts.customer?.deleted) continue;
+    const accountId = markedAccount((facts.checkout ?? facts.customer)?.metadata ?? {}, rules);
+    if (accountId !== null) return { accountId, customerId, source: 'mark', at: Date.now() };
+  }
+  return null;
 }
 
 const brokenOf = ({ row, error }: SubjectWork['broken'][number]): Failure => ({

@@ -43,7 +43,11 @@ export const upcomingRoute = defineRoute({
   summary: 'The next invoice, or null when none will come',
   response: z.object({ invoice: invoiceSchema.nullable() }),
   handler: async (_request, { services, user }) => {
-    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+    const current = await currentSubscriptionOfUser(
+      services.database.knex,
+      user.id,
+      services.catalogue,
+    );
     const nothingComes = !current || !STATES[current.state].hasPeriod;
     if (nothingComes) return json({ invoice: null });
     try {
@@ -156,7 +160,8 @@ async function requirePayable(context: CommandContext, invoice: Stripe.Invoice):
   const id = subscriptionOf(invoice);
   const facts = id === null ? null : await readNow(services, id).catch(ifGone);
   if (id !== null && (facts === null || ENDED.has(facts.stripeStatus))) {
-    const current = await currentSubscriptionOfUser(services.database.knex, context.user.id);
+    const { database, catalogue } = services;
+    const current = await currentSubscriptionOfUser(database.knex, context.user.id, catalogue);
     throw new AppError(
       'not_allowed',
       'The subscription of this invoice is over: paying it would buy nothing. Subscribe again instead.',

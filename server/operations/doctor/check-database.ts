@@ -105,19 +105,24 @@ export async function checkInbox(exam: Examination, report: Report): Promise<voi
   report.ok(`${inbox.waiting} events wait`);
 }
 
-/** One live subscription per customer, on a price that is known. */
+/** One live subscription per account, on a price that is known. */
 export async function checkSubscriptions(exam: Examination, report: Report): Promise<void> {
   const db = exam.database.knex;
   const duplicates = await listSubscriptions(db, { duplicate: true, limit: SAMPLE });
-  const customers = new Set(duplicates.map(({ customerId }) => customerId));
-  if (customers.size > 0) {
+  const accounts = new Set(duplicates.map(({ userId, customerId }) => userId ?? customerId));
+  if (accounts.size > 0) {
     report.problem(
       'two_subscriptions',
-      `${customers.size} customers have more than one live subscription and pay twice: ${[...customers].slice(0, 5).join(', ')}.`,
+      `${accounts.size} accounts have more than one live subscription and pay twice: ${[...accounts].slice(0, 5).join(', ')}.`,
       'See /admin/subscriptions, cancel the wrong one and refund it.',
     );
   }
-  const recent = await listSubscriptions(db, { limit: SAMPLE });
+  const foreign = await listSubscriptions(db, { foreign: true, limit: SAMPLE });
+  const recent = [
+    ...(await listSubscriptions(db, { limit: SAMPLE })),
+    // Those of other programs are on their own prices; of our accounts, somebody may miss access.
+    ...foreign.filter(({ userId }) => userId !== null),
+  ];
   const unknown = recent.filter(
     ({ state, facts }) => state !== 'canceled' && planOfFacts(exam.catalogue, facts) === null,
   );
@@ -126,10 +131,10 @@ export async function checkSubscriptions(exam: Examination, report: Report): Pro
     report.warn(
       'unknown_prices',
       `Of the newest ${recent.length} subscriptions, ${unknown.length} are on prices that no plan has: ${[...prices].slice(0, 5).join(', ')}.`,
-      'Move them with npm run migrate-plan, or name the prices in the plans file.',
+      'They give no access. Move them with npm run migrate-plan, or name the prices in the plans file (formerPrices).',
     );
   }
-  if (customers.size === 0) report.ok('no customer has two live subscriptions');
+  if (accounts.size === 0) report.ok('no account has two live subscriptions');
 }
 
 /** Messages of drivers may hold the URL, and with it the password. */
