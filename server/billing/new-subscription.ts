@@ -39,7 +39,7 @@ export async function refuseUnseenSecond(
   await refuseSecond(context);
 }
 
-/** The trial that this person gets; null when they, or this card, had one. */
+/** The trial that this user gets; null when the user or the card has had one. */
 export async function trialDaysFor(
   { services, user }: CommandContext,
   who: { customerId: string; fingerprint?: string | null },
@@ -50,7 +50,7 @@ export async function trialDaysFor(
   return had ? null : days;
 }
 
-/** Stripe's id of a code that a person typed; throws 400 `unknown_promotion_code`. */
+/** Stripe's id of a code that a user typed; throws 400 `unknown_promotion_code`. */
 export async function promotionCodeId(
   { services }: CommandContext,
   code: string | undefined,

@@ -52,7 +52,7 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
   const subjects = () =>
     smtp.mails.map(({ data }) => /^subject: (.*)$/im.exec(data)?.[1] ?? '').toSorted();
 
-  it('S-11: is told to nobody again after a restore, by catch-up, replay or repair, unless it is asked for', async () => {
+  it('S-11: is not told again after a restore, by catch-up, replay or repair, unless it is asked for', async () => {
     const receiver = await startReceiver();
     const env = {
       SMTP_URL: smtp.url,
