@@ -97,6 +97,27 @@ export async function currentSubscriptionOfUser(
   return currentSubscription(rows.map(fromRow), catalogue);
 }
 
+/** Subscriptions that have been past due since before a moment, by a failure of which an event told; at most `limit`. */
+export async function pastDueSince(
+  db: Db,
+  before: number,
+  page: { afterId: string; limit: number },
+): Promise<SubscriptionRow[]> {
+  const rows: Row[] = await db('subscriptions')
+    .where({ state: 'past_due' })
+    .where('past_due_since', '<=', before)
+    .where('id', '>', page.afterId)
+    .whereExists(
+      db('transitions')
+        .whereRaw('transitions.subscription_id = subscriptions.id')
+        .whereIn('event', ['payment_failed', 'trial_ended_unpaid'])
+        .where({ cause_type: 'event' }),
+    )
+    .orderBy('id')
+    .limit(page.limit);
+  return rows.map(fromRow);
+}
+
 /**
  * Writes what the processor decided, keyed on the Stripe id, so that a row from an API answer and one from a
  * webhook are the same row. Called by `saveChanges` only, which keeps counters and history beside it.

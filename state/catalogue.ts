@@ -19,6 +19,8 @@ export interface PlanMeter {
   priceId: string;
   /** The interval of the plan that it goes with; both when it is not given. */
   interval?: PlanInterval | undefined;
+  /** Who may report it: the host's code alone (default), or the paying user over HTTP as well. */
+  reportedBy?: 'host' | 'user' | undefined;
 }
 
 export interface Plan {
@@ -139,4 +141,21 @@ export function meterPricesOf(plan: Plan, interval: PlanInterval): string[] {
 /** Every meter that some plan bills. */
 export function meterNames(catalogue: Catalogue): ReadonlySet<string> {
   return new Set(catalogue.plans.flatMap((plan) => (plan.meters ?? []).map(({ meter }) => meter)));
+}
+
+/** Meters that the paying user may report over HTTP. */
+export function metersReportedByUser(catalogue: Catalogue): ReadonlySet<string> {
+  const meters = catalogue.plans.flatMap((plan) => plan.meters ?? []);
+  return new Set(
+    meters.filter(({ reportedBy }) => reportedBy === 'user').map(({ meter }) => meter),
+  );
+}
+
+/** The meters that each metered price bills. */
+export function metersByPrice(catalogue: Catalogue): ReadonlyMap<string, ReadonlySet<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const { priceId, meter } of catalogue.plans.flatMap((plan) => plan.meters ?? [])) {
+    found.set(priceId, (found.get(priceId) ?? new Set()).add(meter));
+  }
+  return found;
 }

@@ -83,6 +83,7 @@ export type WebhookType =
   | 'payment.failed'
   | 'payment.action_required'
   | 'payment.recovered'
+  | 'payment.after_end'
   | 'payment.refunded'
   | 'payment.fraud_warning'
   | 'dispute.opened'
@@ -115,6 +116,10 @@ interface StripePayloads {
     invoiceId: string;
     attempts: number;
   };
+  /** A subscription ended while it was not paid; `endedAt` in ms. */
+  'invoices.settle': { subscriptionId: string; userId: string | null; endedAt: number };
+  /** The debt for which collection was stopped is paid. */
+  'collection.resume': { subscriptionId: string; customerId: string; invoiceId: string };
   'trial.refuse': TrialRefusal;
 }
 

@@ -7,7 +7,9 @@ import type { Effect, InvoiceData, SubscriptionData, WebhookType } from './effec
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { InvoiceFacts } from './event-objects.ts';
+import { stoppedForDebt, UNPAID_MARK } from './lifecycle.ts';
 import { planItem } from './plan-change.ts';
+import { billsPlan } from './plan-period.ts';
 import { signalOf, type FailedSignal } from './signals.ts';
 import type { StoredSubscription, Transition } from './types.ts';
 
@@ -37,7 +39,12 @@ export type FollowedFailures = ReadonlyMap<string, ReadonlySet<number>>;
 
 /** The effects of one event (or of a change without one). Zero-amount invoices give no receipt. */
 export function effectsOf(input: EffectInput): Effect[] {
-  return [...fromTransitions(input), ...fromEvent(input), ...finalAction(input)];
+  return [
+    ...fromTransitions(input),
+    ...fromEvent(input),
+    ...finalAction(input),
+    ...collectionResumed(input),
+  ];
 }
 
 function fromTransitions(input: EffectInput): Effect[] {
@@ -53,6 +60,11 @@ function fromTransitions(input: EffectInput): Effect[] {
     if (line.to === 'canceled' && line.from !== 'incomplete') {
       effects.push(...canceled(input, line.at));
     }
+    if (line.to === 'canceled' && line.from !== 'incomplete' && endedUnpaid(after)) {
+      const endedAt = after.facts.endedAt ?? line.at;
+      const payload = { subscriptionId: after.id, userId: after.userId, endedAt };
+      effects.push({ objectId: after.id, kind: 'invoices.settle', payload });
+    }
     // A payload of the subscription itself is asked below: it knows which invoice it was.
     if (line.event === 'payment_succeeded' && !input.event?.subscription) {
       const objectId = String(line.detail['invoice'] ?? after.id);
@@ -60,6 +72,12 @@ function fromTransitions(input: EffectInput): Effect[] {
     }
   }
   return effects;
+}
+
+/** It ended while its plan was owed for; usage that is owed for a paid period stays due. */
+function endedUnpaid({ facts }: StoredSubscription): boolean {
+  const open = facts.latestInvoice?.status === 'open' && billsPlan(facts, facts.latestInvoiceId);
+  return open || Boolean(facts.metadata[UNPAID_MARK]);
 }
 
 function fromEvent(input: EffectInput): Effect[] {
@@ -114,7 +132,27 @@ function paid(input: EffectInput, invoice: InvoiceFacts): Effect[] {
   // More than one attempt: earlier ones failed. A payment by hand does not count as an attempt; there
   // the change of the subscription tells.
   if (invoice.attemptCount > 1) effects.push(hook('payment.recovered', invoice.id, { at, data }));
+  if (isLate(input.after, invoice, at)) {
+    effects.push(hook('payment.after_end', invoice.id, { at, data }));
+  }
   return effects;
+}
+
+/** Money for a subscription that had ended before: the team has to send it back, or to give something for it. */
+function isLate(after: StoredSubscription | null, invoice: InvoiceFacts, at: number): boolean {
+  const ended = after?.state === 'canceled' ? after.facts.endedAt : null;
+  if (ended === null || invoice.subscriptionId !== after?.id || at <= ended) return false;
+  return invoice.createdAt !== null && invoice.createdAt < ended;
+}
+
+/** What was not paid is: collection, which the end of dunning had stopped, goes on. */
+function collectionResumed({ after, event }: EffectInput): Effect[] {
+  const debt = after && stoppedForDebt(after.facts);
+  if (!after || !debt) return [];
+  const told = event?.type === 'invoice.paid' && event.invoice?.id === debt;
+  if (!told && after.facts.stripeStatus !== 'active') return [];
+  const payload = { subscriptionId: after.id, customerId: after.customerId, invoiceId: debt };
+  return [{ objectId: debt, kind: 'collection.resume', payload }];
 }
 
 function recovered(input: EffectInput): Effect[] {
@@ -178,15 +216,29 @@ function finalAction(input: EffectInput): Effect[] {
   if (after.failedAttempts < attempt) return [];
   const followed = input.followed?.get(invoiceId)?.size ?? attempt;
   if (followed < settings.maxAttempts) return [];
+  const effect = finalActionOf(after, invoiceId, settings);
+  return effect ? [effect] : [];
+}
+
+/**
+ * The final action for an unpaid invoice; null where none is configured, and for an invoice of usage, of an add-on or of
+ * seats: a period that was paid for is not taken away.
+ */
+export function finalActionOf(
+  row: StoredSubscription,
+  invoiceId: string,
+  settings: Pick<LifecycleSettings, 'finalAction'>,
+): Effect | null {
+  if (settings.finalAction === 'none' || !billsPlan(row.facts, invoiceId)) return null;
   const payload = {
     action: settings.finalAction,
-    subscriptionId: after.id,
-    customerId: after.customerId,
-    userId: after.userId,
+    subscriptionId: row.id,
+    customerId: row.customerId,
+    userId: row.userId,
     invoiceId,
-    attempts: after.failedAttempts,
+    attempts: row.failedAttempts,
   };
-  return [{ objectId: invoiceId, kind: 'dunning.final_action', payload }];
+  return { objectId: invoiceId, kind: 'dunning.final_action', payload };
 }
 
 function hook(type: WebhookType, objectId: string, content: { at: number; data: object }): Effect {

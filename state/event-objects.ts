@@ -33,6 +33,7 @@ export interface InvoiceFacts {
   paymentIntentId: string | null;
   /** What its lines bill, as far as they name a price. */
   items: BilledItem[];
+  createdAt: number | null;
 }
 
 /** A price on an invoice, in the words of an item. */
@@ -90,6 +91,7 @@ export function readInvoice(raw: Json): InvoiceFacts | null {
     declineCode: declineCodeOf(intent) ?? declineCodeOf(raw['charge']),
     paymentIntentId: idOf(intent),
     items: billedItems(raw),
+    createdAt: asTime(raw['created']),
   };
 }
 

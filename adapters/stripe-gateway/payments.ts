@@ -47,6 +47,10 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
         stripe.invoices.retrieve(id, { expand: ['payments.data.payment.payment_intent'] }),
       ),
 
+    /** The newest charges of a customer, with what was returned of them; at most 100. */
+    chargesOf: async (customerId: string): Promise<Stripe.Charge[]> =>
+      (await call(() => stripe.charges.list({ customer: customerId, limit: 100 }))).data,
+
     /** A customer's invoices, newest first. */
     listInvoices: (page: PageRequest): Promise<Stripe.ApiList<Stripe.Invoice>> =>
       call(() =>

@@ -103,15 +103,19 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
         }),
       ),
 
-    /** Stops invoices and the period; what was paid and not used becomes credit, and usage is billed now. */
-    pauseSubscription: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
+    /** Stops invoices and the period, and bills usage now; with `creditUnused` what was not used becomes credit. */
+    pauseSubscription: (
+      id: string,
+      { creditUnused }: { creditUnused: boolean },
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
       call(() =>
         stripe.subscriptions.pause(
           id,
           {
             invoicing_behavior: 'invoice',
             bill_for: {
-              unused_time_from: { type: 'now' },
+              ...(creditUnused ? { unused_time_from: { type: 'now' as const } } : {}),
               outstanding_usage_through: { type: 'now' },
             },
           },

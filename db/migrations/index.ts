@@ -6,6 +6,7 @@ import { planMigrations } from './0005-plan-migrations.ts';
 import { outboxLanes } from './0006-outbox-lanes.ts';
 import { eventsBySubject } from './0007-events-by-subject.ts';
 import { ownership } from './0008-ownership.ts';
+import { keyHolders } from './0010-key-holders.ts';
 import { returns } from './0013-returns.ts';
 import type { Migration } from './migration.ts';
 
@@ -21,5 +22,6 @@ export const migrations: readonly Migration[] = [
   outboxLanes,
   eventsBySubject,
   ownership,
+  keyHolders,
   returns,
 ];

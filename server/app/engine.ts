@@ -13,6 +13,7 @@ import { createCatchUp } from '../webhooks/catch-up.ts';
 import { createChangeFeed } from '../lib/change-feed.ts';
 import { createCommitGroup } from '../sync/commit-group.ts';
 import { commitWork } from '../sync/commit.ts';
+import { createOverdueLoop } from '../outbox/overdue.ts';
 import { createEffectDelivery } from '../outbox/dispatcher.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { engineOptions, type EngineOptions } from '../sync/options.ts';
@@ -72,6 +73,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   }
   const catchUp = createCatchUp(ctx, store);
   const sweeper = createSweeper(ctx);
+  const overdue = createOverdueLoop(ctx);
 
   changes.subscribe((changed) => {
     if (changed.length === 0) core.access.invalidateAll();
@@ -92,10 +94,12 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       worker.start();
       effects.start();
       sweeper.start();
+      overdue.start();
     },
     async stop() {
       await catchUp.stop();
       await sweeper.stop();
+      await overdue.stop();
       await inbox.settled();
       await worker.stop();
       await runner.idle();

@@ -28,9 +28,9 @@ export function loadCatalogue(
         ...plan,
         prices: { monthly: price(plan.prices.monthly), yearly: price(plan.prices.yearly) },
         formerPrices: plan.formerPrices?.flatMap((entry) => price(entry)?.priceId ?? []),
-        meters: plan.meters?.flatMap(({ meter, priceId, interval }) => {
+        meters: plan.meters?.flatMap(({ priceId, ...meter }) => {
           const found = price(priceId);
-          return found ? [{ meter, priceId: found.priceId, interval }] : [];
+          return found ? [{ ...meter, priceId: found.priceId }] : [];
         }),
       }))
       .sort((a, b) => a.rank - b.rank),

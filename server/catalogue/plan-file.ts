@@ -22,6 +22,7 @@ export const planFile = z.strictObject({
               meter: z.string().min(1).max(100),
               priceId: priceEntry,
               interval: z.enum(['monthly', 'yearly']).optional(),
+              reportedBy: z.enum(['host', 'user']).optional(),
             }),
           )
           .optional(),

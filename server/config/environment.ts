@@ -117,11 +117,15 @@ export const environment = z.object({
       'must be period_end or a number of days (0 to 365)',
     )
     .default('period_end'),
+  GRACE_MAX_DAYS: whole(0, 365, 'must be a number of days (0 to 365)').optional(),
   ENTITLEMENTS: z.enum(['plans', 'stripe'], 'must be plans or stripe').default('plans'),
   DUNNING_MAX_ATTEMPTS: whole(1, 20, 'must be a number from 1 to 20').default(3),
   DUNNING_FINAL_ACTION: z
     .enum(['cancel', 'unpaid', 'none'], 'must be cancel, unpaid or none')
     .default('cancel'),
+  DUNNING_OPEN_INVOICES: z
+    .enum(['void', 'uncollectible', 'keep'], 'must be void, uncollectible or keep')
+    .default('void'),
   ON_DISPUTE: z
     .enum(['suspend', 'cancel', 'keep'], 'must be suspend, cancel or keep')
     .default('suspend'),

@@ -33,6 +33,8 @@ export interface EngineOptions {
   catchUpEvery: number;
   /** How often what is too old is deleted; 0 never. */
   sweepEvery: number;
+  /** How often debts are looked for that nobody tries to collect any more; 0 never. */
+  overdueEvery: number;
   /** Most deliveries that may wait in memory, to be stored or processed; beyond, they are answered 503. */
   maxBacklog: number;
   /** Most events in one INSERT. */
@@ -55,6 +57,7 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   outageBase: 1_000,
   catchUpEvery: 60_000,
   sweepEvery: 3_600_000,
+  overdueEvery: 60_000,
   maxBacklog: 5_000,
   maxBatch: 500,
 };

@@ -13,7 +13,8 @@ afterAll(() => server.close());
 async function shopOf(person: Person) {
   const cookie = `tenure_demo=${await tokenFor(person.id)}`;
   const show = async (path: string, init: RequestInit = {}) => {
-    const response = await fetch(new URL(path, server.url), { ...init, headers: { cookie } });
+    const headers = { cookie, ...(init.headers as Record<string, string> | undefined) };
+    const response = await fetch(new URL(path, server.url), { ...init, headers });
     const markup = (await response.text()).replaceAll(/\s+/g, ' ');
     const text = markup.replaceAll(/<[^>]+>/g, ' ').replaceAll(/\s+/g, ' ');
     return { url: response.url, status: response.status, markup, text };

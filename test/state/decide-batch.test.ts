@@ -8,7 +8,7 @@ import { lifecycleOf } from '../../state/lifecycle.ts';
 import { machineArrows } from '../../state/machine.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
-import type { LifecycleState, StoredSubscription } from '../../state/types.ts';
+import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 import { CATALOGUE, SETTINGS } from './factories.ts';
 import { SimulatedSubscription, STEPS, type SimulatorStep } from './simulator.ts';
 
@@ -224,7 +224,7 @@ describe('a batch of events', () => {
           deliver(world, [], last);
 
           const truth = readSubscription(life.read);
-          expect(world.stored?.facts).toEqual(truth);
+          expect(asRead(world.stored?.facts)).toEqual(truth);
           expect(world.stored?.state).toBe(ordered.stored?.state);
           expect(world.stored?.failedAttempts).toBe(ordered.stored?.failedAttempts);
           for (const state of statesShown(life)) {
@@ -254,7 +254,7 @@ describe('a batch of events', () => {
             replays += 1;
             expect(replays).toBeLessThan(3);
           }
-          expect(world.stored?.facts).toEqual(truth);
+          expect(asRead(world.stored?.facts)).toEqual(truth);
           expect(causeEffects(world)).toEqual(causeEffects(ordered));
         },
       ),
@@ -283,3 +283,9 @@ describe('a batch of events', () => {
     );
   });
 });
+
+/** Without what the row remembers beside the read. */
+function asRead(facts: SubscriptionFacts | undefined): Partial<SubscriptionFacts> {
+  const { planItemId: _item, planInvoice: _invoice, ...read } = facts ?? {};
+  return read;
+}

@@ -9,6 +9,7 @@ import type {
   Recipient,
 } from '../../../state/effect-kinds.ts';
 import { endDunning } from './end-of-dunning.ts';
+import { resumeCollection, settleInvoices } from './after-dunning.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
@@ -53,6 +54,7 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'webhook.payment.failed': postWebhook,
   'webhook.payment.action_required': postWebhook,
   'webhook.payment.recovered': postWebhook,
+  'webhook.payment.after_end': postWebhook,
   'webhook.payment.refunded': postWebhook,
   'webhook.payment.fraud_warning': postWebhook,
   'webhook.dispute.opened': postWebhook,
@@ -62,6 +64,9 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
   'returns.read': (ctx, { runner }, { effect }) => recordReturns(ctx, runner, effect.payload),
   'dunning.final_action': (ctx, { runner }, { effect }) => endDunning(ctx, runner, effect.payload),
+  'invoices.settle': (ctx, _means, { effect }) => settleInvoices(ctx, effect.payload),
+  'collection.resume': (ctx, { runner }, { effect }) =>
+    resumeCollection(ctx, runner, effect.payload),
   'trial.refuse': (ctx, { runner }, { effect }) => refuseTrial(ctx, runner, effect.payload),
 };
 
