@@ -62,12 +62,6 @@ export function checkoutCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
     expireCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
       call(() => stripe.checkout.sessions.expire(id)),
 
-    /** The active promotion code that a person typed, or null. */
-    findPromotionCode: async (code: string): Promise<Stripe.PromotionCode | null> => {
-      const page = await call(() => stripe.promotionCodes.list({ code, active: true, limit: 1 }));
-      return page.data[0] ?? null;
-    },
-
     createPortalSession: (input: PortalRequest): Promise<Stripe.BillingPortal.Session> =>
       call(() =>
         stripe.billingPortal.sessions.create({

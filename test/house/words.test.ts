@@ -62,6 +62,7 @@ const NOT_YET: ReadonlySet<string> = new Set([
   'server/operations/retention.ts',
   'server/operations/verify.ts',
   'server/outbox/dispatcher.ts',
+  'server/outbox/handlers/after-dunning.ts',
   'server/outbox/handlers/end-of-dunning.ts',
   'server/outbox/handlers/index.ts',
   'server/outbox/handlers/mail-templates.ts',

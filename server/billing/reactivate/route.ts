@@ -63,7 +63,7 @@ export const reactivateRoute = defineRoute({
         quantity: choice.boughtQuantity,
         meterPrices: choice.meterPrices,
         trialDays: await trialDaysFor(context, { customerId, fingerprint }),
-        promotionCodeId: await promotionCodeId(context, body.promotionCode),
+        promotionCodeId: await promotionCodeId(context, customerId, body.promotionCode),
       };
       return (card && (await onSavedCard(context, wish, card))) ?? viaCheckout(context, wish);
     });

@@ -120,7 +120,7 @@ export async function checkSubscriptions(exam: Examination, report: Report): Pro
   const foreign = await listSubscriptions(db, { foreign: true, limit: SAMPLE });
   const recent = [
     ...(await listSubscriptions(db, { limit: SAMPLE })),
-    // Those of other programs are on their own prices; those of our accounts give no access.
+    // Those of other programs are on their own prices; of our accounts, a payer may miss access.
     ...foreign.filter(({ userId }) => userId !== null),
   ];
   const unknown = recent.filter(
