@@ -23,7 +23,7 @@ export function createReadOwner(
     };
     const known = ownerClaims(sources, rules);
     const isCertain = known.some(({ source }) => source === 'link' || source === 'mark');
-    // What is of no plan of ours is foreign, whoever it names.
+    // What is of no plan of ours is foreign, whatever account it names.
     if (isCertain || !isInCatalogue(catalogue, facts)) return known;
     const [sessions, customer] = await Promise.all([
       checkoutsOf(reader, facts.id),

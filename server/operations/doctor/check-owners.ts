@@ -11,7 +11,7 @@ export async function checkOwners(exam: Examination, report: Report): Promise<vo
   if (count > 0) {
     report.problem(
       'subscriptions_without_account',
-      `${count} live subscriptions are on prices of the catalogue and belong to no account: nobody has access by them (${customerIds.join(', ')}).`,
+      `${count} live subscriptions are on prices of the catalogue and belong to no account, so they give no access (${customerIds.join(', ')}).`,
       'Link each with npm run link -- ACCOUNT CUSTOMER, or all with npm run import; see docs/existing-account.md.',
     );
   }
