@@ -1,17 +1,10 @@
 import type { OwnerLink } from '../../db/customers.ts';
 import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { DueEvent } from '../../db/due-events.ts';
-import type { TransitionRow } from '../../db/transitions.ts';
 import { planOfFacts } from '../../state/catalogue.ts';
-import {
-  decideBatch,
-  type BatchDecision,
-  type BatchTransition,
-  type RevisedTransition,
-} from '../../state/decide-batch.ts';
+import { decideBatch } from '../../state/decide-batch.ts';
 import { decide } from '../../state/decide.ts';
 import { effectsOf, type EffectSettings, type FollowedFailures } from '../../state/effects.ts';
-import type { HistoryLine } from '../../state/history/lines.ts';
 import type { HistoryInput } from '../../state/history/reconstruct.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { EventFacts } from '../../state/event-facts.ts';
@@ -21,6 +14,7 @@ import type { Cause, CauseType, SubscriptionFacts } from '../../state/types.ts';
 import type { CoreServices } from '../lib/services.ts';
 import type { Known, WaitingEvent } from './load.ts';
 import { historyLines, type HistoryPast } from './load-history.ts';
+import { toChange } from './to-change.ts';
 
 /** Everything known about one subscription at one moment. */
 export interface Sighting {
@@ -301,61 +295,4 @@ function fallbackCause(context: DecisionContext, lastEventId: string | null): Ca
   if (context.cause) return context.cause;
   const id = lastEventId === null ? `read:${context.now}` : `${lastEventId}:read`;
   return { type: 'event', id, actor: 'stripe', at: context.now };
-}
-
-function toChange(
-  decision: BatchDecision,
-  known: Known,
-  fallback: Cause,
-): Omit<SubscriptionChange, 'quiet'> | null {
-  if (decision.next === null) return null;
-  const account = known.stored?.userId ?? decision.next.userId;
-  const free = new FreeCauses(known.history);
-  const whoOf = ({ eventId, actor }: BatchTransition | RevisedTransition) => {
-    if (eventId !== null) {
-      return { account: actor?.account ?? account, requestId: actor?.requestId ?? null };
-    }
-    return { account, requestId: fallback.type === 'request' ? fallback.id : null };
-  };
-  const lines = decision.transitions.map((line) => {
-    const { eventId, causeId, at, actor, ...transition } = line;
-    const cause: Cause =
-      eventId === null
-        ? { ...fallback, id: free.take(causeId ?? fallback.id, line), at }
-        : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at };
-    return { ...transition, cause, ...whoOf(line) };
-  });
-  const rows = new Map(known.history.map((row) => [row.id, row]));
-  const rowOf = ({ id }: HistoryLine) => rows.get(id ?? -1);
-  const revised = decision.revised.flatMap((revision) => {
-    const { line: told, eventId, causeId: _, actor, ...transition } = revision;
-    const row = rowOf(told);
-    if (!row) return [];
-    const cause: Cause | null =
-      eventId === null
-        ? null
-        : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at: transition.at };
-    return [{ ...transition, line: row, cause, ...whoOf(revision) }];
-  });
-  const removed = decision.removed.flatMap((line) => rowOf(line) ?? []);
-  return { before: known.stored, next: decision.next, lines, revised, removed };
-}
-
-/** Names causes that are no event: one request, or one read, may move a subscription the same way more than once. */
-class FreeCauses {
-  private readonly taken: Set<string>;
-
-  constructor(history: readonly TransitionRow[]) {
-    this.taken = new Set(history.map((line) => `${line.cause.id} ${line.event} ${line.to}`));
-  }
-
-  take(id: string, line: { event: string; to: string }): string {
-    for (let n = 1; ; n += 1) {
-      const name = n === 1 ? id : `${id}#${n}`;
-      const key = `${name} ${line.event} ${line.to}`;
-      if (this.taken.has(key)) continue;
-      this.taken.add(key);
-      return name;
-    }
-  }
 }
