@@ -128,7 +128,7 @@ export function freshKey(
 ): string {
   const random = randomBytes(6).toString('hex');
   const { requestId } = context;
-  if (!('user' in context)) return `tenure-${step}-${requestId}-${random}`;
+  if (!('user' in context) || context.user === null) return `tenure-${step}-${requestId}-${random}`;
   return `tenure-${step}-${requestId}-c${commandOf(context).id}-${random}`;
 }
 

@@ -57,7 +57,22 @@ export function hasDraft({ facts }: Pick<StoredSubscription, 'facts'>): boolean 
  * leaves them open, as with any renewal.
  */
 export async function collectKeptDrafts(context: Context, subscriptionId: string): Promise<void> {
-  const drafts = await context.services.stripe.invoicesWith(subscriptionId, 'draft');
+  await collectDrafts(context, await keptDrafts(context, subscriptionId));
+}
+
+/** The drafts of a subscription, newest first. */
+export function keptDrafts(
+  { services }: Pick<Context, 'services'>,
+  subscriptionId: string,
+): Promise<Stripe.Invoice[]> {
+  return services.stripe.invoicesWith(subscriptionId, 'draft');
+}
+
+/** Finalizes and collects drafts, the oldest first. */
+export async function collectDrafts(
+  context: Context,
+  drafts: readonly Stripe.Invoice[],
+): Promise<void> {
   for (const draft of drafts.toReversed()) await collectDraft(context, draft);
 }
 

@@ -27,8 +27,8 @@ describe.each(DIALECTS)('Billing over HTTP on %s', (dialect) => {
     body: object = MONTHLY_PRO,
     headers: Record<string, string> = {},
   ) => server.call('POST', '/api/billing/checkout', { user, body, headers });
-  const command = (user: string, name: string, body: object = {}) =>
-    server.call('POST', `/api/billing/subscription/${name}`, { user, body });
+  const command = (user: string, name: string, body: object = {}, headers = {}) =>
+    server.call('POST', `/api/billing/subscription/${name}`, { user, body, headers });
   const subscriptionOf = async (user: string) =>
     field(await server.call('GET', '/api/billing/subscription', { user }), 'subscription');
 
@@ -326,9 +326,17 @@ describe.each(DIALECTS)('Billing over HTTP on %s', (dialect) => {
     it('repeats a refusal as well', async () => {
       const user = newUser();
       const headers = { 'idempotency-key': `refusal-${user}` };
-      const first = await checkout(user, { plan: 'gold', interval: 'monthly' }, headers);
-      const second = await checkout(user, { plan: 'gold', interval: 'monthly' }, headers);
-      expect([second.status, second.text]).toEqual([400, first.text]);
+      const first = await command(user, 'cancel', { when: 'now' }, headers);
+      const second = await command(user, 'cancel', { when: 'now' }, headers);
+      expect([second.status, second.text]).toEqual([409, first.text]);
+    });
+
+    it('S-26: is not kept for input that was refused', async () => {
+      const user = newUser();
+      const headers = { 'idempotency-key': `refused-${user}` };
+      const refused = await checkout(user, { plan: 'gold', interval: 'monthly' }, headers);
+      expect(refused.status).toBe(400);
+      expect((await checkout(user, MONTHLY_PRO, headers)).status).toBe(200);
     });
 
     it('keeps no answer that says to try again: the retry does the work', async () => {

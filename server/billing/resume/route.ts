@@ -16,7 +16,7 @@ import {
 } from '../command.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
-import { collectKeptDrafts } from '../open-invoices.ts';
+import { collectDrafts, keptDrafts } from '../open-invoices.ts';
 import { releaseSchedule } from '../schedule.ts';
 import { defineRoute } from '../../http/define-route.ts';
 
@@ -58,11 +58,13 @@ async function resume(context: CommandContext, subscription: SubscriptionRow): P
   } else if (state === 'paused') {
     await endPause(context, subscription);
   } else if (facts.pauseCollection) {
+    // Asked for first: once collection goes on, there is no pause that a retry could end.
+    const drafts = await keptDrafts(context, id);
     await confirmIfAnswerLost(
       () => stripe.resumeCollection(id, {}, freshKey('resume', context)),
       async () => (await now()).pauseCollection === null,
     );
-    await collectKeptDrafts(context, id);
+    await collectDrafts(context, drafts);
     if (isPeriodLost(facts)) await restart(context, subscription);
   } else if (isPeriodLost(facts)) {
     await restart(context, subscription);
