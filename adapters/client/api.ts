@@ -2124,7 +2124,7 @@ export interface paths {
               id: string;
               type: string;
               status: 'waiting' | 'failed' | 'dead' | 'done' | 'ignored';
-              subject: string;
+              customer: string;
               subscriptionId: string | null;
               objectId: string | null;
               apiVersion: string | null;

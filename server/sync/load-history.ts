@@ -9,7 +9,7 @@ import type { HistoryLine } from '../../state/history/lines.ts';
 import { needsPast, type HistoryInput } from '../../state/history/reconstruct.ts';
 
 /** Most events of one subscription that its history is told from again. */
-const MOST_EVENTS = 400;
+const MAX_EVENTS = 400;
 
 /** What telling a history needs beside what is loaded for every decision. */
 export interface HistoryPast {
@@ -46,7 +46,7 @@ export async function loadHistoryPast(
   inputs: ReadonlyMap<string, HistoryInput>,
 ): Promise<Map<string, HistoryPast>> {
   const wanting = [...inputs].filter(([, input]) => needsPast(input)).map(([id]) => id);
-  const found = await pastEventsOf(db, wanting, MOST_EVENTS);
+  const found = await pastEventsOf(db, wanting, MAX_EVENTS);
   const pasts = new Map([...found].map(([id, events]) => [id, readPast(events)]));
   const keys = [...inputs].flatMap(([id, { events }]) =>
     [...events, ...(pasts.get(id)?.past ?? [])].map((event) => commandIn(event.idempotencyKey)),

@@ -16,7 +16,7 @@ import {
 const CLOSE = 10_000;
 
 /** Steps of the search for an order of one cluster before a good one is taken for the best. */
-const MOST_STEPS = 4_000;
+const MAX_STEPS = 4_000;
 
 export interface Ends {
   start: Tracker;
@@ -91,7 +91,7 @@ class Search {
   }
 
   get isTired(): boolean {
-    return this.steps >= MOST_STEPS;
+    return this.steps >= MAX_STEPS;
   }
 
   /** The rest in an order with gaps of at most `limit` altogether, or null. */
