@@ -27,8 +27,8 @@ describe.each(DIALECTS)('Billing over HTTP on %s', (dialect) => {
     body: object = MONTHLY_PRO,
     headers: Record<string, string> = {},
   ) => server.call('POST', '/api/billing/checkout', { user, body, headers });
-  const command = (user: string, name: string, body: object = {}, headers = {}) =>
-    server.call('POST', `/api/billing/subscription/${name}`, { user, body, headers });
+  const command = (user: string, name: string, body: object = {}) =>
+    server.call('POST', `/api/billing/subscription/${name}`, { user, body });
   const subscriptionOf = async (user: string) =>
     field(await server.call('GET', '/api/billing/subscription', { user }), 'subscription');
 
@@ -326,8 +326,14 @@ describe.each(DIALECTS)('Billing over HTTP on %s', (dialect) => {
     it('repeats a refusal as well', async () => {
       const user = newUser();
       const headers = { 'idempotency-key': `refusal-${user}` };
-      const first = await command(user, 'cancel', { when: 'now' }, headers);
-      const second = await command(user, 'cancel', { when: 'now' }, headers);
+      const cancel = () =>
+        server.call('POST', '/api/billing/subscription/cancel', {
+          user,
+          body: { when: 'now' },
+          headers,
+        });
+      const first = await cancel();
+      const second = await cancel();
       expect([second.status, second.text]).toEqual([409, first.text]);
     });
 
