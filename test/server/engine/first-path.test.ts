@@ -47,7 +47,7 @@ describe.each(DIALECTS)('a webhook on %s', (dialect) => {
     const row = await findSubscription(database.knex, subscription.id);
     expect(row).toMatchObject({ state: 'active', status: 'active', plan: 'starter', mrr: 2_000 });
     expect(await timelineOf(database.knex, subscription.id)).toMatchObject([
-      { from: 'none', to: 'active', event: 'paid', unexpected: false, actor: 'stripe' },
+      { from: 'none', to: 'active', event: 'paid', unexpected: false, actor: 'dashboard' },
     ]);
     const effects = await listEffects(database.knex, { limit: 9 });
     expect(effects.map((effect) => effect.kind)).toEqual(['mail.receipt']);
