@@ -120,12 +120,9 @@ export async function createDemo({ server, stripe: local, env }: LocalStack): Pr
     useCalls: async (quantity) => {
       // As a host's own code reports it: over HTTP it is refused, because the caller is who pays for it.
       const host = createServices(loadConfig(env), { log: createLogger({ level: 'error' }), env });
-      await trackUsage(host, {
-        userId: USER,
-        meter: 'api_calls',
-        quantity,
-        idempotencyKey: 'demo-1',
-      });
+      await host.engine.start(); // and with it the business clock
+      const usage = { userId: USER, meter: 'api_calls', quantity, idempotencyKey: 'demo-1' };
+      await trackUsage(host, usage);
       await host.close();
       const answer = await call('GET', 'usage?meter=api_calls');
       return (answer as { recorded: number }).recorded;
