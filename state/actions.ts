@@ -44,6 +44,8 @@ export function allowedActions(
     stoppedForDebt(subscription.facts) === null;
   return ACTIONS.filter((action) => {
     if (action === 'update_payment_method' && state === 'none') return false;
+    // Collection goes on when the dispute is won, not when the customer asks.
+    if (action === 'resume' && subscription?.restriction?.reason === 'disputed') return false;
     if (collectionPaused && action === 'pause') return false;
     // Its invoice would be void: a bigger plan for nothing.
     if (collectionPaused && (action === 'change' || action === 'quantity')) return false;

@@ -35,7 +35,7 @@ export interface EngineOptions {
   catchUpEvery: number;
   /** How often what is too old is deleted; 0 never. */
   sweepEvery: number;
-  /** How often debts are looked for that nobody tries to collect any more; 0 never. */
+  /** How often to look for debts that are no longer being collected; 0 never. */
   overdueEvery: number;
   /** Most deliveries that may wait in memory, to be stored or processed; beyond, they are answered 503. */
   maxBacklog: number;
