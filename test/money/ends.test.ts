@@ -106,6 +106,27 @@ describe('The end of dunning', { timeout: 90_000 }, () => {
     expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 5_000 });
   });
 
+  it('R-8: what Stripe itself left unpaid goes on when it is paid, drafts included', async () => {
+    await start({ DUNNING_FINAL_ACTION: 'none' }, { finalAction: 'unpaid' });
+    const person = newPerson(server);
+    await person.subscribe(PRO);
+    await days(15);
+    await person.useCard('pm_card_chargeCustomerFail');
+    await days(16, 4, 6, 8, 30);
+    expect(await person.subscription()).toMatchObject({ state: 'unpaid' });
+    const [draft, old] = await person.invoices();
+    expect([draft?.status, old?.status]).toEqual(['draft', 'open']);
+    const paymentMethod = await person.useCard('pm_card_visa');
+    const paid = await person.post(`invoices/${old?.id}/pay`, { paymentMethod });
+    expect(paid.status).toBe(200);
+    await server.settled();
+    expect((await person.invoices()).map(({ status }) => status)).not.toContain('draft');
+    expect(await person.subscription()).toMatchObject({
+      state: 'active',
+      access: { level: 'full' },
+    });
+  });
+
   it('R-7: drafts that a pause of collection kept are collected with its end', async () => {
     await start({});
     const person = newPerson(server);
