@@ -1,19 +1,22 @@
-import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 import { actionsNow, syncAfter, type CommandContext } from './command.ts';
 import { stripeStatus } from '../../state/states.ts';
 
-/** Throws 409 `already_subscribed` unless a new subscription may begin. */
-export async function refuseSecond({ services, user }: CommandContext): Promise<void> {
+/** Throws 409 `already_subscribed` unless a new subscription may begin; returns the one that there was, if any. */
+export async function refuseSecond({
+  services,
+  user,
+}: CommandContext): Promise<SubscriptionRow | null> {
   const current = await currentSubscriptionOfUser(
     services.database.knex,
     user.id,
     services.catalogue,
   );
   const actions = actionsNow(services, current);
-  if (actions.includes('checkout')) return;
+  if (actions.includes('checkout')) return current;
   throw new AppError('already_subscribed', 'There is a subscription already; change that one.', {
     fields: { state: current?.state ?? 'none', actions },
   });
