@@ -65,13 +65,31 @@ export async function releaseSchedule(
 /**
  * Runs what Stripe refuses while a schedule is attached; `run` is told what was scheduled. If it fails, that is put back:
  * an upgrade that did not happen must not cost the customer the downgrade they had asked for. Throws 409 where the schedule
- * holds more than a change of plan: somebody agreed on it. With `ends` nothing follows any more, and none is kept.
+ * holds more than a change of plan: somebody agreed on it.
  */
 export async function withoutSchedule(
   context: CommandContext,
   subscription: SubscriptionRow,
-  run: (had: NextPhase | null) => Promise<unknown>,
-  { ends = false }: { ends?: boolean } = {},
+  run: Run,
+): Promise<void> {
+  await withReleased(context, subscription, { run, ends: false });
+}
+
+/** The same for what ends the subscription: whatever was scheduled, nothing follows any more. */
+export async function withoutAnySchedule(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  run: Run,
+): Promise<void> {
+  await withReleased(context, subscription, { run, ends: true });
+}
+
+type Run = (had: NextPhase | null) => Promise<unknown>;
+
+async function withReleased(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  { run, ends }: { run: Run; ends: boolean },
 ): Promise<void> {
   const had = await scheduledPhase(context, subscription, ends);
   try {

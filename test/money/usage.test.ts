@@ -147,6 +147,8 @@ describe('Usage is billed once, and only by who may report it', { timeout: 90_00
     await server.advance(1);
     await person.command('pause');
     expect(await billedForCalls(person)).toBe(1_500);
+    // What is used meanwhile is in no period that an invoice bills.
+    await expect(use(person, 1)).rejects.toMatchObject({ code: 'not_allowed' });
     await person.command('cancel', { when: 'now' });
     expect(await billedForCalls(person)).toBe(1_500);
   });

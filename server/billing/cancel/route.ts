@@ -7,7 +7,7 @@ import { endsWithPeriod } from '../../../state/lifecycle.ts';
 import { ownPlanEnd } from '../../../state/plan-period.ts';
 import { confirmIfAnswerLost, freshKey, notAllowed, readNow, runCommand } from '../command.ts';
 import { collectKeptDrafts, hasDraft, settleOpenInvoices } from '../open-invoices.ts';
-import { withoutSchedule } from '../schedule.ts';
+import { withoutAnySchedule, withoutSchedule } from '../schedule.ts';
 import { hasUsage, settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { defineRoute } from '../../http/define-route.ts';
@@ -75,7 +75,7 @@ export const cancelRoute = defineRoute({
         await confirmIfAnswerLost(cancel, isDone);
       };
       // Stripe refuses to cancel what a schedule manages.
-      await withoutSchedule(context, subscription, run, { ends });
+      await (ends ? withoutAnySchedule : withoutSchedule)(context, subscription, run);
       if (body.when === 'now' && mayOwe(subscription))
         await settleOpenInvoices(context, id, before);
     }),

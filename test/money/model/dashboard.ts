@@ -1,7 +1,7 @@
 /** What people do in Stripe's Dashboard. Each returns its words, or null where there is nothing to do it to. */
 import type Stripe from 'stripe';
 import type { Memory } from './ledger.ts';
-import { billOf, type Books, type Catalogue } from './observe.ts';
+import { billOf, idOf, type Books, type Catalogue } from './observe.ts';
 import type { Act } from './story.ts';
 
 const DAY = 86_400;
@@ -59,7 +59,7 @@ export async function inDashboard(act: Act, desk: Desk): Promise<string | null> 
       if (!['active', 'trialing'].includes(live.status)) return null;
       const cancel = { enabled: true, mode: 'at_period_end' as const };
       const session = await stripe.billingPortal.sessions.create({
-        customer: String(live.customer),
+        customer: idOf(live.customer),
         configuration: (
           await stripe.billingPortal.configurations.create({
             features: { subscription_cancel: cancel },
@@ -94,7 +94,7 @@ export async function inDashboard(act: Act, desk: Desk): Promise<string | null> 
       if (!live || !desk.item || live.schedule) return null;
       const made = await stripe.subscriptionSchedules.create({ from_subscription: live.id });
       const now = made.phases[0]!;
-      const items = now.items.map(({ price, quantity }) => ({ price: String(price), quantity }));
+      const items = now.items.map(({ price, quantity }) => ({ price: idOf(price), quantity }));
       await stripe.subscriptionSchedules.update(made.id, {
         end_behavior: 'release',
         phases: [

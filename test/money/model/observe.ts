@@ -61,6 +61,11 @@ export function planItemOf(subscription: Stripe.Subscription, { plans }: Catalog
   return { ...best, start, end, quantity: quantity ?? 1 };
 }
 
+/** The id of what may have been expanded. */
+export function idOf(value: string | { id: string } | null | undefined): string {
+  return typeof value === 'string' ? value : (value?.id ?? '');
+}
+
 export function subscriptionOf({ parent }: Stripe.Invoice): string | null {
   const found = parent?.subscription_details?.subscription;
   return (typeof found === 'string' ? found : found?.id) ?? null;
@@ -81,12 +86,10 @@ export function netOf({ amount, discount_amounts }: Stripe.InvoiceLineItem): num
 
 /** The charges that paid an invoice. */
 export function chargesOf(invoice: Stripe.Invoice, { charges }: Books): Stripe.Charge[] {
-  const intents = (invoice.payments?.data ?? []).map(({ payment }) =>
-    String(payment.payment_intent),
-  );
+  const intents = (invoice.payments?.data ?? []).map(({ payment }) => idOf(payment.payment_intent));
   return charges.filter(
     ({ payment_intent, status }) =>
-      intents.includes(String(payment_intent)) && status === 'succeeded',
+      intents.includes(idOf(payment_intent)) && status === 'succeeded',
   );
 }
 
@@ -106,7 +109,7 @@ export function billOf(
           !isProration(line) &&
           catalogue.plans.has(priceOf(line)) &&
           line.period.end === item.end &&
-          line.parent?.subscription_item_details != null,
+          Boolean(line.parent?.subscription_item_details),
       ),
   );
   return found.toSorted((a, b) => b.created - a.created)[0] ?? null;
