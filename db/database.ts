@@ -100,3 +100,8 @@ function numberTypes(): Knex.PgConnectionConfig['types'] {
 export function isPostgres(db: Db): boolean {
   return db.client.config.client === 'pg';
 }
+
+/** Lets the statements of a transaction wait for locked rows no longer than this; SQLite locks no rows. */
+export async function limitLockWait(trx: Db, ms: number): Promise<void> {
+  if (isPostgres(trx)) await trx.raw(`SET LOCAL lock_timeout = ${Math.round(ms)}`);
+}

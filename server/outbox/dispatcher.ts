@@ -8,14 +8,14 @@ import {
   type Lane,
   type OutboxRow,
 } from '../../db/outbox.ts';
-import { createBatcher } from '../lib/batching.ts';
+import { createBatchQueue } from '../lib/batch-queue.ts';
 import { deliverEffect } from './handlers/index.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { backoff } from '../sync/options.ts';
 import { sleep } from '../lib/limit.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
-import type { SubjectRunner } from '../sync/customer-runner.ts';
+import type { CustomerRunner } from '../sync/customer-runner.ts';
 import { WebhookRefused } from './handlers/outgoing-webhook.ts';
 
 /** Effects of a lane that are carried out at the same time. */
@@ -36,7 +36,7 @@ interface UnderWay {
  * Carries out what the outbox holds: mail, the team's webhooks, the end of dunning. Each lane has its own places, and a
  * delivery that takes long holds its own place only.
  */
-export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner): Loop {
+export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner): Loop {
   const { mail } = ctx.core.config;
   const { log, metrics } = ctx.core;
   const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
@@ -49,16 +49,20 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     stripe: null,
   };
   /** What ended at the same moment is written down in one statement. */
-  const delivered = createBatcher(async (ended: { id: number; note: string | null }[]) => {
-    for (const note of new Set(ended.map((each) => each.note))) {
-      const ids = ended.filter((each) => each.note === note).map(({ id }) => id);
-      await markDelivered(db, ids, { at: Date.now(), note });
-    }
-    return ended.map(() => null);
-  });
+  const delivered = createBatchQueue(markAll, { maxBatchSize: 100, concurrency: 1 });
   const under = new Set<UnderWay>();
   /** Lanes that had more due than places when they were last looked at. */
   const crowded = new Set<Lane>();
+
+  function markAll(ended: { id: number; note: string | null }[]): Promise<void>[] {
+    const marking = new Map(
+      [...new Set(ended.map(({ note }) => note))].map((note) => {
+        const ids = ended.filter((each) => each.note === note).map(({ id }) => id);
+        return [note, markDelivered(db, ids, { at: Date.now(), note })];
+      }),
+    );
+    return ended.map(({ note }) => marking.get(note)!);
+  }
 
   async function fillPlaces(): Promise<void> {
     const free = { ...places };
@@ -126,7 +130,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
   ): Promise<void> {
     for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
       try {
-        await delivered({ id: effect.id, note });
+        await delivered.add({ id: effect.id, note });
         return;
       } catch (error) {
         if (signal.aborted || Date.now() + wait >= effect.nextAttemptAt) throw error;

@@ -1,7 +1,7 @@
-import type { CausedEffect, DecidedWork, Decision, Failure } from './decision.ts';
+import type { CausedEffect, Decision, Failure, SubscriptionDecision } from './decision.ts';
 import { recordAttempts } from '../../db/attempts.ts';
 import { markCustomerDeleted } from '../../db/customers.ts';
-import type { Db } from '../../db/database.ts';
+import { limitLockWait, type Db } from '../../db/database.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
 import { releaseSubjects, type Claim } from '../../db/subjects.ts';
@@ -10,7 +10,6 @@ import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { finishEvents, moveEvent, postponeEvent } from '../../db/webhook-events.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
-import type { Verdict } from './decide.ts';
 import type { EngineContext } from './context.ts';
 import { backoff } from './options.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -23,17 +22,23 @@ interface Written {
   duplicates: string[][];
 }
 
+/** How long a transaction waits for a row that another one has locked, in ms: of several customers, and of one. */
+const JOINT_LOCK_TIMEOUT_MS = 200;
+const LOCK_TIMEOUT_MS = 3_000;
+
 /**
- * Writes rows, history, effects and "done" of several subjects in one transaction, and gives the leases back in its
- * first statement: that locks the subjects' rows, and where a fence has moved, what was read may be old and
- * nothing of that subject is written. Returns the claims whose work was.
+ * Writes rows, history, effects and "done" of several customers in one transaction, and gives the leases back in its
+ * first statement: that locks the customers' rows, and where a fence has moved, what was read may be old and
+ * nothing of that customer is written. Returns the claims whose work was. Safe to repeat when nobody knows whether it
+ * came through: a lease can be given back only once.
  */
-export async function commitWork(
+export async function commit(
   ctx: EngineContext,
   decisions: readonly Decision[],
 ): Promise<Set<Claim>> {
   await ctx.probe('before_transaction');
   const done = await ctx.core.database.knex.transaction(async (trx) => {
+    await limitLockWait(trx, decisions.length > 1 ? JOINT_LOCK_TIMEOUT_MS : LOCK_TIMEOUT_MS);
     const claims = decisions.map(({ claim }) => claim);
     const ours = await releaseSubjects(trx, claims, ctx.owner);
     if (ours.size === 0) return null;
@@ -46,56 +51,55 @@ export async function commitWork(
   return done?.ours ?? new Set();
 }
 
-/** The work of several subjects as one. */
+/** The work of several customers as one. */
 interface JointWork {
-  verdicts: Verdict[];
+  subscriptions: SubscriptionDecision[];
   changes: SubscriptionChange[];
   /** Customers who may have several subscriptions, and of whom one changed. */
   customerIds: string[];
-  loose: { events: DueEvent[]; effects: CausedEffect[] };
+  other: { events: DueEvent[]; effects: CausedEffect[] };
   deletedCustomers: { id: string; at: number }[];
-  moves: DecidedWork['moves'];
+  moves: Decision['moves'];
   failures: Failure[];
 }
 
 function together(decisions: Decision[]): JointWork {
-  const all = decisions.map(({ work }) => work);
-  const verdicts = all.flatMap((work) => work.verdicts);
-  const withSeveral = decisions.filter(({ work }) => {
-    const changed = work.verdicts.filter(({ change }) => change);
+  const subscriptions = decisions.flatMap((each) => each.subscriptions);
+  const withSeveral = decisions.filter((each) => {
+    const changed = each.subscriptions.filter(({ change }) => change);
     return changed.length > 1 || changed.some(({ isAlone }) => !isAlone);
   });
   return {
-    verdicts,
-    changes: verdicts.flatMap(({ change }) => change ?? []),
+    subscriptions,
+    changes: subscriptions.flatMap(({ change }) => change ?? []),
     customerIds: withSeveral.map(({ claim }) => claim.key),
-    loose: {
-      events: all.flatMap(({ loose }) => loose.events),
-      effects: all.flatMap(({ loose }) => loose.effects),
+    other: {
+      events: decisions.flatMap(({ other }) => other.events),
+      effects: decisions.flatMap(({ other }) => other.effects),
     },
-    deletedCustomers: all.flatMap(({ loose }) => loose.deletedCustomer ?? []),
-    moves: all.flatMap(({ moves }) => moves),
-    failures: all.flatMap(({ failures }) => failures),
+    deletedCustomers: decisions.flatMap(({ other }) => other.deletedCustomer ?? []),
+    moves: decisions.flatMap(({ moves }) => moves),
+    failures: decisions.flatMap(({ failures }) => failures),
   };
 }
 
 async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Written> {
   const now = Date.now();
-  const { changes, loose, verdicts } = work;
+  const { changes, other, subscriptions } = work;
   const lines = changes.length > 0 ? await saveChanges(trx, changes) : [];
   const ledger = await recordTrials(trx, changes, ctx.core.config.trial);
   const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerIds) : [];
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
-    ...verdicts.flatMap((verdict) => verdict.effects),
-    ...loose.effects,
+    ...subscriptions.flatMap((each) => each.effects),
+    ...other.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];
   const wanted = effects.filter((effect) => isWanted(ctx, effect));
   const enqueued = await enqueueEffects(trx, wanted, now);
-  const known = verdicts.filter((verdict) => !verdict.unknown);
-  const unknown = verdicts.filter((verdict) => verdict.unknown);
-  await finishEvents(trx, [...eventsOf(known), ...loose.events.map(idOf)], {
+  const known = subscriptions.filter((each) => !each.unknown);
+  const unknown = subscriptions.filter((each) => each.unknown);
+  await finishEvents(trx, [...eventsOf(known), ...other.events.map(idOf)], {
     status: 'done',
     at: now,
   });
@@ -105,8 +109,8 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   return { lines, effects: enqueued, duplicates };
 }
 
-const eventsOf = (verdicts: Verdict[]) =>
-  verdicts.flatMap((verdict) => verdict.events.map((row) => row.id));
+const eventsOf = (decisions: SubscriptionDecision[]) =>
+  decisions.flatMap(({ events }) => events.map(idOf));
 
 const idOf = (row: DueEvent) => row.id;
 
@@ -165,7 +169,7 @@ function report(
   for (const subscriptions of written.duplicates) {
     log.error({ subscriptions }, 'a customer has more than one live subscription');
   }
-  for (const { unknownStatus, change } of work.verdicts) {
+  for (const { unknownStatus, change } of work.subscriptions) {
     if (unknownStatus === null) continue;
     log.error(
       { unknownStatus, subscriptionId: change?.next.id },
@@ -177,15 +181,17 @@ function report(
   }
 }
 
-function count(ctx: EngineContext, { verdicts, loose, failures }: JointWork): void {
+function count(ctx: EngineContext, { subscriptions, other, failures }: JointWork): void {
   const { events, eventAge } = ctx.core.metrics;
   const now = Date.now();
   const dealtWith = (rows: DueEvent[], outcome: 'done' | 'ignored') => {
     if (rows.length > 0) events.inc({ outcome }, rows.length);
     for (const { receivedAt } of rows) eventAge.observe(Math.max(0, now - receivedAt) / 1000);
   };
-  dealtWith(loose.events, 'done');
-  for (const verdict of verdicts) dealtWith(verdict.events, verdict.unknown ? 'ignored' : 'done');
+  dealtWith(other.events, 'done');
+  for (const { events: rows, unknown } of subscriptions) {
+    dealtWith(rows, unknown ? 'ignored' : 'done');
+  }
   const failed = failures.reduce((sum, failure) => sum + failure.events.length, 0);
   if (failed > 0) events.inc({ outcome: 'failed' }, failed);
 }

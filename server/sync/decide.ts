@@ -1,34 +1,14 @@
 import type { SubscriptionChange } from '../../db/save-changes.ts';
-import type { DueEvent } from '../../db/due-events.ts';
 import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
 import { effectsOf, type EffectSettings } from '../../state/effects.ts';
-import type { Effect } from '../../state/effect-kinds.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import type { CoreServices } from '../lib/services.ts';
-import type { Known, WaitingEvent } from './load.ts';
+import type { EngineContext } from './context.ts';
+import type { CausedEffect, Decision, Failure, SubscriptionDecision } from './decision.ts';
+import type { Known, Loaded, WaitingEvent } from './load.ts';
+import type { ReadCustomer, Snapshot } from './read-stripe.ts';
 
-/** Everything known about one subscription at one moment. */
-export interface Sighting {
-  id: string;
-  events: WaitingEvent[];
-  known: Known;
-  /** What Stripe says; null when it has no such subscription. */
-  read: SubscriptionFacts | null;
-}
-
-/** What is to be written for one subscription. */
-export interface Verdict {
-  change: SubscriptionChange | null;
-  effects: (Effect & { causeId: string | null })[];
-  events: DueEvent[];
-  /** True when Stripe has no such subscription and neither have we. */
-  unknown: boolean;
-  unknownStatus: string | null;
-  /** True when the customer surely had no other subscription before. */
-  isAlone: boolean;
-}
-
-export interface DecisionContext {
+interface DecisionContext {
   core: Pick<CoreServices, 'config' | 'catalogue'>;
   /** Business time. */
   now: number;
@@ -36,10 +16,42 @@ export interface DecisionContext {
   cause: Cause | null;
 }
 
-/** Decides one subscription: pure, but for what it is given. */
-export function decideSighting(sighting: Sighting, context: DecisionContext): Verdict {
-  const { events, known } = sighting;
-  const read = sighting.read ?? vanished(sighting, context.now);
+/** Decides what is to be written for one customer: pure, but for the time. */
+export function decide(
+  { core, clock }: Pick<EngineContext, 'core' | 'clock'>,
+  read: ReadCustomer,
+): Decision {
+  const { loaded, snapshots, moves } = read;
+  const { claim, wanted } = loaded.task;
+  const context = { core, now: clock.now(), cause: wanted?.cause ?? null };
+  const failures: Failure[] = [
+    ...read.failures,
+    ...loaded.broken.map(({ row, error }) => ({ events: [row], error })),
+  ];
+  const subscriptions = snapshots.flatMap((snapshot) => {
+    try {
+      return [decideSubscription(snapshot, context)];
+    } catch (error) {
+      const events = snapshot.events.map(({ row }) => row);
+      failures.push({ events, subscriptionId: snapshot.id, error });
+      return [];
+    }
+  });
+  return { claim, subscriptions, other: decideOther(loaded, context), moves, failures };
+}
+
+function decideOther({ task, other, userId }: Loaded, context: DecisionContext): Decision['other'] {
+  const deletion = other.find(({ facts }) => facts.type === 'customer.deleted');
+  return {
+    events: other.map(({ row }) => row),
+    effects: other.flatMap((event) => effectsOfOther(event, { ...context, userId })),
+    deletedCustomer: deletion ? { id: task.key, at: deletion.facts.createdAt } : null,
+  };
+}
+
+function decideSubscription(snapshot: Snapshot, context: DecisionContext): SubscriptionDecision {
+  const { events, known } = snapshot;
+  const read = snapshot.read ?? vanished(snapshot, context.now);
   const rows = events.map((event) => event.row);
   if (read === null) {
     return {
@@ -80,10 +92,10 @@ export function decideSighting(sighting: Sighting, context: DecisionContext): Ve
 }
 
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
-export function effectsOfLoose(
+function effectsOfOther(
   event: WaitingEvent,
   context: DecisionContext & { userId: string | null },
-): (Effect & { causeId: string | null })[] {
+): CausedEffect[] {
   const effects = effectsOf({
     event: event.facts,
     after: null,
@@ -114,7 +126,7 @@ function ownerNamedBy(facts: SubscriptionFacts): string | null {
 }
 
 /** Stripe answers 404 for what we have stored: it was deleted with its customer or its test data. */
-function vanished({ known }: Sighting, now: number): SubscriptionFacts | null {
+function vanished({ known }: Snapshot, now: number): SubscriptionFacts | null {
   const facts = known.stored?.facts;
   if (!facts) return null;
   if (facts.stripeStatus === 'canceled') return facts;

@@ -1,9 +1,37 @@
 import type { DueEvent } from '../../db/due-events.ts';
+import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { Claim } from '../../db/subjects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
-import type { Verdict } from './decide.ts';
+import type { Cause } from '../../state/types.ts';
+
+/** One customer to process, and what besides the events that are due. */
+export interface CustomerTask {
+  /** The Stripe customer, or what else its events are ordered by. */
+  key: string;
+  /** Events to take even if they are not due: Stripe has just sent them again. */
+  also: string[];
+  /** A subscription that a request waits for. */
+  wanted: { subscriptionId: string; cause: Cause } | null;
+}
+
+/** The same under a lock that this process holds. */
+export interface ClaimedTask extends CustomerTask {
+  claim: Claim;
+}
 
 export type CausedEffect = Effect & { causeId: string | null };
+
+/** What is to be written for one subscription. */
+export interface SubscriptionDecision {
+  change: SubscriptionChange | null;
+  effects: CausedEffect[];
+  events: DueEvent[];
+  /** True when Stripe has no such subscription and neither have we. */
+  unknown: boolean;
+  unknownStatus: string | null;
+  /** True when the customer surely had no other subscription before. */
+  isAlone: boolean;
+}
 
 /** Events that could not be processed, and why. */
 export interface Failure {
@@ -12,19 +40,17 @@ export interface Failure {
   error: unknown;
 }
 
-export interface DecidedWork {
-  verdicts: Verdict[];
-  loose: {
+/** What is to be written for one customer, and the lock under which it was decided. */
+export interface Decision {
+  claim: Claim;
+  subscriptions: SubscriptionDecision[];
+  /** Of events about no subscription: one-off invoices, customers, clocks. */
+  other: {
     events: DueEvent[];
     effects: CausedEffect[];
     deletedCustomer: { id: string; at: number } | null;
   };
+  /** Events whose subscription belongs to another customer: only Stripe could say so. */
   moves: { eventId: string; subject: string; subscriptionId: string }[];
   failures: Failure[];
-}
-
-/** One subject's decided work and the claim under which it was decided. */
-export interface Decision {
-  claim: Claim;
-  work: DecidedWork;
 }

@@ -3,7 +3,7 @@ import { isGatewayError, type StripeGateway } from '../../../adapters/stripe-gat
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
-import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import type { CustomerRunner } from '../../sync/customer-runner.ts';
 
 type FinalAction = EffectPayloads['dunning.final_action'];
 
@@ -13,7 +13,7 @@ type FinalAction = EffectPayloads['dunning.final_action'];
  */
 export async function endDunning(
   ctx: EngineContext,
-  runner: SubjectRunner,
+  runner: CustomerRunner,
   final: FinalAction,
 ): Promise<string | null> {
   const status = await statusOf(ctx, final.invoiceId);
