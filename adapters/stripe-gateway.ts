@@ -11,6 +11,7 @@ import { migrationCalls, type MigrationCalls } from './stripe-gateway/migrations
 import { paymentCalls, type PaymentCalls } from './stripe-gateway/payments.ts';
 import { planChangeCalls, type PlanChangeCalls } from './stripe-gateway/plan-changes.ts';
 import { promotionCalls, type PromotionCalls } from './stripe-gateway/promotions.ts';
+import { returnCalls, type ReturnCalls } from './stripe-gateway/returns.ts';
 import { subscriptionCalls, type SubscriptionCalls } from './stripe-gateway/subscriptions.ts';
 
 export {
@@ -37,6 +38,7 @@ export interface StripeGateway
     PaymentCalls,
     PlanChangeCalls,
     PromotionCalls,
+    ReturnCalls,
     SubscriptionCalls {}
 
 /**
@@ -58,6 +60,7 @@ export function createStripeGateway(options: GatewayOptions): StripeGateway {
     ...paymentCalls(stripe),
     ...planChangeCalls(stripe),
     ...promotionCalls(stripe),
+    ...returnCalls(stripe),
     ...subscriptionCalls(stripe),
   };
 }

@@ -1,5 +1,5 @@
 import { machineArrows, type Arrow } from '../state/machine.ts';
-import { dayOf, type DailyFigure, type Figure } from '../state/metrics.ts';
+import { dayOf, figureNames, type DailyFigure, type Figure } from '../state/metrics.ts';
 import {
   additionsTo,
   addToCounters,
@@ -111,30 +111,16 @@ export async function addFigures(db: Db, changes: readonly FigureChange[]): Prom
   await addToCounters(db, [addedFigures(changes, shard)]);
 }
 
-const FIGURES: readonly Figure[] = [
-  'mrr',
-  'paying',
-  'churned',
-  'payment_failed',
-  'recovered',
-  'trial_started',
-  'trial_converted',
-  'trial_lost',
-];
-
-/** Those that are changes: their level needs what was before. */
-const LEVELS: readonly Figure[] = ['mrr', 'paying'];
-
-/** The figures of each day since a moment, and under day 0 the sums of `mrr` and `paying` before it. */
+/** The figures of each day since a moment, and under day 0 the levels before it. */
 export async function figuresSince(db: Db, since: number): Promise<DailyFigure[]> {
   const from = dayOf(since);
   const sums = (figures: readonly Figure[]) =>
     db('daily_figures').sum({ value: 'value' }).whereIn('figure', figures);
-  const days: DailyFigure[] = await sums(FIGURES)
+  const days: DailyFigure[] = await sums(figureNames())
     .select({ day: 'day_at', figure: 'figure', currency: 'currency' })
     .where('day_at', '>=', from)
     .groupBy('day_at', 'figure', 'currency');
-  const before: Omit<DailyFigure, 'day'>[] = await sums(LEVELS)
+  const before: Omit<DailyFigure, 'day'>[] = await sums(figureNames('level'))
     .select({ figure: 'figure', currency: 'currency' })
     .where('day_at', '<', from)
     .groupBy('figure', 'currency');

@@ -1,3 +1,4 @@
+import { statesWhere } from '../state/states.ts';
 import type { LifecycleState } from '../state/types.ts';
 import type { Db } from './database.ts';
 
@@ -32,7 +33,7 @@ export async function nextPeriodEnd(
     'subscriptions',
   )
     .where('current_period_end', '>', now)
-    .whereNotIn('state', ['canceled', 'none', 'paused'])
+    .whereIn('state', statesWhere('hasPeriod'))
     .orderBy('current_period_end')
     .first({ id: 'id', state: 'state', at: 'current_period_end' });
   return row ? { subscriptionId: row.id, state: row.state, at: row.at } : null;

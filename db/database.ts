@@ -1,7 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import knexModule, { type Knex } from 'knex';
-import { TypeOverrides, types } from 'pg';
+import { type Client, TypeOverrides, types } from 'pg';
+import { markDatabaseError } from './database-errors.ts';
+import { preparePostgres } from './postgres-connection.ts';
 import { prepareConnection } from './sqlite-connection.ts';
 
 /** The two databases Tenure runs on. */
@@ -23,6 +25,8 @@ export interface DatabaseOptions {
   poolSize?: number;
   /** How long a query waits for a connection, in ms. Default 10 s. */
   acquireTimeout?: number;
+  /** How long PostgreSQL may take for a statement before its connection is given up, in ms; 0 for ever. Default 20 s. */
+  queryTimeoutMs?: number;
   /** Prints nothing about lost connections; whoever asked hears of them anyway. */
   quiet?: boolean;
 }
@@ -34,6 +38,7 @@ export interface DatabaseOptions {
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const dialect = dialectOf(url);
   const knex = dialect === 'sqlite' ? openSqlite(url, options) : openPostgres(url, options);
+  markFailedAcquires(knex);
   return { knex, dialect, url, close: () => knex.destroy() };
 }
 
@@ -41,6 +46,19 @@ function dialectOf(url: string): Dialect {
   if (url.startsWith('sqlite:')) return 'sqlite';
   if (/^postgres(ql)?:\/\//.test(url)) return 'postgres';
   throw new Error('DATABASE_URL must start with "sqlite:" or "postgres://".');
+}
+
+/** No connection to be had: an error of the database too, though it may be one of a socket. */
+function markFailedAcquires({ client }: Knex): void {
+  const acquire: () => Promise<unknown> = client.acquireConnection.bind(client);
+  client.acquireConnection = async () => {
+    try {
+      return await acquire();
+    } catch (error) {
+      markDatabaseError(error);
+      throw error;
+    }
+  };
 }
 
 function openSqlite(url: string, options: DatabaseOptions): Knex {
@@ -84,7 +102,14 @@ function openPostgres(url: string, options: DatabaseOptions): Knex {
     },
     acquireConnectionTimeout: options.acquireTimeout ?? 10_000,
     ...(options.quiet ? { log: SILENT } : {}),
-    pool: { min: 0, max: options.poolSize ?? 10 },
+    pool: {
+      min: 0,
+      max: options.poolSize ?? 10,
+      afterCreate(connection: Client, done: (error: null, connection: Client) => void) {
+        preparePostgres(connection, options.queryTimeoutMs ?? 20_000);
+        done(null, connection);
+      },
+    },
   });
 }
 
@@ -104,4 +129,14 @@ export function isPostgres(db: Db): boolean {
 /** Lets the statements of a transaction wait for locked rows no longer than this; SQLite locks no rows. */
 export async function limitLockWait(trx: Db, ms: number): Promise<void> {
   if (isPostgres(trx)) await trx.raw(`SET LOCAL lock_timeout = ${Math.round(ms)}`);
+}
+
+/**
+ * "Now" in ms, for a statement, by the one clock that all processes share: PostgreSQL's. A SQLite file has one process,
+ * and its clock.
+ */
+export function databaseNow(db: Db): Knex.Raw {
+  return isPostgres(db)
+    ? db.raw('(extract(epoch FROM clock_timestamp()) * 1000)::bigint')
+    : db.raw('?', [Date.now()]);
 }

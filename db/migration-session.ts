@@ -23,7 +23,7 @@ export async function withMigrationSession<T>(
   work: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
   // A connection of its own: its settings and its lock end with it, however the work ends.
-  const own = openDatabase(url, { poolSize: 1 });
+  const own = openDatabase(url, { poolSize: 1, queryTimeoutMs: 0 });
   const { knex } = own;
   try {
     const connection: object = await knex.client.acquireConnection();

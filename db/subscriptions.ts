@@ -1,4 +1,10 @@
-import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../state/types.ts';
+import { statesWhere } from '../state/states.ts';
+import type {
+  LifecycleState,
+  Restriction,
+  StoredSubscription,
+  SubscriptionFacts,
+} from '../state/types.ts';
 import { binaryArray, type Value } from './binary-array.ts';
 import { columnsOf, runPrepared, unnest } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
@@ -25,6 +31,7 @@ interface Row {
   since: number;
   duplicate: boolean | number;
   facts: string;
+  restriction: string | null;
   created_at: number;
   updated_at: number;
 }
@@ -42,11 +49,12 @@ const fromRow = (row: Row): SubscriptionRow => ({
   since: row.since,
   mrr: row.mrr,
   duplicate: Boolean(row.duplicate),
+  restriction: row.restriction ? (JSON.parse(row.restriction) as Restriction) : null,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
 
-const ENDED: LifecycleState[] = ['canceled', 'none'];
+const ENDED = statesWhere('open', false);
 
 /** One subscription by its Stripe id, or null. */
 export async function findSubscription(db: Db, id: string): Promise<SubscriptionRow | null> {
@@ -132,7 +140,7 @@ const COLUMNS = {
 /** A row that is there keeps its mark as a duplicate. */
 const MERGED = Object.keys(COLUMNS).filter((column) => column !== 'duplicate');
 
-const FIND = `SELECT ${Object.keys(COLUMNS).join(', ')} FROM subscriptions WHERE id = ANY ($1::text[])`;
+const FIND = `SELECT ${Object.keys(COLUMNS).join(', ')}, restriction FROM subscriptions WHERE id = ANY ($1::text[])`;
 
 const UPSERT = `
 INSERT INTO subscriptions (${Object.keys(COLUMNS).join(', ')})

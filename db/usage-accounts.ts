@@ -1,3 +1,4 @@
+import { statesWhere } from '../state/states.ts';
 import type { SubscriptionFacts } from '../state/types.ts';
 import type { BillingPeriods } from '../state/usage.ts';
 import type { Db } from './database.ts';
@@ -34,7 +35,7 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
       'customer_id',
       customers.map((row) => row.stripe_customer_id),
     )
-    .whereNotIn('state', ['canceled', 'none', 'incomplete'])
+    .whereIn('state', statesWhere('countsUsage'))
     .select('customer_id', 'facts');
   const periods = new Map<string, { boundaries: Set<number>; since: number }>();
   for (const { customer_id, facts: text } of subscriptions) {

@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import Elk, { type ElkExtendedEdge, type ElkNode } from 'elkjs';
 import { lifecycleShape } from '../server/admin/pages/lifecycle-shape.ts';
+import { STATES } from '../state/states.ts';
 import type { LifecycleState } from '../state/types.ts';
 import { chartGraph, eventsOf, type ChartGraph } from '../server/admin/pages/chart-graph.ts';
 import {
@@ -35,9 +36,6 @@ const OPTIONS = {
   'elk.padding': '[top=16,left=16,bottom=16,right=16]',
   'elk.randomSeed': '870',
 };
-
-/** Which way is down: lines against this order are drawn as going back. Other states follow at the end. */
-const ORDER: LifecycleState[] = ['none', 'incomplete', 'trialing', 'active', 'paused', 'past_due'];
 
 function toElk(graph: ChartGraph): ElkNode {
   const node = (state: string): ElkNode => ({
@@ -75,11 +73,7 @@ function toElk(graph: ChartGraph): ElkNode {
 }
 
 function inOrder(states: LifecycleState[]): LifecycleState[] {
-  const rank = (state: LifecycleState): number => {
-    const index = ORDER.indexOf(state);
-    return index === -1 ? ORDER.length : index;
-  };
-  return [...states].sort((a, b) => rank(a) - rank(b));
+  return states.toSorted((a, b) => STATES[a].order - STATES[b].order);
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

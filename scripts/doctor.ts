@@ -13,7 +13,7 @@ deployment of \`npm start\`, which must be running.
   --webhook-url URL  where Stripe delivers events (default: APP_URL/api/webhooks/stripe)
   --data DIR         where npm start keeps the local deployment (default: data)
   --strict           warnings count as problems
-  --json             print one JSON document: {healthy, findings: [{check, level, code, message, mend}]}
+  --json             print one JSON document: {healthy, findings: [{check, level, code, message, fix}]}
   --help             this text
 
 Exit 1 when there is a problem.
@@ -29,7 +29,7 @@ const { values } = parseArgs({
   },
 });
 
-const MARKS = { ok: 'ok  ', warning: 'WARN', problem: 'BAD ' };
+const MARKS = { ok: 'ok  ', warning: 'WARN', problem: 'FAIL' };
 
 if (values.help) process.stdout.write(HELP);
 else {
@@ -53,11 +53,11 @@ async function main(): Promise<number> {
     finding.level === 'problem' || (values.strict && finding.level === 'warning');
   const problems = findings.filter(bad).length;
   if (values.json) console.log(JSON.stringify({ healthy: problems === 0, findings }, null, 2));
-  else console.log(problems === 0 ? '\nHealthy.' : `\n${problems} to mend.`);
+  else console.log(problems === 0 ? '\nHealthy.' : `\n${problems} to fix.`);
   return problems === 0 ? 0 : 1;
 }
 
-function wordsOf({ check, level, message, mend }: Finding): string {
+function wordsOf({ check, level, message, fix }: Finding): string {
   const line = `${MARKS[level]} ${check.padEnd(17)} ${message}`;
-  return level === 'ok' ? line : `${line}\n${' '.repeat(23)}→ ${mend}`;
+  return level === 'ok' ? line : `${line}\n${' '.repeat(23)}→ ${fix}`;
 }

@@ -12,7 +12,7 @@ export interface LocalStack {
 }
 
 export interface LocalStackOptions {
-  /** What the person set; it wins over what is made here, except for the account itself. */
+  /** What the user set; it wins over what is made here, except for the account itself. */
   env: Record<string, string | undefined>;
   /** Where the local Stripe, the secrets and (by default) the database are kept. */
   dataDir: string;

@@ -69,7 +69,7 @@ async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   child.kill('SIGTERM');
-  const patience = setTimeout(() => child.kill('SIGKILL'), 3_000);
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), 3_000);
   await exited;
-  clearTimeout(patience);
+  clearTimeout(killTimer);
 }

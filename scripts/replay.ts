@@ -30,8 +30,8 @@ const { values, positionals } = parseArgs({
 });
 
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** How long to wait for the events to be processed, in ms. */
-const PATIENCE = 60_000;
+/** How long to wait for the events to be processed. */
+const WAIT_MS = 60_000;
 
 if (values.help) process.stdout.write(HELP);
 else if (positionals.length === 0 && !values.failed && values.since === undefined) {
@@ -52,7 +52,7 @@ async function replay(): Promise<number> {
     const request = { ids: positionals, failed: values.failed, since };
     const result = await replayEvents(services, request);
     const ids = new Set([...result.requeued, ...result.fetched]);
-    const outcome = await awaitReplay(services, [...ids], PATIENCE);
+    const outcome = await awaitReplay(services, [...ids], WAIT_MS);
     if (values.json) console.log(JSON.stringify({ ...result, ...outcome }));
     else report(result, outcome);
     return outcome.failed.length + result.notFound.length > 0 ? 1 : 0;

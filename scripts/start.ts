@@ -63,7 +63,7 @@ async function start(): Promise<void> {
   console.log(values.json ? JSON.stringify(login) : greeting(login));
 }
 
-/** With a test key, the secret of `npm run stripe:listen` serves until another is set; nobody has to copy it. */
+/** With a test key, the secret of `npm run stripe:listen` serves until another is set: there is nothing to copy. */
 async function takeListenSecret(): Promise<void> {
   const key = process.env['STRIPE_SECRET_KEY'] ?? '';
   if (!/^[rs]k_test_/.test(key) || process.env['STRIPE_WEBHOOK_SECRET']?.trim()) return;

@@ -50,10 +50,10 @@ async function verify(): Promise<number> {
     console.log(
       values.json
         ? JSON.stringify({ ...result, left })
-        : `${result.checked} subscriptions compared, ${result.differences} differed, ${result.repaired} mended.`,
+        : `${result.checked} subscriptions compared, ${result.differences} differed, ${result.repaired} repaired.`,
     );
     if (left > 0 && !values.repair && !values.json)
-      console.log('Run it with --repair to mend them.');
+      console.log('Run it with --repair to repair them.');
     const usage = values.usage ? await compareUsage(services) : 0;
     return left + usage > 0 ? 1 : 0;
   } finally {
@@ -61,7 +61,7 @@ async function verify(): Promise<number> {
   }
 }
 
-/** Returns how many differ. A repetition is no mend here: whoever looks has to decide what is right. */
+/** Returns how many differ. Not repaired here: an operator has to decide which side is right. */
 async function compareUsage(services: Services): Promise<number> {
   const result = await verifyUsage(services, (difference) =>
     console.log(values.json ? JSON.stringify(difference) : usageWordsOf(difference)),
@@ -88,7 +88,7 @@ function wordsOf({ kind, subscriptionId, fields, repaired }: Difference): string
       )
       .join(', ')}`,
   }[kind];
-  return `${subscriptionId} ${what}${repaired ? ' — mended' : ''}`;
+  return `${subscriptionId} ${what}${repaired ? ' — repaired' : ''}`;
 }
 
 function show(value: unknown): string {

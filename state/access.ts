@@ -26,6 +26,8 @@ export function accessOf(
   const { facts, state } = subscription;
   if (!isKnownStatus(facts.stripeStatus)) return none('unknown_status');
   if (state === 'canceled') return none('canceled');
+  const back = subscription.restriction;
+  if (back && (back.until === null || back.until > options.now)) return none(back.reason);
   // Stripe keeps the status `active` while collection is paused; nothing is paid for meanwhile.
   if (facts.pauseCollection !== null) return none('collection_paused');
   switch (state) {

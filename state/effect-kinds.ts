@@ -38,6 +38,18 @@ export interface PaymentFailedData extends SubscriptionData, Partial<InvoiceData
   final: boolean;
 }
 
+/** Money that came back; see `MoneyReturn`. */
+export interface ReturnData extends Recipient {
+  id: string;
+  subscriptionId: string | null;
+  invoiceId: string | null;
+  chargeId: string | null;
+  amount: number;
+  currency: string;
+  status: string;
+  reason: string | null;
+}
+
 interface TrialRefusal extends Recipient {
   subscriptionId: string;
   customerId: string;
@@ -58,6 +70,7 @@ interface MailPayloads {
     usageBased: 'yes' | null;
   };
   'mail.trial_refused': TrialRefusal;
+  'mail.refunded': ReturnData;
   'mail.canceled': SubscriptionData & { endedAt: string; reason: string | null };
 }
 
@@ -69,7 +82,13 @@ export type WebhookType =
   | 'payment.succeeded'
   | 'payment.failed'
   | 'payment.action_required'
-  | 'payment.recovered';
+  | 'payment.recovered'
+  | 'payment.refunded'
+  | 'payment.fraud_warning'
+  | 'dispute.opened'
+  | 'dispute.won'
+  | 'dispute.lost'
+  | 'credit_note.issued';
 
 export interface WebhookPayload {
   type: WebhookType;
@@ -80,6 +99,13 @@ export interface WebhookPayload {
 type WebhookPayloads = Record<`webhook.${WebhookType}`, WebhookPayload>;
 
 interface StripePayloads {
+  /** An event told of money that came back: the payment is read again from Stripe. */
+  'returns.read': {
+    objectType: string;
+    objectId: string;
+    chargeId: string | null;
+    eventId: string;
+  };
   'entitlements.read': { customerId: string | null; userId: string | null };
   'dunning.final_action': {
     action: 'cancel' | 'unpaid';

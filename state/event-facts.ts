@@ -30,6 +30,8 @@ export interface EventFacts {
   checkout: CheckoutFacts | null;
   customer: CustomerFacts | null;
   schedule: ScheduleFacts | null;
+  /** The charge that a refund, a dispute or a fraud warning is about, or that the event carries. */
+  chargeId: string | null;
   /** The request that caused it at Stripe, when a request did. */
   requestId: string | null;
   /** Why the object could not be read, when it could not. */
@@ -85,9 +87,15 @@ function readSnapshot(raw: Json, name: { id: string; type: string }): EventFacts
       const schedule = readSchedule(object);
       return { ...facts, schedule, subscriptionId: schedule?.subscriptionId ?? null };
     }
+    case 'charge':
+      return { ...facts, chargeId: facts.objectId };
     case null:
     default:
-      return { ...facts, subscriptionId: idOf(object['subscription']) };
+      return {
+        ...facts,
+        chargeId: idOf(object['charge']),
+        subscriptionId: idOf(object['subscription']),
+      };
   }
 }
 
@@ -144,6 +152,7 @@ function emptyFacts(raw: Json, { id, type }: { id: string; type: string }): Even
     checkout: null,
     customer: null,
     schedule: null,
+    chargeId: null,
     requestId: null,
     problem: null,
   };

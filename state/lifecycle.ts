@@ -1,6 +1,7 @@
 /** Which state of the lifecycle a Stripe subscription is in. */
 import type { Catalogue } from './catalogue.ts';
 import { isScheduledDowngrade } from './plan-change.ts';
+import { stripeStatus } from './states.ts';
 import type { LifecycleState, SubscriptionFacts, SubscriptionStatus } from './types.ts';
 
 /**
@@ -41,20 +42,9 @@ export function endOf(facts: SubscriptionFacts): number | null {
   return facts.cancelAtPeriodEnd ? facts.currentPeriodEnd : null;
 }
 
-const KNOWN_STATUSES: ReadonlySet<string> = new Set([
-  'incomplete',
-  'incomplete_expired',
-  'trialing',
-  'active',
-  'past_due',
-  'canceled',
-  'unpaid',
-  'paused',
-]);
-
 /** Whether Stripe's status is one that this program knows the meaning of. */
-export function isKnownStatus(stripeStatus: string): boolean {
-  return KNOWN_STATUSES.has(stripeStatus);
+export function isKnownStatus(name: string): boolean {
+  return stripeStatus(name) !== null;
 }
 
 /** The status to store for a state. */

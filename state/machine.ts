@@ -3,6 +3,7 @@
  * nothing. Where one event may lead to several states, the event carries `to`: what Stripe made of it.
  */
 import { setup, transition } from 'xstate';
+import { STATES, type StateDescriptor, type StateGroup } from './states.ts';
 import { LIFECYCLE_STATES, type LifecycleEventType, type LifecycleState } from './types.ts';
 
 type Plain = Exclude<
@@ -26,14 +27,6 @@ export type LifecycleEvent =
   | { type: 'resumed'; to?: 'active' | 'past_due' }
   | { type: 'reactivated'; to?: 'active' | 'trialing' | 'incomplete'; everTrialed?: boolean };
 
-export type StateGroup = 'waiting' | 'entitled' | 'at_risk' | 'ended';
-
-/** What the chart says about a state. */
-export interface StateMeta {
-  group: StateGroup;
-  label: string;
-}
-
 export interface Arrow {
   from: LifecycleState;
   to: LifecycleState;
@@ -43,10 +36,16 @@ export interface Arrow {
 
 export const DEFAULT_MAX_ATTEMPTS = 3;
 
+/** What a state says of itself, as part of its node. */
+function described(state: LifecycleState) {
+  const { description, group, label } = STATES[state];
+  return { description, tags: group, meta: { group, label } };
+}
+
 export const lifecycleMachine = setup({
   types: {
     events: {} as LifecycleEvent,
-    meta: {} as StateMeta,
+    meta: {} as Pick<StateDescriptor, 'group' | 'label'>,
     tags: {} as StateGroup,
   },
   guards: {
@@ -66,9 +65,7 @@ export const lifecycleMachine = setup({
   initial: 'none',
   states: {
     none: {
-      description: 'No subscription yet.',
-      tags: 'waiting',
-      meta: { group: 'waiting', label: 'No subscription' },
+      ...described('none'),
       on: {
         trial_started: { target: 'trialing', description: 'A free trial began' },
         paid: { target: 'active', description: 'Paid at once' },
@@ -79,18 +76,14 @@ export const lifecycleMachine = setup({
       },
     },
     incomplete: {
-      description: 'The first payment waits: it failed or needs the customer.',
-      tags: 'waiting',
-      meta: { group: 'waiting', label: 'Incomplete' },
+      ...described('incomplete'),
       on: {
         paid: { target: 'active', description: 'The first invoice was paid' },
         expired: { target: 'canceled', description: 'Not paid in time' },
       },
     },
     trialing: {
-      description: 'A free trial runs.',
-      tags: 'entitled',
-      meta: { group: 'entitled', label: 'Trialing' },
+      ...described('trialing'),
       on: {
         paid: { target: 'active', description: 'The trial became a paid subscription' },
         // A plan changed during a trial stays in the trial: nothing is prorated.
@@ -116,9 +109,7 @@ export const lifecycleMachine = setup({
       },
     },
     active: {
-      description: 'Paid and in use.',
-      tags: 'entitled',
-      meta: { group: 'entitled', label: 'Active' },
+      ...described('active'),
       on: {
         upgraded: { target: 'active', description: 'Plan or seats changed at once' },
         renewed: { target: 'active', description: 'A new period began' },
@@ -133,9 +124,7 @@ export const lifecycleMachine = setup({
       },
     },
     downgrading: {
-      description: 'Active; a smaller plan begins with the next period.',
-      tags: 'entitled',
-      meta: { group: 'entitled', label: 'Downgrading' },
+      ...described('downgrading'),
       on: {
         period_ended: { target: 'active', description: 'The smaller plan began' },
         downgrade_undone: { target: 'active', description: 'The customer keeps the plan' },
@@ -146,9 +135,7 @@ export const lifecycleMachine = setup({
       },
     },
     cancel_pending: {
-      description: 'Still in use; ends by itself.',
-      tags: 'entitled',
-      meta: { group: 'entitled', label: 'Cancel pending' },
+      ...described('cancel_pending'),
       on: {
         period_ended: { target: 'canceled', description: 'The end came' },
         cancel_undone: [
@@ -172,9 +159,7 @@ export const lifecycleMachine = setup({
       },
     },
     past_due: {
-      description: 'A payment failed and is tried again.',
-      tags: 'at_risk',
-      meta: { group: 'at_risk', label: 'Past due' },
+      ...described('past_due'),
       on: {
         payment_succeeded: { target: 'active', description: 'The payment went through' },
         payment_failed: { target: 'past_due', guard: 'attemptsLeft', description: 'Failed again' },
@@ -194,18 +179,14 @@ export const lifecycleMachine = setup({
       },
     },
     unpaid: {
-      description: 'Payments failed for good; invoices stay open.',
-      tags: 'at_risk',
-      meta: { group: 'at_risk', label: 'Unpaid' },
+      ...described('unpaid'),
       on: {
         payment_succeeded: { target: 'active', description: 'The debt was paid' },
         canceled: { target: 'canceled', description: 'Canceled' },
       },
     },
     paused: {
-      description: 'On hold: no invoices, no access.',
-      tags: 'waiting',
-      meta: { group: 'waiting', label: 'Paused' },
+      ...described('paused'),
       on: {
         resumed: [
           {
@@ -223,9 +204,7 @@ export const lifecycleMachine = setup({
       },
     },
     canceled: {
-      description: 'Over. Coming back is a new subscription.',
-      tags: 'ended',
-      meta: { group: 'ended', label: 'Canceled' },
+      ...described('canceled'),
       on: {
         reactivated: [
           {
@@ -304,13 +283,6 @@ export function machineArrows(): readonly Arrow[] {
 /** The events that a state allows, for at least one outcome, in the machine's order. */
 export function allowedEvents(state: LifecycleState): LifecycleEventType[] {
   return [...new Set(ARROWS.filter((arrow) => arrow.from === state).map((arrow) => arrow.event))];
-}
-
-/** What the chart says about a state. */
-export function describeState(state: LifecycleState): StateMeta & { description: string } {
-  const node = nodeOf(state);
-  const meta = node.meta ?? { group: 'waiting', label: state };
-  return { ...meta, description: node.description ?? '' };
 }
 
 function nodeOf(state: LifecycleState): (typeof lifecycleMachine.states)[string] & object {

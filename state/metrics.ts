@@ -4,18 +4,27 @@
  */
 
 /**
- * What is added up by day. `mrr` and `paying` are changes, so their sum over all days is the present value;
- * trials are counted on the day on which they began, whatever the day of their outcome.
+ * What is added up by day: the one list that figures are stored and read by. A `level` is kept as its changes, so their
+ * sum over all days is the present value; trials are counted on the day on which they began, whatever the day of their
+ * outcome.
  */
-export type Figure =
-  | 'mrr'
-  | 'paying'
-  | 'churned'
-  | 'payment_failed'
-  | 'recovered'
-  | 'trial_started'
-  | 'trial_converted'
-  | 'trial_lost';
+const FIGURES = {
+  mrr: 'level',
+  paying: 'level',
+  churned: 'count',
+  payment_failed: 'count',
+  recovered: 'count',
+  trial_started: 'count',
+  trial_converted: 'count',
+  trial_lost: 'count',
+} as const;
+export type Figure = keyof typeof FIGURES;
+
+/** All figures, or those of a kind. */
+export function figureNames(kind?: (typeof FIGURES)[Figure]): Figure[] {
+  const names = Object.keys(FIGURES) as Figure[];
+  return names.filter((name) => kind === undefined || FIGURES[name] === kind);
+}
 
 /** What one day added; day 0 holds what was before the days that were asked for. */
 export interface DailyFigure {

@@ -1,5 +1,6 @@
 /** Bigger or smaller, now or with the next period: the rule for plan changes, and what a subscription earns. */
 import { findPlan, planOfPrice, type Catalogue, type PlanInterval } from './catalogue.ts';
+import { stripeStatus } from './states.ts';
 import type { BillingInterval, ItemFacts, LifecycleState, SubscriptionFacts } from './types.ts';
 
 export type ChangeKind = 'upgrade' | 'downgrade' | 'switch';
@@ -118,14 +119,12 @@ export function isScheduledDowngrade(catalogue: Catalogue, facts: SubscriptionFa
   return target !== null && compareChange(current, target) === 'downgrade';
 }
 
-const EARNING: ReadonlySet<string> = new Set(['active', 'past_due']);
-
 /**
  * Monthly recurring revenue in minor units of `facts.currency`; metered and tiered items count as 0, and so
  * does a subscription that does not earn (trial, pause, unpaid, ended). Each item is rounded half up.
  */
 export function mrrOf(facts: SubscriptionFacts): number {
-  if (!EARNING.has(facts.stripeStatus) || facts.pauseCollection !== null) return 0;
+  if (!stripeStatus(facts.stripeStatus)?.earns || facts.pauseCollection !== null) return 0;
   return facts.items.reduce((sum, item) => sum + monthlyAmount(item), 0);
 }
 

@@ -1,4 +1,5 @@
 /** Moving a subscription from one price to another: what is to be done with it, and when. */
+import { stripeStatus } from './states.ts';
 import type { BillingInterval, ItemFacts, SubscriptionFacts } from './types.ts';
 
 /** The price that everybody is moved to. */
@@ -82,15 +83,8 @@ export function migrationStep(
 }
 
 function whyOver(facts: SubscriptionFacts): string | null {
-  switch (facts.stripeStatus) {
-    case 'canceled':
-    case 'incomplete_expired':
-      return 'it has ended';
-    case 'incomplete':
-      return 'its first payment is not through';
-    default:
-      return null;
-  }
+  if (stripeStatus(facts.stripeStatus)?.ended) return 'it has ended';
+  return facts.stripeStatus === 'incomplete' ? 'its first payment is not through' : null;
 }
 
 function inTheWay(facts: SubscriptionFacts, scheduleEndsIt: boolean): MigrationStep | null {
@@ -112,7 +106,7 @@ function whyNotNow(facts: SubscriptionFacts): string | null {
 }
 
 function isIdle(facts: SubscriptionFacts): boolean {
-  return facts.stripeStatus === 'unpaid' || facts.stripeStatus === 'paused';
+  return stripeStatus(facts.stripeStatus)?.idle === true;
 }
 
 /** Only what was paid can come back. An open invoice of this period would be credited without having been paid. */

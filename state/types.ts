@@ -114,6 +114,16 @@ export interface SubscriptionFacts {
   createdAt: number;
 }
 
+/** Why a subscription gives no access although its state would. */
+export interface Restriction {
+  reason: 'disputed' | 'refunded';
+  since: number;
+  /** When it ends by itself: with the period that was refunded. null: when the dispute is won. */
+  until: number | null;
+  /** True when collection was paused at Stripe because of it. */
+  collectionPaused?: boolean;
+}
+
 /** One row of `subscriptions`: what Stripe says, and what the machine made of it. */
 export interface StoredSubscription {
   id: string;
@@ -132,6 +142,8 @@ export interface StoredSubscription {
   since: number;
   /** Monthly recurring revenue in minor units of `facts.currency`; 0 unless it earns. */
   mrr: number;
+  /** What money that came back does to access; only `sync/` sets it, beside the rest of the row. */
+  restriction?: Restriction | null;
 }
 
 export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning' | 'trial_ledger';

@@ -43,6 +43,10 @@ export function catalogueCalls(stripe: Stripe) {
     retrieveTestClock: (id: string): Promise<Stripe.TestHelpers.TestClock> =>
       call(() => stripe.testHelpers.testClocks.retrieve(id)),
 
+    /** The newest clocks of a sandbox, a hundred at most: there are few, each is deleted after a month. */
+    listTestClocks: async (): Promise<Stripe.TestHelpers.TestClock[]> =>
+      (await call(() => stripe.testHelpers.testClocks.list({ limit: 100 }))).data,
+
     testClockExists: async (id: string): Promise<boolean> => {
       try {
         await call(() => stripe.testHelpers.testClocks.retrieve(id));

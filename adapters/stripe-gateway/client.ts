@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Stripe } from 'stripe';
 
 export interface GatewayOptions {
@@ -22,6 +23,15 @@ export interface StripeCall {
   seconds: number;
 }
 
+/** How long a caller waits for Stripe, all attempts of a call together, in ms; one attempt ends with it. */
+const CALL_MS = 25_000;
+const deadlines = new AsyncLocalStorage<number>();
+
+/** Runs a call of the SDK, whose attempts share a deadline: else three that time out take a minute. */
+export function withDeadline<T>(operation: () => Promise<T>): Promise<T> {
+  return deadlines.run(performance.now() + CALL_MS, operation);
+}
+
 /** The API version that every call and every webhook endpoint is pinned to. */
 export const API_VERSION = Stripe.API_VERSION;
 
@@ -32,7 +42,7 @@ export function createStripeClient(options: GatewayOptions): Stripe {
     maxNetworkRetries: options.maxNetworkRetries ?? 2,
     timeout: options.timeout ?? 20_000,
     telemetry: false,
-    ...(options.onCall ? { httpClient: observedClient(options.onCall) } : {}),
+    httpClient: observedClient(options.onCall ?? (() => undefined)),
     ...(options.apiBase ? hostOf(options.apiBase) : {}),
   });
 }
@@ -49,6 +59,8 @@ function observedClient(onCall: (call: StripeCall) => void): Stripe.HttpClient {
   const send = client.makeRequest.bind(client);
   client.makeRequest = async (...request: Parameters<typeof send>) => {
     const [, , path, method] = request;
+    const deadline = deadlines.getStore() ?? Infinity;
+    request[7] = Math.max(1, Math.min(request[7], Math.round(deadline - performance.now())));
     const started = performance.now();
     const told = (status: number | null) =>
       onCall({

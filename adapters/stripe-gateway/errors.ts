@@ -1,4 +1,5 @@
 import { Stripe } from 'stripe';
+import { withDeadline } from './client.ts';
 
 /** What went wrong at Stripe, in words that do not depend on the SDK. */
 export type GatewayErrorKind =
@@ -18,6 +19,8 @@ interface GatewayErrorInit {
   param: string | null;
   /** HTTP status of Stripe's answer; null when there was none. */
   status: number | null;
+  /** When Stripe answered, by its own clock: seconds since the epoch; null when it did not. */
+  answeredAt?: number | null;
   cause: unknown;
 }
 
@@ -29,6 +32,7 @@ export class GatewayError extends Error {
   readonly retryAfter: number | null;
   readonly param: string | null;
   readonly status: number | null;
+  readonly answeredAt: number | null;
 
   constructor(kind: GatewayErrorKind, message: string, init: GatewayErrorInit) {
     super(message, { cause: init.cause });
@@ -39,6 +43,7 @@ export class GatewayError extends Error {
     this.retryAfter = init.retryAfter;
     this.param = init.param;
     this.status = init.status;
+    this.answeredAt = init.answeredAt ?? null;
   }
 }
 
@@ -53,7 +58,7 @@ export function isGatewayError(
 /** Runs one SDK call and turns whatever it throws into a GatewayError. */
 export async function call<T>(operation: () => Promise<T>): Promise<T> {
   try {
-    return await operation();
+    return await withDeadline(operation);
   } catch (error) {
     throw toGatewayError(error);
   }
@@ -68,6 +73,7 @@ function toGatewayError(error: unknown): unknown {
     retryAfter: retryAfterOf(error.headers),
     param: error.param ?? null,
     status: error.statusCode ?? null,
+    answeredAt: answerTime(error.headers),
     cause: error.requestId ? { stripeRequestId: error.requestId } : undefined,
   });
 }
@@ -85,6 +91,12 @@ function kindOf(error: Stripe.errors.StripeError): GatewayErrorKind {
     return 'invalid';
   }
   return 'unavailable';
+}
+
+/** The `Date` of an answer in seconds since the epoch; null when it has none. */
+export function answerTime(headers: Record<string, string> | undefined): number | null {
+  const time = Date.parse(headers?.['date'] ?? '');
+  return Number.isNaN(time) ? null : time / 1000;
 }
 
 function retryAfterOf(headers: Record<string, string> | undefined): number | null {

@@ -1,10 +1,19 @@
 import { Stripe } from 'stripe';
-import { call } from './errors.ts';
+import { answerTime, call } from './errors.ts';
 
 export interface EventRange {
   /** Seconds since the epoch, inclusive. */
   createdFrom: number;
+  /** Inclusive too; without it, up to the newest. */
+  createdUntil?: number | undefined;
   startingAfter: string | null;
+}
+
+/** A page of events, and when Stripe answered by its own clock: seconds since the epoch, null when it did not say. */
+export interface EventPage {
+  data: Stripe.Event[];
+  has_more: boolean;
+  answeredAt: number | null;
 }
 
 /** Webhooks and events. */
@@ -13,14 +22,17 @@ export function eventCalls(stripe: Stripe) {
     retrieveEvent: (id: string): Promise<Stripe.Event> => call(() => stripe.events.retrieve(id)),
 
     /** A page (100) of the account's events, newest first. */
-    listEvents: (range: EventRange): Promise<Stripe.ApiList<Stripe.Event>> =>
-      call(() =>
+    listEvents: async (range: EventRange): Promise<EventPage> => {
+      const page = await call(() =>
         stripe.events.list({
-          created: { gte: range.createdFrom },
+          created: { gte: range.createdFrom, lte: range.createdUntil },
           limit: 100,
           starting_after: range.startingAfter ?? undefined,
         }),
-      ),
+      );
+      const answeredAt = answerTime(page.lastResponse.headers);
+      return { data: page.data, has_more: page.has_more, answeredAt };
+    },
 
     listWebhookEndpoints: (): Promise<Stripe.WebhookEndpoint[]> =>
       call(() => stripe.webhookEndpoints.list({ limit: 100 }).autoPagingToArray({ limit: 500 })),

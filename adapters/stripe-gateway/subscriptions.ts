@@ -35,15 +35,17 @@ export function subscriptionCalls(stripe: Stripe) {
           .autoPagingToArray({ limit: 1000 }),
       ),
 
-    /** A page of all subscriptions of the account (100), for `verify`. */
+    /** A page (100) of all subscriptions of the account, for `verify`; those on a test clock only with its id. */
     listSubscriptions: (
       startingAfter: string | null,
+      testClock?: string,
     ): Promise<Stripe.ApiList<Stripe.Subscription>> =>
       call(() =>
         stripe.subscriptions.list({
           status: 'all',
           limit: 100,
           starting_after: startingAfter ?? undefined,
+          test_clock: testClock,
           expand: EXPAND.map((path) => `data.${path}`),
         }),
       ),

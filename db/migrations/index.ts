@@ -5,6 +5,7 @@ import { usage } from './0004-usage.ts';
 import { planMigrations } from './0005-plan-migrations.ts';
 import { outboxLanes } from './0006-outbox-lanes.ts';
 import { eventsBySubject } from './0007-events-by-subject.ts';
+import { returns } from './0013-returns.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   planMigrations,
   outboxLanes,
   eventsBySubject,
+  returns,
 ];

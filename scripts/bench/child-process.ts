@@ -45,10 +45,10 @@ export async function startChild(name: string, settings: unknown): Promise<Child
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
-      const patience = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      const killTimer = setTimeout(() => child.kill('SIGKILL'), 10_000);
       await ask('stop').catch(() => child.kill('SIGKILL'));
       await exited;
-      clearTimeout(patience);
+      clearTimeout(killTimer);
     },
   };
 }

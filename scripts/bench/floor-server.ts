@@ -51,7 +51,7 @@ async function receive(request: IncomingMessage): Promise<number> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks);
-  const verdict = verifyStripeSignature(
+  const signature = verifyStripeSignature(
     {
       body,
       header: String(request.headers['stripe-signature']),
@@ -59,7 +59,7 @@ async function receive(request: IncomingMessage): Promise<number> {
     },
     [WEBHOOK_SECRET],
   );
-  if (verdict !== 'valid') return 400;
+  if (signature !== 'valid') return 400;
   const payload = body.toString();
   const { id, type } = JSON.parse(payload) as { id: string; type: string };
   await store?.add({ id, type, payload });

@@ -24,7 +24,7 @@ export async function ingest(lab: Laboratory): Promise<Row[]> {
     'floor',
   );
   const verify = await startContestant('floor-server', { databaseUrl: null }, 'verify only');
-  // The door alone; another process would process. With workers, what is left of the CPU decides.
+  // Receiving alone; another process would do the work. With workers, what is left of the CPU decides.
   const tenure = await startTenure(lab, stripe, {
     env: { WEBHOOK_ACK: 'stored' },
     engine: { concurrency: 0 },

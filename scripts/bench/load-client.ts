@@ -10,7 +10,7 @@ export interface LoadClient {
 const END_OF_HEAD = Buffer.from('\r\n\r\n');
 const END_OF_CHUNKS = Buffer.from('0\r\n\r\n');
 
-/** Connects; rejects when nobody listens. */
+/** Connects; rejects when no server listens. */
 export function openClient(url: URL): Promise<LoadClient> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });

@@ -14,7 +14,7 @@ export interface Row {
   target?: { at: 'least' | 'most'; value: number };
   /** Costs and counts beside it. */
   detail?: Record<string, number | string>;
-  /** One value for each round, for whoever wants to see the noise. */
+  /** One value for each round, to show the noise. */
   rounds?: number[];
 }
 
@@ -45,14 +45,14 @@ export function compare(
   };
 }
 
-/** A row for people: figure, what, value, ratio, target, verdict, and the costs under it. */
+/** A row for people: figure, what, value, ratio, target, result, and the costs under it. */
 export function rowText(row: Row): string {
   const { figure, database, what, value, unit, baseline, ratio, target, detail } = row;
   const against = baseline
     ? `${shown(ratio ?? NaN)} × ${baseline.name} (${shown(baseline.value)})`
     : '';
   const reached = isReached(row);
-  const verdict =
+  const result =
     target && reached !== null
       ? `${reached ? 'ok  ' : 'MISS'} ${target.at === 'least' ? '≥' : '≤'} ${shown(target.value)}${ratio === undefined ? ` ${unit}` : ' ×'}`
       : '';
@@ -62,7 +62,7 @@ export function rowText(row: Row): string {
     what.padEnd(38),
     `${shown(value)} ${unit}`.padEnd(16),
     against.padEnd(30),
-    verdict,
+    result,
   ].join(' ');
   const costs = Object.entries(detail ?? {}).map(
     ([name, cost]) => `${name} ${typeof cost === 'number' ? shown(cost) : cost}`,

@@ -5,7 +5,7 @@ import {
   type PlacedNode,
 } from '../../server/admin/pages/chart-layout.ts';
 import { html, type Html } from '../../server/http/pages/html.ts';
-import { describeState } from '../../state/machine.ts';
+import { STATES } from '../../state/states.ts';
 
 const MARGIN = 12;
 
@@ -112,7 +112,7 @@ function nodeOf(node: PlacedNode): Html {
       ><title>No subscription yet</title></circle
     > `;
   }
-  const { description } = describeState(state);
+  const { description } = STATES[state];
   return html`<g
     ><title>${description}</title
     ><rect class="node" x="${x}" y="${y}" width="${width}" height="${height}" rx="8" />

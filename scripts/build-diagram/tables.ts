@@ -1,4 +1,5 @@
-import { describeState, machineArrows } from '../../state/machine.ts';
+import { machineArrows } from '../../state/machine.ts';
+import { STATES } from '../../state/states.ts';
 import { LIFECYCLE_STATES } from '../../state/types.ts';
 
 /** The document with its generated tables put in anew, between the marks that name them. */
@@ -14,9 +15,7 @@ function between(text: string, name: string, content: string): string {
 }
 
 function statesTable(): string {
-  const rows = LIFECYCLE_STATES.map(
-    (state) => `| \`${state}\` | ${describeState(state).description} |`,
-  );
+  const rows = LIFECYCLE_STATES.map((state) => `| \`${state}\` | ${STATES[state].description} |`);
   return ['| state | |', '|---|---|', ...rows].join('\n');
 }
 

@@ -18,19 +18,19 @@ export interface HistoryLine {
   at: string;
 }
 
-/** What a person does in the shop, what happens at Stripe, and what the server says then. */
+/** What a customer does in the shop, what happens at Stripe, and what the server says then. */
 export interface Demo {
   subscribe: (plan: string) => Promise<void>;
   command: (name: string, body?: object) => Promise<void>;
   subscription: () => Promise<SubscriptionAnswer | null>;
   stateNow: () => Promise<string>;
-  /** The history so far as the dashboard's API tells it, over all subscriptions of the person. */
+  /** The history so far as the dashboard's API tells it, over all subscriptions of the customer. */
   history: () => Promise<HistoryLine[]>;
   /** Moves the test clock, and waits for Stripe and its webhooks. */
   advanceDays: (days: number) => Promise<void>;
   /** To shortly after the present period has ended and its invoice was charged. */
   advanceToRenewal: () => Promise<void>;
-  /** Replaces the saved card, as a person would in the portal. */
+  /** Replaces the saved card, as a customer would in the portal. */
   saveCard: (paymentMethod: string) => Promise<void>;
   payOpenInvoice: () => Promise<void>;
   /** Reports usage; returns what is recorded of this period. */
@@ -42,9 +42,9 @@ const USER = 'user_demo';
 const DAY_SECONDS = 86_400;
 /** Stripe charges a renewal about an hour after the period's end. */
 const AFTER_RENEWAL_SECONDS = 2 * 3600;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
-/** A person with a browser and a card, on a stack that runs. */
+/** A customer with a browser and a card, on a stack that runs. */
 export async function createDemo({ server, stripe: local, env }: LocalStack): Promise<Demo> {
   const api = new URL(local.url);
   const stripe = new Stripe(env['STRIPE_SECRET_KEY'] ?? '', {
@@ -171,6 +171,6 @@ function mintToken(secret: string): Promise<string> {
 
 /** Polls until it holds, and gives up quietly: the step then shows where it stands. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + TIMEOUT_MS;
   while (!(await holds()) && Date.now() < deadline) await sleep(25);
 }

@@ -29,7 +29,7 @@ interface Play {
   stack: E2eStack;
   values: Map<string, string>;
   /** How long something may take to become true, in ms. */
-  patience: number;
+  timeoutMs: number;
   /** Lines of the history that earlier steps made. */
   known: Set<string>;
 }
@@ -43,7 +43,7 @@ export async function runScenario(
   const play: Play = {
     stack,
     values: new Map(stack.values),
-    patience: stack.localStripe ? 20_000 : 180_000,
+    timeoutMs: stack.localStripe ? 20_000 : 180_000,
     known: new Set(),
   };
   play.values.set('user', `e2e_${scenario.name}_${randomBytes(4).toString('hex')}`);
@@ -183,19 +183,19 @@ async function periodEnd(play: Play): Promise<number> {
 }
 
 async function untilReady(play: Play, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + play.patience;
+  const deadline = Date.now() + play.timeoutMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error('The test clock did not become ready');
     await sleep(100);
   }
 }
 
-/** Looks at the server until what is expected is so, or patience is at its end. */
+/** Looks at the server until what is expected is so, or the time is up. */
 async function waitFor(
   play: Play,
   expected: Expectation,
 ): Promise<{ sight: Sight; left: string[] }> {
-  const deadline = Date.now() + play.patience;
+  const deadline = Date.now() + play.timeoutMs;
   for (;;) {
     const sight = await look(play, expected);
     const left = differences(expected, sight);

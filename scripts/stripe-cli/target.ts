@@ -39,7 +39,7 @@ export function targetArgs({ apiBase, socket }: CliTarget): string[] {
   return apiBase === null || socket !== undefined ? [] : ['--api-base', apiBase];
 }
 
-/** What the CLI is started with; `home` keeps it from the configuration of the person who runs it. */
+/** What the CLI is started with; `home` keeps it from the configuration of the user who runs it. */
 export function cliEnvironment(target: CliTarget, home: string): Record<string, string> {
   const local: Record<string, string> =
     target.socket !== undefined

@@ -64,11 +64,11 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   return {
     clock: ctx.clock,
     async start() {
+      await catchUp.start();
       await ctx.clock.refresh();
       changes.start();
       worker.start();
       effects.start();
-      catchUp.start();
       sweeper.start();
     },
     async stop() {
@@ -82,12 +82,13 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       ctx.clock.stop();
     },
     syncSubscription: (request) => runner.sync(request),
-    receive: withinLimit(options.maxBacklog, (event) => receiveEvent(parts, event)),
+    ...withinLimit(options.maxBacklog, (event) => receiveEvent(parts, event)),
     store,
     onChange: changes.subscribe,
     wake,
     lookedAt: worker.lookedAt,
     backlog: inbox.backlog,
+    isCatchUpLate: () => catchUp.isLate(),
     reader,
   };
 }
@@ -96,16 +97,24 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
  * Refuses deliveries, before anything is stored, while too many are being stored or processed: a Stripe that answers
  * slowly must not fill the memory with deliveries that wait for it.
  */
-function withinLimit(most: number, receive: Engine['receive']): Engine['receive'] {
-  let under = 0;
-  return async (event) => {
-    if (under >= most) throw overloaded();
-    under += 1;
-    try {
-      return await receive(event);
-    } finally {
-      under -= 1;
-    }
+function withinLimit(most: number, receive: Engine['receive']) {
+  /** When each began, by a monotonic clock; the oldest comes first. */
+  const under = new Map<object, number>();
+  return {
+    async receive(event: NewEvent) {
+      if (under.size >= most) throw overloaded();
+      const key = {};
+      under.set(key, performance.now());
+      try {
+        return await receive(event);
+      } finally {
+        under.delete(key);
+      }
+    },
+    oldestDelivery() {
+      const [oldest] = under.values();
+      return oldest === undefined ? 0 : performance.now() - oldest;
+    },
   };
 }
 

@@ -1,13 +1,19 @@
 import { z } from 'zod';
+import { saveCursor } from '../../db/cursors.ts';
 import { inboxHealth } from '../../db/webhook-events.ts';
 import { migrationStatus } from '../../db/migrate.ts';
 import { defineRoute, json } from '../http/define-route.ts';
+import { withTimeout } from '../lib/limit.ts';
 import type { Services } from '../lib/services.ts';
 
-/** Due events that wait longer than this mean that nobody works them off. */
+/** Due events that wait longer than this mean that no worker takes them. */
 const STUCK_AFTER_MS = 5 * 60_000;
 /** A worker looks for work every second or so. */
-const DEAD_AFTER_MS = 60_000;
+const DEAD_AFTER_MS = 30_000;
+/** A delivery is answered within seconds; one that waits longer is stuck in memory. */
+const UNANSWERED_AFTER_MS = 30_000;
+/** A database that takes longer cannot be worked with. */
+const DATABASE_TIMEOUT_MS = 5_000;
 
 /** The process is alive; touches nothing. */
 export const healthRoute = defineRoute({
@@ -24,11 +30,18 @@ const check = z.enum(['ok', 'failed']);
 
 const readiness = z.object({
   status: z.enum(['ready', 'not_ready']),
-  checks: z.object({ database: check, migrations: check, inbox: check, worker: check }),
+  checks: z.object({
+    database: check,
+    migrations: check,
+    inbox: check,
+    worker: check,
+    /** `late`: missed events have not been looked for in full for ten minutes. That alone makes no server unready. */
+    catchUp: z.enum(['ok', 'late']),
+  }),
 });
 type Checks = z.infer<typeof readiness>['checks'];
 
-/** Ready to serve: the database answers and is migrated, and the inbox is being worked off. */
+/** Ready to serve: the database can be written and is migrated, and what arrives is processed. */
 export const readyRoute = defineRoute({
   method: 'GET',
   path: '/readyz',
@@ -38,30 +51,52 @@ export const readyRoute = defineRoute({
   response: readiness,
   others: { 503: readiness },
   handler: async (_request, { services }) => {
-    const checks = await checksOf(services);
-    const ready = Object.values(checks).every((result) => result === 'ok');
+    const checks = await sharedChecks(services);
+    const ready = Object.values(checks).every((result) => result !== 'failed');
     return json({ status: ready ? 'ready' : 'not_ready', checks }, ready ? 200 : 503);
   },
 });
 
-async function checksOf({ database, engine, log }: Services): Promise<Checks> {
-  const now = Date.now();
+/** Looks under way: probes that come meanwhile share one. */
+const looks = new WeakMap<object, Promise<Checks>>();
+
+function sharedChecks(services: Services): Promise<Checks> {
+  const { engine } = services;
+  const look = looks.get(engine) ?? checksOf(services).finally(() => looks.delete(engine));
+  looks.set(engine, look);
+  return look;
+}
+
+async function checksOf(services: Services): Promise<Checks> {
+  const { engine, log } = services;
   const lookedAt = engine.lookedAt();
-  // An engine that was never started is somebody's choice: its events wait for another process.
-  const worker = lookedAt !== null && now - lookedAt > DEAD_AFTER_MS ? 'failed' : 'ok';
+  // An engine that was never started is a choice: its events wait for another process.
+  const isDead = lookedAt !== null && Date.now() - lookedAt > DEAD_AFTER_MS;
+  const worker = isDead ? 'failed' : 'ok';
+  const isUnanswered = engine.oldestDelivery() > UNANSWERED_AFTER_MS;
   try {
-    // Unknown ones are a newer release's, which is on its way in: this one goes on until it is told to stop.
-    const { pending } = await migrationStatus(database);
-    if (pending.length > 0) {
-      return { database: 'ok', migrations: 'failed', inbox: 'failed', worker };
-    }
-    const { dueSince } = await inboxHealth(database.knex, now);
-    // While Stripe is away everything waits, and taking the servers away as well would help nobody.
-    const waits = engine.reader.pausedUntil() > 0;
-    const stuck = dueSince !== null && now - dueSince > STUCK_AFTER_MS && !waits;
-    return { database: 'ok', migrations: 'ok', inbox: stuck ? 'failed' : 'ok', worker };
+    const stored = await withTimeout(storedChecks(services), DATABASE_TIMEOUT_MS);
+    return { ...stored, inbox: isUnanswered ? 'failed' : stored.inbox, worker };
   } catch (error) {
-    log.warn({ err: error }, 'not ready: the database does not answer');
-    return { database: 'failed', migrations: 'failed', inbox: 'failed', worker };
+    log.warn({ err: error }, 'not ready: the database cannot be written');
+    return { database: 'failed', migrations: 'failed', inbox: 'failed', worker, catchUp: 'ok' };
   }
+}
+
+async function storedChecks({ database, engine }: Services): Promise<Omit<Checks, 'worker'>> {
+  // Unknown ones are a newer release's, which is on its way in: this one goes on until it is told to stop.
+  const { pending } = await migrationStatus(database);
+  if (pending.length > 0) {
+    return { database: 'ok', migrations: 'failed', inbox: 'failed', catchUp: 'ok' };
+  }
+  const db = database.knex;
+  // Reading alone works on a full disk and on a standby.
+  await saveCursor(db, 'readyz', '');
+  const now = Date.now();
+  const { dueSince } = await inboxHealth(db, now);
+  // While Stripe is unreachable everything waits, and taking the servers away as well would help nobody.
+  const waits = engine.reader.pausedUntil() > 0;
+  const isStuck = dueSince !== null && now - dueSince > STUCK_AFTER_MS && !waits;
+  const catchUp = (await engine.isCatchUpLate()) ? 'late' : 'ok';
+  return { database: 'ok', migrations: 'ok', inbox: isStuck ? 'failed' : 'ok', catchUp };
 }

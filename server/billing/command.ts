@@ -11,6 +11,7 @@ import { StripeOutage } from '../lib/stripe-outage.ts';
 import { json } from '../http/define-route.ts';
 import type { Services } from '../lib/services.ts';
 import { withCustomerLock } from './with-customer-lock.ts';
+import { refusalWords } from './refusal-words.ts';
 import { subscriptionView } from './subscription-view.ts';
 
 /** The part of a handler's context that a command needs. */
@@ -157,13 +158,9 @@ export function notAllowed(
   what: string,
 ): AppError {
   const state = subscription?.state ?? 'none';
-  return new AppError(
-    'not_allowed',
-    `"${what}" is not possible while the subscription is ${state}.`,
-    {
-      fields: { state, actions: actionsNow(services, subscription) },
-    },
-  );
+  return new AppError('not_allowed', refusalWords(what, state), {
+    fields: { state, actions: actionsNow(services, subscription) },
+  });
 }
 
 /** What the user may ask for now. */

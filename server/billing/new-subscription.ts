@@ -3,9 +3,7 @@ import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 import { actionsNow, syncAfter, type CommandContext } from './command.ts';
-
-/** Stripe statuses of a subscription that has ended. */
-const ENDED = ['canceled', 'incomplete_expired'];
+import { stripeStatus } from '../../state/states.ts';
 
 /** Throws 409 `already_subscribed` unless a new subscription may begin. */
 export async function refuseSecond({ services, user }: CommandContext): Promise<void> {
@@ -23,7 +21,7 @@ export async function liveSubscriptionOf(
   customerId: string,
 ): Promise<{ id: string } | null> {
   const known = await stripe.subscriptionsOf(customerId);
-  return known.find(({ status }) => !ENDED.includes(status)) ?? null;
+  return known.find(({ status }) => !stripeStatus(status)?.ended) ?? null;
 }
 
 /** Stripe may know of a subscription whose webhook has not come yet, e.g. from another tab. */

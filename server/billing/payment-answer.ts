@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { STATES } from '../../state/states.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 import { json } from '../http/define-route.ts';
 import { syncAfter, type CommandContext } from './command.ts';
@@ -26,5 +27,5 @@ export async function answerWithPayment(
 
 function waitsForPayment({ state, facts }: StoredSubscription): boolean {
   if (facts.pendingUpdate) return true;
-  return state === 'paused' || state === 'incomplete' || state === 'past_due';
+  return STATES[state].awaitsPayment;
 }

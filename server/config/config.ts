@@ -1,3 +1,4 @@
+import type { ReturnPolicy } from '../../state/returns.ts';
 import {
   environment,
   PRICE_VARIABLES,
@@ -45,6 +46,8 @@ export interface Config {
   /** Who says which features a customer has: the plans file, or Stripe Entitlements. */
   entitlements: 'plans' | 'stripe';
   dunning: { maxAttempts: number; finalAction: 'cancel' | 'unpaid' | 'none' };
+  /** What disputes and full refunds do. */
+  returns: ReturnPolicy;
   mail: { smtpUrl: string | null; from: string };
   webhookAck: 'processed' | 'stored';
   /** Days after which events that were dealt with, and effects that were delivered, are deleted; null is never. */
@@ -174,6 +177,7 @@ function toConfig(env: Environment): Config {
     grace: env.GRACE,
     entitlements: env.ENTITLEMENTS,
     dunning: { maxAttempts: env.DUNNING_MAX_ATTEMPTS, finalAction: env.DUNNING_FINAL_ACTION },
+    returns: { onDispute: env.ON_DISPUTE, onFullRefund: env.ON_FULL_REFUND },
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
     webhookAck: env.WEBHOOK_ACK,
     eventRetentionDays: env.EVENT_RETENTION_DAYS || null,

@@ -14,17 +14,17 @@ export const PRICE_VARIABLES = [
 ] as const;
 export type PriceVariable = (typeof PRICE_VARIABLES)[number];
 
-const whole = (min: number, max: number, mend: string) =>
+const whole = (min: number, max: number, fix: string) =>
   z
     .string()
-    .regex(/^\d+$/, mend)
+    .regex(/^\d+$/, fix)
     .transform(Number)
-    .refine((value) => value >= min && value <= max, mend);
-const url = (protocols: string[], mend: string) =>
+    .refine((value) => value >= min && value <= max, fix);
+const url = (protocols: string[], fix: string) =>
   z
     .string()
-    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), mend);
-const httpUrl = (mend: string) => url(['http:', 'https:'], mend);
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), fix);
+const httpUrl = (fix: string) => url(['http:', 'https:'], fix);
 const priceId = z
   .string()
   .regex(/^(price|plan)_\w+$/, 'must be a Stripe price id such as price_1Abc');
@@ -34,7 +34,7 @@ const RETENTION_WORDS =
   'must be a number of days from 35 (Stripe may send an event again for 30) to 3650, or 0 to keep everything';
 const RATE_WORDS = 'must be a number of requests per minute; 0 for no limit';
 
-/** What the environment may say, variable by variable; each refusal says how to mend it. */
+/** What the environment may say, variable by variable; each refusal says how to fix it. */
 export const environment = z.object({
   STRIPE_SECRET_KEY: z
     .string({
@@ -114,6 +114,10 @@ export const environment = z.object({
   DUNNING_FINAL_ACTION: z
     .enum(['cancel', 'unpaid', 'none'], 'must be cancel, unpaid or none')
     .default('cancel'),
+  ON_DISPUTE: z
+    .enum(['suspend', 'cancel', 'keep'], 'must be suspend, cancel or keep')
+    .default('suspend'),
+  ON_FULL_REFUND: z.enum(['end', 'keep'], 'must be end or keep').default('end'),
   SMTP_URL: url(['smtp:', 'smtps:'], 'must be smtp://user:password@host:port').optional(),
   MAIL_FROM: z.string().default('Billing <billing@localhost>'),
   WEBHOOK_ACK: z.enum(['processed', 'stored'], 'must be processed or stored').default('processed'),

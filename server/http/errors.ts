@@ -1,4 +1,5 @@
 import { isGatewayError, type GatewayError } from '../../adapters/stripe-gateway.ts';
+import { databaseFailure, type DatabaseFailure } from '../../db/database-errors.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
 import { StillBusy } from '../lib/lock-timeout.ts';
 
@@ -68,6 +69,15 @@ export class AppError extends Error {
   }
 }
 
+const DATABASE_WORDS: Record<DatabaseFailure, string> = {
+  unreachable: 'The database cannot be reached; try again soon.',
+  busy: 'The database is busy; try again soon.',
+  timeout: 'The database did not answer in time; try again soon.',
+  read_only: 'The database takes no changes at the moment; try again soon.',
+  full: 'The database has no room at the moment; try again soon.',
+  corrupt: 'The database cannot be read at the moment; try again soon.',
+};
+
 /** Whatever was thrown, as an AppError; the words of an unknown error stay in the log. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
@@ -80,8 +90,9 @@ export function toAppError(error: unknown): AppError {
       cause: error,
     });
   }
-  if (isDatabaseAway(error)) {
-    return new AppError('database_unavailable', 'The database cannot be reached; try again soon.', {
+  const failure = databaseFailure(error);
+  if (failure !== null) {
+    return new AppError('database_unavailable', DATABASE_WORDS[failure], {
       headers: { 'retry-after': '5' },
       cause: error,
     });
@@ -127,39 +138,4 @@ function fromGateway(error: GatewayError): AppError {
         cause,
       });
   }
-}
-
-/** Codes of drivers (node, pg, sqlite3) and messages of knex that mean "no connection". */
-const AWAY_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'ETIMEDOUT',
-  'EPIPE',
-  '57P01',
-  '57P02',
-  '57P03',
-  '53300',
-  '08000',
-  '08001',
-  '08003',
-  '08006',
-  'SQLITE_BUSY',
-  'SQLITE_CANTOPEN',
-  'SQLITE_FULL',
-  'SQLITE_IOERR',
-  'SQLITE_READONLY',
-  'SQLITE_MISUSE',
-]);
-
-function isDatabaseAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return (
-    AWAY_CODES.has(code) ||
-    error.name === 'KnexTimeoutError' ||
-    /^(Connection terminated|Client has encountered a connection error|Unable to acquire a connection)/.test(
-      error.message,
-    )
-  );
 }

@@ -15,7 +15,7 @@ export function bodyOf(request: Request, info: RequestInfo): RequestBody {
   let reading: Promise<Uint8Array> | undefined;
   const bytes = (): Promise<Uint8Array> => {
     if (info.consumed) return Promise.reject(alreadyRead(info.consumed.by));
-    return (reading ??= readAll(request));
+    return (reading ??= readAll(request).catch(brokenOff));
   };
   return {
     bytes,
@@ -26,6 +26,12 @@ export function bodyOf(request: Request, info: RequestInfo): RequestBody {
       return parseJson(await bytes());
     },
   };
+}
+
+/** A body that ends before it is whole: its sender hung up. That is no fault of this server. */
+function brokenOff(error: unknown): never {
+  if (error instanceof AppError) throw error;
+  throw new AppError('invalid_request', 'The body ended before it was whole.', { cause: error });
 }
 
 async function readAll(request: Request): Promise<Uint8Array> {

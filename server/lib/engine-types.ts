@@ -61,6 +61,10 @@ export interface Engine {
   lookedAt(): number | null;
   /** Deliveries that wait in memory to be stored. */
   backlog(): number;
+  /** For how long the oldest delivery has been waiting for its answer, in ms. */
+  oldestDelivery(): number;
+  /** Whether missed events have not been looked for in full for ten minutes. */
+  isCatchUpLate(): Promise<boolean>;
   /** Reads of Stripe within its limits; commands of people go past it. */
   reader: StripeReader;
   /** Business time; leases, retries and signatures use real time. */

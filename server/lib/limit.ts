@@ -19,3 +19,21 @@ export function createLimit(size: number): <T>(task: () => Promise<T>) => Promis
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** Something took longer than it may. */
+export class TimedOut extends Error {
+  override name = 'TimedOut';
+}
+
+/** What the promise gives, unless that takes too long. */
+export async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TimedOut(`No answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -43,7 +43,7 @@ export function createSweeper(ctx: EngineContext): Loop {
   async function round(): Promise<boolean> {
     pause = idle;
     if (sweep === null && !(await isDue())) return false;
-    if (!(await leadJob(db, JOB, { owner, now: Date.now(), duration: LEASE }))) {
+    if (!(await leadJob(db, JOB, { owner, duration: LEASE }))) {
       sweep = null;
       return false;
     }

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { cookieOf } from '../http/pages/cookies.ts';
 import { AppError } from '../http/errors.ts';
 
-/** The storefront's own customers. They sign in by typing an address; nobody is asked to prove it. */
+/** The storefront's own customers. They sign in by typing an address; no proof is asked for. */
 export interface DemoUser {
   id: string;
   email: string;

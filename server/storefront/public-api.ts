@@ -24,7 +24,11 @@ const subscription = z.object({
   currentPeriodEnd: z.string().nullable(),
   trialEnd: z.string().nullable(),
   cancelAt: z.string().nullable(),
-  pendingChange: z.object({ plan: z.string().nullable(), at: z.string().nullable() }).nullable(),
+  quantity: z.number().nullable(),
+  pendingChange: z
+    .object({ kind: z.string(), plan: z.string().nullable(), at: z.string().nullable() })
+    .nullable(),
+  unpaidInvoiceId: z.string().nullable(),
   access: z.object({ level: z.string(), until: z.string().nullable(), reason: z.string() }),
   actions: z.array(z.string()),
 });
@@ -52,6 +56,22 @@ const invoice = z.object({
   createdAt: z.string().optional(),
 });
 export type ShopInvoice = z.infer<typeof invoice>;
+
+const openInvoice = z.object({
+  invoice: z.object({
+    amountDue: z.number(),
+    currency: z.string(),
+    nextAttemptAt: z.string().nullable(),
+    url: z.string().nullable(),
+  }),
+  payment: z
+    .object({ status: z.string(), amountDue: z.number(), url: z.string().nullable() })
+    .nullable(),
+});
+export type OpenInvoice = z.infer<typeof openInvoice>;
+
+const credit = z.object({ balance: z.number(), currency: z.string().nullable() });
+export type ShopCredit = z.infer<typeof credit>;
 
 const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
@@ -111,6 +131,15 @@ export class PublicApi {
   async invoices(): Promise<ShopInvoice[]> {
     const answer = await this.#call('GET', 'invoices');
     return z.object({ invoices: z.array(invoice) }).parse(answer).invoices;
+  }
+
+  /** An invoice that waits for a payment, and where it can be made. */
+  async openInvoice(id: string): Promise<OpenInvoice> {
+    return openInvoice.parse(await this.#call('GET', `invoices/${encodeURIComponent(id)}`));
+  }
+
+  async credit(): Promise<ShopCredit> {
+    return credit.parse(await this.#call('GET', 'credit'));
   }
 
   async preview(choice: { plan: string; interval: string }): Promise<ShopPreview> {

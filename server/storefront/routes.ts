@@ -6,8 +6,10 @@ import { defineRoute, type Method, type Route } from '../http/define-route.ts';
 import type { Services } from '../lib/services.ts';
 import { DEMO_EMAIL, demoCookie, demoToken, endedDemoCookie, isOpen } from './demo-user.ts';
 import { PublicApi, ShopError } from './public-api.ts';
+import { accountContent } from './account-page.ts';
+import { CONFIRMED, confirmContent } from './confirm-page.ts';
+import { noticeFor, type Did } from './notices.ts';
 import {
-  accountContent,
   loginContent,
   previewContent,
   pricingContent,
@@ -63,7 +65,7 @@ function shopRoute(spec: ShopSpec): Route {
   });
 }
 
-/** A refusal of the API is told in words on the account page; everything else goes its usual way. */
+/** An error of the API is shown with its message; everything else goes its usual way. */
 async function answer(spec: ShopSpec, context: ShopContext): Promise<Response> {
   try {
     return await spec.handler(context);
@@ -73,7 +75,7 @@ async function answer(spec: ShopSpec, context: ShopContext): Promise<Response> {
       return redirect('/shop/login', [endedDemoCookie(context.services.config)]);
     const content = html`<p><a href="/billing">Back to the account</a></p>`;
     const notice = { words: error.message, bad: true };
-    return show(context, { title: 'Not done', content, notice, status: error.status });
+    return show(context, { title: 'This did not work', content, notice, status: error.status });
   }
 }
 
@@ -117,21 +119,13 @@ function policyOf({ config }: Services): string {
 }
 
 /** On to Stripe's page if the API named one, else back to the account. */
-function onward(url: string | null, did: string): Response {
+function onward(url: string | null, did: Did | ''): Response {
   return redirect(safeUrl(url) ?? `/billing${query({ did })}`);
 }
 
 function choiceOf(fields: URLSearchParams): Choice {
   return { plan: fields.get('plan') ?? '', interval: fields.get('interval') ?? '' };
 }
-
-const DONE: Record<string, string> = {
-  changed: 'Your plan was changed.',
-  canceled: 'Your cancellation is noted.',
-  resumed: 'Your subscription goes on.',
-  paused: 'Your subscription is paused.',
-  back: 'Welcome back.',
-};
 
 const pricing = shopRoute({
   method: 'GET',
@@ -209,11 +203,13 @@ const account = shopRoute({
       api.plans(),
       api.invoices().catch(withoutRoute),
     ]);
-    const words = DONE[query.get('did') ?? ''];
+    const unpaid = subscription?.unpaidInvoiceId ?? null;
+    const open = unpaid === null ? null : await api.openInvoice(unpaid).catch(withoutRoute);
+    const words = noticeFor(query.get('did') ?? '', subscription, plans);
     return show(context, {
       title: 'Account',
-      content: accountContent({ subscription, plans, invoices }),
-      notice: words === undefined ? null : { words, bad: false },
+      content: accountContent({ subscription, plans, invoices, open }),
+      notice: words === null ? null : { words, bad: false },
     });
   },
 });
@@ -235,7 +231,7 @@ const success = shopRoute({
     return show(context, {
       title: 'One moment',
       content: html`<h1>One moment …</h1>
-        <p>Stripe has your payment; your subscription is on its way.</p>`,
+        <p>Your payment has arrived. Your subscription will be ready in a moment.</p>`,
       head: html`<meta http-equiv="refresh" content="1" />`,
     });
   },
@@ -259,6 +255,14 @@ const preview = shopRoute({
   },
 });
 
+/** A reload of the preview's address, which only a form has reached. */
+const previewReload = shopRoute({
+  method: 'GET',
+  path: '/shop/preview',
+  summary: 'Goes back to the account',
+  handler: async () => redirect('/billing'),
+});
+
 const change = shopRoute({
   method: 'POST',
   path: '/shop/change',
@@ -271,10 +275,31 @@ const change = shopRoute({
   },
 });
 
+/** Says what a command costs or ends, before it is sent. */
+const confirm = shopRoute({
+  method: 'GET',
+  path: '/shop/confirm/:command',
+  summary: 'What a command costs, and its button',
+  handler: async (context) => {
+    const { api, params } = context;
+    const command = CONFIRMED.find((name) => name === params['command']);
+    const [subscription, plans, credit] = await Promise.all([
+      api.subscription(),
+      api.plans(),
+      api.credit(),
+    ]);
+    if (!command || !subscription?.actions.includes(command)) return redirect('/billing');
+    return show(context, {
+      title: 'Please confirm',
+      content: confirmContent(command, { subscription, plans, credit }),
+    });
+  },
+});
+
 /** A button of the account page that is one call of the API. */
 function command(
   path: string,
-  did: string,
+  did: Did | '',
   bodyOf: (form: URLSearchParams) => Record<string, unknown>,
 ): Route {
   return shopRoute({
@@ -307,7 +332,9 @@ export const STOREFRONT_ROUTES: readonly Route[] = [
   account,
   success,
   preview,
+  previewReload,
   change,
+  confirm,
   command('cancel', 'canceled', (form) => ({ when: form.get('when') ?? 'period_end' })),
   command('resume', 'resumed', () => ({})),
   command('pause', 'paused', () => ({})),

@@ -1,9 +1,7 @@
 import { formatMoney } from '../../state/money.ts';
-import { LIFECYCLE_STATES } from '../../state/types.ts';
-import { stateChip } from '../http/pages/format.ts';
 import { html, type Html } from '../http/pages/html.ts';
 import { htmlDocument } from '../http/pages/document.ts';
-import type { ShopInvoice, ShopPlan, ShopPreview, ShopSubscription } from './public-api.ts';
+import type { ShopPlan, ShopPreview } from './public-api.ts';
 
 /** What every page of the shop shows around its content. */
 export interface ShopFrame {
@@ -55,16 +53,25 @@ export function shopPage(
   });
 }
 
-const INTERVALS = { monthly: 'month', yearly: 'year' } as const;
-type Interval = keyof typeof INTERVALS;
+export const INTERVALS = { monthly: 'month', yearly: 'year' } as const;
+export type Interval = keyof typeof INTERVALS;
 
-function priceOf(plan: ShopPlan, interval: Interval): string {
+export function priceOf(plan: ShopPlan, interval: Interval): string {
   const price = plan.prices[interval];
   if (!price) return '';
   return price.amount === null ? 'by usage' : formatMoney(price.amount, price.currency);
 }
 
-const words = (name: string): string => name.replaceAll('_', ' ');
+export const words = (name: string): string => name.replaceAll('_', ' ');
+
+/** The date of a time of the API. */
+export function day(time: string | null): string {
+  return time === null ? '–' : time.slice(0, 10);
+}
+
+export function planName(plans: readonly ShopPlan[], id: string | null): string {
+  return plans.find((plan) => plan.id === id)?.name ?? id ?? 'another plan';
+}
 
 /** The plans with their buttons. */
 export function pricingContent(plans: ShopPlan[], subscribed: boolean): Html {
@@ -135,163 +142,6 @@ export function loginContent(email: string, choice: Choice): Html {
       <input type="hidden" name="interval" value="${choice.interval}" />
       <button class="primary" type="submit">Continue</button>
     </form>
-  </section>`;
-}
-
-export interface AccountView {
-  subscription: ShopSubscription | null;
-  plans: ShopPlan[];
-  /** Null when the server does not list them. */
-  invoices: ShopInvoice[] | null;
-}
-
-/** The customer's account: state, access, and what they may do. */
-export function accountContent(view: AccountView): Html {
-  const { subscription } = view;
-  if (!subscription) {
-    return html`<h1>Your account</h1>
-      <section class="panel">
-        <p class="empty">You have no subscription. <a href="/">Choose a plan</a></p>
-      </section>`;
-  }
-  return html`<h1>Your account</h1>
-    <div class="halves">
-      ${statePanel(subscription, view.plans)} ${actionPanel(subscription)} ${changePanel(view)}
-      ${invoicePanel(view.invoices)}
-    </div>`;
-}
-
-function day(time: string | null): string {
-  return time === null ? '–' : time.slice(0, 10);
-}
-
-function statePanel(subscription: ShopSubscription, plans: ShopPlan[]): Html {
-  const state = LIFECYCLE_STATES.find((name) => name === subscription.state) ?? 'none';
-  const name = plans.find((plan) => plan.id === subscription.plan)?.name ?? subscription.plan;
-  const { access, pendingChange } = subscription;
-  return html`<section class="panel" aria-labelledby="state-title">
-    <div class="panel-head">
-      <h2 id="state-title">Subscription</h2>
-      ${stateChip(state)}
-    </div>
-    <div class="panel-body">
-      <dl class="facts">
-        <dt>Plan</dt>
-        <dd>${name}, ${subscription.interval}</dd>
-        <dt>Access</dt>
-        <dd>${access.level} <span class="muted">${words(access.reason)}</span></dd>
-        ${
-          subscription.state === 'trialing' &&
-          html`<dt>Trial ends</dt>
-            <dd>${day(subscription.trialEnd)}</dd>`
-        }
-        <dt>Period ends</dt>
-        <dd>${day(subscription.currentPeriodEnd)}</dd>
-        ${
-          subscription.cancelAt !== null &&
-          html`<dt>Will end</dt>
-            <dd>${day(subscription.cancelAt)}</dd>`
-        }
-        ${
-          pendingChange &&
-          html`<dt>Will change</dt>
-            <dd>to ${pendingChange.plan} on ${day(pendingChange.at)}</dd>`
-        }
-      </dl>
-    </div>
-    <div class="panel-foot">
-      <a href="/admin/subscriptions/${encodeURIComponent(subscription.id)}"
-        >See its life in the dashboard</a
-      >
-    </div>
-  </section>`;
-}
-
-function action(path: string, text: string, fields: Record<string, string> = {}): Html {
-  return html`<form method="post" action="/shop/${path}">
-    ${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)}
-    <button type="submit">${text}</button>
-  </form>`;
-}
-
-function actionPanel({ actions, plan, interval }: ShopSubscription): Html {
-  const may = (name: string): boolean => actions.includes(name);
-  return html`<section class="panel" aria-labelledby="actions-title">
-    <div class="panel-head"><h2 id="actions-title">What you can do</h2></div>
-    <div class="panel-body inline">
-      ${may('cancel') && action('cancel', 'Cancel at the period’s end', { when: 'period_end' })}
-      ${may('cancel') && action('cancel', 'Cancel now', { when: 'now' })}
-      ${may('resume') && action('resume', 'Keep it')} ${may('pause') && action('pause', 'Pause')}
-      ${may('update_payment_method') && action('portal', 'Card and invoices')}
-      ${may('reactivate') && action('reactivate', 'Come back', { plan: plan ?? '', interval: interval ?? 'monthly' })}
-    </div>
-  </section>`;
-}
-
-function changePanel({ subscription, plans }: AccountView): Html | null {
-  if (!subscription?.actions.includes('change')) return null;
-  const choices = plans.flatMap((plan) =>
-    (Object.keys(INTERVALS) as Interval[])
-      .filter((interval) => plan.prices[interval] !== null)
-      .map((interval) => ({ plan, interval }))
-      .filter(
-        (each) => each.plan.id !== subscription.plan || each.interval !== subscription.interval,
-      ),
-  );
-  return html`<section class="panel" aria-labelledby="change-title">
-    <div class="panel-head"><h2 id="change-title">Change the plan</h2></div>
-    <form class="panel-body inline" method="post" action="/shop/preview">
-      <label class="hidden-visually" for="choice">New plan</label>
-      <select id="choice" name="choice">
-        ${choices.map(
-          ({ plan, interval }) =>
-            html`<option value="${plan.id}/${interval}">
-              ${plan.name}, ${priceOf(plan, interval)} / ${INTERVALS[interval]}
-            </option>`,
-        )}
-      </select>
-      <button type="submit">See what it costs</button>
-    </form>
-  </section>`;
-}
-
-function invoicePanel(invoices: ShopInvoice[] | null): Html | null {
-  if (invoices === null) return null;
-  return html`<section class="panel" aria-labelledby="invoices-title">
-    <div class="panel-head"><h2 id="invoices-title">Invoices</h2></div>
-    ${
-      invoices.length === 0
-        ? html`<p class="empty">No invoice yet.</p>`
-        : html`<div class="scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Invoice</th>
-                  <th scope="col">Date</th>
-                  <th scope="col">Status</th>
-                  <th scope="col" class="right">Amount</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${invoices.map(
-                  (invoice) =>
-                    html`<tr>
-                      <td>
-                        <a href="/shop/invoices/${encodeURIComponent(invoice.id)}/pdf"
-                          >${invoice.number ?? invoice.id}</a
-                        >
-                      </td>
-                      <td>${day(invoice.createdAt ?? null)}</td>
-                      <td>${invoice.status}</td>
-                      <td class="right">
-                        ${formatMoney(invoice.total ?? invoice.amountDue ?? 0, invoice.currency)}
-                      </td>
-                    </tr>`,
-                )}
-              </tbody>
-            </table>
-          </div>`
-    }
   </section>`;
 }
 

@@ -109,8 +109,16 @@ function effectsOfOther(
     const payload = { customerId: event.facts.customerId, userId };
     effects.push({ objectId: event.row.id, kind: 'entitlements.read', payload });
   }
+  const { objectId, objectType, chargeId } = event.facts;
+  if (objectId !== null && objectType !== null && isAboutReturns(event.facts.type)) {
+    const payload = { objectType, objectId, chargeId, eventId: event.row.id };
+    effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
+  }
   return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
 }
+
+const isAboutReturns = (type: string) =>
+  /^(charge\.(refund|dispute)|refund\.|radar\.early_fraud_warning\.|credit_note\.)/.test(type);
 
 const isAboutEntitlements = ({ facts }: WaitingEvent) =>
   facts.type === 'entitlements.active_entitlement_summary.updated';

@@ -5,6 +5,7 @@ import { dueEventsOfMany, payloadsOf, type DueEvent } from '../../db/due-events.
 import { findSubscriptions, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { recentHistories, type TransitionRow } from '../../db/transitions.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
+import { STATES } from '../../state/states.ts';
 import type { LifecycleState } from '../../state/types.ts';
 import type { ClaimedTask } from './decision.ts';
 
@@ -156,9 +157,7 @@ async function pastsByCustomer(db: Db, ids: string[]): Promise<Map<string, Custo
 /** All live subscriptions of a customer who was deleted ended with them. */
 function addLiveSubscriptions(work: Work, past: CustomerPast | undefined): void {
   for (const { id, state } of past?.subscriptions ?? []) {
-    if (state !== 'canceled' && state !== 'none' && !work.bySubscription.has(id)) {
-      work.bySubscription.set(id, []);
-    }
+    if (STATES[state].open && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type TrialOutcome,
 } from '../../db/trials.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
+import { STATES } from '../../state/states.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 
 /**
@@ -93,5 +94,5 @@ function outcomeOf({ state, facts }: StoredSubscription): TrialOutcome | null {
   if (facts.stripeStatus === 'active') {
     return !facts.latestInvoice || facts.latestInvoice.status === 'paid' ? 'converted' : null;
   }
-  return state === 'canceled' || state === 'unpaid' || state === 'paused' ? 'lost' : null;
+  return STATES[state].trialLost ? 'lost' : null;
 }

@@ -52,7 +52,7 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
   let following = false;
   let turn: Promise<unknown> = Promise.resolve();
 
-  const lead = () => leadJob(db, JOB, { owner, now: Date.now(), duration: options.lease });
+  const lead = () => leadJob(db, JOB, { owner, duration: options.lease });
 
   async function round({ userIds, forced }: Whose): Promise<FlushReport & { more: boolean }> {
     const report = { ...NOTHING, more: false };

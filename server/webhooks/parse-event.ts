@@ -10,6 +10,10 @@ const RELEVANT = [
   /^subscription_schedule\./,
   /^customer\.deleted$/,
   /^entitlements\.active_entitlement_summary\.updated$/,
+  /^charge\.(refunded|refund\.updated|dispute\.)/,
+  /^refund\./,
+  /^radar\.early_fraud_warning\./,
+  /^credit_note\./,
   /^test_helpers\.test_clock\.(advancing|ready)$/,
 ];
 

@@ -1,5 +1,6 @@
 import { requeueEvents, type NewEvent } from '../../db/webhook-events.ts';
 import type { Receipt } from '../lib/engine-types.ts';
+import { withTimeout } from '../lib/limit.ts';
 import type { EngineContext } from '../sync/context.ts';
 import type { Inbox } from './inbox.ts';
 import type { CustomerRunner } from '../sync/customer-runner.ts';
@@ -29,7 +30,11 @@ export async function receiveEvent(
   try {
     const subject = seen?.subject ?? event.subject;
     const before = seen?.status === 'dead' ? null : seen;
-    await runner.processEvent({ id: event.id, subject }, before);
+    // It goes on when the delivery is answered; whatever holds it up must not hold up the answer.
+    await withTimeout(
+      runner.processEvent({ id: event.id, subject }, before),
+      ctx.options.ackTimeout,
+    );
     return { isNew, problem: null };
   } catch (problem) {
     parts.worker.wake();

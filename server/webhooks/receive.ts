@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { verifyStripeSignature } from '../../adapters/stripe-signature.ts';
+import { databaseFailure } from '../../db/database-errors.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
 import { AppError } from '../http/errors.ts';
 import { toNewEvent } from './parse-event.ts';
@@ -32,7 +33,9 @@ export async function takeDelivery(
   const event = readBody(delivery, services.config.stripe.live);
   event.headers = keptHeaders(delivery);
   const { isNew, problem } = await services.engine.receive(event);
-  if (problem !== null) throw unprocessed(event, problem);
+  if (problem !== null) {
+    throw databaseFailure(problem) === null ? unprocessed(event, problem) : problem;
+  }
   return isNew ? { received: true } : { received: true, skipped: true };
 }
 

@@ -90,8 +90,9 @@ async function replaySince(services: Services, since: number, result: ReplayResu
     result.fetched.push(...events.map((event) => event.id));
     return services.engine.store(events);
   };
-  const context = { core: services, reader: services.engine.reader };
-  await retryThroughOutages(() => catchUp(context, store, { since: Math.floor(since / 1000) }));
+  const parts = { core: services, reader: services.engine.reader };
+  const patienceMs = 10 * 60_000;
+  await catchUp(parts, store, { since: Math.floor(since / 1000), patienceMs });
   await eachEvent(services, { since }, async (ids) => {
     await requeueEvents(services.database.knex, ids, Date.now());
     result.requeued.push(...ids);

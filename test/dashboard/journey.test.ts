@@ -37,7 +37,7 @@ async function subscriptionId(): Promise<string> {
 describe('A customer of the storefront, watched from the dashboard', () => {
   it('starts a trial at Checkout, and the open chart counts it without being loaded again', async () => {
     await admin.goto(`${server.url}/admin`);
-    await has(admin, '[data-live]', 'Live');
+    await has(admin, '[data-live]', 'Streaming');
     expect(await countOf('trialing').textContent()).toBe('0');
 
     await shop.goto(server.url);
@@ -74,7 +74,7 @@ describe('A customer of the storefront, watched from the dashboard', () => {
   it('becomes active when the clock is moved to the period’s end, and the page follows', async () => {
     await shop.bringToFront();
     await shop.goto(`${server.url}/admin/time`);
-    await shop.getByRole('button', { name: /To the period’s end/ }).focus();
+    await shop.getByRole('button', { name: /To the end of the period/ }).focus();
     await shop.keyboard.press('Enter');
     await shop.waitForURL(/since=/);
     await has(shop, '[data-meanwhile]', 'active');
@@ -88,11 +88,11 @@ describe('A customer of the storefront, watched from the dashboard', () => {
     expect(log.actor).toBe('admin');
   }, 90_000);
 
-  it('is equal to Stripe when checked, shows what differs when not, and is repaired', async () => {
+  it('is in sync with Stripe when checked, shows what differs when not, and is repaired', async () => {
     const id = await subscriptionId();
     await admin.goto(`${server.url}/admin/subscriptions/${id}`);
     await admin.getByRole('button', { name: 'Check now' }).click();
-    await has(admin, '#check', 'Equal in every field');
+    await has(admin, '#check', 'every field matches');
 
     await server.stripe.subscriptions.update(id, { metadata: { seen: 'no' } });
     await server.settled();
@@ -105,8 +105,8 @@ describe('A customer of the storefront, watched from the dashboard', () => {
     await admin.goto(`${server.url}/admin/subscriptions/${id}?check=1`);
     await has(admin, '#check', 'tampered');
     await picture(admin, 'check-differs');
-    await admin.getByRole('button', { name: 'Take over what Stripe says' }).click();
-    await has(admin, '#check', 'Equal in every field');
+    await admin.getByRole('button', { name: 'Repair from Stripe' }).click();
+    await has(admin, '#check', 'every field matches');
     expect(
       await server.database.knex('audit_log').where({ action: 'subscription.repair' }),
     ).toHaveLength(1);
@@ -126,7 +126,7 @@ describe('A customer of the storefront, watched from the dashboard', () => {
     await admin.keyboard.press('Space');
     await admin.getByRole('button', { name: 'Replay selected' }).focus();
     await admin.keyboard.press('Enter');
-    await has(admin, '[role="status"].notice', '1 event waits');
+    await has(admin, '[role="status"].notice', '1 event will be processed again');
     await until(async () => {
       const row = await server.database
         .knex('webhook_events')
@@ -152,7 +152,7 @@ describe('A customer of the storefront, watched from the dashboard', () => {
     await has(shop, 'main', 'Pro, monthly');
     await shop.getByRole('button', { name: 'Cancel at the period’s end' }).click();
     await has(shop, 'main', 'cancel_pending');
-    await shop.getByRole('button', { name: 'Keep it' }).click();
+    await shop.getByRole('button', { name: 'Keep my subscription' }).click();
     await has(shop, 'main .panel-head', 'active');
   }, 60_000);
 

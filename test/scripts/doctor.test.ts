@@ -96,7 +96,7 @@ async function problems(now?: () => number, levels = ['problem']): Promise<strin
   const findings = await examine({ env: deployment.env, now });
   for (const finding of findings.filter(({ level }) => level !== 'ok')) {
     expect(finding.message.length, finding.code).toBeGreaterThan(10);
-    expect(finding.mend.length, finding.code).toBeGreaterThan(10);
+    expect(finding.fix.length, finding.code).toBeGreaterThan(10);
   }
   return findings.filter(({ level }) => levels.includes(level)).map(({ code }) => code);
 }

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { GatewayError, type GatewayErrorKind } from '../../adapters/stripe-gateway.ts';
 import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig } from '../../server/config/config.ts';
+import { markDatabaseError } from '../../db/database-errors.ts';
 import { AppError, toAppError } from '../../server/http/errors.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { StripeOutage } from '../../server/lib/stripe-outage.ts';
@@ -72,6 +73,27 @@ describe('An error that nobody foresaw', () => {
     });
     const unique = Object.assign(new Error('duplicate key'), { code: '23505' });
     expect(toAppError(unique).code).toBe('internal_error');
+  });
+
+  it.each(
+    '25006 53100 53200 53300 55P03 57014 57P01 40001 58030 08006 SQLITE_FULL SQLITE_READONLY SQLITE_CORRUPT SQLITE_BUSY SQLITE_NOTADB'.split(
+      ' ',
+    ),
+  )('S-13: of the database with the code %s is a 503, whatever its words are', (code) => {
+    const error = Object.assign(new Error('select 1 - words'), { code });
+    expect(toAppError(error)).toMatchObject({
+      code: 'database_unavailable',
+      headers: { 'retry-after': '5' },
+    });
+  });
+
+  it('S-13: of a connection to the database is told from one of a caller by where it comes from', () => {
+    const cut = new Error('insert into x - Connection terminated unexpectedly');
+    expect(toAppError(cut).code).toBe('internal_error');
+    markDatabaseError(cut);
+    expect(toAppError(cut).code).toBe('database_unavailable');
+    const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    expect(toAppError(reset).code).toBe('internal_error');
   });
 
   it('that is ours stays as it is', () => {

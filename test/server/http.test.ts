@@ -259,7 +259,7 @@ describe('Mounted in an Express app', () => {
     await request(hosted()).get('/api/billing/plans').expect(404);
   });
 
-  it('says what consumed a webhook’s body and how to mend it (lesson 17)', async () => {
+  it('says what consumed a webhook’s body and how to fix it (lesson 17)', async () => {
     const answer = await request(hosted(express.json()))
       .post('/shop/webhooks/stripe')
       .set('stripe-signature', 't=1,v1=x')
@@ -304,7 +304,7 @@ describe('Health and readiness', () => {
       .get('/readyz')
       .expect(200, {
         status: 'ready',
-        checks: { database: 'ok', migrations: 'ok', inbox: 'ok', worker: 'ok' },
+        checks: { database: 'ok', migrations: 'ok', inbox: 'ok', worker: 'ok', catchUp: 'ok' },
       });
   });
 

@@ -48,7 +48,7 @@ afterAll(async () => {
 });
 
 describe('Somebody else’s account', () => {
-  it('answers 404 to whoever knows its ids', async () => {
+  it('answers 404 to a user who knows its ids', async () => {
     const [invoice] = await alice.invoices();
     const id = invoice?.id ?? '';
     const pdf = (user: string) => server.call('GET', `/api/billing/invoices/${id}/pdf`, { user });
@@ -285,5 +285,24 @@ describe('Secrets', () => {
         /(===|!==) (config\.)?(adminToken|metricsToken|right|mac)\b(?!\))/,
       );
     }
+  });
+});
+
+describe('A client that hangs up', () => {
+  it('S-20: in the middle of a body is no alarm', async () => {
+    written = '';
+    const socket = connect(server.services.config.http.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(
+      'POST /api/webhooks/stripe HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n' +
+        'stripe-signature: t=1,v1=00\r\ncontent-type: application/json\r\n\r\n5\r\n{"id"\r\n',
+    );
+    await sleep(150);
+    socket.resetAndDestroy();
+    await sleep(300);
+    const lines = written.split('\n').filter((line) => line.includes('webhooks/stripe'));
+    expect(lines.filter((line) => /"level":(?:[4-9]0)/.test(line))).toEqual([]);
+    expect(written).not.toContain('database');
   });
 });

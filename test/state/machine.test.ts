@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { getShortestPaths } from 'xstate/graph';
 import {
   allowedEvents,
-  describeState,
   lifecycleMachine,
   machineArrows,
   nextState,
   type LifecycleEvent,
 } from '../../state/machine.ts';
+import { STATES } from '../../state/states.ts';
 import { LIFECYCLE_EVENTS, LIFECYCLE_STATES, type LifecycleState } from '../../state/types.ts';
 
 /** The contract, row by row: from, event, to. */
@@ -123,7 +123,7 @@ describe('the lifecycle machine', () => {
 
   it('says for each state what it is and for each arrow why', () => {
     for (const state of LIFECYCLE_STATES) {
-      const { label, group, description } = describeState(state);
+      const { label, group, description } = STATES[state];
       expect([label, group, description].every((text) => text.length > 0)).toBe(true);
     }
     expect(machineArrows().every((arrow) => arrow.description.length > 0)).toBe(true);

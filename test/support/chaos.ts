@@ -270,8 +270,8 @@ class ChaosRun {
       return page;
     };
     const page = () => this.world.everything().toReversed();
-    stripe.listEvents = () =>
-      Promise.resolve({ object: 'list', url: '', has_more: false, data: page() });
+    stripe.listEvents = () => Promise.resolve({ has_more: false, answeredAt: null, data: page() });
+    stripe.listTestClocks = () => Promise.resolve([]);
     stripe.retrieveInvoice = () => Promise.reject(gatewayError('not_found', null));
   }
 }

@@ -5,6 +5,8 @@ export interface TcpProxy {
   /** Breaks every connection and refuses new ones. */
   cut: () => void;
   mend: () => void;
+  /** Every connection that is there goes silent for good; new ones work. */
+  silence: () => void;
   close: () => Promise<void>;
 }
 
@@ -37,6 +39,12 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     cut: () => {
       isCut = true;
       breakAll();
+    },
+    silence: () => {
+      for (const socket of sockets) {
+        socket.unpipe();
+        socket.pause();
+      }
     },
     mend: () => {
       isCut = false;

@@ -24,11 +24,11 @@ from .views import STRIPE_WEBHOOK
 
 @dataclass(frozen=True)
 class Finding:
-    """``level`` is ``ok``, ``warn`` or ``fail``; ``mend`` says what to do."""
+    """``level`` is ``ok``, ``warn`` or ``fail``; ``fix`` says what to do."""
 
     level: str
     text: str
-    mend: str = ""
+    fix: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """For ``--json``."""
@@ -58,8 +58,8 @@ def _routes() -> Iterator[Finding]:
         for name in ("stripe-webhook", "tenure-webhook"):
             yield Finding("ok", f"{name} is at {reverse(f'tenure_django:{name}')}")
     except NoReverseMatch:
-        mend = 'Add path("api/", include("tenure_django.urls")) to your root URLs.'
-        yield Finding("fail", "The billing URLs are not included.", mend)
+        fix = 'Add path("api/", include("tenure_django.urls")) to your root URLs.'
+        yield Finding("fail", "The billing URLs are not included.", fix)
 
 
 def _cache() -> Iterator[Finding]:
@@ -81,13 +81,13 @@ def _server() -> Iterator[Finding]:
     try:
         upstream = send(Outgoing("GET", "/readyz", [], Body(0, iter(()))))
     except Refusal as refusal:
-        yield Finding("fail", refusal.message, "Start the server, or mend TENURE['SERVER_URL'].")
+        yield Finding("fail", refusal.message, "Start the server, or fix TENURE['SERVER_URL'].")
         return False
     date = dict((name.lower(), value) for name, value in upstream.headers).get("date")
     upstream.close()
     if upstream.status != 200:
-        mend = "Look at the server's log and its /readyz."
-        yield Finding("fail", f"The server is not ready: /readyz is {upstream.status}.", mend)
+        fix = "Look at the server's log and its /readyz."
+        yield Finding("fail", f"The server is not ready: /readyz is {upstream.status}.", fix)
     else:
         yield Finding("ok", "The server is reachable and ready.")
     yield from _clock(date)
@@ -113,8 +113,8 @@ def _identity(config: Config) -> Iterator[Finding]:
     try:
         get_json("/api/billing/access", mint(claims, config.jwt_secret))
     except (BillingError, BillingUnavailable) as error:
-        mend = "AUTH_JWT_SECRET and AUTH_JWT_AUDIENCE must equal JWT_SECRET and JWT_AUDIENCE."
-        yield Finding("fail", f"The server refused this project's token: {error}", mend)
+        fix = "AUTH_JWT_SECRET and AUTH_JWT_AUDIENCE must equal JWT_SECRET and JWT_AUDIENCE."
+        yield Finding("fail", f"The server refused this project's token: {error}", fix)
     else:
         yield Finding("ok", "The server accepts this project's tokens.")
 

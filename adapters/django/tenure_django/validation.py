@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong setting: which, what is wrong with it, and how to mend it. Holds no secret."""
+    """One wrong setting: which, what is wrong with it, and how to fix it. Holds no secret."""
 
     setting: str
     message: str

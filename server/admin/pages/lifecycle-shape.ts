@@ -1,4 +1,5 @@
-import { describeState, machineArrows } from '../../../state/machine.ts';
+import { machineArrows } from '../../../state/machine.ts';
+import { STATES } from '../../../state/states.ts';
 import { LIFECYCLE_STATES } from '../../../state/types.ts';
 import type { MachineShape } from './chart-graph.ts';
 
@@ -7,6 +8,6 @@ export function lifecycleShape(): MachineShape {
   return {
     states: LIFECYCLE_STATES,
     arrows: machineArrows(),
-    groupOf: (state) => describeState(state).group,
+    groupOf: (state) => STATES[state].group,
   };
 }

@@ -16,7 +16,7 @@ interface Reader {
   end: () => void;
 }
 
-/** Tells open pages what happens. One per process, working only while somebody listens. */
+/** Tells open pages what happens. One per process, working only while a page listens. */
 class LiveHub {
   readonly #services: Services;
   readonly #readers = new Set<Reader>();
@@ -158,7 +158,7 @@ class LiveHub {
   }
 
   #broadcast(text: string): void {
-    // Whoever is still behind gets lines in order from catching up, never around it.
+    // A reader that is still behind gets its lines in order from catching up, never around it.
     for (const reader of this.#readers) if (!this.#behind.has(reader)) reader.send(text);
   }
 }

@@ -75,10 +75,10 @@ function header(frame: Frame, page: { section: Section | null; search?: string }
     <nav class="nav" aria-label="Main">
       ${link('lifecycle', '/admin', html`Lifecycle`)}
       ${link('subscriptions', '/admin/subscriptions', html`Subscriptions`)}
-      ${link('events', '/admin/events', html`Webhooks <span class="badge bad" data-inbox-bad${bad === 0 && html` hidden`}>${bad}</span>`)}
+      ${link('events', '/admin/events', html`Events <span class="badge bad" data-inbox-bad${bad === 0 && html` hidden`}>${bad}</span>`)}
       ${link('metrics', '/admin/metrics', html`Metrics`)}
       ${frame.mode !== 'live' && link('time', '/admin/time', html`Time`)}
-      ${link('audit', '/admin/audit', html`Log`)}
+      ${link('audit', '/admin/audit', html`Audit`)}
     </nav>
     <div class="top-right">
       <form class="search" role="search" action="/admin/search">
@@ -142,15 +142,16 @@ function alarms(frame: Frame): Html {
   return html`${
     lag > LAG &&
     html`<div class="banner alarm" role="alert">
-      The inbox lags: ${inbox.waiting} events wait, the oldest for ${shortDuration(lag)}.
-      <a href="/admin/events${query({ status: 'waiting' })}">See them</a>
+      The inbox is behind: ${inbox.waiting} events are waiting, the oldest for
+      ${shortDuration(lag)}.
+      <a href="/admin/events${query({ status: 'waiting' })}">View</a>
     </div>`
   }${
     frame.duplicates > 0 &&
     html`<div class="banner alarm" role="alert">
       ${frame.duplicates === 1 ? 'A customer has' : `${frame.duplicates} customers have`} more than
       one live subscription.
-      <a href="/admin/subscriptions${query({ duplicate: 1 })}">See them</a>
+      <a href="/admin/subscriptions${query({ duplicate: 1 })}">View</a>
     </div>`
   }`;
 }

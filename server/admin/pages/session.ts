@@ -6,7 +6,7 @@ import type { Services } from '../../lib/services.ts';
 
 type Parts = Pick<Services, 'config' | 'database'>;
 
-/** Somebody who signed in to the dashboard. */
+/** An operator who signed in to the dashboard. */
 export interface Session {
   nonce: string;
   /** ms since the epoch. */

@@ -73,7 +73,7 @@ async function destination(services: Services, leap: Leap, now: number): Promise
 }
 
 /** How long a request waits for the clock to arrive before the page says that it is still moving. */
-const PATIENCE_MS = 4_000;
+const WAIT_MS = 4_000;
 const LONGEST_MS = 120_000;
 
 /**
@@ -92,7 +92,7 @@ export async function advanceClock(services: Services, leap: Leap): Promise<numb
     await services.usage.flush();
     await services.stripe.advanceTestClock(clock.id, target);
     const arrival = untilReady(services, clock.id);
-    await Promise.race([arrival, sleep(PATIENCE_MS, undefined, { ref: false })]);
+    await Promise.race([arrival, sleep(WAIT_MS, undefined, { ref: false })]);
     return target * 1000;
   } catch (error) {
     moving.delete(services);

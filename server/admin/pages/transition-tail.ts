@@ -11,7 +11,7 @@ const PAGE = 500;
 /**
  * Reads new lines of the history in the order of their ids, each once, although transactions may commit out
  * of that order. Behind a missing id nothing is read until no running transaction can bring it any more;
- * so "all up to id n" is always true of whoever has seen n.
+ * so "all up to id n" is always true of a reader that has seen n.
  */
 export class TransitionTail {
   readonly #db: Db;

@@ -115,12 +115,12 @@ function toLogin(request: Request): Response {
 
 /** What has just been done, by its code in `?did=`; the words are ours, never the query's. */
 const NOTICES: Record<string, (count: string) => string> = {
-  replayed: (count) =>
-    `${count} ${count === '1' ? 'event waits' : 'events wait'} to be processed again.`,
-  repaired: () => 'What Stripe says was taken over.',
+  replayed: (count) => `${count} ${count === '1' ? 'event' : 'events'} will be processed again.`,
+  repaired: () => 'The subscription was updated from Stripe.',
   advanced: () => 'The clock was moved.',
-  moving: () => 'The clock is on its way; this page shows what happens.',
-  unmoved: () => 'The clock was not moved: it is still on its way, or nothing is due.',
+  moving: () => 'The clock is advancing; this page updates as events arrive.',
+  none: () => 'Select at least one event to replay.',
+  unmoved: () => 'The clock was not moved: it is still advancing, or nothing is due.',
 };
 
 /** The frame of a page: who looks at it, what needs attention, the clock. */

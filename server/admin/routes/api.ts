@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { recordAudit } from '../../../db/audit-log.ts';
 import { stateCounts } from '../../../db/counters.ts';
-import { describeState, machineArrows } from '../../../state/machine.ts';
+import { machineArrows } from '../../../state/machine.ts';
+import { STATES } from '../../../state/states.ts';
 import { LIFECYCLE_STATES } from '../../../state/types.ts';
 import { liveHub } from '../pages/live.ts';
 import { eventsView, eventView, noSuchEvent, replayEvents } from '../pages/queries/events.ts';
@@ -76,7 +77,9 @@ const lifecycle = defineRoute({
       window,
       states: LIFECYCLE_STATES.map((name) => ({
         state: name,
-        ...describeState(name),
+        group: STATES[name].group,
+        label: STATES[name].label,
+        description: STATES[name].description,
         count: counts[name] ?? 0,
       })),
       arrows: machineArrows().map((arrow) => ({

@@ -25,7 +25,8 @@ const replay = adminForm({
     const { form, back, services } = context;
     const all = form.get('status');
     const ids = form.getAll('id').filter((id) => id !== '');
-    if (all !== 'dead' && all !== 'failed' && ids.length === 0) return redirect(back);
+    if (all !== 'dead' && all !== 'failed' && ids.length === 0)
+      return redirect(withNotice(back, 'none'));
     const count =
       all === 'dead' || all === 'failed'
         ? await replayAll(services, all)
@@ -39,7 +40,7 @@ const replay = adminForm({
 
 const repair = adminForm({
   path: '/admin/subscriptions/:id/repair',
-  summary: 'Takes over what Stripe says about a subscription',
+  summary: 'Updates a subscription from Stripe',
   handler: async (context) => {
     const { params, requestId, services } = context;
     const stored = await findSubscription(services.database.knex, params['id'] ?? '');

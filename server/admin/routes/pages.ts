@@ -107,7 +107,7 @@ const replay = adminPage({
 
 const transitions = adminPage({
   path: '/admin/transitions',
-  summary: 'Who took an arrow of the chart',
+  summary: 'The transitions along an arrow of the chart',
   handler: async (context) => {
     const { query, services } = context;
     const from = (query.get('from') ?? '').split(',');
@@ -168,7 +168,7 @@ const time = adminPage({
 
 const audit = adminPage({
   path: '/admin/audit',
-  summary: 'What people did here',
+  summary: 'What operators did',
   handler: async (context) => {
     const before = idOf(context.query.get('before'));
     const rows = await listAudit(context.services.database.knex, {

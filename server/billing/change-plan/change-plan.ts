@@ -25,7 +25,9 @@ export async function changePlan(
     throw quoteExpired('There is no such quote for this change.');
   }
   if (prorationDate !== undefined && !(target.effective === 'now' && target.prorate)) {
-    throw quoteExpired('What was quoted as a change for now is another one by now.');
+    throw quoteExpired(
+      'This change now takes effect at the end of the period, so the quote does not apply.',
+    );
   }
   if (target.unchanged) return keepPlan(context, subscription);
   if (isUnderWay(subscription.facts, target)) return;

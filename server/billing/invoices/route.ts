@@ -12,6 +12,7 @@ import { neededOn, paymentNeeded } from '../payment-needed.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import type { Services } from '../../lib/services.ts';
+import { STATES } from '../../../state/states.ts';
 
 /** The caller's invoices, newest first. */
 export const invoicesRoute = defineRoute({
@@ -42,7 +43,7 @@ export const upcomingRoute = defineRoute({
   response: z.object({ invoice: invoiceSchema.nullable() }),
   handler: async (_request, { services, user }) => {
     const current = await currentSubscriptionOfUser(services.database.knex, user.id);
-    const nothingComes = !current || current.state === 'canceled' || current.state === 'paused';
+    const nothingComes = !current || !STATES[current.state].hasPeriod;
     if (nothingComes) return json({ invoice: null });
     try {
       return json({ invoice: await renewalOf(services, current) });

@@ -1,9 +1,8 @@
+import { STATES, type Tone } from '../../../state/states.ts';
 import type { LifecycleState } from '../../../state/types.ts';
 import { html, type Html } from './html.ts';
 
-/** The colour family of a state; the legend of the chart names them. */
-export type Tone = 'healthy' | 'motion' | 'risk' | 'blocked' | 'waiting' | 'ended';
-
+/** The legend of the chart. */
 export const TONES: Record<Tone, string> = {
   healthy: 'healthy',
   motion: 'in motion',
@@ -13,22 +12,9 @@ export const TONES: Record<Tone, string> = {
   ended: 'ended',
 };
 
-const TONE_OF_STATE: Record<LifecycleState, Tone> = {
-  none: 'ended',
-  incomplete: 'waiting',
-  trialing: 'motion',
-  active: 'healthy',
-  downgrading: 'motion',
-  cancel_pending: 'risk',
-  past_due: 'risk',
-  unpaid: 'blocked',
-  paused: 'waiting',
-  canceled: 'ended',
-};
-
 /** The tone of a state. */
 export function toneOf(state: LifecycleState): Tone {
-  return TONE_OF_STATE[state];
+  return STATES[state].tone;
 }
 
 /** A state as a coloured label. */

@@ -29,10 +29,10 @@ export async function checkKey(exam: Examination, report: Report): Promise<void>
   if (serverTime === null) return;
   const skew = clockSkew({ asked, answered }, serverTime);
   const words = `this machine is ${(Math.abs(skew) / 1000).toFixed(0)} s ${skew > 0 ? 'ahead of' : 'behind'} Stripe`;
-  const mend = 'Let the machine set its clock by NTP (timedatectl set-ntp true).';
+  const fix = 'Let the machine set its clock by NTP (timedatectl set-ntp true).';
   if (Math.abs(skew) >= SKEW_PROBLEM_MS) {
-    report.problem('clock_skew', `${words}: signatures will be refused as stale.`, mend);
-  } else if (Math.abs(skew) >= SKEW_WARNING_MS) report.warn('clock_skew', words, mend);
+    report.problem('clock_skew', `${words}: signatures will be refused as stale.`, fix);
+  } else if (Math.abs(skew) >= SKEW_WARNING_MS) report.warn('clock_skew', words, fix);
   else report.ok('the clock agrees with Stripe’s');
 }
 
@@ -114,7 +114,7 @@ export async function checkPortal(exam: Examination, report: Report): Promise<vo
   if (!features.payment_method_update.enabled) {
     report.problem(
       'portal_without_card',
-      'Customers cannot change their card in the portal: a failed payment cannot be mended there.',
+      'Customers cannot change their card in the portal: a failed payment cannot be fixed there.',
       SETUP,
     );
   }

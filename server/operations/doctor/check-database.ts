@@ -4,6 +4,7 @@ import { migrationStatus } from '../../../db/migrate.ts';
 import { outboxHealth } from '../../../db/outbox.ts';
 import { listSubscriptions } from '../../../db/subscriptions.ts';
 import { planOfFacts } from '../../../state/catalogue.ts';
+import { isCatchUpLate } from '../../webhooks/catch-up.ts';
 import type { Examination, Report } from './finding.ts';
 
 /** Due events that wait longer than this mean that nobody works them off. */
@@ -84,6 +85,13 @@ export async function checkInbox(exam: Examination, report: Report): Promise<voi
       'events_failing',
       `${inbox.failing} webhook events have failed and are tried again.`,
       'See /admin/events?status=failed for the reasons.',
+    );
+  }
+  if (await isCatchUpLate(db)) {
+    report.warn(
+      'catch_up_late',
+      'Missed events have not been looked for in full for more than ten minutes.',
+      'Is a server running on this database? Its log says why Stripe refuses the list of events.',
     );
   }
   const { dead } = await outboxHealth(db);

@@ -70,17 +70,17 @@ function reportMissing(all: Stripe.WebhookEndpoint[], url: string, report: Repor
   const wanted = new URL(url);
   const sameHost = all.filter(({ url: other }) => hostOf(other) === wanted.host);
   const samePath = all.filter(({ url: other }) => other.endsWith(WEBHOOK_PATH));
-  const mend = `${SETUP}, or give --webhook-url when the server is reached elsewhere.`;
+  const fix = `${SETUP}, or give --webhook-url when the server is reached elsewhere.`;
   const [near] = [...sameHost, ...samePath];
   if (near) {
     report.problem(
       'endpoint_elsewhere',
       `No webhook endpoint delivers to ${url}; ${near.id} delivers to ${near.url}.`,
-      mend,
+      fix,
     );
     return;
   }
-  report.problem('endpoint_missing', `No webhook endpoint delivers to ${url}.`, mend);
+  report.problem('endpoint_missing', `No webhook endpoint delivers to ${url}.`, fix);
 }
 
 function hostOf(url: string): string {

@@ -13,7 +13,7 @@ export interface Finding {
   /** Stable, for programs. */
   code: string;
   message: string;
-  mend: string;
+  fix: string;
 }
 
 /** What the checks look at. */
@@ -33,15 +33,15 @@ export interface Examination {
 /** The findings of one check, with its name filled in. */
 export interface Report {
   ok: (message: string) => void;
-  warn: (code: string, message: string, mend: string) => void;
-  problem: (code: string, message: string, mend: string) => void;
+  warn: (code: string, message: string, fix: string) => void;
+  problem: (code: string, message: string, fix: string) => void;
 }
 
 /** Collects what a check finds. */
 export function reportFor(check: string, found: (finding: Finding) => void): Report {
   return {
-    ok: (message) => found({ check, level: 'ok', code: 'ok', message, mend: '' }),
-    warn: (code, message, mend) => found({ check, level: 'warning', code, message, mend }),
-    problem: (code, message, mend) => found({ check, level: 'problem', code, message, mend }),
+    ok: (message) => found({ check, level: 'ok', code: 'ok', message, fix: '' }),
+    warn: (code, message, fix) => found({ check, level: 'warning', code, message, fix }),
+    problem: (code, message, fix) => found({ check, level: 'problem', code, message, fix }),
   };
 }

@@ -22,14 +22,14 @@ export interface Lead {
 export async function takeLead(db: Db, priceId: string): Promise<Lead> {
   const job = `migrate-plan ${priceId}`;
   const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
-  const terms = () => ({ owner, now: Date.now(), duration: LEASE_MS });
-  if (!(await leadJob(db, job, terms()))) {
+  const terms = { owner, duration: LEASE_MS };
+  if (!(await leadJob(db, job, terms))) {
     const row: { owner: string } | undefined = await db('cursors').where({ name: job }).first();
     if (row && isDead(row.owner)) {
       await releaseSubjectsOf(db, row.owner);
       await resignJob(db, job, row.owner);
     }
-    if (!(await leadJob(db, job, terms()))) {
+    if (!(await leadJob(db, job, terms))) {
       throw new MigrationRefused(
         `Another process (${row?.owner ?? 'unknown'}) is moving subscriptions off this price. If it is gone, try again in ${LEASE_MS / 1000} seconds.`,
       );
@@ -37,7 +37,7 @@ export async function takeLead(db: Db, priceId: string): Promise<Lead> {
   }
   const renewal = setInterval(() => {
     // A renewal that fails is tried again; the ledger and the idempotency keys hold even without the lead.
-    leadJob(db, job, terms()).catch(() => undefined);
+    leadJob(db, job, terms).catch(() => undefined);
   }, LEASE_MS / 3);
   renewal.unref();
   return {

@@ -13,6 +13,7 @@ import type { EngineContext } from '../../sync/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
+import { recordReturns } from './returned-money.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { sendTeamWebhook, stableId } from './outgoing-webhook.ts';
 
@@ -43,6 +44,7 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'mail.receipt': sendMail,
   'mail.price_change': sendMail,
   'mail.trial_refused': sendMail,
+  'mail.refunded': sendMail,
   'mail.canceled': sendMail,
   'webhook.subscription.changed': postWebhook,
   'webhook.subscription.canceled': postWebhook,
@@ -51,7 +53,14 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'webhook.payment.failed': postWebhook,
   'webhook.payment.action_required': postWebhook,
   'webhook.payment.recovered': postWebhook,
+  'webhook.payment.refunded': postWebhook,
+  'webhook.payment.fraud_warning': postWebhook,
+  'webhook.dispute.opened': postWebhook,
+  'webhook.dispute.won': postWebhook,
+  'webhook.dispute.lost': postWebhook,
+  'webhook.credit_note.issued': postWebhook,
   'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
+  'returns.read': (ctx, { runner }, { effect }) => recordReturns(ctx, runner, effect.payload),
   'dunning.final_action': (ctx, { runner }, { effect }) => endDunning(ctx, runner, effect.payload),
   'trial.refuse': (ctx, { runner }, { effect }) => refuseTrial(ctx, runner, effect.payload),
 };

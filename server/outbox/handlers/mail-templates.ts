@@ -115,6 +115,16 @@ const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
       line`${appUrl}`,
     ],
   }),
+  'mail.refunded'({ amount, currency }, { plan, appUrl }) {
+    const sum = amountOf(amount, currency);
+    return {
+      subject: line`Your refund of ${sum}`,
+      lines: [
+        line`We refunded ${sum} for ${plan}. Your bank may take some days to show it.`,
+        line`Your invoices: ${appUrl}`,
+      ],
+    };
+  },
   'mail.canceled'({ endedAt }, { plan, appUrl }) {
     const end = dateOf(endedAt);
     return {

@@ -132,7 +132,7 @@ class Doctor(OperationsCase):
         self.assertTrue(failed)
         bad = [finding for finding in findings if finding["level"] == "fail"]
         self.assertEqual(len(bad), 1)
-        self.assertIn("AUTH_JWT_SECRET", bad[0]["mend"])
+        self.assertIn("AUTH_JWT_SECRET", bad[0]["fix"])
 
     def test_a_server_that_is_away_or_in_another_time_fails(self) -> None:
         self.server.recorder.scripts["/readyz"] = lambda exchange: (
@@ -144,7 +144,7 @@ class Doctor(OperationsCase):
         with override_settings(TENURE=gone):
             failed, findings = self.examine()
         self.assertTrue(failed)
-        self.assertIn("SERVER_URL", findings[-1]["mend"])
+        self.assertIn("SERVER_URL", findings[-1]["fix"])
 
     def test_wrong_settings_are_findings_and_no_traceback(self) -> None:
         with override_settings(TENURE={}):

@@ -3,6 +3,9 @@ import { readCursor, saveCursor } from '../../../db/cursors.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent, type NewEvent } from '../../../db/webhook-events.ts';
 import { catchUp } from '../../../server/webhooks/catch-up.ts';
+import { GatewayError } from '../../../adapters/stripe-gateway.ts';
+import { verifyDatabase } from '../../../server/operations/verify.ts';
+import { replayEvents } from '../../../server/webhooks/replay.ts';
 import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
@@ -131,4 +134,127 @@ describe.each(DIALECTS)('Events that never arrived, on %s,', (dialect) => {
     await Promise.all(two.map(({ services }) => services.engine.stop()));
     expect(new Set(lists.map(({ engine }) => engine)).size).toBe(1);
   });
+
+  const refusing = (engine: LabEngine, refuse: () => boolean) => {
+    const { stripe } = engine.services;
+    const list = stripe.listEvents;
+    const tried: { from: number; after: string | null }[] = [];
+    stripe.listEvents = (page) => {
+      tried.push({ from: page.createdFrom, after: page.startingAfter });
+      return refuse() ? Promise.reject(rateLimited()) : list(page);
+    };
+    return tried;
+  };
+
+  it('S-6: are found to the last one although pages of the list are refused', async () => {
+    const story = await beginStory(lab);
+    for (let i = 0; i < 120; i += 1) {
+      await lab.stripe.subscriptions.update(story.subscriptionId, {
+        cancel_at_period_end: i % 2 === 0,
+      });
+    }
+    let calls = 0;
+    const engine = start();
+    const tried = refusing(engine, () => ++calls % 3 === 2);
+    const lost = (await story.news()).length;
+    expect(await run(engine)).toBeGreaterThanOrEqual(lost);
+    expect(tried.length).toBeGreaterThan(3);
+    // No page that was read is asked for again.
+    expect(new Set(tried.map(({ after }) => after)).size).toBeGreaterThan(2);
+    expect(await run(engine)).toBe(0);
+  });
+
+  it('S-6: a scan that is cut short goes on where it was, also in another process', async () => {
+    const story = await beginStory(lab);
+    for (let i = 0; i < 120; i += 1) {
+      await lab.stripe.subscriptions.update(story.subscriptionId, {
+        cancel_at_period_end: i % 2 === 0,
+      });
+    }
+    const first = start();
+    let pages = 0;
+    const cut = refusing(first, () => ++pages > 1);
+    const parts = { core: first.services, reader: first.services.engine.reader };
+    const store = (events: NewEvent[]) => first.services.engine.store(events);
+    await expect(catchUp(parts, store, { patienceMs: 50 })).rejects.toThrow();
+    const stored = Number((await database.knex('webhook_events').count({ n: '*' }))[0]!['n']);
+    expect(stored).toBeGreaterThan(0);
+    const second = start();
+    const tried = refusing(second, () => false);
+    await run(second);
+    expect(tried[0]!.after).toBe(cut.at(-1)!.after);
+    expect(await run(second)).toBe(0);
+  });
+
+  it('S-6: of a list that was refused from the start on, nothing is lost', async () => {
+    const engine = start({ engine: { catchUpEvery: 60_000 } });
+    const tried = refusing(engine, () => true);
+    await engine.services.engine.start();
+    const first = Number(await readCursor(database.knex, 'catch-up'));
+    expect(first).toBeGreaterThan(0);
+    expect(tried).toEqual([]);
+    const parts = { core: engine.services, reader: engine.services.engine.reader };
+    const store = (events: NewEvent[]) => engine.services.engine.store(events);
+    await expect(catchUp(parts, store, { patienceMs: 20 })).rejects.toThrow();
+    expect(Number(await readCursor(database.knex, 'catch-up'))).toBe(first);
+    expect(await engine.services.engine.isCatchUpLate()).toBe(false);
+    const longAgo = Date.now() - 11 * 60_000;
+    await database.knex('cursors').where({ name: 'catch-up' }).update({ updated_at: longAgo });
+    expect(await engine.services.engine.isCatchUpLate()).toBe(true);
+    const ready = await engine.handler(new Request('http://localhost/readyz'));
+    expect(await ready.json()).toMatchObject({ status: 'ready', checks: { catchUp: 'late' } });
+  });
+
+  it('S-5: a position that a wrong clock has put ahead of Stripe’s time hides nothing', async () => {
+    const engine = start();
+    await saveCursor(database.knex, 'catch-up', String(Math.floor(Date.now() / 1000) + 3_600));
+    const story = await beginStory(lab);
+    await run(engine);
+    const [created] = await story.news();
+    expect(await findEvent(database.knex, created!.id)).toMatchObject({ source: 'catch_up' });
+    const now = Date.now() / 1000;
+    expect(Number(await readCursor(database.knex, 'catch-up'))).toBeLessThanOrEqual(now + 1);
+  });
+
+  it('S-7: are found on a test clock that is an hour behind, also by replay and verify', async () => {
+    const { stripe } = lab;
+    const now = Math.floor(Date.now() / 1000);
+    const clock = await stripe.testHelpers.testClocks.create({ frozen_time: now - 3_600 });
+    const customer = await stripe.customers.create({
+      test_clock: clock.id,
+      payment_method: 'pm_card_visa',
+      invoice_settings: { default_payment_method: 'pm_card_visa' },
+    });
+    const { id } = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: lab.prices.starterMonthly }],
+    });
+    const engine = start();
+    const missing: string[] = [];
+    await verifyDatabase(engine.services, {
+      onDifference: ({ subscriptionId }) => missing.push(subscriptionId),
+    });
+    expect(missing).toContain(id);
+    await engine.services.engine.start();
+    await run(engine);
+    await until(async () => (await findSubscription(database.knex, id)) !== null);
+    await stop();
+    await database.clear();
+    const another = start();
+    await another.services.engine.start();
+    await replayEvents(another.services, { since: Date.now() - 600_000 });
+    await until(async () => (await findSubscription(database.knex, id)) !== null);
+    await stripe.testHelpers.testClocks.del(clock.id);
+  });
 });
+
+function rateLimited(): GatewayError {
+  return new GatewayError('rate_limited', 'on purpose', {
+    code: null,
+    declineCode: null,
+    retryAfter: null,
+    param: null,
+    status: 429,
+    cause: undefined,
+  });
+}

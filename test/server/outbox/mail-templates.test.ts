@@ -58,6 +58,20 @@ const MAILS: { [K in MailKind]: { payload: EffectPayloads[K]; says: string } } =
     payload: { ...recipient, subscriptionId: 'sub_1' },
     says: 'The card that you gave for your trial of Pro',
   },
+  'mail.refunded': {
+    payload: {
+      ...recipient,
+      id: 're_1',
+      subscriptionId: 'sub_1',
+      invoiceId: 'in_1',
+      chargeId: 'ch_1',
+      amount: 5000,
+      currency: 'usd',
+      status: 'succeeded',
+      reason: null,
+    },
+    says: 'We refunded $50.00 for Pro.',
+  },
   'mail.canceled': {
     payload: { ...subscription, endedAt: '2026-12-01T00:00:00.000Z', reason: null },
     says: 'ended on 1 December 2026.',

@@ -19,7 +19,7 @@ const PAGE = 50;
 /** Of dead and of failed events, so many are shown above the list. */
 const ATTENTION = 5;
 
-/** Types worth offering while somebody types; any other may be typed as well. */
+/** Types that the filter suggests; any other may be typed as well. */
 const TYPES = [
   'checkout.session.completed',
   'customer.deleted',
@@ -43,8 +43,8 @@ const STATUSES = ['waiting', 'failed', 'dead', 'done', 'ignored'] as const;
 export function noSuchEvent({ config }: Pick<Services, 'config'>): string {
   const days = config.eventRetentionDays;
   const deleted =
-    `Those that were dealt with are deleted after ${days} days (EVENT_RETENTION_DAYS); ` +
-    'what one moved stays in the history of its subscription.';
+    `Processed events are deleted after ${days} days (EVENT_RETENTION_DAYS); ` +
+    'its transitions stay in the history of the subscription.';
   return days === null ? 'There is no such event here.' : `There is no such event here. ${deleted}`;
 }
 
@@ -79,7 +79,7 @@ export async function eventsView(
   };
 }
 
-/** The newest few events in a state that asks for a person. */
+/** The newest few events that need attention. */
 async function worst(services: Services, status: 'dead' | 'failed'): Promise<EventSummary[]> {
   const page = await searchEvents(services.database.knex, {
     status,
@@ -163,7 +163,7 @@ export async function eventView(services: Services, id: string): Promise<EventVi
     id,
     type: event.type,
     status: shownStatus(event),
-    subject: event.subject,
+    customer: event.subject,
     subscriptionId: event.subscriptionId,
     objectId: event.objectId,
     apiVersion: event.apiVersion,

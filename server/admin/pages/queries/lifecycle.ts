@@ -53,7 +53,7 @@ async function cards(services: Services): Promise<Card[]> {
     trialCard(figures, now),
     churnCard(figures, now),
     {
-      label: 'Moves, 24 h',
+      label: 'Transitions, 24 h',
       value: count(hours.reduce((sum, value) => sum + value, 0)),
       change: null,
       series: hours,
@@ -90,7 +90,7 @@ function trialCard(figures: DailyFigure[], now: number): Card {
   return {
     label: 'Trial → paid, 30 d',
     value: percent(share(converted, converted + lost)),
-    change: { words: `of ${count(started)} begun`, tone: 'muted' },
+    change: { words: `of ${count(started)} started`, tone: 'muted' },
     series: seriesOf(figures, { figure: 'trial_started', currency: '', now, days: 30 }),
     kind: 'bars',
     href: '/admin/metrics',

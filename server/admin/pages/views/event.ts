@@ -10,7 +10,7 @@ export interface EventView {
   id: string;
   type: string;
   status: ShownStatus;
-  subject: string;
+  customer: string;
   subscriptionId: string | null;
   objectId: string | null;
   apiVersion: string | null;
@@ -45,7 +45,7 @@ export interface EventView {
   payload: string;
 }
 
-/** One event: what it said, what was tried, what it moved. */
+/** One event: details, attempts, transitions, effects, payload. */
 export function eventPage(frame: Frame, view: EventView): string {
   return adminPage(frame, {
     title: view.id,
@@ -88,20 +88,20 @@ ${view.payload}</pre>
 }
 
 function about(view: EventView): Html {
-  const subject = view.subject.startsWith('cus_')
-    ? html`<a class="mono" href="/admin/subscriptions${query({ q: view.subject })}"
-        >${view.subject}</a
+  const customer = view.customer.startsWith('cus_')
+    ? html`<a class="mono" href="/admin/subscriptions${query({ q: view.customer })}"
+        >${view.customer}</a
       >`
-    : html`<span class="mono">${view.subject}</span>`;
+    : html`<span class="mono">${view.customer}</span>`;
   return html`<section class="panel" aria-labelledby="about-title">
-    <div class="panel-head"><h2 id="about-title">What it is</h2></div>
+    <div class="panel-head"><h2 id="about-title">Details</h2></div>
     <div class="panel-body">
       ${facts([
         ['Event', html`<span class="mono">${view.id}</span>`],
         ['Subscription', view.subscriptionId && subscriptionLink(view.subscriptionId)],
-        ['Customer', subject],
+        ['Customer', customer],
         ['Object', view.objectId && html`<span class="mono">${view.objectId}</span>`],
-        ['Happened', exact(view.createdAt)],
+        ['Created', exact(view.createdAt)],
         [
           'Received',
           html`${date(view.receivedAt)} ${clockTime(view.receivedAt)} by
@@ -113,7 +113,7 @@ function about(view: EventView): Html {
             html`${date(view.processedAt)} ${clockTime(view.processedAt)}`,
         ],
         [
-          'Next try',
+          'Next attempt',
           view.nextAttemptAt !== null &&
             html`${date(view.nextAttemptAt)} ${clockTime(view.nextAttemptAt)}`,
         ],
@@ -152,11 +152,11 @@ function attempts(view: EventView): Html | null {
 
 function moves(view: EventView): Html {
   return html`<section class="panel" aria-labelledby="moved-title">
-    <div class="panel-head"><h2 id="moved-title">What it moved</h2></div>
+    <div class="panel-head"><h2 id="moved-title">Transitions</h2></div>
     <div class="panel-body">
       ${
         view.moved.length === 0
-          ? html`<span class="muted">Nothing.</span>`
+          ? html`<span class="muted">No transitions.</span>`
           : view.moved.map(
               (line) =>
                 html`<p>
@@ -173,12 +173,12 @@ function moves(view: EventView): Html {
 function effects(view: EventView): Html | null {
   if (view.effects.length === 0) return null;
   return html`<section class="panel" aria-labelledby="effects-title">
-    <div class="panel-head"><h2 id="effects-title">What followed</h2></div>
+    <div class="panel-head"><h2 id="effects-title">Effects</h2></div>
     ${rowTable(
       'Effects',
       [
         { title: 'Effect', cell: (row) => html`<span class="mono">${row.kind}</span>` },
-        { title: 'About', cell: (row) => html`<span class="mono">${row.objectId}</span>` },
+        { title: 'Object', cell: (row) => html`<span class="mono">${row.objectId}</span>` },
         {
           title: 'Status',
           cell: (row) =>

@@ -42,7 +42,7 @@ export interface EventsView {
 
 const STATUSES = ['', 'dead', 'failed', 'waiting', 'done', 'ignored'] as const;
 
-/** The inbox: what arrived, what became of it, and what needs a person. */
+/** The inbox: what arrived, what became of it, and what needs attention. */
 export function eventsPage(frame: Frame, view: EventsView): string {
   const href = (more: Record<string, string | null>): string =>
     `/admin/events${query({ ...view.filter, ...more })}`;
@@ -67,7 +67,7 @@ export function eventsPage(frame: Frame, view: EventsView): string {
           </span>
         </div>
         ${filterForm(view)}
-        ${view.rows.length === 0 ? html`<p class="empty">No event fits.</p>` : list(frame, view)}
+        ${view.rows.length === 0 ? html`<p class="empty">No events match.</p>` : list(frame, view)}
         ${pager(
           view.searchedBackTo === null
             ? 'Newest first'
@@ -140,7 +140,7 @@ const what: Column<EventListItem>[] = [
 ];
 
 const when = (now: number): Column<EventListItem>[] => [
-  { title: 'Tries', cell: (row) => row.attempts, right: true },
+  { title: 'Attempts', cell: (row) => row.attempts, right: true },
   { title: 'Received', cell: (row) => ago(row.receivedAt, now), right: true },
 ];
 
@@ -157,7 +157,7 @@ function replayForm(frame: Frame, back: string, table: Html): Html {
   </form>`;
 }
 
-/** Dead letters and failures come before everything else. */
+/** Dead and failed events come first. */
 function attentionPanel(frame: Frame, view: EventsView): Html {
   const error: Column<EventListItem> = {
     title: 'Error',
@@ -179,7 +179,7 @@ function list(frame: Frame, view: EventsView): Html {
       cell: (row) => row.subscriptionId && subscriptionLink(row.subscriptionId),
     },
     {
-      title: 'Moved',
+      title: 'Transition',
       cell: (row) =>
         row.moved.length === 0
           ? '–'
@@ -205,11 +205,11 @@ export function replayPage(
         ${hidden(frame, `/admin/events${query({ status: view.status })}`)}
         <input type="hidden" name="status" value="${view.status}" />
         <p>
-          They go through the same processor as new ones, oldest first. What an event has done
-          already is not done again.
+          They are processed like new events, oldest first. Effects that an event already had are
+          not repeated.
         </p>
         <div class="inline">
-          <button class="primary" type="submit">Replay them</button
+          <button class="primary" type="submit">Replay</button
           ><a class="button" href="/admin/events">Back</a>
         </div>
       </form>

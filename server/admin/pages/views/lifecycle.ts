@@ -2,14 +2,8 @@ import type { LifecycleState } from '../../../../state/types.ts';
 import { LIFECYCLE_STATES } from '../../../../state/types.ts';
 import { stateChart, type ChartData } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
-import {
-  count,
-  percent,
-  shortCount,
-  stateChip,
-  TONES,
-  type Tone,
-} from '../../../http/pages/format.ts';
+import type { Tone } from '../../../../state/states.ts';
+import { count, percent, shortCount, stateChip, TONES } from '../../../http/pages/format.ts';
 import { html, query, type Html } from '../../../http/pages/html.ts';
 import { adminPage, type Frame } from '../page.ts';
 import { sparkbars, sparkline } from '../plots.ts';
@@ -61,7 +55,7 @@ export function lifecyclePage(frame: Frame, view: LifecycleView): string {
           ${legend()}
           <div class="push">
             ${tabs(
-              'Window of the traffic',
+              'Period',
               Object.entries(WINDOWS).map(([key, { words }]) => ({
                 text: words,
                 href: `/admin${query({ window: key })}`,
@@ -109,7 +103,7 @@ function asTable(view: LifecycleView): Html {
         <th scope="col">State</th>
         <th scope="col" class="right">Subscriptions</th>
         <th scope="col" class="right">Share</th>
-        <th scope="col">Ways out, in ${WINDOWS[view.window].words}</th>
+        <th scope="col">Transitions out, last ${WINDOWS[view.window].words}</th>
       </tr>
     </thead>
     <tbody>

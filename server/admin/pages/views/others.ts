@@ -21,7 +21,7 @@ export interface TransitionsView {
   firstPage: boolean;
 }
 
-/** Who took an arrow of the chart. */
+/** The transitions along an arrow of the chart. */
 export function transitionsPage(frame: Frame, view: TransitionsView): string {
   const href = (more: Record<string, string>): string =>
     `/admin/transitions${query({
@@ -38,14 +38,14 @@ export function transitionsPage(frame: Frame, view: TransitionsView): string {
     content: html`<section class="panel" aria-labelledby="list-title">
       <div class="panel-head">
         <h1 id="list-title">
-          ${view.unexpected ? 'Unexpected transitions' : html`Who took ${view.event ? html`<code>${view.event}</code>` : 'an arrow'}`}
+          ${view.unexpected ? 'Unexpected transitions' : html`Transitions ${view.event && html`<code>${view.event}</code>`}`}
         </h1>
         ${view.from.map((state) => stateChip(state))}${view.to && html` → ${stateChip(view.to)}`}
         <a class="push button" href="/admin/transitions${query({ unexpected: 1 })}"
-          >Unexpected ones</a
+          >Unexpected only</a
         >
       </div>
-      ${view.rows.length === 0 ? html`<p class="empty">Nobody, in this time.</p>` : moveTable(view.rows, frame.now)}
+      ${view.rows.length === 0 ? html`<p class="empty">No transitions in this period.</p>` : moveTable(view.rows, frame.now)}
       ${pager('Newest first', view.next === null ? null : href({ before: view.next }), view.firstPage ? null : href({}))}
     </section>`,
   });
@@ -57,7 +57,7 @@ export function moveTable(rows: readonly MoveItem[], now: number): Html {
     [
       { title: 'Subscription', cell: (row) => subscriptionLink(row.subscriptionId) },
       {
-        title: 'Moved',
+        title: 'Transition',
         cell: (row) =>
           html`${stateChip(row.from)} →
           ${stateChip(row.to)}${row.unexpected && html` <span class="flag">unexpected</span>`}`,
@@ -148,13 +148,13 @@ export function timePage(frame: Frame, view: TimeView): string {
             clock
               ? html`<p class="total" data-clock>${dateTime(clock.now)} UTC</p>
                   <p class="muted">
-                    ${clock.advancing ? 'The clock is moving; Stripe is working through what is due.' : `Test clock ${clock.id}`}
+                    ${clock.advancing ? 'The clock is advancing; Stripe is processing what is due.' : `Test clock ${clock.id}`}
                   </p>
                   <form class="inline" method="post" action="/admin/time">
                     ${hidden(frame, '/admin/time')} ${button('hour', '+1 hour')}
                     ${button('day', '+1 day')} ${button('month', '+1 month')}
                     ${view.nextEvent && button('next', `To the next event · ${dateTime(view.nextEvent.at)}`)}
-                    ${view.nextPeriodEnd !== null && button('period', `To the period’s end · ${date(view.nextPeriodEnd)}`)}
+                    ${view.nextPeriodEnd !== null && button('period', `To the end of the period · ${date(view.nextPeriodEnd)}`)}
                   </form>
                   ${view.nextEvent && html`<p class="muted">Next: ${view.nextEvent.words}</p>`}`
               : html`<p>
@@ -171,9 +171,9 @@ export function timePage(frame: Frame, view: TimeView): string {
 function meanwhile(frame: Frame, since: { from: number; moves: MoveItem[] }): Html {
   return html`<section class="panel" aria-labelledby="meanwhile-title" data-meanwhile>
     <div class="panel-head">
-      <h2 id="meanwhile-title">What happened since ${dateTime(since.from)}</h2>
+      <h2 id="meanwhile-title">Transitions since ${dateTime(since.from)}</h2>
     </div>
-    ${since.moves.length === 0 ? html`<p class="empty">Nothing moved yet.</p>` : moveTable(since.moves, frame.now)}
+    ${since.moves.length === 0 ? html`<p class="empty">No transitions yet.</p>` : moveTable(since.moves, frame.now)}
   </section>`;
 }
 
@@ -186,7 +186,7 @@ export interface AuditItem {
   detail: string;
 }
 
-/** What people and scripts did here. */
+/** What operators and scripts did. */
 export function auditPage(
   frame: Frame,
   view: { rows: AuditItem[]; next: string | null; firstPage: boolean },
@@ -198,15 +198,17 @@ export function auditPage(
       <div class="panel-head"><h1 id="list-title">Audit log</h1></div>
       ${
         view.rows.length === 0
-          ? html`<p class="empty">Nobody changed anything yet.</p>`
+          ? html`<p class="empty">
+              No changes yet. Replays, repairs and clock moves are listed here.
+            </p>`
           : rowTable(
               'Audit log',
               [
                 { title: 'Time', cell: (row): Value => html`${date(row.at)} ${clockTime(row.at)}` },
-                { title: 'Who', cell: (row) => row.actor },
-                { title: 'What', cell: (row) => html`<span class="mono">${row.action}</span>` },
+                { title: 'Actor', cell: (row) => row.actor },
+                { title: 'Action', cell: (row) => html`<span class="mono">${row.action}</span>` },
                 {
-                  title: 'To',
+                  title: 'Target',
                   cell: (row) => row.target && html`<span class="mono">${row.target}</span>`,
                 },
                 { title: 'Detail', cell: (row) => html`<span class="mono">${row.detail}</span>` },
@@ -228,7 +230,7 @@ export function messagePage(frame: Frame, view: { title: string; words: string }
       <div class="panel-head"><h1>${view.title}</h1></div>
       <div class="panel-body stack">
         <p>${view.words}</p>
-        <p><a href="/admin">To the lifecycle</a></p>
+        <p><a href="/admin">Back to the dashboard</a></p>
       </div>
     </section>`,
   });

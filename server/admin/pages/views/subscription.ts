@@ -67,7 +67,7 @@ export interface SubscriptionView {
   businessNow: number;
 }
 
-/** One subscription: its way over the chart, its history, what it is and what can come next. */
+/** One subscription: its path over the chart, details, history and what can happen next. */
 export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
   const chart = stateChart(chartLayout, {
     counts: {},
@@ -92,14 +92,14 @@ export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
         <div class="stack">
           <section class="panel" aria-labelledby="path-title">
             <div class="panel-head">
-              <h2 id="path-title">Its way</h2>
+              <h2 id="path-title">Path</h2>
               ${legend()}
             </div>
             <div
               class="chart-scroll"
               tabindex="0"
               role="region"
-              aria-label="State chart with the way of this subscription"
+              aria-label="State chart with the path of this subscription"
             >
               ${chart}
             </div>
@@ -115,7 +115,7 @@ export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
 
 function factsPanel(view: SubscriptionView): Html {
   return html`<section class="panel" aria-labelledby="facts-title">
-    <div class="panel-head"><h2 id="facts-title">What it is</h2></div>
+    <div class="panel-head"><h2 id="facts-title">Details</h2></div>
     <div class="panel-body">
       ${facts([
         [
@@ -136,7 +136,7 @@ function factsPanel(view: SubscriptionView): Html {
           html`${accessWords(view.access)}${view.access.until !== null && html` until ${dateTime(view.access.until)}`}`,
         ],
         ['In this state', ago(view.since, view.businessNow)],
-        ['Stripe says', html`<span class="mono">${view.stripeStatus}</span>`],
+        ['Stripe status', html`<span class="mono">${view.stripeStatus}</span>`],
         [
           'Period ends',
           view.periodEnd !== null &&
@@ -149,13 +149,13 @@ function factsPanel(view: SubscriptionView): Html {
           view.pending.length > 0 && view.pending.map((words) => html`<div>${words}</div>`),
         ],
         ['Failed attempts', view.failedAttempts > 0 && view.failedAttempts],
-        ['Earns', view.mrr],
-        ['Began', exact(view.createdAt)],
+        ['MRR', view.mrr],
+        ['Started', exact(view.createdAt)],
         ...Object.entries(view.metadata).map(
           ([name, value]) => [`metadata ${name}`, value] as const,
         ),
         [
-          'Others',
+          'Other subscriptions',
           view.others.length > 0 &&
             view.others.map(
               (other) => html`<div>${subscriptionLink(other.id)} ${stateChip(other.state)}</div>`,
@@ -169,7 +169,7 @@ function factsPanel(view: SubscriptionView): Html {
 function checkPanel(frame: Frame, view: SubscriptionView): Html {
   return html`<section class="panel" id="check" aria-labelledby="check-title">
     <div class="panel-head">
-      <h2 id="check-title">Equal to Stripe?</h2>
+      <h2 id="check-title">In sync with Stripe?</h2>
       <form class="push" action="#check">
         <input type="hidden" name="check" value="1" /><button class="small" type="submit">
           Check now
@@ -188,7 +188,7 @@ function checkResult(frame: Frame, view: SubscriptionView): Html {
     >`;
   if (check.error !== null) return html`<p class="error-text">${check.error}</p>`;
   if (check.differences.length === 0) {
-    return html`<p class="good">Equal in every field · ${ago(check.at, frame.now)}</p>`;
+    return html`<p class="good">In sync: every field matches · ${ago(check.at, frame.now)}</p>`;
   }
   return html`<div class="stack">
     <div class="scroll">
@@ -196,14 +196,14 @@ function checkResult(frame: Frame, view: SubscriptionView): Html {
         'Differences',
         [
           { title: 'Field', cell: (row) => row.field },
-          { title: 'Here', cell: (row) => row.stored },
+          { title: 'Database', cell: (row) => row.stored },
           { title: 'Stripe', cell: (row) => row.stripe },
         ],
         check.differences,
       )}
     </div>
     <form method="post" action="/admin/subscriptions/${encodeURIComponent(view.id)}/repair">
-      ${hidden(frame)}<button class="primary" type="submit">Take over what Stripe says</button>
+      ${hidden(frame)}<button class="primary" type="submit">Repair from Stripe</button>
     </form>
   </div>`;
 }
@@ -221,7 +221,7 @@ function timelinePanel(view: SubscriptionView): Html {
       ${view.cut && html`<p class="muted">Older transitions are not shown.</p>`}
       ${
         view.steps.length === 0
-          ? html`<p class="muted">Nothing happened yet.</p>`
+          ? html`<p class="muted">No transitions yet.</p>`
           : timeline(view.steps, { now: view.businessNow, next: view.next })
       }
     </div>
@@ -242,8 +242,8 @@ function nextPanel(view: SubscriptionView): Html {
         )}
       </ul>
       <p class="muted">
-        The customer may:
-        ${view.actions.length === 0 ? 'nothing' : view.actions.join(', ').replaceAll('_', ' ')}.
+        Allowed actions:
+        ${view.actions.length === 0 ? 'none' : view.actions.join(', ').replaceAll('_', ' ')}.
       </p>
     </div>
   </section>`;
@@ -257,16 +257,16 @@ function invoicesPanel(view: SubscriptionView): Html {
   </section>`;
 }
 
-/** The client follows this link by itself; without it, a person does. */
+/** The client follows this link by itself; without it, the reader does. */
 function askForInvoices(view: SubscriptionView): Html {
   const href = `/admin/subscriptions/${encodeURIComponent(view.id)}?invoices=1#invoices`;
   return html`<p class="empty">
-    <a href="${href}" data-load="invoices">Ask Stripe for the invoices</a>
+    <a href="${href}" data-load="invoices">Load invoices from Stripe</a>
   </p>`;
 }
 
 function invoiceTable(invoices: InvoiceItem[]): Html {
-  if (invoices.length === 0) return html`<p class="empty">No invoice yet.</p>`;
+  if (invoices.length === 0) return html`<p class="empty">No invoices yet.</p>`;
   return rowTable(
     'Invoices',
     [

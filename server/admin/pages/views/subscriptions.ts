@@ -48,7 +48,7 @@ export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string
       ${
         view.rows.length === 0
           ? html`<p class="empty">
-              ${view.q === '' ? 'No subscription is in this state.' : `Nothing was found for “${view.q}”. Search by subscription or customer id, or by the beginning of an e-mail address.`}
+              ${view.q === '' ? 'No subscriptions in this state.' : `No results for “${view.q}”. Search by subscription or customer id, or by the beginning of an e-mail address.`}
             </p>`
           : list(view)
       }
@@ -63,7 +63,7 @@ export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string
 
 function title(view: SubscriptionsView): Html {
   if (view.duplicate) return html`More than one live subscription`;
-  if (view.q !== '') return html`Found for “${view.q}”`;
+  if (view.q !== '') return html`Results for “${view.q}”`;
   return view.state ? html`Subscriptions ${stateChip(view.state)}` : html`Subscriptions`;
 }
 

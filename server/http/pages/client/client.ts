@@ -146,7 +146,7 @@ async function replaceContent(): Promise<void> {
   enhance();
 }
 
-// The stream: open while somebody looks, closed while the tab is hidden.
+// The stream: open while the tab is visible, closed while it is hidden.
 
 function startStream(): void {
   const light = document.querySelector<HTMLElement>('[data-live]');
@@ -162,7 +162,7 @@ function startStream(): void {
   const open = (): void => {
     if (source) return;
     source = new EventSource(`/admin/api/stream${lastId === '' ? '' : `?after=${lastId}`}`);
-    source.addEventListener('open', () => say('on', 'Live'));
+    source.addEventListener('open', () => say('on', 'Streaming'));
     source.addEventListener('error', () => say('off', 'Reconnecting'));
     source.addEventListener('stats', (event: MessageEvent<string>) => {
       showStats(JSON.parse(event.data) as Stats);
@@ -233,7 +233,16 @@ async function loadParts(): Promise<void> {
   }
 }
 
+/** What was just done is told once: neither a reload nor a copied address repeats it. */
+function forgetNotice(): void {
+  const url = new URL(location.href);
+  if (!url.searchParams.has('did')) return;
+  for (const name of ['did', 'n']) url.searchParams.delete(name);
+  history.replaceState(history.state, '', url);
+}
+
 const loadedAt = Date.now();
+forgetNotice();
 enhance();
 startStream();
 setInterval(() => refreshTimes(loadedAt), 15_000);

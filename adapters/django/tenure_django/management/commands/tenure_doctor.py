@@ -30,8 +30,8 @@ class Command(BaseCommand):
             styles = {"ok": self.style.SUCCESS, "warn": self.style.WARNING, "fail": self.style.ERROR}
             for finding in findings:
                 self.stdout.write(f"{styles[finding.level](finding.level):6} {finding.text}")
-                if finding.mend:
-                    self.stdout.write(f"       -> {finding.mend}")
+                if finding.fix:
+                    self.stdout.write(f"       -> {finding.fix}")
         failed = sum(finding.level == "fail" for finding in findings)
         if failed:
             raise CommandError(f"{failed} check(s) failed.")

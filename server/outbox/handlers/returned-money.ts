@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { findCustomerByStripeId } from '../../../db/customers.ts';
+import { enqueueEffects } from '../../../db/outbox.ts';
+import {
+  returnsOfSubscription,
+  saveRestriction,
+  saveReturns,
+} from '../../../db/payment-returns.ts';
+import { findSubscription, type SubscriptionRow } from '../../../db/subscriptions.ts';
+import type { EffectPayloads } from '../../../state/effect-kinds.ts';
+import {
+  effectsOfReturn,
+  endsSubscription,
+  restrictionOf,
+  type MoneyReturn,
+} from '../../../state/returns.ts';
+import type { Cause } from '../../../state/types.ts';
+import type { EngineContext } from '../../sync/context.ts';
+import type { CustomerRunner } from '../../sync/customer-runner.ts';
+import { readReturns } from '../../sync/read-returns.ts';
+
+/**
+ * An event told of a refund, a dispute, a fraud warning or a credit note: what came back of that payment is read again
+ * from Stripe, so order, loss and repetition of the events do not matter. Returns a note when there was nothing to do.
+ */
+export async function recordReturns(
+  ctx: EngineContext,
+  runner: CustomerRunner,
+  payload: EffectPayloads['returns.read'],
+): Promise<string | null> {
+  const returns = await readReturns(ctx.reader, payload);
+  const [first] = returns;
+  if (!first) return 'Stripe has nothing of it any more';
+  const stored = await storeReturns(ctx, returns, payload.eventId);
+  if (stored === null) return 'the payment is of no account of ours';
+  const { row, all } = stored;
+  if (row === null) return null;
+  ctx.changes.announce([{ subscriptionId: row.id, userId: row.userId }]);
+  const policy = ctx.core.config.returns;
+  if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
+  else await suspendCollection(ctx, row, stored.disputed);
+  const cause: Cause = {
+    type: 'event',
+    id: payload.eventId,
+    actor: 'stripe',
+    at: ctx.clock.now(),
+  };
+  await runner.sync({ subscriptionId: row.id, customerId: row.customerId, cause });
+  return null;
+}
+
+interface StoredReturns {
+  /** The subscription that was paid for; null for a payment without one. */
+  row: SubscriptionRow | null;
+  all: MoneyReturn[];
+  disputed: boolean;
+}
+
+/** null when neither the subscription nor the customer belongs to an account. */
+async function storeReturns(
+  ctx: EngineContext,
+  returns: MoneyReturn[],
+  eventId: string,
+): Promise<StoredReturns | null> {
+  const { subscriptionId, customerId } = returns[0]!;
+  return ctx.core.database.knex.transaction(async (trx) => {
+    const row = subscriptionId === null ? null : await findSubscription(trx, subscriptionId);
+    const customer = customerId === null ? null : await findCustomerByStripeId(trx, customerId);
+    const userId = row === null ? (customer?.userId ?? null) : row.userId;
+    if (userId === null) return null;
+    const moved = await saveReturns(trx, returns);
+    const effects = moved.flatMap((each) =>
+      effectsOfReturn(each, { userId, plan: row?.plan ?? null }),
+    );
+    await enqueueEffects(
+      trx,
+      effects.map((effect) => ({ ...effect, causeId: eventId })),
+      Date.now(),
+    );
+    if (row === null) return { row, all: returns, disputed: false };
+    const all = await returnsOfSubscription(trx, row.id);
+    const restriction = restrictionOf(all, ctx.core.config.returns, ctx.clock.now());
+    const disputed = restriction?.reason === 'disputed';
+    const collectionPaused = row.restriction?.collectionPaused === true || disputed;
+    await saveRestriction(trx, row.id, restriction && { ...restriction, collectionPaused });
+    return { row, all, disputed };
+  });
+}
+
+/** While a dispute is open no renewal is charged; when it is won, collection goes on. */
+async function suspendCollection(
+  ctx: EngineContext,
+  row: SubscriptionRow,
+  disputed: boolean,
+): Promise<void> {
+  const paused = row.facts.pauseCollection !== null;
+  const key = `tenure-dispute-${row.id}-${randomUUID()}`;
+  if (disputed && !paused && row.state !== 'canceled') {
+    await ctx.core.stripe.voidCollection(row.id, null, key);
+  }
+  if (!disputed && paused && row.restriction?.collectionPaused === true) {
+    await ctx.core.stripe.resumeCollection(row.id, key);
+  }
+}
+
+async function end(ctx: EngineContext, row: SubscriptionRow): Promise<void> {
+  try {
+    const key = `tenure-dispute-lost-${row.id}-${randomUUID()}`;
+    await ctx.core.stripe.cancelNow(row.id, { comment: 'Payment disputed' }, key);
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+  }
+}

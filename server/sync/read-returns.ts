@@ -1,0 +1,128 @@
+import type Stripe from 'stripe';
+import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { invoiceSubscription } from '../../state/event-objects.ts';
+import type { MoneyReturn } from '../../state/returns.ts';
+import type { StripeReader } from '../lib/engine-types.ts';
+
+/** Which payment to look at: the event named its charge, a credit note, or an early fraud warning. */
+export interface ReturnQuestion {
+  objectType: string;
+  objectId: string;
+  chargeId: string | null;
+}
+
+/** Everything that came back of the payment that an event is about, read from Stripe; `[]` when Stripe has none of it. */
+export async function readReturns(
+  reader: Pick<StripeReader, 'read'>,
+  question: ReturnQuestion,
+): Promise<MoneyReturn[]> {
+  try {
+    if (question.objectType === 'credit_note') {
+      return [await readCreditNote(reader, question.objectId)];
+    }
+    if (question.chargeId === null) return [];
+    return await readCharge(reader, question.chargeId, question);
+  } catch (error) {
+    if (isGatewayError(error, 'not_found')) return [];
+    throw error;
+  }
+}
+
+async function readCharge(
+  reader: Pick<StripeReader, 'read'>,
+  chargeId: string,
+  question: ReturnQuestion,
+): Promise<MoneyReturn[]> {
+  const charge = await reader.read((stripe) => stripe.retrieveCharge(chargeId));
+  const intent = idOf(charge.payment_intent);
+  const [refunds, disputes, warning, invoice] = await Promise.all([
+    reader.read((stripe) => stripe.refundsOf(chargeId)),
+    reader.read((stripe) => stripe.disputesOf(chargeId)),
+    question.objectType === 'radar.early_fraud_warning'
+      ? reader.read((stripe) => stripe.retrieveFraudWarning(question.objectId))
+      : null,
+    intent === null ? null : reader.read((stripe) => stripe.invoiceOfPayment(intent)),
+  ]);
+  const shared = {
+    chargeId,
+    ...billOf(invoice),
+    customerId: idOf(charge.customer),
+    currency: charge.currency,
+    paid: { amount: charge.amount, ...periodOf(invoice) },
+  };
+  return [
+    ...refunds.map((refund) => ({
+      ...shared,
+      id: refund.id,
+      kind: 'refund' as const,
+      amount: refund.amount,
+      status: refund.status ?? 'succeeded',
+      reason: refund.reason,
+      createdAt: refund.created * 1000,
+    })),
+    ...disputes.map((dispute) => ({
+      ...shared,
+      id: dispute.id,
+      kind: 'dispute' as const,
+      amount: dispute.amount,
+      status: dispute.status,
+      reason: dispute.reason,
+      createdAt: dispute.created * 1000,
+    })),
+    ...(warning === null
+      ? []
+      : [
+          {
+            ...shared,
+            id: warning.id,
+            kind: 'early_fraud_warning' as const,
+            amount: charge.amount,
+            status: warning.actionable ? 'actionable' : 'closed',
+            reason: warning.fraud_type,
+            createdAt: warning.created * 1000,
+          },
+        ]),
+  ];
+}
+
+async function readCreditNote(
+  reader: Pick<StripeReader, 'read'>,
+  id: string,
+): Promise<MoneyReturn> {
+  const note = await reader.read((stripe) => stripe.retrieveCreditNote(id));
+  const invoiceId = idOf(note.invoice);
+  const invoice =
+    invoiceId === null ? null : await reader.read((stripe) => stripe.retrieveInvoice(invoiceId));
+  return {
+    id: note.id,
+    kind: 'credit_note',
+    chargeId: null,
+    ...billOf(invoice),
+    customerId: idOf(note.customer),
+    amount: note.total,
+    currency: note.currency,
+    status: note.status,
+    reason: note.reason,
+    createdAt: note.created * 1000,
+    paid: { amount: invoice?.amount_paid ?? 0, ...periodOf(invoice) },
+  };
+}
+
+function billOf(invoice: Stripe.Invoice | null): Pick<MoneyReturn, 'invoiceId' | 'subscriptionId'> {
+  if (invoice === null) return { invoiceId: null, subscriptionId: null };
+  return { invoiceId: invoice.id ?? null, subscriptionId: invoiceSubscription({ ...invoice }) };
+}
+
+/** The longest period among the lines: a plan's, beside its prorations and meters. */
+function periodOf(
+  invoice: Stripe.Invoice | null,
+): Pick<MoneyReturn['paid'], 'periodStart' | 'periodEnd'> {
+  const lines = (invoice?.lines.data ?? []).filter(({ amount }) => amount > 0);
+  const last = lines.toSorted((a, b) => b.period.end - a.period.end)[0];
+  if (!last) return { periodStart: null, periodEnd: null };
+  return { periodStart: last.period.start * 1000, periodEnd: last.period.end * 1000 };
+}
+
+function idOf(value: string | { id: string } | null | undefined): string | null {
+  return typeof value === 'string' ? value : (value?.id ?? null);
+}

@@ -1,0 +1,112 @@
+import type Stripe from 'stripe';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
+import { DIALECTS } from '../../support/databases.ts';
+import { startTestServer, until, type TestServer } from '../../support/server.ts';
+import { newPerson, PRO, type Person } from './person.ts';
+
+const DISPUTED_CARD = '4000000000000259';
+
+let emulator: RunningEmulator;
+beforeAll(async () => {
+  emulator = await startEmulator({ webhookRetrySchedule: [50, 200, 1000] });
+});
+afterAll(() => emulator.close());
+
+describe.each(DIALECTS)('R-1: money that comes back on %s', (dialect) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ database: dialect, emulator, env: { TRIAL_DAYS: '0' } });
+  });
+  afterAll(() => server.close());
+
+  async function subscriber(card?: string): Promise<Person> {
+    const person = newPerson(server);
+    await person.subscribe(PRO, card);
+    await settled();
+    return person;
+  }
+  async function chargeOf(person: Person): Promise<Stripe.Charge> {
+    const { data } = await server.stripe.charges.list({ customer: await person.customerId() });
+    return data[0]!;
+  }
+  /** Events are processed, and what they told of was read again from Stripe. */
+  async function settled(): Promise<void> {
+    await server.settled();
+    const waiting = () =>
+      server.database.knex('outbox').where({ status: 'waiting', kind: 'returns.read' }).first();
+    await until(async () => (await waiting()) === undefined);
+    await server.settled();
+  }
+  const access = async (person: Person) => (await person.subscription()).access;
+  const told = async (person: Person): Promise<string[]> => {
+    const customerId = await person.customerId();
+    const rows: { kind: string; payload: string }[] = await server.database.knex('outbox');
+    return rows
+      .filter(({ payload }) => payload.includes(customerId))
+      .map(({ kind }) => kind)
+      .filter((kind) => /refund|dispute/.test(kind))
+      .sort();
+  };
+
+  it('a refund of a part changes nothing; the rest of it ends access to the period', async () => {
+    const person = await subscriber();
+    const charge = await chargeOf(person);
+    await server.stripe.refunds.create({ charge: charge.id, amount: 1000 });
+    await settled();
+    expect(await access(person)).toMatchObject({ level: 'full' });
+    await server.stripe.refunds.create({ charge: charge.id });
+    await settled();
+    expect(await access(person)).toMatchObject({ level: 'none', reason: 'refunded' });
+    expect(await told(person)).toEqual([
+      'mail.refunded',
+      'mail.refunded',
+      'webhook.payment.refunded',
+      'webhook.payment.refunded',
+    ]);
+  });
+
+  it('a dispute suspends access and collection until it is won', async () => {
+    const person = await subscriber(DISPUTED_CARD);
+    expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
+    expect((await person.atStripe()).pause_collection).toMatchObject({ behavior: 'void' });
+    const charge = await chargeOf(person);
+    const { data } = await server.stripe.disputes.list({ charge: charge.id });
+    await server.stripe.disputes.update(data[0]!.id, {
+      evidence: { uncategorized_text: 'winning_evidence' },
+      submit: true,
+    });
+    await settled();
+    expect(await access(person)).toMatchObject({ level: 'full' });
+    expect((await person.atStripe()).pause_collection).toBeNull();
+    expect(await told(person)).toEqual(['webhook.dispute.opened', 'webhook.dispute.won']);
+  });
+
+  it('a dispute that is lost ends the subscription', async () => {
+    const person = await subscriber(DISPUTED_CARD);
+    const charge = await chargeOf(person);
+    const { data } = await server.stripe.disputes.list({ charge: charge.id });
+    await server.stripe.disputes.close(data[0]!.id);
+    await settled();
+    expect((await person.subscription()).state).toBe('canceled');
+    expect(await access(person)).toMatchObject({ level: 'none' });
+  });
+
+  it('of a stranger in the same Stripe account is left alone', async () => {
+    const stripe = server.stripe;
+    const customer = await stripe.customers.create({ email: 'stranger@example.com' });
+    const method = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+    const intent = await stripe.paymentIntents.create({
+      amount: 700,
+      currency: 'usd',
+      customer: customer.id,
+      payment_method: method.id,
+      confirm: true,
+      off_session: true,
+    });
+    await stripe.refunds.create({ payment_intent: intent.id });
+    await settled();
+    const rows = await server.database.knex('payment_returns').where({ customer_id: customer.id });
+    expect(rows).toEqual([]);
+  });
+});

@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { tokenFor } from '../support/tokens.ts';
+import { newPerson, PRO, STARTER, type Person } from './billing/person.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ database: 'sqlite', env: { TRIAL_DAYS: '0' } });
+}, 120_000);
+afterAll(() => server.close());
+
+/** The shop as this customer's browser sees it: pages as text, forms by their fields. */
+async function shopOf(person: Person) {
+  const cookie = `tenure_demo=${await tokenFor(person.id)}`;
+  const show = async (path: string, init: RequestInit = {}) => {
+    const headers = { cookie, ...init.headers };
+    const response = await fetch(new URL(path, server.url), { ...init, headers });
+    const markup = (await response.text()).replaceAll(/\s+/g, ' ');
+    const text = markup.replaceAll(/<[^>]+>/g, ' ').replaceAll(/\s+/g, ' ');
+    return { url: response.url, status: response.status, markup, text };
+  };
+  const send = (path: string, fields: Record<string, string> = {}) =>
+    show(path, { method: 'POST', body: new URLSearchParams(fields) });
+  /** Follows the account page: its preview, and the form on it. */
+  const change = async (choice: string) => {
+    const { markup } = await send('/shop/preview', { choice });
+    const fields = [...markup.matchAll(/name="(\w+)" value="([^"]*)"/g)];
+    return send('/shop/change', Object.fromEntries(fields.map(([, name, value]) => [name, value])));
+  };
+  return { show, send, change };
+}
+
+describe('P-6: a change of plan is told as it is', () => {
+  it('done, scheduled for a day, or waiting for a payment with the link to make it', async () => {
+    const person = newPerson(server);
+    await person.subscribe(STARTER);
+    const shop = await shopOf(person);
+
+    expect((await shop.change('pro/monthly')).text).toContain('Your plan is now Pro.');
+
+    const later = await shop.change('starter/monthly');
+    const end = (await person.subscription()).currentPeriodEnd.slice(0, 10);
+    expect(later.text).toContain(`You change to Starter on ${end}. Until then nothing changes.`);
+    expect(later.text).not.toContain('Your plan is now');
+
+    await shop.send('/shop/resume');
+    await person.useCard('pm_card_authenticationRequired');
+    const waiting = await shop.change('pro/yearly');
+    expect((await person.subscription()).pendingChange?.kind).toBe('awaiting_payment');
+    expect(waiting.text).toContain('You change to Pro once the payment below is made.');
+    expect(waiting.text).toContain('Your bank asks you to confirm the payment.');
+    expect(waiting.text).toMatch(
+      /Pay until \d{4}-\d\d-\d\d \d\d:\d\d UTC, or the change is dropped/,
+    );
+    expect(waiting.text).not.toContain('Will change');
+    expect(waiting.markup).toMatch(/href="http[^"]+"[^>]*>Confirm the payment/);
+  }, 60_000);
+});
+
+describe('P-7: what costs or ends something is asked about first, with its price', () => {
+  it('canceling now, pausing, resuming and coming back', async () => {
+    const person = newPerson(server);
+    await person.subscribe(PRO);
+    const shop = await shopOf(person);
+    const account = await shop.show('/billing');
+    for (const command of ['pause', 'cancel'])
+      expect(account.markup).toContain(`href="/shop/confirm/${command}"`);
+    expect(account.markup).not.toMatch(/action="\/shop\/(pause|reactivate)"/);
+
+    const pause = await shop.show('/shop/confirm/pause');
+    expect(pause.text).toContain('Your access ends immediately');
+    expect((await person.subscription()).state).toBe('active');
+    expect((await shop.send('/shop/pause')).text).toContain('Your subscription is paused.');
+
+    const resume = await shop.show('/shop/confirm/resume');
+    expect(resume.text).toContain('$0.00 today, then $50.00 each month');
+    expect(resume.text).toContain('Your credit of $50.00 is used first.');
+    expect((await shop.send('/shop/resume')).text).toContain('Your subscription continues.');
+
+    const cancel = await shop.show('/shop/confirm/cancel');
+    expect(cancel.text).toContain('No refund');
+    const canceled = await shop.send('/shop/cancel', { when: 'now' });
+    expect(canceled.text).toContain('Your subscription has ended.');
+    expect(canceled.markup).toContain('href="/shop/confirm/reactivate"');
+
+    const back = await shop.show('/shop/confirm/reactivate');
+    expect(back.text).toContain('Come back to Pro, monthly?');
+    expect(back.text).toContain('$50.00 today, then $50.00 each month');
+    expect((await person.subscription()).state).toBe('canceled');
+    expect((await shop.send('/shop/reactivate', PRO)).text).toContain('Welcome back.');
+    expect((await shop.show('/shop/confirm/reactivate')).url).toBe(`${server.url}/billing`);
+  }, 60_000);
+
+  it('a cancellation at the end of the period says the day', async () => {
+    const person = newPerson(server);
+    await person.subscribe(PRO);
+    const shop = await shopOf(person);
+    const page = await shop.send('/shop/cancel', { when: 'period_end' });
+    const end = (await person.subscription()).cancelAt?.slice(0, 10);
+    expect(page.text).toContain(
+      `Your subscription ends on ${end}. You keep your access until then.`,
+    );
+    expect(page.markup).toContain('Keep my subscription');
+    expect((await shop.show('/shop/preview')).url).toBe(`${server.url}/billing`);
+  }, 60_000);
+});
+
+describe('P-8: the account page while a payment is past due', () => {
+  it('shows the amount, the link to pay, the next attempt, and how long access lasts', async () => {
+    const person = newPerson(server);
+    await person.subscribe(PRO);
+    await person.useCard('pm_card_chargeCustomerFail');
+    await server.advance(32);
+    const { access, state } = await person.subscription();
+    expect(state).toBe('past_due');
+    const [invoice] = await person.invoices();
+    const page = await (await shopOf(person)).show('/billing');
+    expect(page.text).toContain('Payment needed');
+    expect(page.markup).toMatch(/href="http[^"]+"[^>]*>Pay \$50\.00</);
+    const next = new Date((invoice?.next_payment_attempt ?? 0) * 1000).toISOString().slice(0, 10);
+    expect(page.text).toContain(`Next attempt ${next}`);
+    const until = (access as { until?: string }).until?.slice(0, 10);
+    expect(page.text).toContain(`Access until ${until}`);
+    expect(page.markup).not.toContain('Cancel at the period’s end');
+  }, 60_000);
+});
