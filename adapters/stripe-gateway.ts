@@ -22,7 +22,7 @@ export {
 } from './stripe-gateway/client.ts';
 export type { ItemChange, NextPhase, PhaseItem } from './stripe-gateway/plan-changes.ts';
 export type { MigrationChange, ProrationBehavior } from './stripe-gateway/migrations.ts';
-export { GatewayError, isGatewayError, type GatewayErrorKind } from './stripe-gateway/errors.ts';
+export { GatewayError, isGatewayError } from './stripe-gateway/errors.ts';
 
 export interface StripeGateway
   extends

@@ -30,12 +30,6 @@ export function verifyStripeSignature(
   return age > TOLERANCE_SECONDS ? 'stale' : 'valid';
 }
 
-/** The header Stripe would send with these bytes; tests and local tools sign with it. */
-export function signStripePayload(body: Uint8Array, secret: string, timestamp: number): string {
-  const digest = hmac(secret, String(timestamp), body).toString('hex');
-  return `t=${timestamp},v1=${digest}`;
-}
-
 function parseHeader(header: string): { timestamp: string | null; signatures: Buffer[] } {
   let timestamp: string | null = null;
   const signatures: Buffer[] = [];

@@ -39,8 +39,13 @@ export async function nextPeriodEnd(
   return row ? { subscriptionId: row.id, state: row.state, at: row.at } : null;
 }
 
-/** Marks a sign-in link as used; false when it has been used before. */
-export async function useLoginLink(db: Db, nonce: string): Promise<boolean> {
+/** Whether a sign-in link was used, or a session ended. */
+export async function isNonceUsed(db: Db, nonce: string): Promise<boolean> {
+  return (await db('used_login_links').where({ nonce }).first('nonce')) !== undefined;
+}
+
+/** Marks a sign-in link as used, or a session as ended; false when it was before. */
+export async function useNonce(db: Db, nonce: string): Promise<boolean> {
   const rows: unknown[] = await db('used_login_links')
     .insert({ nonce, used_at: Date.now() })
     .onConflict('nonce')

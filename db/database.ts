@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import knexModule, { type Knex } from 'knex';
 import { type Client, TypeOverrides, types } from 'pg';
@@ -64,7 +64,7 @@ function markFailedAcquires({ client }: Knex): void {
 function openSqlite(url: string, options: DatabaseOptions): Knex {
   const name = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
   const filename = name === ':memory:' ? name : resolve(name);
-  if (filename !== ':memory:') mkdirSync(dirname(filename), { recursive: true });
+  if (filename !== ':memory:') prepareFile(filename);
   return knexModule({
     client: 'sqlite3',
     connection: { filename },
@@ -77,6 +77,12 @@ function openSqlite(url: string, options: DatabaseOptions): Knex {
       afterCreate: prepareConnection,
     },
   });
+}
+
+/** Customers' addresses are in it: only its owner may read it. SQLite gives its other files the same mode. */
+function prepareFile(filename: string): void {
+  mkdirSync(dirname(filename), { recursive: true });
+  closeSync(openSync(filename, 'a', 0o600));
 }
 
 const SILENT: Knex.Logger = {

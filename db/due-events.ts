@@ -1,12 +1,12 @@
 import { binaryArray } from './binary-array.ts';
 import { runPrepared } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
-import type { EventRow } from './webhook-events.ts';
+import { flagsOf, type EventRow } from './webhook-events.ts';
 
 /** A waiting event without what Stripe sent. */
 export type DueEvent = Pick<
   EventRow,
-  'id' | 'subject' | 'subscriptionId' | 'attempts' | 'receivedAt'
+  'id' | 'subject' | 'subscriptionId' | 'attempts' | 'receivedAt' | 'flags'
 >;
 
 interface Row {
@@ -15,9 +15,10 @@ interface Row {
   subscription_id: string | null;
   attempts: number;
   received_at: number;
+  flags: string;
 }
 
-const DUE = ['id', 'subject', 'subscription_id', 'attempts', 'received_at'] as const;
+const DUE = ['id', 'subject', 'subscription_id', 'attempts', 'received_at', 'flags'] as const;
 
 const dueFromRow = (row: Row): DueEvent => ({
   id: row.id,
@@ -25,6 +26,7 @@ const dueFromRow = (row: Row): DueEvent => ({
   subscriptionId: row.subscription_id,
   attempts: row.attempts,
   receivedAt: row.received_at,
+  flags: flagsOf(row.flags),
 });
 
 /** The subject of an event that waits; the index of migration 0007 is used only by who writes it like this. */

@@ -61,10 +61,15 @@ const fromRow = (row: Row): OutboxRow => ({
   deliveredAt: row.delivered_at,
 });
 
-/** Puts effects into the outbox, each once for one (objectId, kind), ever. Returns how many were new. */
+const QUIET = 'not sent: it was told before';
+
+/**
+ * Puts effects into the outbox, each once for one (objectId, kind), ever. Of what is quiet, mails and webhooks are only noted,
+ * so that nothing sends them later. Returns how many were new.
+ */
 export async function enqueueEffects(
   db: Db,
-  effects: (Effect & { causeId?: string | null })[],
+  effects: (Effect & { causeId?: string | null; isQuiet?: boolean })[],
   now: number,
 ): Promise<number> {
   let added = 0;
@@ -76,7 +81,9 @@ export async function enqueueEffects(
           kind: effect.kind,
           payload: JSON.stringify(effect.payload),
           cause_id: effect.causeId ?? null,
-          status: 'waiting',
+          ...(effect.isQuiet && laneOf(effect.kind) !== 'stripe'
+            ? { status: 'delivered', delivered_at: now, last_error: QUIET }
+            : { status: 'waiting', delivered_at: null, last_error: null }),
           attempts: 0,
           next_attempt_at: now,
           created_at: now,

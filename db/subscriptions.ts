@@ -92,15 +92,6 @@ export async function currentSubscriptionOfUser(
   return row ? fromRow(row) : null;
 }
 
-/** All subscriptions of a customer that have not ended, oldest first. */
-export async function liveSubscriptionsOf(db: Db, customerId: string): Promise<SubscriptionRow[]> {
-  const rows: Row[] = await db('subscriptions')
-    .where({ customer_id: customerId })
-    .whereNotIn('state', ENDED)
-    .orderBy(['created_at', 'id']);
-  return rows.map(fromRow);
-}
-
 /**
  * Writes what the processor decided, keyed on the Stripe id, so that a row from an API answer and one from a
  * webhook are the same row. Called by `saveChanges` only, which keeps counters and history beside it.
@@ -253,19 +244,6 @@ export async function searchByEmail(
   }
   const rows: (Row & { email: string })[] = await select;
   return rows.map((row) => ({ ...fromRow(row), email: row.email }));
-}
-
-/** Every stored subscription in the order of its id, in pages. */
-export async function subscriptionsAfter(
-  db: Db,
-  afterId: string,
-  limit: number,
-): Promise<SubscriptionRow[]> {
-  const rows: Row[] = await db('subscriptions')
-    .where('id', '>', afterId)
-    .orderBy('id')
-    .limit(limit);
-  return rows.map(fromRow);
 }
 
 /** A subscription as far as `verify` looks for it in Stripe's list. */

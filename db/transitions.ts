@@ -164,15 +164,3 @@ export async function recentHistories(
     .select('*');
   return rows.map(transitionFromRow);
 }
-
-/** A page of all transitions, newest first: for the dashboard's stream and its list of the unexpected. */
-export async function listTransitions(
-  db: Db,
-  query: { unexpected?: boolean; beforeId?: number; afterId?: number; limit: number },
-): Promise<TransitionRow[]> {
-  const select = db('transitions').orderBy('id', 'desc').limit(query.limit);
-  if (query.unexpected) void select.where('unexpected', true);
-  if (query.beforeId !== undefined) void select.where('id', '<', query.beforeId);
-  if (query.afterId !== undefined) void select.where('id', '>', query.afterId);
-  return ((await select) as StoredTransition[]).map(transitionFromRow);
-}

@@ -14,7 +14,9 @@ export type EventFlag =
   | 'other_mode'
   | 'other_version'
   | 'unreadable'
-  | 'not_found';
+  | 'not_found'
+  // What follows from it was told before: it is noted in the outbox and not sent.
+  | 'quiet';
 
 /** An event to store. Times are ms since the epoch. */
 export interface NewEvent {
@@ -70,6 +72,8 @@ interface Row {
   processed_at: number | null;
 }
 
+export const flagsOf = (text: string) => (text === '' ? [] : text.split(',')) as EventFlag[];
+
 const fromRow = (row: Row): EventRow => ({
   id: row.id,
   type: row.type,
@@ -80,7 +84,7 @@ const fromRow = (row: Row): EventRow => ({
   apiVersion: row.api_version,
   livemode: Boolean(row.livemode),
   account: row.account,
-  flags: (row.flags === '' ? [] : row.flags.split(',')) as EventFlag[],
+  flags: flagsOf(row.flags),
   source: row.source,
   createdAt: row.created_at,
   receivedAt: row.received_at,

@@ -13,6 +13,7 @@ const HELP = `Processes stored events again, and fetches from Stripe those that 
 
   --failed      all events that failed or are dead, and effects that are dead
   --since WHEN  all events since a date (ISO 8601) or for a time back (30m, 2h, 3d)
+  --notify      send the mails and webhooks that follow from events fetched now; else they are only noted
   --json        print the result as one JSON line
   --help        this text
 
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
   options: {
     failed: { type: 'boolean', default: false },
     since: { type: 'string' },
+    notify: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -49,7 +51,7 @@ async function replay(): Promise<number> {
   const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
   try {
     await services.engine.start();
-    const request = { ids: positionals, failed: values.failed, since };
+    const request = { ids: positionals, failed: values.failed, since, notify: values.notify };
     const result = await replayEvents(services, request);
     const ids = new Set([...result.requeued, ...result.fetched]);
     const outcome = await awaitReplay(services, [...ids], WAIT_MS);

@@ -15,6 +15,7 @@ const HELP = `Compares the database with Stripe, subscription by subscription.
 Prints each difference and exits with 1 if any is left.
 
   --repair  read what differs again and store it
+  --notify  with --repair, send the mails and webhooks that follow; else they are only noted
   --usage   compare this period's usage with what Stripe's meters count, too
   --json    print one JSON line per difference and one for the result
   --help    this text
@@ -23,6 +24,7 @@ Prints each difference and exits with 1 if any is left.
 const { values } = parseArgs({
   options: {
     repair: { type: 'boolean', default: false },
+    notify: { type: 'boolean', default: false },
     usage: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -39,6 +41,7 @@ async function verify(): Promise<number> {
   try {
     const result = await verifyDatabase(services, {
       repair: values.repair,
+      notify: values.notify,
       onProgress: ({ checked, total }) => bar.show(checked, total),
       onDifference(difference) {
         bar.clear();

@@ -49,15 +49,6 @@ export function allowedActions(
   });
 }
 
-/** The event that an action causes in a state; null when the state does not allow it. */
-export function commandEvent(
-  action: Action,
-  subscription: StoredSubscription | null,
-): LifecycleEventType | null {
-  const events = allowedEvents(subscription?.state ?? 'none');
-  return EVENTS_OF[action].find((event) => events.includes(event)) ?? null;
-}
-
 /** Whether a subscription may be canceled at that time: at once, or at the end of its period. */
 export function mayCancel(subscription: StoredSubscription, when: 'now' | 'period_end'): boolean {
   const event: LifecycleEventType = when === 'now' ? 'canceled' : 'cancel_scheduled';

@@ -96,13 +96,6 @@ export function hasFeature(catalogue: Catalogue, planId: string | null, feature:
   return planId !== null && (findPlan(catalogue, planId)?.features.includes(feature) ?? false);
 }
 
-/** A plan's limit: a number, null for unlimited, 0 for an unknown plan or a limit it does not name. */
-export function limitOf(catalogue: Catalogue, planId: string | null, limit: string): number | null {
-  const limits = planId === null ? undefined : findPlan(catalogue, planId)?.limits;
-  const value = limits?.[limit];
-  return value === undefined ? 0 : value;
-}
-
 /** The metered prices that a plan brings along when it is bought for an interval, beside its own. */
 export function meterPricesOf(plan: Plan, interval: PlanInterval): string[] {
   return (plan.meters ?? [])

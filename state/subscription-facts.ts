@@ -61,20 +61,6 @@ export function readSubscription(object: unknown): SubscriptionFacts {
   };
 }
 
-/** The same subscription as it is after Stripe no longer knows it (404): ended at `time`. */
-export function asDeleted(facts: SubscriptionFacts, time: number): SubscriptionFacts {
-  return {
-    ...facts,
-    stripeStatus: 'canceled',
-    endedAt: facts.endedAt ?? time,
-    canceledAt: facts.canceledAt ?? time,
-    cancellationReason: facts.cancellationReason ?? 'not_found',
-    pendingUpdate: null,
-    nextPhase: null,
-    scheduleId: null,
-  };
-}
-
 /**
  * The first phase after the present one that changes price or quantity; null when there is none.
  * `schedule` is a `subscription_schedule` object. A schedule that has ended changes nothing any more.

@@ -156,6 +156,8 @@ export interface Cause {
   actor: string;
   /** Business time of the cause (for Stripe events: `created`). */
   at: number;
+  /** What follows is noted in the outbox and not sent: it was told before. */
+  quiet?: boolean;
 }
 
 /** One line of the history. */

@@ -58,8 +58,8 @@ export interface PaymentsService {
     ctx: Context,
     request: { customer: string; paymentMethod: string | null; subscription: string },
   ) => Stripe.SetupIntent;
-  /** The 402 that a failed outcome is for the caller (card_error with payment_intent). */
-  errorOf: (outcome: PaymentOutcome) => Error;
+  /** The 402 that a failed outcome is for the caller (card_error with payment_intent), who asked for one or the other. */
+  errorOf: (outcome: PaymentOutcome, of: 'invoice' | 'subscription') => Error;
   /** Attaches a method or a `tok_…`/`pm_card_…` token to a customer; gives the id of what is attached (`pm_…`, or `card_…` for legacy sources). */
   attach: (ctx: Context, customer: string, method: string) => string;
 }
@@ -71,6 +71,8 @@ export interface CreateSubscriptionParams {
   customer: string;
   items: {
     price: string;
+    /** Chosen by an earlier call: the price may have been archived since. */
+    planned?: boolean;
     quantity?: number;
     metadata?: Record<string, string>;
     taxRates?: string[];
@@ -180,6 +182,8 @@ export interface ItemsChange {
   items: {
     id?: string;
     price?: string;
+    /** Chosen by an earlier call: the price may have been archived since. */
+    planned?: boolean;
     quantity?: number;
     deleted?: boolean;
     metadata?: Record<string, string>;
@@ -250,6 +254,12 @@ export interface ScheduleService {
   onSubscriptionEnded: (ctx: Context, subscription: Stripe.Subscription) => void;
   /** To be called first when a period ends at `at`: applies the phase that begins then, so that the renewal is at its prices; may cancel the subscription. */
   beforeRenewal: (ctx: Context, subscription: Stripe.Subscription, at: number) => void;
+  /** Other prices or quantities for items, from the end of the present period on (the portal's downgrade). */
+  changeAtPeriodEnd: (
+    ctx: Context,
+    subscription: Stripe.Subscription,
+    items: { id?: string; price?: string; quantity?: number }[],
+  ) => Stripe.SubscriptionSchedule;
 }
 
 export interface LineTax {

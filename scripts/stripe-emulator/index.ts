@@ -29,7 +29,7 @@ export interface RunningEmulator {
 
 const DEFAULT_RETRIES = [1_000, 5_000, 30_000, 300_000, 3_600_000];
 
-/** Starts a local Stripe. Any key `sk_test_…` of 12 or more characters is an account of its own. */
+/** Starts a local Stripe. Any key `sk_test_…` is an account of its own. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<RunningEmulator> {
   const registry = new Registry();
   const emulator = new Emulator({

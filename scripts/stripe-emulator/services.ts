@@ -2,7 +2,7 @@ import { billing } from './billing/index.ts';
 import type { Services } from './contracts.ts';
 import { discountService } from './discounts/service.ts';
 import { paymentsService } from './payments/service.ts';
-import { scheduleService } from './schedules/engine.ts';
+import { scheduleService } from './schedules/service.ts';
 import { taxService } from './taxes/service.ts';
 import { balanceService } from './balance/service.ts';
 import { entitlementService } from './entitlements/service.ts';

@@ -135,6 +135,9 @@ function refuseNul(text: string): void {
   );
 }
 
+/** Whose keys an operator uses: longer than a user's id can be. */
+const OPERATOR = 'operator'.padEnd(256, '.');
+
 interface Call {
   services: Services;
   request: Request;
@@ -150,7 +153,7 @@ async function answer(route: Route, call: Call): Promise<Response> {
   const user = await admit(route, call);
   const body = bodyOf(request, call.info);
   const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
-  const owner = user?.id ?? 'admin';
+  const owner = user?.id ?? OPERATOR;
   const context: RouteContext = {
     ...body,
     services,
@@ -199,14 +202,14 @@ async function identify(route: Route, { services, request, info }: Call): Promis
   if (route.auth === 'user') {
     const user = await services.authenticate(request, info.native);
     if (user) {
-      refuseForeignPage(request);
+      refuseForeignPage(request, services.config.http.appUrl);
       return user;
     }
     throw new AppError('unauthenticated', 'A valid bearer token is needed.', {
       headers: { 'www-authenticate': 'Bearer' },
     });
   }
-  if (route.auth === 'admin' && !isAdmin(services, request)) {
+  if (route.auth === 'admin' && !(await isAdmin(services, request))) {
     throw new AppError('unauthenticated', 'The admin token is needed.', {
       headers: { 'www-authenticate': 'Bearer' },
     });
@@ -215,14 +218,31 @@ async function identify(route: Route, { services, request, info }: Call): Promis
 }
 
 // A host may know its users by a cookie, which browsers also send for pages of other sites. They cannot send a token so.
-function refuseForeignPage({ method, headers }: Request): void {
+function refuseForeignPage({ method, headers }: Request, appUrl: string): void {
   if (method === 'GET' || method === 'HEAD' || headers.has('authorization')) return;
-  if (headers.get('sec-fetch-site') === 'cross-site') {
+  const site = headers.get('sec-fetch-site');
+  const isForeign = site === 'cross-site' || site === 'same-site' || isOtherOrigin(headers, appUrl);
+  if (isForeign) {
     throw new AppError('forbidden', 'A page of another site cannot do this in the name of a user.');
   }
 }
 
+/** Browsers name the origin of every unsafe request; a page of a neighbouring subdomain is another site's too. */
+function isOtherOrigin(headers: Headers, appUrl: string): boolean {
+  const origin = headers.get('origin');
+  const host = headers.get('host');
+  if (origin === null || host === null) return false;
+  if (!URL.canParse(origin)) return true;
+  // A proxy may have put another host in front of us.
+  return ![host, new URL(appUrl).host].includes(new URL(origin).host);
+}
+
 async function withoutBody(response: Response): Promise<Response> {
+  if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    // It has no end and no length.
+    await response.body?.cancel();
+    return new Response(null, response);
+  }
   const { byteLength } = await response.arrayBuffer();
   const headers = new Headers(response.headers);
   headers.set('content-length', String(byteLength));

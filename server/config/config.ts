@@ -31,7 +31,13 @@ export interface Config {
   };
   databaseUrl: string;
   http: { port: number; host: string; appUrl: string; trustProxy: ProxyTrust };
-  auth: { jwtSecret: string | null; jwksUrl: string | null; audience: string | null };
+  auth: {
+    jwtSecret: string | null;
+    jwksUrl: string | null;
+    audience: string | null;
+    issuer?: string | null;
+    allowNoExpiry?: boolean;
+  };
   adminToken: string | null;
   plans: { file: string | null; prices: Record<PriceVariable, string | null> };
   trial: {
@@ -57,6 +63,8 @@ export interface Config {
   /** Server processes that share the port. */
   workers: number;
   metricsToken: string | null;
+  /** Whether the demonstration shop is open, where anybody signs in by typing an address. */
+  storefront: boolean;
   /** Requests per minute and process; 0 is no limit. */
   rateLimit: { perUser: number; perAddress: number };
 }
@@ -115,6 +123,12 @@ function contradictions(env: Environment, options: ConfigOptions): string[] {
   if (live && env.STRIPE_API_BASE) {
     problems.push('STRIPE_API_BASE would send a live key to another host: remove it');
   }
+  problems.push(...(live ? liveProblems(env) : []));
+  if (env.AUTH_JWKS_URL && !env.AUTH_JWT_ISSUER && !env.AUTH_JWT_AUDIENCE) {
+    problems.push(
+      'AUTH_JWT_ISSUER or AUTH_JWT_AUDIENCE is missing: a key set signs tokens for other applications too',
+    );
+  }
   if (env.AUTH_JWT_SECRET && env.AUTH_JWKS_URL) {
     problems.push('AUTH_JWT_SECRET and AUTH_JWKS_URL exclude each other: keep one');
   }
@@ -130,6 +144,28 @@ function contradictions(env: Environment, options: ConfigOptions): string[] {
     problems.push(
       `PLANS_FILE or the price ids (${PRICE_VARIABLES.join(', ')}) are missing: there is nothing to sell`,
     );
+  }
+  return problems;
+}
+
+/** What is good enough to try things out and not to take money. */
+function liveProblems(env: Environment): string[] {
+  const problems: string[] = [];
+  if (!env.APP_URL) {
+    problems.push('APP_URL is missing: with a live key, customers are sent there after they paid');
+  }
+  for (const name of ['APP_URL', 'AUTH_JWKS_URL', 'OUTGOING_WEBHOOK_URL'] as const) {
+    if (env[name]?.startsWith('http:')) problems.push(`${name} must be https with a live key`);
+  }
+  const secrets = ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'METRICS_TOKEN'] as const;
+  for (const [i, name] of secrets.entries()) {
+    const value = env[name];
+    if (!value) continue;
+    if (new Set(value).size < 8) {
+      problems.push(`${name} is too easy to guess for a live key (openssl rand -hex 32)`);
+    }
+    const other = secrets.slice(i + 1).find((each) => env[each] === value);
+    if (other) problems.push(`${name} and ${other} must differ with a live key`);
   }
   return problems;
 }
@@ -155,6 +191,8 @@ function toConfig(env: Environment): Config {
       jwtSecret: env.AUTH_JWT_SECRET ?? null,
       jwksUrl: env.AUTH_JWKS_URL ?? null,
       audience: env.AUTH_JWT_AUDIENCE ?? null,
+      issuer: env.AUTH_JWT_ISSUER ?? null,
+      allowNoExpiry: env.AUTH_ALLOW_NO_EXPIRY === 'true',
     },
     adminToken: env.ADMIN_TOKEN ?? null,
     plans: {
@@ -188,8 +226,14 @@ function toConfig(env: Environment): Config {
     logLevel: env.LOG_LEVEL,
     workers: env.WORKERS,
     metricsToken: env.METRICS_TOKEN ?? null,
+    storefront: env.STOREFRONT === 'demo' || isLocalAccount(env),
     rateLimit: { perUser: env.RATE_LIMIT_PER_USER, perAddress: env.RATE_LIMIT_PER_ADDRESS },
   };
+}
+
+/** A local Stripe: its customers are made up. */
+function isLocalAccount(env: Environment): boolean {
+  return env.STRIPE_API_BASE !== undefined && !isLive(env);
 }
 
 function isLive(env: Environment): boolean {

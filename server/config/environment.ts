@@ -93,6 +93,9 @@ export const environment = z.object({
     .optional(),
   AUTH_JWKS_URL: httpUrl('must be the URL of a JSON Web Key Set').optional(),
   AUTH_JWT_AUDIENCE: z.string().optional(),
+  AUTH_JWT_ISSUER: z.string().optional(),
+  AUTH_ALLOW_NO_EXPIRY: z.enum(['true', 'false'], 'must be true or false').default('false'),
+  STOREFRONT: z.enum(['demo'], 'must be demo, or empty').optional(),
   ADMIN_TOKEN: z
     .string()
     .min(16, 'must be 16 characters or more (openssl rand -hex 32)')

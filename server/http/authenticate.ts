@@ -32,7 +32,8 @@ export function createAuthenticate(
     const token = bearerToken(request);
     if (token === null || verify === null) return null;
     try {
-      return userOf(await verify(token));
+      const payload = await verify(token);
+      return isFromTheFuture(payload) ? null : userOf(payload);
     } catch (error) {
       if (isBadToken(error)) return null;
       throw new AppError('authentication_unavailable', 'The signing keys cannot be read now.', {
@@ -59,8 +60,9 @@ export function bearerToken(request: Request): string | null {
 function verifierOf(auth: Config['auth']): ((token: string) => Promise<JWTPayload>) | null {
   const options: JWTVerifyOptions = {
     audience: auth.audience ?? undefined,
+    issuer: auth.issuer ?? undefined,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
-    requiredClaims: ['sub'],
+    requiredClaims: auth.allowNoExpiry ? ['sub'] : ['sub', 'exp'],
   };
   if (auth.jwtSecret !== null) {
     const key = new TextEncoder().encode(auth.jwtSecret);
@@ -73,6 +75,11 @@ function verifierOf(auth: Config['auth']): ((token: string) => Promise<JWTPayloa
       (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
   }
   return null;
+}
+
+/** The library looks at `iat` only where tokens have a greatest age. */
+function isFromTheFuture({ iat }: JWTPayload): boolean {
+  return iat !== undefined && iat > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS;
 }
 
 function userOf(payload: JWTPayload): User | null {

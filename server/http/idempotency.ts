@@ -100,5 +100,7 @@ async function waitForClaim(services: Services, request: KeyedRequest): Promise<
 }
 
 function isFinal({ status, headers }: Response): boolean {
-  return status < 500 && status !== 429 && !headers.has('retry-after');
+  // What was refused before anything was done is refused again just as well; and costs no row.
+  const isRefused = status === 400 || status === 401 || status === 413 || status === 415;
+  return status < 500 && !isRefused && status !== 429 && !headers.has('retry-after');
 }

@@ -13,8 +13,8 @@ import { createLoop, type Loop } from '../lib/poll-loop.ts';
 const JOB = 'sweep';
 const LEASE = 60_000;
 const DAY = 86_400_000;
-/** How long the answer to a request is kept under its Idempotency-Key: as long as Stripe keeps its own at most. */
-const KEEP_ANSWERS = 30 * DAY;
+/** How long the answer to a request is kept under its Idempotency-Key: as long as Stripe keeps its own at least. */
+const KEEP_ANSWERS = DAY;
 /** How long a lease must be over before its subject is forgotten. */
 const KEEP_SUBJECTS = DAY;
 /**

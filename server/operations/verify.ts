@@ -22,6 +22,8 @@ export interface Difference {
 
 export interface VerifyOptions {
   repair?: boolean;
+  /** With `repair`: sends the mails and webhooks that follow; else they are noted only. */
+  notify?: boolean;
   onDifference?: (difference: Difference) => void;
   /** `total` is what the database holds, so it may be passed. */
   onProgress?: (progress: { checked: number; total: number }) => void;
@@ -171,7 +173,9 @@ async function settleAll(
     run.result.differences += 1;
     if (run.options.repair) {
       const { customerId } = difference;
-      await retryThroughOutages(() => repair(services, suspect.subscriptionId, customerId));
+      await retryThroughOutages(() =>
+        repair(services, { subscriptionId: suspect.subscriptionId, customerId }, run.options),
+      );
       difference.repaired = (await lookAgain(services, suspect.subscriptionId)) === null;
       if (difference.repaired) run.result.repaired += 1;
     }
@@ -179,14 +183,19 @@ async function settleAll(
   }
 }
 
-async function repair(services: Services, subscriptionId: string, customerId: string) {
+async function repair(
+  services: Services,
+  ids: { subscriptionId: string; customerId: string },
+  { notify = false }: VerifyOptions,
+) {
   const cause: Cause = {
     type: 'verify',
     id: `verify-${Date.now()}`,
     actor: 'system',
     at: services.clock.now(),
+    quiet: !notify,
   };
-  await services.engine.syncSubscription({ subscriptionId, customerId, cause });
+  await services.engine.syncSubscription({ ...ids, cause });
 }
 
 /** A second look at both sides: an event may have been on its way while the page was read. */

@@ -49,7 +49,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     stripe: null,
   };
   /** What ended at the same moment is written down in one statement. */
-  const delivered = createBatchQueue(markAll, { maxBatchSize: 100, concurrency: 1 });
+  const delivered = createBatchQueue(markAll, { maxBatchSize: 100, concurrency: 5 });
   const under = new Set<UnderWay>();
   /** Lanes that had more due than places when they were last looked at. */
   const crowded = new Set<Lane>();

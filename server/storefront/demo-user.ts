@@ -14,9 +14,9 @@ const COOKIE = 'tenure_demo';
 const DAYS = 30;
 export const DEMO_EMAIL = 'demo@example.com';
 
-/** Whether the storefront is open: with the emulator or a test key, and a secret to sign tokens with. */
+/** Whether the storefront is open: with a local Stripe, or a test key and STOREFRONT=demo; and a secret to sign tokens with. */
 export function isOpen(config: Config): boolean {
-  return !config.stripe.live && config.auth.jwtSecret !== null;
+  return !config.stripe.live && config.storefront && config.auth.jwtSecret !== null;
 }
 
 /** Only ever a demo id: a typed address must not open the account of a real user. */
@@ -32,7 +32,7 @@ function demoUser(email: string): DemoUser {
 
 /** `Set-Cookie` with a token such as a host app mints after its own login. */
 export async function demoCookie(config: Config, email: string): Promise<string> {
-  const { audience, jwtSecret } = config.auth;
+  const { audience, issuer = null, jwtSecret } = config.auth;
   if (jwtSecret === null) throw new AppError('not_found', 'There is no demo login here.');
   const user = demoUser(email);
   const token = new SignJWT({ email: user.email })
@@ -40,6 +40,7 @@ export async function demoCookie(config: Config, email: string): Promise<string>
     .setSubject(user.id)
     .setIssuedAt()
     .setExpirationTime(`${DAYS}d`);
+  if (issuer !== null) token.setIssuer(issuer);
   if (audience !== null) token.setAudience(audience);
   const signed = await token.sign(new TextEncoder().encode(jwtSecret));
   return cookie(config, signed, DAYS * 86_400);

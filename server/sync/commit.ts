@@ -1,4 +1,4 @@
-import type { CausedEffect, Decision, Failure, SubscriptionDecision } from './decision.ts';
+import type { Decision, Failure, SubscriptionDecision } from './decision.ts';
 import { recordAttempts } from '../../db/attempts.ts';
 import { markCustomerDeleted } from '../../db/customers.ts';
 import { limitLockWait, type Db } from '../../db/database.ts';
@@ -57,7 +57,7 @@ interface JointWork {
   changes: SubscriptionChange[];
   /** Customers who may have several subscriptions, and of whom one changed. */
   customerIds: string[];
-  other: { events: DueEvent[]; effects: CausedEffect[] };
+  other: Pick<Decision['other'], 'events' | 'effects'>;
   deletedCustomers: { id: string; at: number }[];
   moves: Decision['moves'];
   failures: Failure[];
@@ -91,7 +91,9 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerIds) : [];
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
-    ...subscriptions.flatMap((each) => each.effects),
+    ...subscriptions.flatMap((each) =>
+      each.effects.map((effect) => ({ ...effect, isQuiet: each.isQuiet })),
+    ),
     ...other.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];

@@ -1,4 +1,5 @@
 import type { SubscriptionChange } from '../../db/save-changes.ts';
+import type { DueEvent } from '../../db/due-events.ts';
 import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
 import { effectsOf, type EffectSettings } from '../../state/effects.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
@@ -61,6 +62,7 @@ function decideSubscription(snapshot: Snapshot, context: DecisionContext): Subsc
       unknown: true,
       unknownStatus: null,
       isAlone: false,
+      isQuiet: false,
     };
   }
   const last = events.at(-1)?.row.id ?? null;
@@ -88,14 +90,18 @@ function decideSubscription(snapshot: Snapshot, context: DecisionContext): Subsc
     unknown: false,
     unknownStatus: decision.unknownStatus,
     isAlone: known.isAlone,
+    isQuiet: rows.length > 0 ? rows.every(isQuiet) : context.cause?.quiet === true,
   };
 }
+
+/** Whether what follows from an event was told before. */
+const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
 
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
 function effectsOfOther(
   event: WaitingEvent,
   context: DecisionContext & { userId: string | null },
-): CausedEffect[] {
+): (CausedEffect & { isQuiet: boolean })[] {
   const effects = effectsOf({
     event: event.facts,
     after: null,
@@ -114,7 +120,11 @@ function effectsOfOther(
     const payload = { objectType, objectId, chargeId, eventId: event.row.id };
     effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
   }
-  return effects.map((effect) => ({ ...effect, causeId: event.row.id }));
+  return effects.map((effect) => ({
+    ...effect,
+    causeId: event.row.id,
+    isQuiet: isQuiet(event.row),
+  }));
 }
 
 const isAboutReturns = (type: string) =>

@@ -19,7 +19,8 @@ export interface ClaimedTask extends CustomerTask {
   claim: Claim;
 }
 
-export type CausedEffect = Effect & { causeId: string | null };
+/** `isQuiet`: it was told before; a mail or webhook is noted and not sent. */
+export type CausedEffect = Effect & { causeId: string | null; isQuiet?: boolean };
 
 /** What is to be written for one subscription. */
 export interface SubscriptionDecision {
@@ -31,6 +32,8 @@ export interface SubscriptionDecision {
   unknownStatus: string | null;
   /** True when the customer surely had no other subscription before. */
   isAlone: boolean;
+  /** True when mails and webhooks that follow are noted and not sent. */
+  isQuiet: boolean;
 }
 
 /** Events that could not be processed, and why. */
@@ -47,7 +50,7 @@ export interface Decision {
   /** Of events about no subscription: one-off invoices, customers, clocks. */
   other: {
     events: DueEvent[];
-    effects: CausedEffect[];
+    effects: (CausedEffect & { isQuiet: boolean })[];
     deletedCustomer: { id: string; at: number } | null;
   };
   /** Events whose subscription belongs to another customer: only Stripe could say so. */

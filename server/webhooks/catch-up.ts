@@ -130,7 +130,10 @@ async function begin(db: Db): Promise<number> {
   return Number((await readCursor(db, CATCH_UP)) ?? first);
 }
 
-export interface CatchUpOptions extends Pick<ScanOptions, 'onItsWay' | 'signal' | 'patienceMs'> {
+export interface CatchUpOptions extends Pick<
+  ScanOptions,
+  'onItsWay' | 'signal' | 'patienceMs' | 'isQuiet'
+> {
   /** Looks at everything since then (in seconds) and leaves the position alone. */
   since?: number;
   onPage?: () => Promise<void>;

@@ -24,11 +24,18 @@ const LATEST = 8.64e15;
 /** Reads a payload as an event to store. Throws a TypeError when it is no event at all. */
 export function toNewEvent(
   payload: string,
-  context: { live: boolean; source: NewEvent['source']; receivedAt: number },
+  context: {
+    live: boolean;
+    source: NewEvent['source'];
+    receivedAt: number;
+    /** What follows from it was told before. */
+    isQuiet?: boolean;
+  },
 ): NewEvent {
   const facts = readEvent(JSON.parse(payload));
   if (facts.id.length > LONGEST_NAME) throw new TypeError('Not a Stripe event: its id is too long');
   const flags = flagsOf(facts, context.live);
+  if (context.isQuiet) flags.push('quiet');
   const ours = !flags.includes('foreign_account') && !flags.includes('other_mode');
   return {
     id: clean(facts.id),

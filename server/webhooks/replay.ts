@@ -22,6 +22,8 @@ export interface ReplayRequest {
   failed?: boolean;
   /** All received since then (ms), and those that Stripe has and that never arrived. */
   since?: number;
+  /** Sends mails and webhooks that follow from fetched events; else they are noted only. */
+  notify?: boolean;
 }
 
 export interface ReplayResult {
@@ -41,14 +43,19 @@ export async function replayEvents(
   request: ReplayRequest,
 ): Promise<ReplayResult> {
   const result: ReplayResult = { requeued: [], fetched: [], notFound: [], effects: 0 };
-  if (request.ids) await replayIds(services, request.ids, result);
+  if (request.ids) await replayIds(services, request, result);
   if (request.failed) await replayFailed(services, result);
-  if (request.since !== undefined) await replaySince(services, request.since, result);
+  if (request.since !== undefined)
+    await replaySince(services, { ...request, since: request.since }, result);
   services.engine.wake();
   return result;
 }
 
-async function replayIds(services: Services, ids: string[], result: ReplayResult): Promise<void> {
+async function replayIds(
+  services: Services,
+  { ids = [], notify = false }: ReplayRequest,
+  result: ReplayResult,
+): Promise<void> {
   const db = services.database.knex;
   const known = await knownEventIds(db, ids);
   await requeueEvents(db, [...known], Date.now());
@@ -59,7 +66,8 @@ async function replayIds(services: Services, ids: string[], result: ReplayResult
         services.engine.reader.read((stripe) => stripe.retrieveEvent(id)),
       );
       const { live } = services.config.stripe;
-      const context = { live, source: 'replay' as const, receivedAt: Date.now() };
+      const received = { source: 'replay' as const, receivedAt: Date.now() };
+      const context = { live, isQuiet: !notify, ...received };
       await services.engine.store([toNewEvent(JSON.stringify(event), context)]);
       result.fetched.push(id);
     } catch (error) {
@@ -85,14 +93,22 @@ async function replayFailed(services: Services, result: ReplayResult): Promise<v
   }
 }
 
-async function replaySince(services: Services, since: number, result: ReplayResult): Promise<void> {
+async function replaySince(
+  services: Services,
+  { since, notify = false }: { since: number; notify?: boolean },
+  result: ReplayResult,
+): Promise<void> {
   const store = (events: NewEvent[]) => {
     result.fetched.push(...events.map((event) => event.id));
     return services.engine.store(events);
   };
   const parts = { core: services, reader: services.engine.reader };
   const patienceMs = 10 * 60_000;
-  await catchUp(parts, store, { since: Math.floor(since / 1000), patienceMs });
+  await catchUp(parts, store, {
+    since: Math.floor(since / 1000),
+    patienceMs,
+    isQuiet: !notify,
+  });
   await eachEvent(services, { since }, async (ids) => {
     await requeueEvents(services.database.knex, ids, Date.now());
     result.requeued.push(...ids);

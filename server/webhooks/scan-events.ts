@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventPage } from '../../adapters/stripe-gateway/events.ts';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { readCursor } from '../../db/cursors.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -10,6 +11,9 @@ import { isRelevant, toNewEvent } from './parse-event.ts';
 const PAGE_PATIENCE_MS = 30_000;
 /** Further ahead than clocks differ by: a test clock's time, which says nothing about when it was sent. In seconds. */
 const TEST_CLOCK = 60;
+
+/** When this database was restored from a backup, in seconds: what happened before was told before. */
+export const RESTORED = 'restored';
 
 export type Parts = Pick<EngineContext, 'core' | 'reader'>;
 
@@ -23,6 +27,8 @@ export interface EventScan {
 
 export interface ScanOptions {
   store: (events: NewEvent[]) => Promise<number>;
+  /** Takes what follows from what is found as told before. */
+  isQuiet?: boolean | undefined;
   /** Younger events are most likely on their way, and left alone. In seconds. */
   onItsWay?: number | undefined;
   patienceMs?: number | undefined;
@@ -49,7 +55,7 @@ export async function scanEvents(
   for (;;) {
     const page = await readPage(parts, { ...scan, after }, options);
     result.answeredAt ??= page.answeredAt;
-    const missing = await missingOf(parts, hasArrived(page, options.onItsWay ?? 0));
+    const missing = await missingOf(parts, hasArrived(page, options.onItsWay ?? 0), options);
     if (missing.length > 0) result.found += await options.store(missing);
     const last = page.data.at(-1);
     if (!page.has_more || !last) return result;
@@ -95,13 +101,15 @@ function hasArrived(page: EventPage, onItsWay: number): EventPage['data'] {
 
 async function missingOf(
   { core }: Parts,
-  events: { id: string; type: string }[],
+  events: { id: string; type: string; created: number }[],
+  { isQuiet = false }: ScanOptions,
 ): Promise<NewEvent[]> {
   const relevant = events.filter((event) => isRelevant(event.type));
   const known = await knownEventIds(
     core.database.knex,
     relevant.map((event) => event.id),
   );
+  const restoredAt = Number((await readCursor(core.database.knex, RESTORED)) ?? -Infinity);
   const context = {
     live: core.config.stripe.live,
     source: 'catch_up' as const,
@@ -109,5 +117,10 @@ async function missingOf(
   };
   return relevant
     .filter((event) => !known.has(event.id))
-    .map((event) => toNewEvent(JSON.stringify(event), context));
+    .map((event) =>
+      toNewEvent(JSON.stringify(event), {
+        ...context,
+        isQuiet: isQuiet || event.created <= restoredAt,
+      }),
+    );
 }

@@ -16,7 +16,7 @@ const OVERLAP = 60;
 export async function scanTestClocks(
   parts: Parts,
   { now, since }: { now: number; since?: number },
-  options: Pick<ScanOptions, 'store' | 'signal'>,
+  options: Pick<ScanOptions, 'store' | 'signal' | 'isQuiet'>,
 ): Promise<number> {
   if (parts.core.config.stripe.live) return 0;
   const clocks = await parts.reader.read((stripe) => stripe.listTestClocks());
@@ -28,13 +28,13 @@ export async function scanTestClocks(
   for (const { id, frozen_time: at } of behind) {
     const back = since === undefined ? FIRST_LOOK_BACK : now - since;
     const begin = since === undefined ? (known[id] ?? at - back) : at - back;
-    const { signal, store } = options;
+
     const scan = {
       from: Math.max(0, Math.floor(begin) - OVERLAP),
       until: at + OVERLAP,
       after: null,
     };
-    found += (await scanEvents(parts, scan, { signal, store })).found;
+    found += (await scanEvents(parts, scan, { ...options, onItsWay: 0 })).found;
     looked[id] = at;
   }
   if (since !== undefined) return found;

@@ -99,6 +99,13 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       expect(await hadTrial(database.knex, others)).toBe(false);
     });
 
+    it('H-2b: knows a user again who comes with another customer and another card', async () => {
+      await recordTrialStarted(database.knex, { ...trial, cardFingerprint: 'fp_1' });
+      const others = { customerId: 'cus_2', fingerprint: 'fp_2' };
+      expect(await hadTrial(database.knex, { userId: 'u1', ...others })).toBe(true);
+      expect(await hadTrial(database.knex, { userId: 'u2', ...others })).toBe(false);
+    });
+
     it('keeps the first outcome', async () => {
       await recordTrialStarted(database.knex, trial);
       await recordTrialOutcome(database.knex, 'sub_1', { outcome: 'converted', at: NOW + 2 });
@@ -321,11 +328,15 @@ describe('notifications between processes', () => {
     await database.drop();
   });
 
-  it('are not needed on SQLite', async () => {
+  it('H-15: cost no statement on SQLite, which has one process', async () => {
     const database = await createTestDatabase('sqlite');
-    const listener = listen(database, ['news'], { heard: () => undefined });
+    const statements: string[] = [];
+    const heard: string[] = [];
+    database.knex.on('query', ({ sql }: { sql: string }) => statements.push(sql));
+    const listener = listen(database, ['news'], { heard: (channel) => heard.push(channel) });
     await notify(database.knex, 'news', 'one');
     await listener.close();
+    expect([statements, heard]).toEqual([[], []]);
     await database.drop();
   });
 });

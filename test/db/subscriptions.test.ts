@@ -7,12 +7,10 @@ import {
   findSubscription,
   findSubscriptions,
   listSubscriptions,
-  liveSubscriptionsOf,
   markDuplicates,
   searchByEmail,
-  subscriptionsAfter,
 } from '../../db/subscriptions.ts';
-import { listTransitions, recentHistories, timelineOf } from '../../db/transitions.ts';
+import { recentHistories, timelineOf } from '../../db/transitions.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 import { aLine, aStoredSubscription } from '../support/factories.ts';
 
@@ -56,7 +54,6 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
     await saveChanges(database.knex, [{ before: second, next: ended, lines: [] }]);
     expect(await markDuplicates(database.knex, ['cus_1'])).toEqual([]);
     expect(await listSubscriptions(database.knex, { duplicate: true, limit: 9 })).toEqual([]);
-    expect((await liveSubscriptionsOf(database.knex, 'cus_1')).map((s) => s.id)).toEqual(['sub_1']);
   });
 
   it('are counted by state and currency in the transaction that changes them', async () => {
@@ -135,9 +132,9 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
       'past_due',
       'active',
     ]);
-    expect(await listTransitions(database.knex, { unexpected: true, limit: 9 })).toMatchObject([
-      { subscriptionId: 'sub_1', detail: { attempt: 1 }, occurredAt: 10, late: false },
-    ]);
+    expect(await timelineOf(database.knex, 'sub_1')).toContainEqual(
+      expect.objectContaining({ detail: { attempt: 1 }, occurredAt: 10, late: false }),
+    );
     const traffic = await arrowTraffic(database.knex, Date.now() - 1_000);
     expect(traffic).toHaveLength(2);
     expect(traffic).toContainEqual({ from: 'none', to: 'active', event: 'paid', count: 1 });
@@ -162,8 +159,6 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
       Array.from({ length: 12 }, (_, i) => `sub_${String(11 - i).padStart(2, '0')}`),
     );
     expect(await listSubscriptions(database.knex, { limit: 9, state: 'trialing' })).toHaveLength(4);
-    const pages = await subscriptionsAfter(database.knex, 'sub_09', 5);
-    expect(pages.map((sub) => sub.id)).toEqual(['sub_10', 'sub_11']);
   });
 
   it('are found by the beginning of an e-mail address, whatever its case', async () => {

@@ -64,8 +64,10 @@ describe('Every command that a guide marks as run', () => {
   afterAll(() => server.close());
 
   const all = pages.flatMap((page) => commandsOf(page).map((commands) => ({ page, commands })));
-  // The same command in two guides is run once.
-  const once = [...new Map(all.map((each) => [each.commands, each])).values()];
+  // The same command in two guides is run once, and one that a script's own test runs is not repeated.
+  const once = [...new Map(all.map((each) => [each.commands, each])).values()].filter(
+    ({ commands }) => commands !== 'npm run stripe:e2e -- --list',
+  );
 
   it.each(once)(
     'works: $page: $commands',

@@ -71,6 +71,7 @@ describe('A bearer token', () => {
     const token = await new SignJWT({})
       .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
       .setSubject('u2')
+      .setExpirationTime('5m')
       .sign(privateKey);
     const byKeySet = { jwtSecret: null, jwksUrl, audience: null };
     expect(await createAuthenticate(byKeySet)(bearing(token))).toMatchObject({ id: 'u2' });
@@ -82,6 +83,36 @@ describe('A bearer token', () => {
     await expect(createAuthenticate(byKeySet)(bearing(token))).rejects.toMatchObject({
       code: 'authentication_unavailable',
     });
+  });
+
+  it('S-21: must have an expiry, unless told otherwise, and be of the past', async () => {
+    const key = new TextEncoder().encode(TEST_JWT_SECRET);
+    const jwt = () => new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setSubject('u1');
+    const endless = await jwt().setIssuedAt().sign(key);
+    expect(await authenticate(bearing(endless))).toBeNull();
+    const lax = createAuthenticate({ ...SECRET, allowNoExpiry: true });
+    expect(await lax(bearing(endless))).toMatchObject({ id: 'u1' });
+    const future = Math.floor(Date.now() / 1000) + 600;
+    const early = await jwt()
+      .setIssuedAt(future)
+      .setExpirationTime(future + 600)
+      .sign(key);
+    expect(await authenticate(bearing(early))).toBeNull();
+  });
+
+  it('S-21: must come from our issuer when one is configured', async () => {
+    const strict = createAuthenticate({ ...SECRET, issuer: 'https://id.example.com' });
+    const key = new TextEncoder().encode(TEST_JWT_SECRET);
+    const from = (issuer: string) =>
+      new SignJWT({})
+        .setProtectedHeader({ alg: 'HS256' })
+        .setSubject('u1')
+        .setIssuer(issuer)
+        .setExpirationTime('5m')
+        .sign(key);
+    expect(await strict(bearing(await from('https://id.example.com')))).toMatchObject({ id: 'u1' });
+    expect(await strict(bearing(await from('https://other.example.com')))).toBeNull();
+    expect(await strict(bearing(await tokenFor('u1')))).toBeNull();
   });
 
   it('means nobody when no way to authenticate is configured', async () => {

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signStripePayload } from '../../adapters/stripe-signature.ts';
+import { signStripePayload } from '../support/sign-stripe-payload.ts';
 import { claimPort } from '../../scripts/free-port.ts';
 import { prepareLocalAccount } from '../../scripts/local-account.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';

@@ -10,7 +10,8 @@ const LIVE_ENV = {
   ...TEST_ENV,
   STRIPE_SECRET_KEY: 'sk_live_123456789',
   ADMIN_TOKEN: 'an admin token of tests',
-  AUTH_JWT_SECRET: 'x'.repeat(32),
+  AUTH_JWT_SECRET: 'a secret that signs tokens in tests',
+  APP_URL: 'https://app.example.com',
 };
 
 describe('The configuration', () => {
@@ -106,6 +107,41 @@ describe('The configuration', () => {
     expect(loadConfig(embedded, { ownAuthentication: true }).stripe.live).toBe(true);
   });
 
+  it('S-22: starts with a live key only if addresses are https and secrets hard to guess and different', () => {
+    const wrong: [Record<string, string | undefined>, string][] = [
+      [{ APP_URL: undefined }, 'APP_URL is missing'],
+      [{ APP_URL: 'http://app.example.com' }, 'APP_URL must be https'],
+      [{ ADMIN_TOKEN: 'a'.repeat(16) }, 'ADMIN_TOKEN is too easy to guess'],
+      [{ AUTH_JWT_SECRET: 'x'.repeat(32) }, 'AUTH_JWT_SECRET is too easy to guess'],
+      [{ ADMIN_TOKEN: LIVE_ENV.AUTH_JWT_SECRET }, 'ADMIN_TOKEN and AUTH_JWT_SECRET must differ'],
+      [
+        {
+          AUTH_JWT_SECRET: undefined,
+          AUTH_JWKS_URL: 'http://id.example.com/keys',
+          AUTH_JWT_ISSUER: 'https://id.example.com',
+        },
+        'AUTH_JWKS_URL must be https',
+      ],
+    ];
+    for (const [env, words] of wrong) {
+      expect(problemsOf({ ...LIVE_ENV, ...env }), words).toEqual([expect.stringContaining(words)]);
+      expect(problemsOf({ ...TEST_ENV, ...env })).toEqual([]);
+    }
+  });
+
+  it('S-21: wants an issuer or an audience with a key set', () => {
+    const env = { ...TEST_ENV, AUTH_JWKS_URL: 'https://id.example.com/keys' };
+    expect(problemsOf(env)).toEqual([expect.stringContaining('AUTH_JWT_ISSUER')]);
+    expect(problemsOf({ ...env, AUTH_JWT_ISSUER: 'https://id.example.com' })).toEqual([]);
+  });
+
+  it('S-23: opens the demonstration shop on a real test account only when it is told to', () => {
+    expect(loadConfig(TEST_ENV).storefront).toBe(false);
+    expect(loadConfig({ ...TEST_ENV, STOREFRONT: 'demo' }).storefront).toBe(true);
+    const local = { ...TEST_ENV, STRIPE_API_BASE: 'http://127.0.0.1:12111' };
+    expect(loadConfig(local).storefront).toBe(true);
+  });
+
   it('keeps a live key away from test clocks and other hosts', () => {
     expect(
       problemsOf({
@@ -162,6 +198,7 @@ describe('The configuration', () => {
         ...TEST_ENV,
         AUTH_JWT_SECRET: 'x'.repeat(32),
         AUTH_JWKS_URL: 'https://example.com/jwks.json',
+        AUTH_JWT_AUDIENCE: 'tenure',
       }),
     ).toEqual([expect.stringContaining('exclude each other')]);
   });

@@ -5,7 +5,7 @@ import type { Arbitrary } from 'fast-check';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signStripePayload } from '../../adapters/stripe-signature.ts';
+import { signStripePayload } from '../support/sign-stripe-payload.ts';
 import { openApiDocument } from '../../server/http/openapi.ts';
 import { ROUTES } from '../../server/app/route-list.ts';
 import type { Dialect } from '../../db/database.ts';

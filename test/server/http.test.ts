@@ -2,7 +2,7 @@ import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { signStripePayload } from '../../adapters/stripe-signature.ts';
+import { signStripePayload } from '../support/sign-stripe-payload.ts';
 import { createBillingRouter } from '../../server/entrypoints/express.ts';
 import { ROUTES } from '../../server/app/route-list.ts';
 import { createTestDatabase } from '../support/databases.ts';

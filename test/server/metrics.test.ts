@@ -154,6 +154,7 @@ describe('Who may read the figures', () => {
     STRIPE_SECRET_KEY: 'sk_live_0123456789',
     STRIPE_API_BASE: '',
     STRIPE_TEST_CLOCK: '',
+    APP_URL: 'https://app.example.com',
   };
 
   it('with a test key and no token: this machine, directly', async () => {

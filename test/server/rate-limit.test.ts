@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signStripePayload } from '../../adapters/stripe-signature.ts';
+import { signStripePayload } from '../support/sign-stripe-payload.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { createMetrics } from '../../server/lib/metrics.ts';
 import { createRateLimits } from '../../server/http/rate-limit.ts';

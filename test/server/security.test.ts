@@ -4,10 +4,10 @@ import { connect } from 'node:net';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signStripePayload } from '../../adapters/stripe-signature.ts';
+import { signStripePayload } from '../support/sign-stripe-payload.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { createLogger } from '../../server/lib/log.ts';
-import { ROUTES } from '../../server/app/route-list.ts';
+import { createHandler, ROUTES } from '../../server/app/route-list.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';
 import { newPerson, type Person } from './billing/person.ts';
@@ -104,7 +104,7 @@ describe('The dashboard’s cookie', () => {
       body: new URLSearchParams({ token: TEST_ADMIN_TOKEN }),
     });
     expect(response.headers.get('set-cookie')).toMatch(
-      /^tenure_session=\S+; Path=\/admin; Max-Age=43200; HttpOnly; SameSite=Strict; Secure$/,
+      /^__Host-tenure_session=\S+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict; Secure$/,
     );
   });
 
@@ -285,6 +285,39 @@ describe('Secrets', () => {
         /(===|!==) (config\.)?(adminToken|metricsToken|right|mac)\b(?!\))/,
       );
     }
+  });
+});
+
+describe('A user who is known by a cookie', () => {
+  it.each([
+    ['a page of a neighbouring subdomain', { 'sec-fetch-site': 'same-site' }],
+    ['a form of another site', { origin: 'https://evil.example' }],
+    ['a page without an origin', { origin: 'null' }],
+  ])('S-24: is protected from %s', async (_, headers: Record<string, string>) => {
+    const authenticate = () => ({ id: alice.id, email: null, name: null });
+    const handler = createHandler({ ...server.services, authenticate });
+    const cancel = (more: Record<string, string>) =>
+      handler(
+        new Request('http://app.example.com/api/billing/subscription/cancel', {
+          method: 'POST',
+          headers: { host: 'app.example.com', ...more },
+        }),
+      );
+    expect((await cancel(headers)).status).toBe(403);
+    const own = { 'sec-fetch-site': 'same-origin', origin: 'http://app.example.com' };
+    expect((await cancel(own)).status).not.toBe(403);
+  });
+});
+
+describe('HEAD of the stream', () => {
+  it('S-19: is answered at once', async () => {
+    const headers = { authorization: `Bearer ${TEST_ADMIN_TOKEN}` };
+    const response = await fetch(`${server.url}/admin/api/stream`, {
+      method: 'HEAD',
+      headers,
+      signal: AbortSignal.timeout(3_000),
+    });
+    expect(response.status).toBe(200);
   });
 });
 

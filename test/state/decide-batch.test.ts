@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { sizeOf } from '../support/sizes.ts';
 import { describe, expect, it } from 'vitest';
 import { decideBatch, type BatchTransition } from '../../state/decide-batch.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
@@ -11,7 +12,7 @@ import type { LifecycleState, StoredSubscription } from '../../state/types.ts';
 import { CATALOGUE, SETTINGS } from './factories.ts';
 import { SimulatedSubscription, STEPS, type SimulatorStep } from './simulator.ts';
 
-const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? 400);
+const RUNS = sizeOf({ sample: 100, full: 400 });
 
 interface World {
   stored: StoredSubscription | null;

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accessOf, isActive, NEWS_TOLERANCE_MS } from '../../state/access.ts';
-import { allowedActions, commandEvent, mayCancel } from '../../state/actions.ts';
-import { hasFeature, limitOf, planOfPrice, priceOf } from '../../state/catalogue.ts';
+import { allowedActions, mayCancel } from '../../state/actions.ts';
+import { hasFeature, planOfPrice, priceOf } from '../../state/catalogue.ts';
 import { currencyExponent, formatMoney } from '../../state/money.ts';
 import { compareChange, mrrOf, planChange, positionOfPlan } from '../../state/plan-change.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
@@ -111,9 +111,7 @@ describe('actions', () => {
     });
   });
 
-  it('say which event they cause and when a cancel may take effect', () => {
-    expect(commandEvent('resume', storedIn('paused'))).toBe('resumed');
-    expect(commandEvent('pause', storedIn('canceled'))).toBeNull();
+  it('say when a cancel may take effect', () => {
     expect(mayCancel(storedIn('past_due'), 'now')).toBe(true);
     expect(mayCancel(storedIn('past_due'), 'period_end')).toBe(false);
   });
@@ -186,16 +184,13 @@ describe('monthly recurring revenue', () => {
 });
 
 describe('the catalogue', () => {
-  it('finds plans, prices, features and limits, and nothing for what it does not know', () => {
+  it('finds plans, prices and features, and nothing for what it does not know', () => {
     expect(planOfPrice(CATALOGUE, 'price_pro_year')).toMatchObject({ interval: 'yearly' });
     expect(planOfPrice(CATALOGUE, 'price_x')).toBeNull();
     expect(priceOf(CATALOGUE, 'pro', 'monthly')?.amount).toBe(3000);
     expect(hasFeature(CATALOGUE, 'pro', 'sso')).toBe(true);
     expect(hasFeature(CATALOGUE, 'starter', 'sso')).toBe(false);
     expect(hasFeature(CATALOGUE, null, 'sso')).toBe(false);
-    expect(limitOf(CATALOGUE, 'starter', 'projects')).toBe(3);
-    expect(limitOf(CATALOGUE, 'pro', 'projects')).toBeNull();
-    expect(limitOf(CATALOGUE, 'pro', 'seats')).toBe(0);
   });
 });
 

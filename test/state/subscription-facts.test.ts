@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { accessOf } from '../../state/access.ts';
 import { readEvent, subjectOf } from '../../state/event-facts.ts';
-import { asDeleted, readSubscription } from '../../state/subscription-facts.ts';
+import { readSubscription } from '../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import { downgradeSchedule, itemList, rawEvent, rawInvoice, rawItem } from './factories.ts';
 import { rawSubscription, storedIn, T0, DAY, type Raw } from './factories.ts';
@@ -151,12 +150,6 @@ describe('a Stripe subscription of any API version', () => {
     expect(() => readSubscription({ id: 'in_1', object: 'invoice' })).toThrow('"invoice"');
     expect(() => readSubscription(rawSubscription({ status: null }))).toThrow('no status');
     expect(() => readSubscription(rawSubscription({ customer: undefined }))).toThrow('no customer');
-  });
-
-  it('counts as ended when Stripe no longer knows it', () => {
-    const gone = asDeleted(readSubscription(rawSubscription()), 5);
-    expect(gone).toMatchObject({ stripeStatus: 'canceled', endedAt: 5 });
-    expect(accessOf(null, { now: 5, grace: 'period_end' }).level).toBe('none');
   });
 });
 

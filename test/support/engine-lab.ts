@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Stripe } from 'stripe';
 import { createStripeGateway, type StripeGateway } from '../../adapters/stripe-gateway.ts';
-import { signStripePayload } from '../../adapters/stripe-signature.ts';
+import { signStripePayload } from './sign-stripe-payload.ts';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import type { Database } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';

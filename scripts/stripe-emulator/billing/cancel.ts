@@ -4,12 +4,11 @@ import { idOf } from '../kernel/ids.ts';
 import { attempt } from '../kernel/journal.ts';
 import { reschedule } from './due-dates.ts';
 import { markVoid, stopCollection } from './invoice-state.ts';
-import { itemLines, type LineDraft } from './line-drafts.ts';
 import { dueWith } from './pending-items.ts';
-import { isMetered } from './prices.ts';
 import { creditUnused } from './proration.ts';
 import { draftFor, finalizeNow } from './subscription-invoice.ts';
 import { followPeriodEnd, periodStart } from './subscription-object.ts';
+import { usageLines } from './usage-lines.ts';
 
 export interface Cancellation {
   invoiceNow: boolean;
@@ -122,23 +121,6 @@ function finalInvoice(
   });
   ctx.emit('invoice.created', invoice);
   finalizeNow(ctx, invoice, { confirm: true, offSession: true, paidBy: null });
-}
-
-/** What metered items have used and not been billed for. */
-export function usageLines(
-  ctx: Context,
-  subscription: Stripe.Subscription,
-  until: number,
-): LineDraft[] {
-  return subscription.items.data.flatMap((item) => {
-    if (!isMetered(item.price)) return [];
-    const lines = itemLines(ctx, subscription, {
-      item,
-      start: item.current_period_start,
-      end: until,
-    });
-    return lines.filter((line) => line.quantity > 0);
-  });
 }
 
 /** Pending prorations of a subscription that ends without a final invoice are gone. */

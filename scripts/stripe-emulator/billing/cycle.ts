@@ -4,13 +4,14 @@ import { idOf } from '../kernel/ids.ts';
 import { plain } from '../kernel/context.ts';
 import { attempt, fill, reserve } from '../kernel/journal.ts';
 import { collect, finalizeInvoice, methodOf } from './collect.ts';
+import { endOfPeriod, partOfPeriod, periodLines } from './cut-periods.ts';
 import { reschedule } from './due-dates.ts';
 import { markUncollectible, markVoid } from './invoice-state.ts';
 import { itemLines, type LineDraft } from './line-drafts.ts';
-import { boundaryAfter } from './periods.ts';
-import { everyOf, isMetered } from './prices.ts';
+import { isMetered } from './prices.ts';
 import { draftFor } from './subscription-invoice.ts';
 import { hasEnded, periodEnd } from './subscription-object.ts';
+import { unbilledFrom } from './usage-lines.ts';
 
 /** The end of a period: cancel, end the trial, or renew. */
 export function runCycle(ctx: Context, subscription: Stripe.Subscription): void {
@@ -86,19 +87,27 @@ function lastStart(subscription: Stripe.Subscription): number {
 function moveOn(ctx: Context, subscription: Stripe.Subscription, now: number): LineDraft[] {
   const trialing = subscription.status === 'trialing';
   return subscription.items.data.flatMap((item) => {
-    const { current_period_start: start, current_period_end: end } = item;
+    const { current_period_end: end } = item;
     if (end > now) return [];
     ctx.account.journal?.protect(item);
+    const from = unbilledFrom(ctx, item);
     item.current_period_start = end;
-    item.current_period_end = boundaryAfter(
-      subscription.billing_cycle_anchor,
-      everyOf(item.price),
-      end,
-    );
+    item.current_period_end = endOfPeriod(subscription, item);
     if (isMetered(item.price))
-      return trialing ? [] : itemLines(ctx, subscription, { item, start, end });
-    return itemLines(ctx, subscription, { item, start: end, end: item.current_period_end });
+      return trialing ? [] : itemLines(ctx, subscription, { item, start: from, end });
+    // Without prorations, the time between a trial and the anchor is free.
+    if (trialing && leadsToAnchor(ctx, subscription, item)) return [];
+    return periodLines(ctx, subscription, item);
   });
+}
+
+function leadsToAnchor(
+  ctx: Context,
+  subscription: Stripe.Subscription,
+  item: Stripe.SubscriptionItem,
+): boolean {
+  const free = ctx.note('subscription', subscription.id)['freeUntilAnchor'] === true;
+  return free && partOfPeriod(subscription, item) < 1;
 }
 
 function cycleInvoice(

@@ -12,6 +12,7 @@ const JOBS = [
   'expire',
   'resume_collection',
   'pending_expires',
+  'pending_items',
 ];
 
 /** Plans all due work of a subscription from its dates; what no longer applies is dropped. */
@@ -43,6 +44,8 @@ function planOf(ctx: Context, subscription: Stripe.Subscription): Record<string,
   const ends = subscription.cancel_at_period_end || (subscription.cancel_at ?? Infinity) <= end;
   if (ctx.settings.upcomingDays > 0 && upcoming > now && !ends) plan['upcoming'] = upcoming;
   const resumesAt = subscription.pause_collection?.resumes_at ?? null;
+  const itemsAt = subscription.next_pending_invoice_item_invoice;
+  if (itemsAt !== null) plan['pending_items'] = itemsAt;
   if (resumesAt !== null) plan['resume_collection'] = resumesAt;
   return plan;
 }

@@ -141,9 +141,12 @@ function awaitsWebhook(ctx: Context): boolean {
 /** What was really debited is the amount after discounts: later credits take their share of that. */
 function chargeDiscounted(ctx: Context, invoice: Stripe.Invoice): void {
   for (const line of invoice.lines.data) {
-    const off = (line.discount_amounts ?? []).reduce((total, share) => total + share.amount, 0);
+    const off = (line.discount_amounts ?? []).map(({ amount, discount }) => ({
+      amount,
+      discount: idOf(discount),
+    }));
     const item = line.parent?.subscription_item_details?.subscription_item;
-    if (off !== 0 && item !== undefined) lowerDebit(ctx, item, { line: line.id, off });
+    if (off.length > 0 && item !== undefined) lowerDebit(ctx, item, { line: line.id, off });
   }
 }
 

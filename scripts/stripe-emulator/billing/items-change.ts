@@ -8,11 +8,14 @@ import { boundaryAfter, boundaryUntil, shifted } from './periods.ts';
 import { everyOf, hasCurrency, isMetered, needPrice, planOf, wrongCurrency } from './prices.ts';
 import { creditUnused, debitRemaining } from './proration.ts';
 import { addItem, isFlexible, taxRates } from './subscription-object.ts';
+import { usageLines, usageOfItem } from './usage-lines.ts';
 
 /** A change of one item: `id` alone names it, `price` alone adds one. */
 export interface ItemUpdate {
   id?: string;
   price?: string;
+  /** Chosen by an earlier call (a schedule's phase): the price may have been archived since. */
+  planned?: boolean;
   quantity?: number;
   deleted?: boolean;
   metadata?: Record<string, string | null> | null;
@@ -54,10 +57,13 @@ export function changeItems(
       touched.add(insert(ctx, subscription, { update, at: change.at, index }));
     } else if (update.deleted === true) {
       if (prorate) credits.push(...creditUnused(ctx, subscription, { item, at: change.at }));
-      if (isMetered(item.price)) usage.push(...usageOf(ctx, subscription, { item, at: change.at }));
+      if (isFlexible(subscription) || resets)
+        usage.push(...usageOfItem(ctx, subscription, { item, until: change.at }));
       removeItem(ctx, subscription, item);
     } else if (differs(item, update)) {
       if (prorate) credits.push(...creditUnused(ctx, subscription, { item, at: change.at }));
+      if (endsUsage(ctx, item, update) && (isFlexible(subscription) || resets) && !trialing)
+        usage.push(...usageOfItem(ctx, subscription, { item, until: change.at }));
       alter(ctx, subscription, { item, update, index });
       touched.add(item);
     } else {
@@ -69,12 +75,14 @@ export function changeItems(
       'A subscription must have at least one active plan. Please cancel the subscription instead.',
       { param: 'items' },
     );
+  refuseTwice(subscription, change.items);
   if (trialing && !resets) return { prorations: [], lines: usage };
   if (resets) {
     if (prorate)
       for (const item of subscription.items.data)
         if (!touched.has(item))
           credits.push(...creditUnused(ctx, subscription, { item, at: change.at }));
+    if (!trialing) usage.push(...usageLines(ctx, subscription, change.now));
     return { prorations: credits, lines: [...usage, ...restart(ctx, subscription, change.now)] };
   }
   const debits = prorate
@@ -130,12 +138,7 @@ function insert(
   const param = `items[${index}][price]`;
   if (update.price === undefined)
     throw invalidRequest(`Missing required param: ${param}.`, { param, code: 'parameter_missing' });
-  const price = checked(ctx, subscription, { id: update.price, param });
-  if (subscription.items.data.some((item) => item.price.id === price.id)) {
-    throw invalidRequest(`Cannot add multiple subscription items with the same plan: ${price.id}`, {
-      param,
-    });
-  }
+  const price = checked(ctx, subscription, { ...update, id: update.price, param });
   const period = periodFor(subscription, price, at);
   return addItem(ctx, subscription, {
     price,
@@ -150,9 +153,12 @@ function insert(
 function checked(
   ctx: Context,
   subscription: Stripe.Subscription,
-  given: { id: string; param: string },
+  given: { id: string; param: string; planned?: boolean },
 ): Stripe.Price {
-  const price = needPrice(ctx, given.id, given.param);
+  const price =
+    given.planned === true
+      ? ctx.store.need('price', given.id, given.param)
+      : needPrice(ctx, given.id, given.param);
   if (!hasCurrency(ctx, price, subscription.currency))
     throw wrongCurrency(price, subscription.currency);
   everyOf(price);
@@ -186,7 +192,8 @@ function alter(
 ): void {
   const { item, update, index } = given;
   if (update.price !== undefined && update.price !== item.price.id) {
-    const price = checked(ctx, subscription, { id: update.price, param: `items[${index}][price]` });
+    const param = `items[${index}][price]`;
+    const price = checked(ctx, subscription, { ...update, id: update.price, param });
     const was = everyOf(item.price);
     const is = everyOf(price);
     item.price = price;
@@ -209,16 +216,21 @@ function annotate(ctx: Context, item: Stripe.SubscriptionItem, update: ItemUpdat
   if (update.taxRates !== undefined) item.tax_rates = taxRates(ctx, update.taxRates);
 }
 
-/** Usage of an item that goes away; flexible mode bills it. */
-function usageOf(
-  ctx: Context,
-  subscription: Stripe.Subscription,
-  gone: { item: Stripe.SubscriptionItem; at: number },
-): LineDraft[] {
-  if (!isFlexible(subscription)) return [];
-  const { item, at } = gone;
-  const lines = itemLines(ctx, subscription, { item, start: item.current_period_start, end: at });
-  return lines.filter((line) => line.quantity > 0);
+/** True when a metered item becomes one of a fixed price: what it has used must be billed now. */
+function endsUsage(ctx: Context, item: Stripe.SubscriptionItem, update: ItemUpdate): boolean {
+  const price = ctx.store.find('price', update.price);
+  return isMetered(item.price) && price !== undefined && !isMetered(price);
+}
+
+/** Two items of one price cannot be told apart. */
+function refuseTwice(subscription: Stripe.Subscription, updates: readonly ItemUpdate[]): void {
+  const prices = subscription.items.data.map((item) => item.price.id);
+  const twice = prices.find((id, at) => prices.indexOf(id) < at);
+  if (twice === undefined) return;
+  const index = updates.findLastIndex((update) => update.price === twice);
+  throw invalidRequest(`Cannot add multiple subscription items with the same plan: ${twice}`, {
+    param: `items[${Math.max(index, 0)}][price]`,
+  });
 }
 
 function removeItem(

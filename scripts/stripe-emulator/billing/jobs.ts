@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
+import { ApiError } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { expire } from './cancel.ts';
@@ -8,6 +9,7 @@ import { advanceInvoice, runCycle } from './cycle.ts';
 import { reschedule } from './due-dates.ts';
 import { markVoid } from './invoice-state.ts';
 import { onOverdue } from './payment-news.ts';
+import { billPendingItems } from './pending-interval.ts';
 import { preview } from './preview.ts';
 import { hasEnded } from './subscription-object.ts';
 import { expirePendingUpdate } from './subscription-update.ts';
@@ -27,6 +29,7 @@ const SUBSCRIPTION_JOBS: Record<string, SubscriptionJob> = {
   },
   resume_collection: resumeCollection,
   pending_expires: expirePendingUpdate,
+  pending_items: billPendingItems,
 };
 
 const INVOICE_JOBS: Record<string, InvoiceJob> = {
@@ -58,12 +61,20 @@ export function registerBillingJobs(registry: Registry): void {
 function announceRenewal(ctx: Context, subscription: Stripe.Subscription): void {
   const ends = subscription.cancel_at_period_end || subscription.cancel_at !== null;
   if (ends || subscription.status === 'paused') return;
-  const invoice = preview(ctx, idOf(subscription.customer), () => ({
-    kind: 'renewal',
-    subscription,
-  }));
+  const invoice = upcoming(ctx, subscription);
+  if (invoice === null) return;
   Reflect.deleteProperty(invoice, 'id');
   ctx.emit('invoice.upcoming', invoice);
+}
+
+/** The next invoice, or null where a renewal bills nothing. */
+function upcoming(ctx: Context, subscription: Stripe.Subscription): Stripe.Invoice | null {
+  try {
+    return preview(ctx, idOf(subscription.customer), () => ({ kind: 'renewal', subscription }));
+  } catch (error) {
+    if (error instanceof ApiError && error.body.code === 'invoice_upcoming_none') return null;
+    throw error;
+  }
 }
 
 /** The date at which paused collection goes on by itself. */

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import type { DiscountShare } from '../contracts.ts';
 import type { Context } from '../kernel/context.ts';
 import type { Debit, Ledger } from '../kernel/objects.ts';
 
@@ -83,13 +84,19 @@ export function linkDebits(
 }
 
 /** A discount on a line lowers what its debit can give back. */
-export function lowerDebit(ctx: Context, item: string, by: { line: string; off: number }): void {
+export function lowerDebit(
+  ctx: Context,
+  item: string,
+  by: { line: string; off: DiscountShare[] },
+): void {
   const ledger = ctx.store.find('_ledger', item);
   if (ledger === undefined) return;
   const apply = () => {
     ledger.debits = ledger.debits.map((debit) => {
       if (debit.line !== by.line) return debit;
-      return { ...debit, basis: { ...debit.basis, amount: debit.basis.amount - by.off } };
+      const off = by.off.reduce((total, share) => total + share.amount, 0);
+      const basis = { ...debit.basis, amount: debit.basis.amount - off };
+      return { ...debit, basis, off: by.off };
     });
   };
   ctx.update('_ledger', ledger, { event: null, apply });

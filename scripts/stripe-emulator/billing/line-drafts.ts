@@ -1,7 +1,8 @@
 import { Stripe } from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
-import { pricedParts } from '../usage/tiers.ts';
+import { pricedParts, type PricedPart } from '../usage/tiers.ts';
+import { rounded } from './money.ts';
 import { decimalOf, isMetered, lineText, pricedIn } from './prices.ts';
 
 /** A line before it is on an invoice. */
@@ -41,8 +42,30 @@ export function itemLines(
       })
     : (item.quantity ?? 1);
   const share = span.share ?? 1;
-  return pricedParts(price, quantity).map((part) => ({
-    amount: share === 1 ? part.amount : Math.round(part.amount * share),
+  return pricedParts(price, quantity).map((priced) => {
+    const part =
+      share === 1 || isMetered(price)
+        ? priced
+        : { ...priced, amount: rounded(priced.amount * share) };
+    return itemLine(ctx, subscription, { ...span, part, price });
+  });
+}
+
+function itemLine(
+  ctx: Context,
+  subscription: Stripe.Subscription,
+  of: {
+    item: Stripe.SubscriptionItem;
+    start: number;
+    end: number;
+    price: Stripe.Price;
+    part: PricedPart;
+  },
+): LineDraft {
+  const { item, start, end, price, part } = of;
+  const { currency } = subscription;
+  return {
+    amount: part.amount,
     description: lineText(ctx, price, { ...part, currency }),
     discountable: true,
     discounts: item.discounts.map((discount) => idOf(discount)),
@@ -55,7 +78,7 @@ export function itemLines(
     parent: subscriptionParent(subscription.id, item.id),
     taxRates: taxRatesOf(subscription, item),
     basis: isMetered(price) ? null : { item: item.id, amount: part.amount, start, end },
-  }));
+  };
 }
 
 /** The zero line of a trial. */

@@ -81,7 +81,7 @@ export function payInvoice(
   });
   if (outcome === null || outcome.status === 'succeeded' || outcome.status === 'processing')
     return invoice;
-  throw ctx.services.payments.errorOf(outcome);
+  throw ctx.services.payments.errorOf(outcome, 'invoice');
 }
 
 function refusePay(invoice: Stripe.Invoice): void {

@@ -3,14 +3,15 @@ import { plain, type Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { attempt, fill, reserve } from '../kernel/journal.ts';
-import { usageLines } from './cancel.ts';
 import { reschedule } from './due-dates.ts';
 import { restart } from './items-change.ts';
+import { holdLine } from './pending-items.ts';
 import { boundaryAfter, boundaryUntil } from './periods.ts';
 import { everyOf } from './prices.ts';
 import { creditUnused, debitRemaining } from './proration.ts';
 import { draftFor, finalizeNow } from './subscription-invoice.ts';
 import { isFlexible, periodStart } from './subscription-object.ts';
+import { usageBilledUntil, usageLines } from './usage-lines.ts';
 
 type PauseReason = Stripe.Subscription.StatusDetails.Paused.Subscription.Type;
 const RESUME_SECONDS = 23 * 3_600;
@@ -36,7 +37,8 @@ export function pauseSubscription(
 
 /** What a pause bills before it stops everything. */
 export interface PauseRequest {
-  creditUnused: boolean;
+  /** From when on the paid time is given back: this moment, or the start of each item's period. */
+  creditFrom: 'none' | 'now' | 'item_current_period_start';
   billUsage: boolean;
   invoice: boolean;
 }
@@ -52,18 +54,23 @@ export function requestPause(
     const now = ctx.nowFor(idOf(subscription.customer));
     const start = periodStart(subscription);
     const lines = how.billUsage ? usageLines(ctx, subscription, now) : [];
-    const credits = how.creditUnused
-      ? subscription.items.data.flatMap((item) =>
-          creditUnused(ctx, subscription, { item, at: now }),
-        )
-      : [];
+    if (how.billUsage) usageBilledUntil(ctx, subscription, now);
+    const credits = subscription.items.data.flatMap((item) =>
+      how.creditFrom === 'none'
+        ? []
+        : creditUnused(ctx, subscription, {
+            item,
+            at: how.creditFrom === 'now' ? now : item.current_period_start,
+          }),
+    );
     for (const item of subscription.items.data) {
       ctx.account.journal?.protect(item);
       item.current_period_end = now;
     }
     pauseSubscription(ctx, subscription, 'pause_requested');
     for (const credit of credits) ctx.emit('invoiceitem.created', credit);
-    if (how.invoice && lines.length + credits.length > 0) {
+    if (!how.invoice) for (const line of lines) holdLine(ctx, subscription, line);
+    else if (lines.length + credits.length > 0) {
       const period = { start, end: now };
       const invoice = draftFor(ctx, subscription, { reason: 'subscription_update', lines, period });
       ctx.emit('invoice.created', invoice);

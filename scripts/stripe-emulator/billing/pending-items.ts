@@ -2,8 +2,10 @@ import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { linkDebits } from './ledger.ts';
-import { pendingLine } from './line-drafts.ts';
+import { pendingLine, type LineDraft } from './line-drafts.ts';
 import { addLine } from './invoice-draft.ts';
+import { decimalOf } from './prices.ts';
+import { taxRates } from './subscription-object.ts';
 import { recompute } from './totals.ts';
 
 /** Invoice items of a customer that wait for an invoice: of one subscription, of none, or (undefined) of any. */
@@ -17,6 +19,52 @@ export function pendingItems(
     const of = item.parent?.subscription_details?.subscription ?? null;
     return scope.subscription === undefined || of === scope.subscription;
   });
+}
+
+/** A line that is not invoiced now waits as an invoice item of its subscription. */
+export function holdLine(
+  ctx: Context,
+  subscription: Stripe.Subscription,
+  line: LineDraft,
+): Stripe.InvoiceItem {
+  const customer = idOf(subscription.customer);
+  const item = ctx.add('invoiceitem', {
+    id: ctx.store.newId('invoiceitem'),
+    object: 'invoiceitem',
+    amount: line.amount,
+    currency: subscription.currency,
+    customer,
+    customer_account: null,
+    date: ctx.nowFor(customer),
+    description: line.description,
+    discountable: line.discountable,
+    discounts: line.discounts,
+    invoice: null,
+    livemode: false,
+    metadata: line.metadata,
+    parent: {
+      subscription_details: {
+        subscription: subscription.id,
+        subscription_item: line.parent.subscription_item_details?.subscription_item,
+      },
+      type: 'subscription_details',
+    },
+    period: line.period,
+    pricing: {
+      ...(line.price === null
+        ? {}
+        : { price_details: { price: line.price.id, product: idOf(line.price.product) } }),
+      type: 'price_details',
+      unit_amount_decimal: line.unitAmount,
+    },
+    proration: false,
+    quantity: line.quantity,
+    quantity_decimal: decimalOf(line.quantity),
+    tax_rates: taxRates(ctx, line.taxRates),
+    test_clock: idOf(subscription.test_clock),
+  });
+  ctx.emit('invoiceitem.created', item);
+  return item;
 }
 
 /** One-off invoices show the newest item first. */

@@ -1,17 +1,21 @@
 import { Stripe } from 'stripe';
+import type { DiscountShare } from '../contracts.ts';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import type { Debit } from '../kernel/objects.ts';
+import { discountsOnItem } from './discounted.ts';
 import { addDebit, closeDebits, openDebits } from './ledger.ts';
 import { rounded } from './money.ts';
 import { decimalOf, fullAmount, isMetered, productName } from './prices.ts';
-import { isFlexible } from './subscription-object.ts';
+import { isFlexible, wholePeriod } from './subscription-object.ts';
 
 /** A moment from which an item's time is credited or charged. */
 interface Share {
-  amount: number;
-  /** Full amount of one period. */
-  full: number;
+  /** Amount of one whole period before discounts, and what they take off it; both negative for a credit. */
+  gross: number;
+  off: DiscountShare[];
+  /** The part of a whole period that is credited or charged. */
+  part: number;
   from: number;
   to: number;
   quantity: number;
@@ -34,22 +38,24 @@ export function creditUnused(
     : [shareOfPrice(ctx, subscription, change)];
   closeDebits(ctx, item.id, at);
   return shares
+    .map((share) => ({ ...share, ...shownAmounts(subscription, share) }))
     .filter((share) => share.amount !== 0)
-    .map((share) => prorationItem(ctx, subscription, { ...share, item, at }));
+    .map((share) => prorationItem(ctx, subscription, { ...share, word: 'Unused', item, at }));
 }
 
 /** Flexible mode credits what was debited, at the debit's own rate. */
 function shareOfDebit(ctx: Context, debit: Debit, at: number): Share {
   const { basis } = debit;
   const price = ctx.store.need('price', debit.price);
-  const share = (debit.to - Math.max(at, debit.from)) / (basis.end - basis.start);
+  const off = debit.off ?? [];
   const credited =
     debit.invoice !== null && debit.line !== null
       ? { invoice: debit.invoice, lines: [debit.line] }
       : null;
   return {
-    amount: rounded(-basis.amount * share),
-    full: basis.amount,
+    gross: -(basis.amount + totalOf(off)),
+    off: off.map((share) => ({ ...share, amount: -share.amount })),
+    part: (debit.to - Math.max(at, debit.from)) / (basis.end - basis.start),
     from: Math.max(at, debit.from),
     to: debit.to,
     quantity: debit.quantity,
@@ -58,20 +64,33 @@ function shareOfDebit(ctx: Context, debit: Debit, at: number): Share {
   };
 }
 
-/** Classic mode credits the rest of the period at the present price. */
+/** Classic mode credits the rest of the period at the present price, after the present discounts. */
 function shareOfPrice(
+  ctx: Context,
+  subscription: Stripe.Subscription,
+  change: { item: Stripe.SubscriptionItem; at: number },
+): Share {
+  const { gross, off, ...share } = remainingShare(ctx, subscription, change);
+  return {
+    ...share,
+    gross: -gross,
+    off: off.map(({ discount, amount }) => ({ discount, amount: -amount })),
+  };
+}
+
+/** The rest of an item's period, at its present price and discounts. */
+function remainingShare(
   ctx: Context,
   subscription: Stripe.Subscription,
   change: { item: Stripe.SubscriptionItem; at: number },
 ): Share {
   const { item, at } = change;
   const quantity = item.quantity ?? 1;
-  const full = fullAmount(ctx, item.price, { quantity, currency: subscription.currency });
-  const length = item.current_period_end - item.current_period_start;
-  const share = (item.current_period_end - at) / length;
+  const { start, end } = wholePeriod(subscription, item);
   return {
-    amount: rounded(-full * share),
-    full,
+    gross: fullAmount(ctx, item.price, { quantity, currency: subscription.currency }),
+    off: discountsOnItem(ctx, subscription, item),
+    part: (item.current_period_end - at) / (end - start),
     from: at,
     to: item.current_period_end,
     quantity,
@@ -88,16 +107,15 @@ export function debitRemaining(
 ): Stripe.InvoiceItem[] {
   const { item, at } = change;
   if (isMetered(item.price)) return [];
-  const quantity = item.quantity ?? 1;
-  const full = fullAmount(ctx, item.price, { quantity, currency: subscription.currency });
-  const { current_period_start: start, current_period_end: end } = item;
-  const amount = rounded((full * (end - at)) / (end - start));
-  const share = { amount, full, from: at, to: end, quantity, price: item.price, credited: null };
-  const made = prorationItem(ctx, subscription, { ...share, item, at });
+  const share = remainingShare(ctx, subscription, change);
+  const amounts = shownAmounts(subscription, share);
+  const word = 'Remaining' as const;
+  const made = prorationItem(ctx, subscription, { ...share, ...amounts, word, item, at });
   addDebit(ctx, item, {
     from: at,
-    to: end,
-    basis: { amount: full, start, end },
+    to: share.to,
+    basis: { amount: share.gross - totalOf(share.off), ...wholePeriod(subscription, item) },
+    off: share.off,
     invoice: null,
     line: made.id,
   });
@@ -105,14 +123,38 @@ export function debitRemaining(
   return [made];
 }
 
+function totalOf(shares: readonly DiscountShare[]): number {
+  return shares.reduce((total, share) => total + share.amount, 0);
+}
+
+/** What an invoice shows: `itemized` the gross amount and what is off it, else the net amount and zeros. */
+function shownAmounts(
+  subscription: Stripe.Subscription,
+  share: Share,
+): { amount: number; net: number; shown: DiscountShare[] } {
+  const { gross, off, part } = share;
+  const net = rounded((gross - totalOf(off)) * part);
+  if (subscription.billing_mode.flexible?.proration_discounts !== 'itemized')
+    return { amount: net, net, shown: off.map((one) => ({ ...one, amount: 0 })) };
+  const amount = rounded(gross * part);
+  const shown = off.map((one) => ({ ...one, amount: rounded(one.amount * part) }));
+  return { amount, net: amount - totalOf(shown), shown };
+}
+
 function prorationItem(
   ctx: Context,
   subscription: Stripe.Subscription,
-  share: Share & { item: Stripe.SubscriptionItem; at: number },
+  share: Share & {
+    amount: number;
+    net: number;
+    shown: DiscountShare[];
+    word: 'Unused' | 'Remaining';
+    item: Stripe.SubscriptionItem;
+    at: number;
+  },
 ): Stripe.InvoiceItem {
-  const { price, quantity, amount } = share;
+  const { price, quantity, amount, word } = share;
   const times = quantity === 1 ? '' : `${quantity} × `;
-  const word = amount < 0 ? 'Unused' : 'Remaining';
   const unit = Stripe.Decimal.from(String(quantity === 0 ? 0 : amount / quantity));
   return ctx.add('invoiceitem', {
     id: ctx.store.newId('invoiceitem'),
@@ -124,11 +166,11 @@ function prorationItem(
     date: ctx.nowFor(idOf(subscription.customer)),
     description: `${word} time on ${times}${productName(ctx, price)} after ${shownDate(share.at)}`,
     discountable: false,
-    discounts: [],
+    discounts: share.item.discounts.map((discount) => idOf(discount)),
     invoice: null,
     livemode: false,
     metadata: {},
-    net_amount: amount,
+    net_amount: share.net,
     parent: {
       subscription_details: { subscription: subscription.id, subscription_item: share.item.id },
       type: 'subscription_details',
@@ -142,7 +184,7 @@ function prorationItem(
     proration: true,
     proration_details: {
       credited_items: share.credited === null ? null : creditedItems(share.credited),
-      discount_amounts: [],
+      discount_amounts: isFlexible(subscription) ? share.shown : [],
     },
     quantity,
     quantity_decimal: decimalOf(quantity),

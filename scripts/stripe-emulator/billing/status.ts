@@ -34,9 +34,20 @@ export function onInvoicePaid(ctx: Context, invoice: Stripe.Invoice): void {
     setStatus(ctx, subscription, trialEndAhead(ctx, subscription) ? 'trialing' : 'active');
     ctx.services.billing.reschedule(ctx, subscription);
   }
-  const latest = idOf(subscription.latest_invoice) === invoice.id;
-  if ((status === 'past_due' || status === 'unpaid') && latest)
+  const latest = latestFinalized(ctx, subscription);
+  if ((status === 'past_due' || status === 'unpaid') && latest?.id === invoice.id)
     setStatus(ctx, subscription, 'active');
+}
+
+/** The newest invoice that decides about the status: no draft, none that is void or only pays a parked change. */
+export function latestFinalized(
+  ctx: Context,
+  subscription: Stripe.Subscription,
+): Stripe.Invoice | undefined {
+  const parked = ctx.store.find('_note', `subscription:${subscription.id}`)?.data['pendingInvoice'];
+  return ctx.store
+    .by('invoice', 'subscription', subscription.id)
+    .findLast(({ id, status }) => status !== 'draft' && status !== 'void' && id !== parked);
 }
 
 function trialEndAhead(ctx: Context, subscription: Stripe.Subscription): boolean {

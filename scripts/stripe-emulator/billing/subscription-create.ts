@@ -5,16 +5,9 @@ import { idOf } from '../kernel/ids.ts';
 import { attempt, fill, reserve, type Slot } from '../kernel/journal.ts';
 import { methodOf, noMethod } from './collect.ts';
 import { reschedule } from './due-dates.ts';
-import { itemLines, trialLine, type LineDraft } from './line-drafts.ts';
-import { boundaryAfter, boundaryUntil, shifted } from './periods.ts';
-import {
-  everyOf,
-  hasCurrency,
-  isMetered,
-  needPrice,
-  countedName,
-  wrongCurrency,
-} from './prices.ts';
+import { cutPeriods, firstLines } from './first-lines.ts';
+import { boundaryAfter, shifted } from './periods.ts';
+import { everyOf, hasCurrency, needPrice, wrongCurrency } from './prices.ts';
 import { draftFor, finalizeNow, sendSoon } from './subscription-invoice.ts';
 import {
   addItem,
@@ -35,11 +28,14 @@ export interface NewSubscription {
   customer: string;
   items: {
     price: string;
+    planned?: boolean;
     quantity?: number;
     metadata?: Record<string, string>;
     taxRates?: string[];
     discounts?: { coupon?: string; promotion_code?: string; discount?: string }[];
   }[];
+  /** A start in the past: the time since then is billed with the first invoice. */
+  backdateStart?: number | null;
   trialEnd: number | 'now' | null;
   trialPeriodDays: number | null;
   trialFromPlan: boolean;
@@ -91,7 +87,11 @@ function build(
 ): Stripe.Subscription {
   const { customer, slot } = to;
   const now = ctx.nowFor(customer);
-  const prices = given.items.map((item, at) => needPrice(ctx, item.price, `items[${at}][price]`));
+  const prices = given.items.map((item, at) =>
+    item.planned === true
+      ? ctx.store.need('price', item.price, `items[${at}][price]`)
+      : needPrice(ctx, item.price, `items[${at}][price]`),
+  );
   refuseTwice(prices);
   const [first] = prices;
   if (first === undefined)
@@ -101,8 +101,9 @@ function build(
     });
   const currency = currencyFor(ctx, prices, given.currency ?? customer.currency ?? first.currency);
   const trialEnd = trialEndOf(given, prices, now);
-  const anchor = trialEnd ?? given.billingCycleAnchor ?? now;
-  refuseBadAnchor(given, prices, { now, anchor });
+  const anchor = given.billingCycleAnchor ?? trialEnd ?? now;
+  refuseBadAnchor(given, prices, { now: trialEnd ?? now, anchor });
+  refuseFutureStart(given, now);
   const subscription = newSubscription(ctx, {
     customer,
     currency,
@@ -127,7 +128,7 @@ function build(
       taxRates: wanted?.taxRates ?? [],
       period: {
         start: now,
-        end: trialEnd ?? (anchor > now ? nearest(anchor, every, now) : shifted(now, every, 1)),
+        end: trialEnd ?? boundaryAfter(anchor, every, now),
       },
     });
     if (wanted?.discounts !== undefined) {
@@ -149,7 +150,11 @@ function build(
       at: now,
     });
   }
+  subscription.start_date = given.backdateStart ?? now;
   given.finish?.(subscription);
+  if (trialEnd === null) cutPeriods(subscription, given.prorationBehavior);
+  if (given.prorationBehavior === 'none' && trialEnd !== null)
+    ctx.note('subscription', subscription.id)['freeUntilAnchor'] = true;
   bill(ctx, subscription, given);
   reschedule(ctx, subscription);
   if (slot !== null)
@@ -159,13 +164,11 @@ function build(
   return subscription;
 }
 
-/** An anchor far ahead stands for its whole grid: the first period ends at its next point. */
-function nearest(
-  anchor: number,
-  every: { interval: string; interval_count: number },
-  now: number,
-): number {
-  return boundaryAfter(anchor, every, now);
+function refuseFutureStart(given: NewSubscription, now: number): void {
+  if ((given.backdateStart ?? now) > now)
+    throw invalidRequest('backdate_start_date cannot be in the future', {
+      param: 'backdate_start_date',
+    });
 }
 
 function refuseTwice(prices: Stripe.Price[]): void {
@@ -225,7 +228,10 @@ function refuseBadAnchor(
 function bill(ctx: Context, subscription: Stripe.Subscription, given: NewSubscription): void {
   const customer = idOf(subscription.customer);
   const now = subscription.created;
-  const lines = firstLines(ctx, subscription, given);
+  const lines = firstLines(ctx, subscription, {
+    prorates: given.prorationBehavior !== 'none',
+    backdate: given.backdateStart ?? null,
+  });
   const trialing = subscription.trial_end !== null;
   const empty = lines.length === 0 && !trialing;
   const active = trialing ? 'trialing' : 'active';
@@ -280,28 +286,6 @@ function askForMethod(ctx: Context, subscription: Stripe.Subscription): void {
     paymentMethod,
     subscription: subscription.id,
   }).id;
-}
-
-function firstLines(
-  ctx: Context,
-  subscription: Stripe.Subscription,
-  given: NewSubscription,
-): LineDraft[] {
-  return subscription.items.data.flatMap((item) => {
-    const { current_period_start: start, current_period_end: end } = item;
-    if (subscription.trial_end !== null)
-      return [trialLine(subscription, item, countedName(ctx, item.price, item.quantity ?? 1))];
-    if (isMetered(item.price))
-      return isFlexible(subscription)
-        ? []
-        : itemLines(ctx, subscription, { item, start, end: start });
-    if (subscription.billing_cycle_anchor <= start)
-      return itemLines(ctx, subscription, { item, start, end });
-    if (given.prorationBehavior === 'none') return [];
-    const every = everyOf(item.price);
-    const whole = end - boundaryUntil(subscription.billing_cycle_anchor, every, start);
-    return itemLines(ctx, subscription, { item, start, end, share: (end - start) / whole });
-  });
 }
 
 /** A trial shorter than three days announces its end at once. */

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
+import { invoiceDiscounts } from './discounted.ts';
 import { collect, finalizeInvoice, methodFor, settle } from './collect.ts';
 import { draftInvoice } from './invoice-draft.ts';
 import { intentOf, paymentOf } from './invoice-state.ts';
@@ -26,7 +27,7 @@ export function draftFor(
     reason: draft.reason,
     currency: subscription.currency,
     lines: draft.lines,
-    discounts: discountsOf(ctx, subscription, customer),
+    discounts: invoiceDiscounts(ctx, subscription),
     collectionMethod: subscription.collection_method,
     daysUntilDue: subscription.days_until_due,
     period: draft.period,
@@ -42,18 +43,6 @@ export function draftFor(
   ctx.account.journal?.protect(subscription);
   subscription.latest_invoice = invoice.id;
   return invoice;
-}
-
-/** The subscription's discounts, else the customer's; those that have ended are left out. */
-function discountsOf(
-  ctx: Context,
-  subscription: Stripe.Subscription,
-  customer: Stripe.Customer,
-): string[] {
-  const own = subscription.discounts.map((discount) => idOf(discount));
-  const inherited = idOf(customer.discount);
-  const all = own.length > 0 || inherited === null ? own : [inherited];
-  return all.length === 0 ? all : ctx.services.discounts.active(ctx, all, ctx.nowFor(customer));
 }
 
 /** How an immediate invoice is to be paid. */
@@ -93,7 +82,7 @@ export function finalizeNow(
   const how = { method: null, offSession: payment.offSession, kind: 'first' } as const;
   const outcome = collect(ctx, invoice, how);
   const paid = outcome.status === 'succeeded' || outcome.status === 'processing';
-  return { paid, error: paid ? null : ctx.services.payments.errorOf(outcome) };
+  return { paid, error: paid ? null : ctx.services.payments.errorOf(outcome, 'subscription') };
 }
 
 /** The first invoice of `send_invoice` is finalized and sent after the usual hour. */

@@ -2,7 +2,8 @@ import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { nestedList } from '../kernel/lists.ts';
-import { isMetered, planOf } from './prices.ts';
+import { boundaryAfter, boundaryUntil } from './periods.ts';
+import { everyOf, isMetered, planOf } from './prices.ts';
 
 /** What an item is made of. */
 export interface ItemDraft {
@@ -144,6 +145,19 @@ export function lastPeriodEnd(subscription: Stripe.Subscription): number {
 /** The latest start of an item's period. */
 export function periodStart(subscription: Stripe.Subscription): number {
   return Math.max(...subscription.items.data.map((item) => item.current_period_start));
+}
+
+/** The whole period, on the anchor's grid, that an item's present period is (or is a part of). */
+export function wholePeriod(
+  subscription: Stripe.Subscription,
+  item: Stripe.SubscriptionItem,
+): { start: number; end: number } {
+  const every = everyOf(item.price);
+  const { billing_cycle_anchor: anchor } = subscription;
+  return {
+    start: boundaryUntil(anchor, every, item.current_period_start),
+    end: boundaryAfter(anchor, every, item.current_period_start),
+  };
 }
 
 /** True for subscriptions that are over. */

@@ -5,13 +5,17 @@ import { idOf } from '../kernel/ids.ts';
 import { attempt, fill, Journal, reserve, type Slot } from '../kernel/journal.ts';
 import { methodOf, noMethod } from './collect.ts';
 import { endWithoutMethod } from './cycle.ts';
+import { followPlannedEnd } from './cut-periods.ts';
 import { reschedule } from './due-dates.ts';
 import { markVoid } from './invoice-state.ts';
 import { changeItems, restart, type Billed, type ItemUpdate } from './items-change.ts';
+import { recordParked } from './parked-debits.ts';
+import { creditUnused } from './proration.ts';
 import { setStatus } from './status.ts';
 import type { PaymentBehavior } from './subscription-create.ts';
 import { draftFor, finalizeNow } from './subscription-invoice.ts';
 import { followPeriodEnd, periodStart } from './subscription-object.ts';
+import { usageLines } from './usage-lines.ts';
 
 /** All that an update may change; the routes, the portal and schedules fill it. */
 export interface SubscriptionUpdate {
@@ -22,6 +26,8 @@ export interface SubscriptionUpdate {
   trialEnd: number | 'now' | null;
   paymentBehavior: PaymentBehavior;
   offSession: boolean;
+  /** When a parked change was asked for; else it happens now. */
+  askedAt?: number;
   /** Sets the fields that bill nothing. */
   decorate: (subscription: Stripe.Subscription) => void;
 }
@@ -42,12 +48,16 @@ export function updateSubscription(
       undo: undoable(ctx, subscription),
     };
     ctx.account.journal?.protect(subscription);
+    const planned = subscription.cancel_at;
     update.decorate(subscription);
     if (update.trialEnd === 'now' && endsWithoutMethod(ctx, subscription)) {
       endWithoutMethod(ctx, subscription);
       return null;
     }
     const billed = applyChange(ctx, subscription, update);
+    const prorate = update.prorationBehavior !== 'none';
+    if (subscription.cancel_at !== planned)
+      billed.prorations.push(...followPlannedEnd(ctx, subscription, { before: planned, prorate }));
     followPeriodEnd(subscription);
     const invoice = invoiceFor(ctx, subscription, { update, billed });
     announce(ctx, subscription, { ...change, billed, invoice });
@@ -84,7 +94,7 @@ function applyChange(
   subscription: Stripe.Subscription,
   update: SubscriptionUpdate,
 ): Billed {
-  const now = ctx.nowFor(idOf(subscription.customer));
+  const now = update.askedAt ?? ctx.nowFor(idOf(subscription.customer));
   const at = update.prorationDate ?? now;
   refuseBadDate(subscription, update, now);
   const endsTrial = update.trialEnd === 'now' && subscription.status === 'trialing';
@@ -100,9 +110,14 @@ function applyChange(
     subscription.trial_end = now;
     return { ...billed, lines: [...billed.lines, ...restart(ctx, subscription, now)] };
   }
-  if (typeof update.trialEnd === 'number')
-    extendTrial(ctx, subscription, { end: update.trialEnd, now });
-  return billed;
+  if (typeof update.trialEnd !== 'number') return billed;
+  const prorate = update.prorationBehavior !== 'none';
+  const unused = freeTime(ctx, subscription, { at, prorate });
+  extendTrial(ctx, subscription, { end: update.trialEnd, now });
+  return {
+    prorations: [...billed.prorations, ...unused.prorations],
+    lines: [...billed.lines, ...unused.lines],
+  };
 }
 
 function refuseBadDate(
@@ -123,23 +138,34 @@ function refuseBadDate(
   }
 }
 
+/** A trial in a running period: what was paid for the rest of it goes back, what was used before is billed. */
+function freeTime(
+  ctx: Context,
+  subscription: Stripe.Subscription,
+  from: { at: number; prorate: boolean },
+): Billed {
+  if (subscription.status !== 'active') return { prorations: [], lines: [] };
+  const { at } = from;
+  const prorations = subscription.items.data.flatMap((item) =>
+    from.prorate ? creditUnused(ctx, subscription, { item, at }) : [],
+  );
+  return { prorations, lines: usageLines(ctx, subscription, at) };
+}
+
 /** A trial (again), until a date at which the billing starts anew. */
 function extendTrial(
   ctx: Context,
   subscription: Stripe.Subscription,
   trial: { end: number; now: number },
 ): void {
-  subscription.trial_start ??= trial.now;
+  const again = subscription.status === 'active';
+  if (again) subscription.trial_start = trial.now;
   subscription.trial_end = trial.end;
   subscription.billing_cycle_anchor = trial.end;
-  if (subscription.status === 'active') subscription.status = 'trialing';
+  if (again) subscription.status = 'trialing';
   for (const item of subscription.items.data) {
     ctx.account.journal?.protect(item);
-    if (
-      subscription.status === 'trialing' &&
-      item.current_period_start !== subscription.trial_start
-    )
-      item.current_period_start = trial.now;
+    if (again) item.current_period_start = trial.now;
     item.current_period_end = trial.end;
   }
 }
@@ -220,16 +246,17 @@ function park(
   const wanted = subscription.items.data.map((item) => ({ ...item }));
   const trialEnd = update.trialEnd === null ? null : subscription.trial_end;
   undo.rollBack();
+  const now = ctx.nowFor(idOf(subscription.customer));
   invoice.auto_advance = false;
   invoice.next_payment_attempt = null;
   ctx.unschedule('invoice.retry', invoice.id);
   subscription.latest_invoice = invoice.id;
   subscription.pending_update = {
-    billing_cycle_anchor: null,
+    billing_cycle_anchor: update.resetAnchor ? now : null,
     cancel_at_period_end: null,
     discount: null,
     discounts: null,
-    expires_at: ctx.nowFor(idOf(subscription.customer)) + PENDING_SECONDS,
+    expires_at: now + PENDING_SECONDS,
     metadata: null,
     subscription_items: wanted,
     trial_end: trialEnd,
@@ -238,9 +265,22 @@ function park(
   const { decorate: _decorate, ...kept } = update;
   const note = ctx.note('subscription', subscription.id);
   note['pendingInvoice'] = invoice.id;
-  note['pendingUpdate'] = JSON.stringify(kept);
+  note['pendingUpdate'] = JSON.stringify({ ...kept, askedAt: now });
   if (slot !== null)
     fill(ctx, slot, { type: 'customer.subscription.updated', object: subscription, before });
+}
+
+/** The time that a parked change speaks of, moved into the period that has begun meanwhile. */
+function notBefore<U extends Pick<SubscriptionUpdate, 'prorationDate' | 'askedAt'>>(
+  update: U,
+  start: number,
+): U {
+  const { prorationDate, askedAt } = update;
+  return {
+    ...update,
+    prorationDate: prorationDate === null ? null : Math.max(prorationDate, start),
+    askedAt: askedAt === undefined ? undefined : Math.max(askedAt, start),
+  };
 }
 
 /** The parked change takes effect: its invoice, prorations included, has been paid. */
@@ -249,8 +289,14 @@ export function applyPendingUpdate(ctx: Context, subscription: Stripe.Subscripti
   const { pendingUpdate } = note;
   if (subscription.pending_update === null || typeof pendingUpdate !== 'string') return;
   const update: Omit<SubscriptionUpdate, 'decorate'> = JSON.parse(pendingUpdate);
+  const paid = note['pendingInvoice'];
+  const invoice = typeof paid === 'string' ? ctx.store.find('invoice', paid) : undefined;
   const apply = () => {
-    const billed = applyChange(ctx, subscription, { ...update, decorate: () => undefined });
+    const billed = applyChange(ctx, subscription, {
+      ...notBefore(update, periodStart(subscription)),
+      decorate: () => undefined,
+    });
+    if (invoice !== undefined) recordParked(ctx, invoice, billed);
     for (const item of billed.prorations) ctx.store.forget('invoiceitem', item.id);
     subscription.pending_update = null;
   };

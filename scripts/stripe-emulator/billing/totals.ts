@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { LineTax } from '../contracts.ts';
+import type { DiscountShare, LineTax } from '../contracts.ts';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { minimumCharge } from './money.ts';
@@ -46,18 +46,29 @@ function applyDiscounts(ctx: Context, invoice: Stripe.Invoice): number {
   }
   for (const line of lines) {
     const own = line.discounts.map((discount) => idOf(discount));
-    if (own.length > 0)
-      addShares(line, ctx.services.discounts.onLine(ctx, asDiscountable(line), own));
+    if (isProration(line)) {
+      const fixed = fixedShares(ctx, line).filter((share) => own.includes(share.discount));
+      addShares(line, worth(fixed));
+    } else if (own.length > 0)
+      addShares(line, worth(ctx.services.discounts.onLine(ctx, asDiscountable(line), own)));
   }
   const ownOff = sum(
     lines.flatMap((line) => (line.discount_amounts ?? []).map((share) => share.amount)),
   );
   if (outer.length > 0) {
     const all = ctx.services.discounts.onLines(ctx, lines.map(asDiscountable), outer);
-    for (const [at, line] of lines.entries()) addShares(line, all[at] ?? []);
+    for (const [at, line] of lines.entries()) addShares(line, worth(all[at] ?? []));
+  }
+  for (const line of lines) {
+    const own = line.discounts.map((discount) => idOf(discount));
+    if (isProration(line))
+      addShares(
+        line,
+        fixedShares(ctx, line).filter((share) => !own.includes(share.discount)),
+      );
   }
   const totals = new Map<string, number>();
-  for (const share of lines.flatMap((line) => line.discount_amounts ?? [])) {
+  for (const share of worth(lines.flatMap((line) => line.discount_amounts ?? []))) {
     const id = idOf(share.discount);
     totals.set(id, (totals.get(id) ?? 0) + share.amount);
   }
@@ -70,15 +81,25 @@ function applyDiscounts(ctx: Context, invoice: Stripe.Invoice): number {
   return ownOff;
 }
 
-function addShares(
-  line: Stripe.InvoiceLineItem,
-  shares: { discount: string; amount: number }[],
-): void {
-  const kept = shares.filter((share) => share.amount !== 0);
-  line.discount_amounts = [...(line.discount_amounts ?? []), ...kept];
+/** Shares that take something off. */
+function worth<T extends { amount: number }>(shares: readonly T[]): T[] {
+  return shares.filter((share) => share.amount !== 0);
+}
+
+/** Discounts do not apply to prorations: what is off them was settled when they were made. */
+function fixedShares(ctx: Context, line: Stripe.InvoiceLineItem): DiscountShare[] {
+  const { parent } = line;
+  const item =
+    parent?.subscription_item_details?.invoice_item ?? parent?.invoice_item_details?.invoice_item;
+  const shares = ctx.store.find('invoiceitem', item)?.proration_details?.discount_amounts ?? [];
+  return shares.map(({ amount, discount }) => ({ amount, discount: idOf(discount) }));
+}
+
+function addShares(line: Stripe.InvoiceLineItem, shares: DiscountShare[]): void {
+  line.discount_amounts = [...(line.discount_amounts ?? []), ...shares];
   line.pretax_credit_amounts = [
     ...(line.pretax_credit_amounts ?? []),
-    ...kept.map((share) => ({ ...share, type: 'discount' as const })),
+    ...shares.map((share) => ({ ...share, type: 'discount' as const })),
   ];
 }
 

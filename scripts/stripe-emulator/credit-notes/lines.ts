@@ -11,8 +11,8 @@ const line = {
   invoice_line_item: p.str,
   metadata: p.metadata,
   quantity: p.int,
-  tax_amounts: p.any,
-  tax_rates: p.any,
+  tax_amounts: p.unserved,
+  tax_rates: p.unserved,
   unit_amount: p.int,
   unit_amount_decimal: p.decimal,
 };

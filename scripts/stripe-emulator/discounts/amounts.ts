@@ -58,13 +58,13 @@ export function percentOf(amounts: readonly number[], percent: number): number[]
   return amounts.map((amount) => Math.round(Number(((amount * percent) / 100).toFixed(6))));
 }
 
-/** An amount over lines in proportion to what they have left; the cents that rounding leaves go to the first lines. */
+/** An amount over lines in proportion to what they have left; the cents that rounding leaves go to the last lines. */
 export function spread(amounts: readonly number[], off: number): number[] {
   const total = amounts.reduce((sum, amount) => sum + amount, 0);
   const capped = Math.min(off, total);
   const parts = amounts.map((amount) => (total === 0 ? 0 : Math.floor((capped * amount) / total)));
   let rest = capped - parts.reduce((sum, part) => sum + part, 0);
-  for (const [index, amount] of amounts.entries()) {
+  for (const [index, amount] of [...amounts.entries()].toReversed()) {
     const room = Math.min(rest, amount - (parts[index] ?? 0));
     const extra = Math.min(room, 1);
     parts[index] = (parts[index] ?? 0) + extra;

@@ -1,10 +1,9 @@
 import type Stripe from 'stripe';
 import type { DiscountTarget } from '../contracts.ts';
 import type { Context } from '../kernel/context.ts';
-import { invalidRequest } from '../kernel/errors.ts';
 import { idOf } from '../kernel/ids.ts';
 import { withValidity } from '../resources/coupons.ts';
-import { redeemable } from '../resources/promotion-codes.ts';
+import { orderOf, refuseCode, refuseCurrency, refuseInvalid } from './restrictions.ts';
 
 type Given = { coupon?: string; promotion_code?: string; discount?: string };
 
@@ -31,31 +30,8 @@ function promotionCode(
 ): Stripe.PromotionCode | null {
   if (entry.promotion_code === undefined) return null;
   const code = ctx.store.need('promotion_code', entry.promotion_code, where.param);
-  const { customer } = where.target;
-  if (!redeemable(ctx, code)) {
-    throw invalidRequest('This promotion code is not active.', {
-      param: where.param,
-      code: 'promotion_code_inactive',
-    });
-  }
-  if (code.customer !== null && idOf(code.customer) !== customer) {
-    throw invalidRequest('This promotion code cannot be redeemed by this customer.', {
-      param: where.param,
-    });
-  }
-  if (code.restrictions.first_time_transaction && customer !== null && hasPaid(ctx, customer)) {
-    throw invalidRequest(
-      'This promotion code cannot be redeemed because the associated customer has prior transactions.',
-      { param: where.param },
-    );
-  }
+  refuseCode(ctx, code, { order: orderOf(ctx, where.target), param: where.param });
   return code;
-}
-
-function hasPaid(ctx: Context, customer: string): boolean {
-  return ctx.store
-    .by('charge', 'customer', customer)
-    .some((charge) => charge.status === 'succeeded');
 }
 
 interface Redemption {
@@ -67,9 +43,8 @@ interface Redemption {
 
 function redeem(ctx: Context, { coupon: id, code, target, param }: Redemption): Stripe.Discount {
   const coupon = ctx.store.need('coupon', id, param);
-  if (!withValidity(ctx, coupon).valid) {
-    throw invalidRequest(`Coupon expired: ${id}`, { param, code: 'coupon_expired' });
-  }
+  refuseInvalid(ctx, coupon, param);
+  refuseCurrency(ctx, coupon, { order: orderOf(ctx, target), param });
   const discount = ctx.add('discount', {
     id: ctx.store.newId('discount'),
     object: 'discount',

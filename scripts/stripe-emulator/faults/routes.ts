@@ -27,7 +27,10 @@ const settingsChange = z.strictObject({
 
 /** The switches of the emulator itself, under `/_emulator/`; the account is the API key's, or the usual one. */
 export function registerSwitches(registry: Registry, emulator: Emulator): void {
-  const account = (request: RawRequest) => emulator.accountOf(keyOf(request));
+  const account = (request: RawRequest) => {
+    refuseBrowsers(request);
+    return emulator.accountOf(keyOf(request));
+  };
   registry.raw('GET', '/_emulator/faults', (request) =>
     json({ data: rulesOf(account(request)).list() }),
   );
@@ -68,6 +71,24 @@ export function registerSwitches(registry: Registry, emulator: Emulator): void {
   registry.raw('GET', '/_emulator/deliveries', (request) =>
     json({ data: deliveriesOf(account(request)) }),
   );
+}
+
+/**
+ * A web page must not press these switches: what a browser sends comes from this server's own pages and brings the key in
+ * a header, which no form of another site can. An address that a person types (`none`) may be read.
+ */
+function refuseBrowsers(request: RawRequest): void {
+  const { origin, host } = request.headers;
+  const site = request.headers['sec-fetch-site'];
+  if (origin === undefined && (site === undefined || (site === 'none' && request.method === 'GET')))
+    return;
+  const own =
+    (site === undefined || site === 'same-origin') &&
+    (origin === undefined || origin === `${request.url.protocol}//${String(host)}`);
+  if (own && request.headers['authorization'] !== undefined) return;
+  throw invalidRequest('This request was sent by a web page: send the key in `Authorization`.', {
+    status: 403,
+  });
 }
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };

@@ -1,4 +1,5 @@
 import { defaultSettings, type Account } from '../kernel/account.ts';
+import { resumeClocks } from '../kernel/clocks.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import { loadAccount } from '../kernel/persistence.ts';
 import { Scheduler } from '../kernel/scheduler.ts';
@@ -19,6 +20,7 @@ export function restoreAccount(emulator: Emulator, account: Account, text: strin
   clear(account);
   loadAccount(account, text);
   emulator.wake(account);
+  resumeClocks(emulator, account);
 }
 
 function clear(account: Account): void {

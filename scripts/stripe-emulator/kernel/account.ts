@@ -87,7 +87,11 @@ export class Account {
   constructor(key: string, retrySchedule: readonly number[]) {
     this.key = key;
     this.id = `acct_${createHash('sha256').update(key).digest('base64url').replaceAll(/[-_]/g, 'x').slice(0, 16)}`;
-    this.webhooks = new WebhookSender({ retrySchedule, render: plainRender });
+    this.webhooks = new WebhookSender({
+      retrySchedule,
+      render: plainRender,
+      onChange: () => (this.revision += 1),
+    });
   }
 
   /** Unix seconds: of a test clock, or real time. */

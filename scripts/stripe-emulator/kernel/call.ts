@@ -29,7 +29,7 @@ export async function bodyOf(request: http.IncomingMessage): Promise<Buffer> {
 
 export function requestInfo(call: Call, account: Account): RequestInfo {
   const version = header(call.request, 'stripe-version');
-  if (version !== null && !/^\d{4}-\d{2}-\d{2}(\.\w+)?(; .*)?$/.test(version)) {
+  if (version !== null && !isVersion(version)) {
     throw new ValidationError(400, {
       type: 'invalid_request_error',
       message: `Invalid Stripe API version: ${version}`,
@@ -46,13 +46,29 @@ export function requestInfo(call: Call, account: Account): RequestInfo {
   };
 }
 
-/** Query of GET and DELETE, body of POST; JSON where the caller says so (v2). */
+/** Versions are dates that exist; since 2024-09-30 they have a name too. */
+function isVersion(text: string): boolean {
+  const match = /^(\d{4}-\d{2}-\d{2})(\.\w+)?(; .*)?$/.exec(text);
+  const date = new Date(`${match?.[1] ?? ''}T00:00:00Z`);
+  if (Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== match?.[1]) return false;
+  return match[1] < FIRST_NAMED || match[2] !== undefined;
+}
+
+const FIRST_NAMED = '2024-09-30';
+
+/** Query of GET and DELETE, body of POST: a form in v1, JSON in v2. */
 export function inputOf(call: Call): WireObject {
   const query = parseForm(call.url.search.slice(1));
   if (call.body.length === 0) return query;
-  const text = call.body.toString('utf8');
-  if (!(header(call.request, 'content-type') ?? '').includes('json'))
-    return { ...query, ...parseForm(text) };
+  const text = textOf(call.body);
+  const json = (header(call.request, 'content-type') ?? '').includes('json');
+  if (json && call.url.pathname.startsWith('/v1/'))
+    throw new ValidationError(400, {
+      type: 'invalid_request_error',
+      message:
+        'Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.',
+    });
+  if (!json) return { ...query, ...parseForm(text) };
   try {
     const parsed: Wire = JSON.parse(text);
     if (isWireObject(parsed)) return { ...query, ...parsed };
@@ -63,6 +79,17 @@ export function inputOf(call: Call): WireObject {
     type: 'invalid_request_error',
     message: 'Invalid request body: not a JSON object.',
   });
+}
+
+function textOf(body: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    throw new ValidationError(400, {
+      type: 'invalid_request_error',
+      message: 'Invalid request: the body is not valid UTF-8.',
+    });
+  }
 }
 
 export function expandPaths(call: Call): string[] {

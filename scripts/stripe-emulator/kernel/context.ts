@@ -172,6 +172,11 @@ export class Context {
 function clockIn(object: object, ctx: Context): string | null {
   if ('test_clock' in object && typeof object.test_clock === 'string') return object.test_clock;
   if ('object' in object && object.object === 'test_helpers.test_clock') return null;
+  if ('object' in object && object.object === 'invoice_payment' && 'invoice' in object) {
+    const { invoice } = object;
+    const paid = ctx.store.find('invoice', typeof invoice === 'string' ? invoice : null);
+    return ctx.clockOf(idOf(paid?.customer));
+  }
   if (!('customer' in object)) return null;
   const { customer } = object;
   return typeof customer === 'string' ? ctx.clockOf(customer) : null;

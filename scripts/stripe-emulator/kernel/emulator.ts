@@ -85,7 +85,7 @@ export class Emulator {
 
   /** The account of an API key; test keys make theirs on first use, anything else is a 401. */
   accountOf(key: string | null): Account {
-    if (key === null || key.length < 12 || !KEY_FORM.test(key)) throw invalidApiKey(key);
+    if (key === null || !KEY_FORM.test(key)) throw invalidApiKey(key);
     const known = this.accounts.get(key);
     if (known !== undefined) return known;
     const account = this.adopt(new Account(key, this.retrySchedule));
@@ -115,8 +115,9 @@ export class Emulator {
     return undefined;
   }
 
-  /** Runs the due work of one clock up to a moment; gives the control back to the event loop now and then. */
-  async runClock(account: Account, clock: string, until: number): Promise<void> {
+  /** Runs the due work of one clock up to a moment, with pauses for the event loop; false if the emulator stops meanwhile. */
+  async runClock(account: Account, clock: string, until: number): Promise<boolean> {
+    const { store } = account;
     let begun = performance.now();
     for (
       let work = account.scheduler.takeDue(clock, until);
@@ -127,8 +128,11 @@ export class Emulator {
       if (performance.now() - begun > 25) {
         await new Promise((resolve) => setImmediate(resolve));
         begun = performance.now();
+        // What is left is in the file, or the account was emptied.
+        if (this.closed || account.store !== store) return false;
       }
     }
+    return true;
   }
 
   /** Runs what is due in real time, then sets the timer for what comes next. */

@@ -102,8 +102,15 @@ export function missingAt(object: string, id: string, param: string): ApiError {
   return new ApiError(404, { ...body, param });
 }
 
-/** 401 with Stripe's wording; the key is masked as Stripe masks it. */
+/** 401 with Stripe's wording; the key is masked as Stripe masks it. A publishable key may do nothing here: 403. */
 export function invalidApiKey(key: string | null): ApiError {
+  if (key !== null && /^pk_(test|live)_/.test(key))
+    return new ApiError(403, {
+      type: 'invalid_request_error',
+      code: 'secret_key_required',
+      message:
+        'This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.',
+    });
   const message =
     key === null
       ? "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/."

@@ -72,8 +72,10 @@ export interface Debit {
   /** The span that is charged and not yet credited. */
   from: number;
   to: number;
-  /** Full amount of the whole period, and that period: credits are shares of it. */
+  /** Amount of the whole period after discounts, and that period: credits are shares of it. */
   basis: { amount: number; start: number; end: number };
+  /** What discounts took off that amount. */
+  off?: { discount: string; amount: number }[];
   invoice: string | null;
   line: string | null;
 }

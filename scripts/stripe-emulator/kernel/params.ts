@@ -1,16 +1,10 @@
 import { CURRENCIES, isCurrency } from './currencies.ts';
-import { ValidationError } from './errors.ts';
+import type { ValidationError } from './errors.ts';
+import { fail, type Field, type RequiredField } from './field.ts';
+import { harmless, only, ownAccount, unserved } from './unserved.ts';
 import { isWireObject, wireItems, type Wire, type WireObject } from './form.ts';
 
-/** One parameter: how to read it, and whether it must be there. */
-export interface Field<T> {
-  readonly required?: boolean;
-  readonly parse: (value: Wire, path: string) => T;
-}
-/** A parameter that must be present. */
-export interface RequiredField<T> extends Field<T> {
-  readonly required: true;
-}
+export type { Field } from './field.ts';
 export type Fields = Record<string, Field<unknown>>;
 type ValueOf<F> = F extends Field<infer T> ? T : never;
 type Flat<T> = { [K in keyof T]: T[K] };
@@ -20,15 +14,6 @@ export type Values<S> = Flat<
     [K in keyof S as S[K] extends { readonly required: true } ? never : K]?: ValueOf<S[K]>;
   }
 >;
-
-function fail(message: string, param?: string, code?: string): ValidationError {
-  return new ValidationError(400, {
-    type: 'invalid_request_error',
-    message,
-    ...(param === undefined ? {} : { param }),
-    ...(code === undefined ? {} : { code }),
-  });
-}
 
 function nonEmpty(value: Wire, path: string): Wire {
   if (value !== '' && value !== null) return value;
@@ -56,11 +41,25 @@ function printed(value: Wire): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-const str = field(text);
+/** Text of at most so many characters. */
+function upTo(most: number): Field<string> {
+  return field((value, path) => {
+    const given = text(value, path);
+    if (given.length <= most) return given;
+    const shown = `${given.slice(0, 10)}...${given.slice(-10)}`;
+    throw fail(`Invalid string: ${shown}; must be at most ${most} characters`, path);
+  });
+}
+
+/** What is longer than this is refused, where no other limit is known. */
+const USUAL_LENGTH = 5_000;
+const str = upTo(USUAL_LENGTH);
 const int = field(integer);
+/** Older SDKs of other languages write their own `True` and `False`. */
 const bool = field((value, path) => {
-  if (value === true || value === 'true') return true;
-  if (value === false || value === 'false') return false;
+  const word = typeof value === 'string' ? value.toLowerCase() : value;
+  if (word === true || word === 'true') return true;
+  if (word === false || word === 'false') return false;
   throw fail(`Invalid boolean: ${printed(value)}`, path);
 });
 const number = field((value, path) => {
@@ -70,9 +69,14 @@ const number = field((value, path) => {
 });
 /** A decimal number as text, exact; `Stripe.Decimal.from` makes the value to store. */
 const decimal = field((value, path) => {
-  if (!/^[-+]?\d+(\.\d+)?$/.test(printed(value)))
-    throw fail(`Invalid decimal: ${printed(value)}`, path);
-  return printed(value);
+  const given = printed(value);
+  if (/^[-+]?\d+(\.\d+)?$/.test(given)) return given;
+  // Languages write small numbers as 1e-05.
+  if (!/^[-+]?\d+(\.\d+)?e[-+]?\d{1,2}$/i.test(given))
+    throw fail(`Invalid decimal: ${given}`, path);
+  return Number(given)
+    .toFixed(20)
+    .replace(/\.?0+$/, '');
 });
 const timestamp = field((value, path) => {
   const parsed = integer(value, path);
@@ -103,20 +107,13 @@ const currency = field((value, path) => {
 /** Anything: for parameters that Stripe accepts and this emulator reads as they are. */
 const any: Field<Wire> = { parse: (value) => value };
 
-/** What Stripe would act on and this emulator cannot: refused, because ignoring it would change what is paid. */
-const unserved: Field<null> = {
-  parse(value, path) {
-    if (value === '' || value === null) return null;
-    throw fail(`This emulator does not serve \`${path}\`.`, path);
-  },
-};
-
 function oneOf<const V extends string>(values: readonly V[]): Field<V> {
-  return field((value, path) => {
+  const { parse } = field((value, path) => {
     const found = values.find((candidate) => candidate === value);
     if (found !== undefined) return found;
     throw fail(`Invalid ${path}: must be ${listed(values)}`, path);
   });
+  return { parse, words: values };
 }
 
 function listed(values: readonly string[]): string {
@@ -131,17 +128,19 @@ function listed(values: readonly string[]): string {
 /** `''` and null unset the value: read as null. */
 function clearable<T>(inner: Field<T>): Field<T | null> {
   return {
+    inside: inner,
     parse: (value, path) => (value === '' || value === null ? null : inner.parse(value, path)),
   };
 }
 
 function required<T>(inner: Field<T>): RequiredField<T> {
-  return { required: true, parse: inner.parse };
+  return { ...inner, required: true };
 }
 
 /** The first reading for which `test` holds, else the second: `either(oneOf(['now']), timestamp)`. */
 function either<const A extends string, B>(keywords: readonly A[], other: Field<B>): Field<A | B> {
   return {
+    words: keywords,
     parse: (value, path) =>
       keywords.find((keyword) => keyword === value) ?? other.parse(value, path),
   };
@@ -157,6 +156,7 @@ function wrongKeys(value: Wire): string | undefined {
 
 function arr<T>(inner: Field<T>): Field<T[]> {
   return {
+    inside: inner,
     parse(value, path) {
       const items = value === '' ? [] : wireItems(value);
       if (items === null) throw fail(wrongKeys(value) ?? 'Invalid array', path);
@@ -167,6 +167,7 @@ function arr<T>(inner: Field<T>): Field<T[]> {
 
 function obj<const S extends Fields>(fields: S): Field<Values<S>> {
   return {
+    inside: fields,
     parse(value, path) {
       if (!isWireObject(value)) throw fail('Invalid object', path);
       return read(fields, value, path);
@@ -190,6 +191,7 @@ const stringMap: Field<Record<string, string | null>> = {
 /** A map of equal things, such as `currency_options[eur]`. */
 function mapOf<T>(inner: Field<T>): Field<Record<string, T>> {
   return {
+    inside: inner,
     parse(value, path) {
       if (!isWireObject(value)) throw fail('Invalid object', path);
       return Object.fromEntries(
@@ -239,6 +241,7 @@ const timeRange: Field<
 /** The field kinds of the parameter language. */
 export const p = {
   str,
+  upTo,
   int,
   bool,
   number,
@@ -248,7 +251,10 @@ export const p = {
   nonNegative,
   currency,
   any,
+  harmless,
   unserved,
+  only,
+  ownAccount,
   oneOf,
   clearable,
   required,

@@ -2,11 +2,13 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { dirname } from 'node:path';
 import { Stripe } from 'stripe';
 import type { Account, AccountSettings, IdempotentAnswer, PriceDetails } from './account.ts';
+import { resumeClocks } from './clocks.ts';
 import type { Emulator } from './emulator.ts';
 import type { EventRecord } from './events.ts';
 import type { ObjectName, Stored } from './objects.ts';
 import type { DueWork } from './scheduler.ts';
 import type { Store, Tombstone } from './store.ts';
+import type { Delivery } from './webhooks.ts';
 
 /** All that an account is, as JSON. The emulator reads only what it wrote itself. */
 export interface AccountFile {
@@ -14,12 +16,21 @@ export interface AccountFile {
   settings: AccountSettings;
   objects: [ObjectName, { id: string }[]][];
   tombstones: Tombstone[];
-  events: (Omit<EventRecord, 'data'> & { data: string })[];
+  events: FiledEvent[];
   schedule: DueWork[];
   idempotency: [string, IdempotentAnswer][];
   counters: [string, number][];
   priceDetails: [string, PriceDetails][];
+  /** Deliveries that have neither arrived nor failed; `event` is an id where the account keeps the event. */
+  deliveries?: (Omit<Delivery, 'event'> & { event: string | FiledEvent })[];
 }
+type FiledEvent = Omit<EventRecord, 'data'> & { data: string };
+
+const filed = (event: EventRecord): FiledEvent => ({ ...event, data: event.data.toString('utf8') });
+const unfiled = (event: FiledEvent): EventRecord => ({
+  ...event,
+  data: Buffer.from(event.data, 'utf8'),
+});
 
 /** The account as text; `loadAccount` reads it back. */
 export function dumpAccount(account: Account): string {
@@ -29,11 +40,15 @@ export function dumpAccount(account: Account): string {
     settings: account.settings,
     objects,
     tombstones,
-    events: account.events.map((event) => ({ ...event, data: event.data.toString('utf8') })),
+    events: account.events.map(filed),
     schedule: account.scheduler.dump(),
     idempotency: [...account.idempotency].filter(([, answer]) => !answer.running),
     counters: [...account.counters],
     priceDetails: [...account.priceDetails],
+    deliveries: account.webhooks.unfinished().map((delivery) => ({
+      ...delivery,
+      event: account.eventsById.has(delivery.event.id) ? delivery.event.id : filed(delivery.event),
+    })),
   };
   return JSON.stringify(file);
 }
@@ -46,12 +61,21 @@ export function loadAccount(account: Account, text: string): void {
     for (const object of stored(name, objects)) account.store.add(name, object);
   account.store.restoreTombstones(file.tombstones);
   relink(account.store);
-  for (const event of file.events)
-    account.keep({ ...event, data: Buffer.from(event.data, 'utf8') });
+  for (const event of file.events) account.keep(unfiled(event));
   for (const work of file.schedule) account.scheduler.set(work);
   for (const [key, answer] of file.idempotency) account.idempotency.set(key, answer);
   for (const [name, count] of file.counters) account.counters.set(name, count);
   for (const [price, details] of file.priceDetails) account.priceDetails.set(price, details);
+  for (const { event, ...delivery } of file.deliveries ?? []) {
+    const record = typeof event === 'string' ? account.eventsById.get(event) : unfiled(event);
+    const known = account.store.find('webhook_endpoint', delivery.endpoint.id);
+    if (record !== undefined)
+      account.webhooks.resume({
+        ...delivery,
+        event: record,
+        endpoint: known ?? delivery.endpoint,
+      });
+  }
 }
 
 /** Decimals are text in JSON and objects in memory. */
@@ -116,6 +140,7 @@ export class DataFile {
       loadAccount(account, JSON.stringify(file));
       this.emulator.adopt(account);
       this.emulator.wake(account);
+      resumeClocks(this.emulator, account);
     }
   }
 }

@@ -60,6 +60,8 @@ type Includable = (ctx: Context, id: string) => unknown;
 
 /** All routes, jobs and includable fields. Each resource file adds its own in a `register…(registry)` function. */
 export class Registry {
+  /** The parameters of each route of the API: `POST /v1/customers`. */
+  readonly schemas = new Map<string, Fields>();
   private readonly roots = new Map<string, Node>();
   private readonly jobs = new Map<string, Job>();
   private readonly includables = new Map<string, Includable>();
@@ -119,6 +121,7 @@ export class Registry {
     rest: { schema: S; handler: Handler<P, S> },
   ): void {
     const fields: S & typeof EXPAND = { ...rest.schema, ...EXPAND };
+    this.schemas.set(`${method} ${pattern}`, fields);
     this.put(method, {
       kind: 'api',
       pattern,

@@ -87,6 +87,7 @@ async function serveApi(
   try {
     if (found === null || found.route.kind !== 'api') throw unrecognized(call);
     account = emulator.accountOf(keyOf(call.request));
+    refuseOtherAccount(account, header(call.request, 'stripe-account'));
     fault = emulator.hooks.fault?.(account, {
       method: call.method,
       path: call.url.pathname,
@@ -112,6 +113,18 @@ async function serveApi(
     await new Promise((resolve) => setTimeout(resolve, fault?.holdMs));
   if (fault?.cut === 'after') call.request.socket.destroy();
   else send(call, account, { ...answer, cut: fault?.cut === 'mid_body' });
+}
+
+/** `Stripe-Account`: calls on behalf of connected accounts are not served, rather than done on the wrong account. */
+function refuseOtherAccount(account: Account, wanted: string | null): void {
+  if (wanted === null || wanted === account.id) return;
+  if (account.store.find('account', wanted) !== undefined)
+    throw invalidRequest('This emulator does not serve `Stripe-Account`.');
+  throw new ApiError(403, {
+    type: 'invalid_request_error',
+    code: 'account_invalid',
+    message: `The provided key '${account.key.slice(0, 8)}${'*'.repeat(20)}${account.key.slice(-4)}' does not have access to account '${wanted}' (or that account does not exist). Application access may have been revoked.`,
+  });
 }
 
 interface Found {

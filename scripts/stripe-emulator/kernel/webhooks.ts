@@ -33,6 +33,8 @@ export interface WebhookOptions {
   retrySchedule: readonly number[];
   /** Renders an event's body for an API version. */
   render: (event: EventRecord, version: string | null) => unknown;
+  /** Told when a delivery was tried or settled. */
+  onChange?: () => void;
   /** Asked before each first try; set by the fault switches. */
   fault?: (event: EventRecord) => DeliveryFault | undefined;
 }
@@ -130,6 +132,18 @@ export class WebhookSender {
     return count;
   }
 
+  /** What is still to be delivered, for the file. */
+  unfinished(): Delivery[] {
+    return this.log.filter((delivery) => delivery.state === 'waiting');
+  }
+
+  /** Takes a delivery up again that was under way when the emulator stopped. */
+  resume(delivery: Delivery): void {
+    this.log.push(delivery);
+    const wait = Math.max(0, (delivery.nextAt ?? 0) - Date.now());
+    this.later(wait, () => this.enqueue(delivery));
+  }
+
   close(): void {
     this.closed = true;
     for (const timer of this.timers) clearTimeout(timer);
@@ -186,17 +200,19 @@ export class WebhookSender {
 
   private retry(delivery: Delivery): void {
     const wait = this.options.retrySchedule[delivery.attempts.length - 1];
-    if (wait === undefined || this.closed) {
+    if (wait === undefined) {
       this.settle(delivery, 'failed');
       return;
     }
     delivery.nextAt = Date.now() + wait;
-    this.later(wait, () => this.enqueue(delivery));
+    this.options.onChange?.();
+    if (!this.closed) this.later(wait, () => this.enqueue(delivery));
   }
 
   private settle(delivery: Delivery, state: 'delivered' | 'failed'): void {
     delivery.state = state;
     delivery.nextAt = null;
+    this.options.onChange?.();
     if (state === 'failed') return;
     delivery.event.pendingWebhooks -= 1;
     if (delivery.event.pendingWebhooks > 0) return;

@@ -14,7 +14,7 @@ import {
 } from './method-objects.ts';
 import { addMethod, cardMethod, cardRefused, tokenCard } from './methods.ts';
 import { otherDetails } from './other-methods.ts';
-import { billingDetails, billingOf, ignored, metadataOf } from './params.ts';
+import { billingDetails, billingOf, readByName, metadataOf } from './params.ts';
 
 const CARD = {
   number: p.str,
@@ -22,21 +22,21 @@ const CARD = {
   exp_year: p.int,
   cvc: p.str,
   token: p.str,
-  networks: p.any,
+  networks: p.harmless,
   name: p.str,
-  address_line1: p.str,
-  address_line2: p.str,
-  address_city: p.str,
-  address_state: p.str,
+  address_line1: p.harmless,
+  address_line2: p.harmless,
+  address_city: p.harmless,
+  address_state: p.harmless,
   address_zip: p.str,
-  address_country: p.str,
+  address_country: p.harmless,
   currency: p.str,
 };
 export const cardParams = p.obj(CARD);
 export type CardValues = Values<typeof CARD>;
 
 /** Every kind of payment method that Stripe's API knows; those without behaviour here are refused by name. */
-const OTHER_TYPES = ignored(
+const OTHER_TYPES = readByName(
   'acss_debit',
   'affirm',
   'afterpay_clearpay',
@@ -101,14 +101,14 @@ export const METHOD_DATA = {
   billing_details: billingDetails,
   card: cardParams,
   metadata: p.metadata,
-  radar_options: p.any,
+  radar_options: p.harmless,
   sepa_debit: p.obj({ iban: p.required(p.str) }),
   type: p.str,
   us_bank_account: p.obj({
     account_holder_type: p.oneOf(['individual', 'company']),
     account_number: p.str,
     account_type: p.oneOf(['checking', 'savings']),
-    financial_connections_account: p.str,
+    financial_connections_account: p.unserved,
     routing_number: p.str,
   }),
 };

@@ -46,10 +46,10 @@ function paymentOptions(types: readonly string[]): Stripe.PaymentIntent.PaymentM
   return options;
 }
 
-/** The wishes for a kind of method that an intent shows as they were given. */
-const SHOWN = ['capture_method', 'network', 'request_three_d_secure', 'setup_future_usage'];
+/** Wishes that an intent takes and never shows. */
+const HIDDEN = ['cvc_token', 'moto', 'statement_descriptor_suffix_kana'];
 
-/** Puts given `payment_method_options` over those that an intent has. */
+/** Puts given `payment_method_options` over those that an intent has, as they were given. */
 export function applyOptions(
   intent: Stripe.PaymentIntent | Stripe.SetupIntent,
   given: Wire | undefined,
@@ -59,7 +59,7 @@ export function applyOptions(
   for (const [type, wishes] of Object.entries(given)) {
     if (!isWireObject(wishes) || !intent.payment_method_types.includes(type)) continue;
     const kept = Object.entries(wishes).filter(
-      ([name, value]) => SHOWN.includes(name) && typeof value === 'string' && value !== '',
+      ([name, value]) => !HIDDEN.includes(name) && value !== '' && value !== null,
     );
     if (kept.length > 0) options[type] = { ...Object(options[type]), ...Object.fromEntries(kept) };
   }

@@ -5,9 +5,15 @@ import type { Context } from '../kernel/context.ts';
 import { p, type Field, type Values } from '../kernel/params.ts';
 import { noAddress, noBillingDetails } from './method-objects.ts';
 
-/** Parameters that are accepted but change nothing here. */
+/** Parameters that are accepted and change nothing here; see the README. */
 export function ignored<K extends string>(...names: K[]): Record<K, Field<Wire>>;
 export function ignored(...names: string[]): Record<string, Field<Wire>> {
+  return Object.fromEntries(names.map((name) => [name, p.harmless]));
+}
+
+/** Parameters whose names are looked up at run time, such as the kinds of payment methods. */
+export function readByName<K extends string>(...names: K[]): Record<K, Field<Wire>>;
+export function readByName(...names: string[]): Record<string, Field<Wire>> {
   return Object.fromEntries(names.map((name) => [name, p.any]));
 }
 

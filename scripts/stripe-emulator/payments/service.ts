@@ -136,13 +136,12 @@ export function paymentRefused(intent: Stripe.PaymentIntent): ApiError {
   });
 }
 
-function errorOf(outcome: PaymentOutcome): ApiError {
+function errorOf(outcome: PaymentOutcome, of: 'invoice' | 'subscription'): ApiError {
   if (outcome.status !== 'requires_action') return paymentRefused(outcome.paymentIntent);
   return new ApiError(402, {
     type: 'card_error',
-    code: 'invoice_payment_intent_requires_action',
-    message:
-      'This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice. For more details see: https://stripe.com/docs/billing/subscriptions/overview#requires-action',
+    code: `${of}_payment_intent_requires_action`,
+    message: `This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the ${of}. For more details see: https://stripe.com/docs/billing/subscriptions/overview#requires-action`,
     payment_intent: structuredClone(outcome.paymentIntent),
   });
 }

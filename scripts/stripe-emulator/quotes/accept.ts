@@ -76,6 +76,15 @@ function termsOf(
   };
 }
 
+function modeOf(
+  given: Stripe.Quote['subscription_data']['billing_mode'],
+): Stripe.Subscription.BillingMode {
+  if (given.type === 'classic') return { type: 'classic', flexible: null };
+  const proration_discounts =
+    given.flexible?.proration_discounts === 'itemized' ? 'itemized' : 'included';
+  return { type: 'flexible', flexible: { proration_discounts } };
+}
+
 function subscriptionParams(
   quote: Stripe.Quote,
   order: { customer: string; lines: readonly PlanLine[] },
@@ -95,7 +104,7 @@ function subscriptionParams(
     description: data.description,
     discounts: [],
     trialSettings: null,
-    billingMode: null,
+    billingMode: modeOf(data.billing_mode),
     billingCycleAnchor: null,
     prorationBehavior: 'create_prorations',
     paidBy: null,

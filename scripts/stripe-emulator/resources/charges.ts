@@ -25,15 +25,12 @@ import { requireChargeable } from '../payments/min-amount.ts';
 import { customerIn, ignored, metadataOf, shipping, shippingOf } from '../payments/params.ts';
 
 const CREATE = paramsOf<Stripe.ChargeCreateParams>()({
-  ...ignored(
-    'application_fee',
-    'application_fee_amount',
-    'destination',
-    'on_behalf_of',
-    'radar_options',
-    'shipping',
-    'transfer_data',
-  ),
+  ...ignored('radar_options', 'shipping'),
+  application_fee: p.unserved,
+  application_fee_amount: p.unserved,
+  destination: p.unserved,
+  on_behalf_of: p.unserved,
+  transfer_data: p.unserved,
   amount: p.required(p.int),
   capture: p.bool,
   currency: p.required(p.currency),
@@ -58,13 +55,10 @@ const UPDATE = paramsOf<Stripe.ChargeUpdateParams>()({
 });
 
 const CAPTURE = paramsOf<Stripe.ChargeCaptureParams>()({
-  ...ignored(
-    'application_fee',
-    'application_fee_amount',
-    'receipt_email',
-    'transfer_data',
-    'transfer_group',
-  ),
+  ...ignored('receipt_email', 'transfer_group'),
+  application_fee: p.unserved,
+  application_fee_amount: p.unserved,
+  transfer_data: p.unserved,
   amount: p.amount,
   statement_descriptor: p.str,
   statement_descriptor_suffix: p.str,

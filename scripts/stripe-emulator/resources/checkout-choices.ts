@@ -29,8 +29,8 @@ export const CHOICES = {
     button_color: p.clearable(p.str),
     display_name: p.str,
     font_family: p.clearable(p.str),
-    icon: p.any,
-    logo: p.any,
+    icon: p.harmless,
+    logo: p.harmless,
   }),
   consent_collection: p.obj({
     payment_method_reuse_agreement: p.obj({

@@ -5,7 +5,7 @@ import { CHOICES } from './checkout-choices.ts';
 import { priceData } from './price-create.ts';
 
 const text = p.clearable(p.str);
-const message = p.clearable(p.obj({ message: p.required(p.str) }));
+const message = p.clearable(p.obj({ message: p.required(p.upTo(1200)) }));
 
 const lineItem = p.obj({
   adjustable_quantity: p.obj({ enabled: p.required(p.bool), maximum: p.int, minimum: p.int }),
@@ -15,13 +15,13 @@ const lineItem = p.obj({
   quantity: p.int,
   tax_rates: p.arr(p.str),
   /** Older versions let a line be described in place. */
-  dynamic_tax_rates: p.any,
+  dynamic_tax_rates: p.unserved,
 });
 
-const trialSettings = p.obj({
+export const trialSettings = p.obj({
   end_behavior: p.required(
     p.obj({
-      billing_cycle_anchor: p.any,
+      billing_cycle_anchor: p.oneOf(['now', 'unchanged']),
       missing_payment_method: p.required(p.oneOf(['cancel', 'create_invoice', 'pause'])),
     }),
   ),
@@ -33,14 +33,12 @@ const billingMode = p.obj({
 });
 
 const subscriptionData = p.obj({
-  ...ignored(
-    'application_fee_percent',
-    'billing_cycle_anchor_config',
-    'invoice_settings',
-    'on_behalf_of',
-    'pending_invoice_item_interval',
-    'transfer_data',
-  ),
+  ...ignored('invoice_settings'),
+  application_fee_percent: p.unserved,
+  billing_cycle_anchor_config: p.unserved,
+  on_behalf_of: p.unserved,
+  pending_invoice_item_interval: p.unserved,
+  transfer_data: p.unserved,
   billing_cycle_anchor: p.timestamp,
   billing_mode: billingMode,
   default_tax_rates: p.arr(p.str),
@@ -53,24 +51,22 @@ const subscriptionData = p.obj({
 });
 
 const invoiceData = p.obj({
-  account_tax_ids: p.any,
-  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  account_tax_ids: p.harmless,
+  custom_fields: p.clearable(
+    p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+  ),
   description: p.str,
   footer: p.str,
-  issuer: p.any,
+  issuer: p.ownAccount,
   metadata: p.metadata,
-  rendering_options: p.any,
+  rendering_options: p.harmless,
 });
 
 const paymentIntentData = p.obj({
-  ...ignored(
-    'application_fee_amount',
-    'on_behalf_of',
-    'statement_descriptor',
-    'statement_descriptor_suffix',
-    'transfer_data',
-    'transfer_group',
-  ),
+  ...ignored('statement_descriptor', 'statement_descriptor_suffix', 'transfer_group'),
+  application_fee_amount: p.unserved,
+  on_behalf_of: p.unserved,
+  transfer_data: p.unserved,
   capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
   description: p.str,
   metadata: p.metadata,
@@ -81,23 +77,23 @@ const paymentIntentData = p.obj({
 
 export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   ...ignored(
-    'customer_account',
     'customer_update',
-    'managed_payments',
     'payment_method_configuration',
     'payment_method_data',
     'payment_method_options',
     'permissions',
     'wallet_options',
   ),
+  customer_account: p.unserved,
   ...CHOICES,
+  managed_payments: p.unserved,
   optional_items: p.unserved,
   adaptive_pricing: p.obj({ enabled: p.bool }),
   allow_promotion_codes: p.bool,
   allowed_payment_method_types: p.arr(p.str),
   billing_address_collection: p.oneOf(['auto', 'required']),
   cancel_url: p.str,
-  client_reference_id: p.str,
+  client_reference_id: p.upTo(200),
   currency: p.currency,
   custom_text: p.obj({
     after_submit: message,
@@ -107,7 +103,7 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   }),
   customer: p.str,
   customer_creation: p.oneOf(['always', 'if_required']),
-  customer_email: p.str,
+  customer_email: p.upTo(512),
   discounts: p.arr(p.obj({ coupon: p.str, promotion_code: p.str })),
   excluded_payment_method_types: p.arr(p.str),
   expires_at: p.timestamp,
@@ -124,7 +120,7 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   phone_number_collection: p.obj({ enabled: p.required(p.bool) }),
   redirect_on_completion: p.oneOf(['always', 'if_required', 'never']),
   return_url: p.str,
-  setup_intent_data: p.obj({ description: p.str, metadata: p.metadata, on_behalf_of: p.str }),
+  setup_intent_data: p.obj({ description: p.str, metadata: p.metadata, on_behalf_of: p.unserved }),
   submit_type: p.oneOf(['auto', 'book', 'donate', 'pay', 'subscribe']),
   subscription_data: subscriptionData,
   success_url: p.str,
@@ -142,9 +138,9 @@ export type CreateValues = Values<typeof CREATE>;
 export type LineValues = NonNullable<CreateValues['line_items']>[number];
 
 export const UPDATE = paramsOf<Stripe.Checkout.SessionUpdateParams>()({
-  collected_information: p.any,
+  collected_information: p.unserved,
   line_items: p.unserved,
-  payment_intent_data: p.any,
+  payment_intent_data: p.unserved,
   shipping_options: p.unserved,
   metadata: p.metadata,
 });
@@ -153,7 +149,7 @@ export const LIST = paramsOf<Stripe.Checkout.SessionListParams>()({
   ...PAGE,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   customer_details: p.obj({ email: text }),
   payment_intent: p.str,
   payment_link: p.str,

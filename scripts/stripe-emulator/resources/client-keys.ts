@@ -13,9 +13,9 @@ const filters = { payment_method_allow_redisplay_filters: p.arr(redisplay) };
 
 const keyParams = paramsOf<Stripe.EphemeralKeyCreateParams>()({
   customer: p.str,
-  issuing_card: p.str,
-  nonce: p.str,
-  verification_session: p.str,
+  issuing_card: p.unserved,
+  nonce: p.unserved,
+  verification_session: p.unserved,
 });
 const components = p.obj({
   active_entitlements: p.obj(on),
@@ -48,7 +48,7 @@ const components = p.obj({
 const sessionParams = paramsOf<Stripe.CustomerSessionCreateParams>()({
   components: p.required(components),
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
 });
 type Components = Values<typeof sessionParams>['components'];
 

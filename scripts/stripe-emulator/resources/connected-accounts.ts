@@ -9,9 +9,9 @@ export function registerConnectedAccounts(registry: Registry): void {
     country: p.str,
     email: p.str,
     metadata: p.metadata,
-    business_type: p.any,
-    capabilities: p.any,
-    controller: p.any,
+    business_type: p.harmless,
+    capabilities: p.harmless,
+    controller: p.harmless,
   };
   registry.post('/v1/accounts', creation, (ctx, params) =>
     ctx.add('account', {

@@ -18,11 +18,11 @@ const creation = {
   duration_in_months: p.int,
   max_redemptions: p.int,
   metadata: p.metadata,
-  name: p.str,
+  name: p.upTo(40),
   percent_off: p.number,
   redeem_by: p.timestamp,
 };
-const change = { currency_options: currencyOptions, metadata: p.metadata, name: p.str };
+const change = { currency_options: currencyOptions, metadata: p.metadata, name: p.upTo(40) };
 const page = { limit: p.int, starting_after: p.str, ending_before: p.str, created: p.timeRange };
 
 /** Coupons: `/v1/coupons`. */

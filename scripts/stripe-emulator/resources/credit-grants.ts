@@ -23,7 +23,7 @@ const createParams = paramsOf<Stripe.Billing.CreditGrantCreateParams>()({
   applicability_config: p.required(p.obj({ scope: p.required(scope) })),
   category: p.oneOf(['paid', 'promotional']),
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   effective_at: p.timestamp,
   expires_at: p.timestamp,
   metadata: p.metadata,
@@ -33,7 +33,7 @@ const createParams = paramsOf<Stripe.Billing.CreditGrantCreateParams>()({
 const updateParams = { expires_at: p.clearable(p.timestamp), metadata: p.metadata };
 const summaryParams = {
   customer: p.required(p.str),
-  customer_account: p.str,
+  customer_account: p.unserved,
   filter: p.required(
     p.obj({
       type: p.required(p.oneOf(['applicability_scope', 'credit_grant'])),
@@ -49,7 +49,7 @@ export function registerCreditGrants(registry: Registry): void {
   registry.post('/v1/billing/credit_grants', createParams, createGrant);
   registry.get(
     '/v1/billing/credit_grants',
-    { ...PAGE, customer: p.str, customer_account: p.str },
+    { ...PAGE, customer: p.str, customer_account: p.unserved },
     (ctx, params) =>
       listStored(ctx, 'billing.credit_grant', {
         url: '/v1/billing/credit_grants',
@@ -94,7 +94,7 @@ export function registerCreditGrants(registry: Registry): void {
 
 function registerLedger(registry: Registry): void {
   const url = '/v1/billing/credit_balance_transactions';
-  const params = { ...PAGE, customer: p.str, customer_account: p.str, credit_grant: p.str };
+  const params = { ...PAGE, customer: p.str, customer_account: p.unserved, credit_grant: p.str };
   registry.get('/v1/billing/credit_balance_transactions', params, (ctx, given) =>
     listStored(ctx, 'billing.credit_balance_transaction', {
       url,

@@ -16,7 +16,7 @@ const createParams = paramsOf<Stripe.CreditNoteCreateParams>()({
   amount: p.int,
   credit_amount: p.amount,
   effective_at: p.timestamp,
-  email_type: p.oneOf(['credit_note', 'none']),
+  email_type: p.harmless,
   lines: creditLines,
   memo: p.str,
   metadata: p.metadata,
@@ -24,16 +24,21 @@ const createParams = paramsOf<Stripe.CreditNoteCreateParams>()({
   reason: p.oneOf(['duplicate', 'fraudulent', 'order_change', 'product_unsatisfactory']),
   refund_amount: p.amount,
   refunds: p.arr(
-    p.obj({ amount_refunded: p.amount, refund: p.str, type: p.str, payment_record_refund: p.any }),
+    p.obj({
+      amount_refunded: p.amount,
+      refund: p.str,
+      type: p.str,
+      payment_record_refund: p.unserved,
+    }),
   ),
-  shipping_cost: p.any,
+  shipping_cost: p.unserved,
 });
 type Params = Values<typeof createParams>;
 const listParams = {
   ...PAGE,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   invoice: p.str,
 };
 

@@ -11,7 +11,9 @@ import { addressOf, addressParam, shippingParam } from './address.ts';
 import { registerCustomerIncludes } from './customer-includes.ts';
 
 const invoiceSettings = p.obj({
-  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  custom_fields: p.clearable(
+    p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+  ),
   default_payment_method: p.clearable(p.str),
   footer: p.clearable(p.str),
   rendering_options: p.clearable(
@@ -21,23 +23,23 @@ const invoiceSettings = p.obj({
 const shared = {
   address: p.clearable(addressParam),
   balance: p.int,
-  business_name: p.clearable(p.str),
-  cash_balance: p.any,
+  business_name: p.clearable(p.upTo(150)),
+  cash_balance: p.harmless,
   description: p.clearable(p.str),
-  email: p.clearable(p.str),
-  individual_name: p.clearable(p.str),
+  email: p.clearable(p.upTo(512)),
+  individual_name: p.clearable(p.upTo(150)),
   invoice_prefix: p.str,
   invoice_settings: invoiceSettings,
   metadata: p.metadata,
-  name: p.clearable(p.str),
+  name: p.clearable(p.upTo(256)),
   next_invoice_sequence: p.int,
-  phone: p.clearable(p.str),
+  phone: p.clearable(p.upTo(20)),
   preferred_locales: p.arr(p.str),
   shipping: p.clearable(shippingParam),
   source: p.str,
-  tax: p.obj({ ip_address: p.clearable(p.str), validate_location: p.str }),
+  tax: p.obj({ ip_address: p.clearable(p.str), validate_location: p.harmless }),
   tax_exempt: p.clearable(p.oneOf(['none', 'reverse', 'exempt'])),
-  validate: p.bool,
+  validate: p.unserved,
   /** Legacy. */
   coupon: p.clearable(p.str),
   promotion_code: p.clearable(p.str),
@@ -109,6 +111,8 @@ export function create(ctx: Context, params: Values<typeof createParams>): Strip
     metadata: mergeMetadata({}, params.metadata),
     name: params.name ?? null,
     next_invoice_sequence: params.next_invoice_sequence ?? 1,
+    ...(params.business_name ? { business_name: params.business_name } : {}),
+    ...(params.individual_name ? { individual_name: params.individual_name } : {}),
     phone: params.phone ?? null,
     preferred_locales: params.preferred_locales ?? [],
     shipping: null,
@@ -241,6 +245,10 @@ function update(
     if (params.email !== undefined) customer.email = params.email;
     if (params.name !== undefined) customer.name = params.name;
     if (params.phone !== undefined) customer.phone = params.phone;
+    if (params.business_name !== undefined)
+      customer.business_name = params.business_name ?? undefined;
+    if (params.individual_name !== undefined)
+      customer.individual_name = params.individual_name ?? undefined;
     if (params.shipping !== undefined) setShipping(customer, params.shipping);
     if (params.tax_exempt !== undefined) customer.tax_exempt = params.tax_exempt ?? 'none';
     if (source !== undefined) customer.default_source = source;

@@ -5,11 +5,11 @@ import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { closeDispute, judge } from '../payments/disputes.ts';
-import { ignored } from '../payments/params.ts';
 
 const text = p.clearable(p.str);
 const evidence = p.obj({
-  ...ignored('appeal', 'enhanced_evidence'),
+  appeal: p.unserved,
+  enhanced_evidence: p.unserved,
   access_activity_log: text,
   billing_address: text,
   cancellation_policy: text,

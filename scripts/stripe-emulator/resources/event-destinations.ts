@@ -23,7 +23,7 @@ const creation = {
   name: p.required(p.str),
   type: p.required(p.oneOf(['webhook_endpoint', 'amazon_eventbridge', 'azure_event_grid'])),
   description: p.str,
-  events_from: p.arr(p.str),
+  events_from: p.harmless,
   include,
   metadata: p.metadata,
   snapshot_api_version: p.str,

@@ -12,7 +12,7 @@ const listParams = {
   type: p.str,
   types: p.arr(p.str),
 };
-const retryParams = { for_stripecli: p.bool, webhook_endpoint: p.str, account: p.str };
+const retryParams = { for_stripecli: p.harmless, webhook_endpoint: p.str, account: p.str };
 
 /** `/v1/events`, and `retry`, which the CLI calls to resend one. */
 export function registerEvents(registry: Registry): void {

@@ -9,14 +9,14 @@ import { p, PAGE, paramsOf } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 
 const createParams = paramsOf<Stripe.Entitlements.FeatureCreateParams>()({
-  lookup_key: p.required(p.str),
-  name: p.required(p.str),
+  lookup_key: p.required(p.upTo(80)),
+  name: p.required(p.upTo(80)),
   metadata: p.metadata,
 });
 const updateParams = paramsOf<Stripe.Entitlements.FeatureUpdateParams>()({
   active: p.bool,
   metadata: p.metadata,
-  name: p.str,
+  name: p.upTo(80),
 });
 const url = '/v1/entitlements/features';
 

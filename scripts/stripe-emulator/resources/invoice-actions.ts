@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { collect, finalizeInvoice, methodFor } from '../billing/collect.ts';
 import { intentOf, markUncollectible, markVoid, paymentOf } from '../billing/invoice-state.ts';
 import { payInvoice } from '../billing/one-off.ts';
-import { setStatus } from '../billing/status.ts';
+import { latestFinalized, setStatus } from '../billing/status.ts';
 import { expirePendingUpdate } from '../billing/subscription-update.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
@@ -14,8 +14,8 @@ import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 
 const payParams = paramsOf<Stripe.InvoicePayParams>()({
-  forgive: p.bool,
-  mandate: p.any,
+  forgive: p.unserved,
+  mandate: p.harmless,
   off_session: p.bool,
   paid_out_of_band: p.bool,
   payment_method: p.str,
@@ -27,7 +27,7 @@ const paymentsListParams = {
   invoice: p.str,
   payment: p.obj({
     payment_intent: p.str,
-    payment_record: p.str,
+    payment_record: p.unserved,
     type: p.required(p.oneOf(['payment_intent', 'payment_record'])),
   }),
   status: p.oneOf(['canceled', 'open', 'paid']),
@@ -48,7 +48,7 @@ export function registerInvoiceActions(registry: Registry): void {
   });
   registry.post(
     '/v1/invoices/:id/attach_payment',
-    { payment_intent: p.str, payment_record: p.str },
+    { payment_intent: p.str, payment_record: p.unserved },
     (ctx, params, path) => {
       const invoice = ctx.store.need('invoice', path.id);
       const intent = ctx.store.need(
@@ -182,10 +182,7 @@ function afterVoid(ctx: Context, invoice: Stripe.Invoice): void {
     });
     return;
   }
-  const older = ctx.store
-    .by('invoice', 'subscription', subscription.id)
-    .filter((other) => other.status !== 'void' && other.status !== 'draft');
-  const latest = older.at(-1);
+  const latest = latestFinalized(ctx, subscription);
   const settled =
     latest === undefined || latest.status === 'paid' || latest.status === 'uncollectible';
   if (subscription.status === 'past_due' && settled) setStatus(ctx, subscription, 'active');
@@ -202,9 +199,9 @@ function uncollectible(ctx: Context, _params: object, path: { id: string }): Str
       'subscription',
       idOf(invoice.parent?.subscription_details?.subscription),
     );
-    if (subscription === undefined || idOf(subscription.latest_invoice) !== invoice.id)
-      return invoice;
-    if (subscription.status === 'past_due') setStatus(ctx, subscription, 'active');
+    if (subscription === undefined) return invoice;
+    const decides = latestFinalized(ctx, subscription)?.id === invoice.id;
+    if (subscription.status === 'past_due' && decides) setStatus(ctx, subscription, 'active');
     if (ctx.note('subscription', subscription.id)['resumeInvoice'] === invoice.id)
       ctx.services.billing.finishResume(ctx, subscription);
     return invoice;

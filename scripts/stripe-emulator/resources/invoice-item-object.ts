@@ -78,6 +78,7 @@ export function newInvoiceItem(ctx: Context, params: NewItem): Stripe.InvoiceIte
     invoice: null,
     livemode: false,
     metadata: mergeMetadata({}, params.metadata),
+    ...((params.discountable ?? amount >= 0) ? {} : { net_amount: amount }),
     parent:
       subscription === null
         ? null

@@ -19,19 +19,19 @@ const createParams = paramsOf<Stripe.InvoiceItemCreateParams>()({
   ...itemFields,
   currency: p.currency,
   customer: p.required(p.str),
-  customer_account: p.str,
+  customer_account: p.unserved,
   invoice: p.str,
   subscription: p.str,
 });
 const updateParams = paramsOf<Stripe.InvoiceItemUpdateParams>()({
   ...itemFields,
-  invoicing_rules: p.any,
+  invoicing_rules: p.unserved,
 });
 const listParams = {
   ...PAGE,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   invoice: p.str,
   pending: p.bool,
 };

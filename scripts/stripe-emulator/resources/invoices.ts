@@ -16,13 +16,15 @@ import type { Registry } from '../kernel/registry.ts';
 import { discountsParam } from './subscription-params.ts';
 
 const shared = {
-  account_tax_ids: p.any,
-  application_fee_amount: p.int,
+  account_tax_ids: p.harmless,
+  application_fee_amount: p.unserved,
   auto_advance: p.bool,
   automatic_tax: automaticTaxParam,
   automatically_finalizes_at: p.timestamp,
   collection_method: p.oneOf(['charge_automatically', 'send_invoice']),
-  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  custom_fields: p.clearable(
+    p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+  ),
   days_until_due: p.int,
   default_payment_method: p.clearable(p.str),
   default_source: p.clearable(p.str),
@@ -32,13 +34,13 @@ const shared = {
   due_date: p.timestamp,
   effective_at: p.clearable(p.timestamp),
   footer: p.clearable(p.str),
-  issuer: p.any,
+  issuer: p.ownAccount,
   metadata: p.metadata,
   number: p.clearable(p.str),
-  on_behalf_of: p.clearable(p.str),
+  on_behalf_of: p.unserved,
   payment_settings: p.obj({
-    default_mandate: p.clearable(p.str),
-    payment_method_options: p.any,
+    default_mandate: p.harmless,
+    payment_method_options: p.harmless,
     payment_method_types: p.clearable(p.arr(p.str)),
   }),
   rendering: p.obj({
@@ -49,14 +51,14 @@ const shared = {
   }),
   shipping_cost: p.unserved,
   shipping_details: p.clearable(shippingParam),
-  statement_descriptor: p.str,
-  transfer_data: p.any,
+  statement_descriptor: p.upTo(22),
+  transfer_data: p.unserved,
 };
 const createParams = paramsOf<Stripe.InvoiceCreateParams>()({
   ...shared,
   currency: p.currency,
   customer: p.required(p.str),
-  customer_account: p.str,
+  customer_account: p.unserved,
   from_invoice: p.unserved,
   pending_invoice_items_behavior: p.oneOf(['exclude', 'include']),
   subscription: p.str,
@@ -67,7 +69,7 @@ const listParams = {
   collection_method: shared.collection_method,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   due_date: p.timeRange,
   status: p.oneOf(['draft', 'open', 'void', 'paid', 'uncollectible']),
   subscription: p.str,

@@ -6,13 +6,13 @@ import { cancelUsage, recordUsage, type UsageResult } from '../usage/record.ts';
 import { reportProblems } from '../usage/problems.ts';
 
 const creation = {
-  event_name: p.required(p.str),
+  event_name: p.required(p.upTo(100)),
   payload: p.required(p.stringMap),
   identifier: p.str,
   timestamp: p.timestamp,
 };
 const adjustment = {
-  event_name: p.required(p.str),
+  event_name: p.required(p.upTo(100)),
   type: p.required(p.oneOf(['cancel'])),
   cancel: p.obj({ identifier: p.str }),
 };

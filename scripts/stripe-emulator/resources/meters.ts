@@ -12,8 +12,8 @@ const creation = {
   default_aggregation: p.required(
     p.obj({ formula: p.required(p.oneOf(['count', 'last', 'sum'])) }),
   ),
-  display_name: p.required(p.str),
-  event_name: p.required(p.str),
+  display_name: p.required(p.upTo(250)),
+  event_name: p.required(p.upTo(100)),
   customer_mapping: p.obj({
     event_payload_key: p.required(p.str),
     type: p.required(p.oneOf(['by_id'])),

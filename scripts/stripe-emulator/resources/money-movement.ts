@@ -165,7 +165,7 @@ function registerTransfers(registry: Registry): void {
     amount: p.amount,
     description: p.str,
     metadata: p.metadata,
-    refund_application_fee: p.bool,
+    refund_application_fee: p.unserved,
   };
   registry.post('/v1/transfers/:id/reversals', reversal, (ctx, params, { id }) =>
     reverse(ctx, ctx.store.need('transfer', id), {

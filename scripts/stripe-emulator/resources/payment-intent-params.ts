@@ -11,34 +11,38 @@ const futureUse = p.oneOf(['off_session', 'on_session']);
 const text = p.clearable(p.str);
 const offSession = p.either(['one_off', 'recurring'], p.bool);
 /** Left from older versions of the API, which unversioned calls may still use. */
-const LEGACY = { payment_method_types: p.arr(p.str), source: p.str, save_payment_method: p.bool };
+const LEGACY = {
+  payment_method_types: p.arr(p.str),
+  source: p.str,
+  save_payment_method: p.unserved,
+};
 
 export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
   confirmation_token: p.unserved,
+  payment_method_options: p.any,
   ...ignored(
     'amount_details',
-    'customer_account',
-    'hooks',
     'mandate',
     'mandate_data',
-    'on_behalf_of',
     'payment_method_configuration',
-    'payment_method_options',
     'radar_options',
-    'transfer_data',
     'use_stripe_sdk',
   ),
+  customer_account: p.unserved,
+  hooks: p.unserved,
+  on_behalf_of: p.unserved,
+  transfer_data: p.unserved,
   ...LEGACY,
   allowed_payment_method_types: p.arr(p.str),
   amount: p.required(p.int),
-  application_fee_amount: p.int,
+  application_fee_amount: p.unserved,
   automatic_payment_methods: automatic,
   capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
   confirm: p.bool,
   confirmation_method: p.oneOf(['automatic', 'manual']),
   currency: p.required(p.currency),
   customer: p.str,
-  description: p.str,
+  description: p.upTo(1_000),
   error_on_requires_action: p.bool,
   excluded_payment_method_types: p.arr(p.str),
   metadata: p.metadata,
@@ -50,26 +54,26 @@ export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
   return_url: p.str,
   setup_future_usage: futureUse,
   shipping,
-  statement_descriptor: p.str,
-  statement_descriptor_suffix: p.str,
+  statement_descriptor: p.upTo(22),
+  statement_descriptor_suffix: p.upTo(22),
   transfer_group: p.str,
 });
 export type CreateValues = Values<typeof CREATE>;
 
 export const CONFIRM = paramsOf<Stripe.PaymentIntentConfirmParams>()({
   confirmation_token: p.unserved,
+  payment_method_options: p.any,
   ...ignored(
     'amount_details',
-    'amount_to_confirm',
-    'hooks',
     'mandate',
     'mandate_data',
     'payment_details',
-    'payment_method_options',
     'radar_options',
     'use_stripe_sdk',
     'client_secret',
   ),
+  amount_to_confirm: p.unserved,
+  hooks: p.unserved,
   ...LEGACY,
   allowed_payment_method_types: p.arr(p.str),
   capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
@@ -86,23 +90,19 @@ export const CONFIRM = paramsOf<Stripe.PaymentIntentConfirmParams>()({
 export type ConfirmValues = Values<typeof CONFIRM>;
 
 export const UPDATE = paramsOf<Stripe.PaymentIntentUpdateParams>()({
-  ...ignored(
-    'amount_details',
-    'customer_account',
-    'hooks',
-    'payment_details',
-    'payment_method_configuration',
-    'payment_method_options',
-    'transfer_data',
-  ),
+  payment_method_options: p.any,
+  ...ignored('amount_details', 'payment_details', 'payment_method_configuration'),
+  customer_account: p.unserved,
+  hooks: p.unserved,
+  transfer_data: p.unserved,
   ...LEGACY,
   allowed_payment_method_types: p.arr(p.str),
   amount: p.int,
-  application_fee_amount: p.clearable(p.int),
+  application_fee_amount: p.unserved,
   capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
   currency: p.currency,
   customer: p.str,
-  description: text,
+  description: p.clearable(p.upTo(1_000)),
   excluded_payment_method_types: p.clearable(p.arr(p.str)),
   metadata: p.metadata,
   payment_method: text,
@@ -110,20 +110,23 @@ export const UPDATE = paramsOf<Stripe.PaymentIntentUpdateParams>()({
   receipt_email: text,
   setup_future_usage: p.clearable(futureUse),
   shipping: p.clearable(shipping),
-  statement_descriptor: text,
-  statement_descriptor_suffix: text,
+  statement_descriptor: p.clearable(p.upTo(22)),
+  statement_descriptor_suffix: p.clearable(p.upTo(22)),
   transfer_group: p.str,
 });
 export type UpdateValues = Values<typeof UPDATE>;
 
 export const CAPTURE = paramsOf<Stripe.PaymentIntentCaptureParams>()({
-  ...ignored('amount_details', 'hooks', 'payment_details', 'transfer_data'),
+  payment_method_options: p.any,
+  ...ignored('amount_details', 'payment_details'),
+  hooks: p.unserved,
+  transfer_data: p.unserved,
   amount_to_capture: p.amount,
-  application_fee_amount: p.int,
-  final_capture: p.bool,
+  application_fee_amount: p.unserved,
+  final_capture: p.only('true'),
   metadata: p.metadata,
-  statement_descriptor: p.str,
-  statement_descriptor_suffix: p.str,
+  statement_descriptor: p.upTo(22),
+  statement_descriptor_suffix: p.upTo(22),
 });
 
 export const CANCEL = paramsOf<Stripe.PaymentIntentCancelParams>()({
@@ -134,5 +137,5 @@ export const LIST = paramsOf<Stripe.PaymentIntentListParams>()({
   ...PAGE,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
 });

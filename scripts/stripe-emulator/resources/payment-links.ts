@@ -1,17 +1,19 @@
 import type Stripe from 'stripe';
 import type { Context } from '../kernel/context.ts';
 import { keepForLink } from '../billing/prices.ts';
+import { defaultMode } from '../billing/subscription-object.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
 import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import { automaticTaxParam } from '../taxes/automatic.ts';
+import { openLink } from './payment-link-visit.ts';
 import { priceData } from './price-create.ts';
+import { trialSettings } from './checkout-params.ts';
 import { CHOICES } from './checkout-choices.ts';
 import { consentOf, customField } from '../payments/checkout/choices.ts';
-import { RawAnswer, type Registry } from '../kernel/registry.ts';
-import { createSession } from '../payments/checkout/create-session.ts';
+import type { Registry } from '../kernel/registry.ts';
 import { keepLines, keptLines, linesFrom, priced, shownLines } from '../quotes/lines.ts';
 
 type Link = Stripe.PaymentLink;
@@ -20,7 +22,7 @@ const completion = p.obj({
   hosted_confirmation: p.obj({ custom_message: p.str }),
   redirect: p.obj({ url: p.required(p.str) }),
 });
-const message = p.clearable(p.obj({ message: p.required(p.str) }));
+const message = p.clearable(p.obj({ message: p.required(p.upTo(1200)) }));
 const shared = {
   active: p.bool,
   after_completion: completion,
@@ -36,7 +38,7 @@ const shared = {
   }),
   customer_creation: p.oneOf(['always', 'if_required']),
   inactive_message: p.clearable(p.str),
-  invoice_creation: p.any,
+  invoice_creation: p.unserved,
   line_items: p.arr(
     p.obj({
       id: p.str,
@@ -47,36 +49,36 @@ const shared = {
     }),
   ),
   metadata: p.metadata,
-  name_collection: p.any,
+  name_collection: p.harmless,
   optional_items: p.unserved,
-  payment_intent_data: p.any,
+  payment_intent_data: p.unserved,
   payment_method_collection: p.oneOf(['always', 'if_required']),
-  payment_method_options: p.any,
+  payment_method_options: p.harmless,
   payment_method_types: p.clearable(p.arr(p.str)),
   phone_number_collection: p.obj({ enabled: p.required(p.bool) }),
-  restrictions: p.any,
+  restrictions: p.unserved,
   shipping_address_collection: p.clearable(CHOICES.shipping_address_collection),
   submit_type: p.oneOf(['auto', 'book', 'donate', 'pay', 'subscribe']),
   subscription_data: p.obj({
     description: p.str,
-    invoice_settings: p.any,
+    invoice_settings: p.harmless,
     metadata: p.metadata,
     trial_period_days: p.clearable(p.int),
-    trial_settings: p.any,
+    trial_settings: trialSettings,
   }),
   tax_id_collection: CHOICES.tax_id_collection,
 };
 const createParams = paramsOf<Omit<Stripe.PaymentLinkCreateParams, 'line_items'>>()({
   ...shared,
   line_items: p.required(shared.line_items),
-  application_fee_amount: p.any,
-  application_fee_percent: p.any,
+  application_fee_amount: p.unserved,
+  application_fee_percent: p.unserved,
   consent_collection: CHOICES.consent_collection,
   currency: p.currency,
-  managed_payments: p.any,
-  on_behalf_of: p.any,
+  managed_payments: p.unserved,
+  on_behalf_of: p.unserved,
   shipping_options: p.unserved,
-  transfer_data: p.any,
+  transfer_data: p.unserved,
 });
 type Params = Partial<Values<typeof shared>>;
 
@@ -112,7 +114,7 @@ export function registerPaymentLinks(registry: Registry, emulator: Emulator): vo
     const id = request.path['id'] ?? '';
     const account = emulator.accountHolding(id);
     if (account === undefined) throw invalidRequest('No such payment link.', { status: 404 });
-    return openLink(emulator.context(account), id);
+    return openLink(emulator.context(account), id, request.url.searchParams);
   });
 }
 
@@ -183,6 +185,7 @@ function createLink(ctx: Context, params: Values<typeof createParams>): Link {
   fill(link, params);
   ctx.add('payment_link', link);
   keepLines(ctx, id, lines);
+  ctx.note('payment_link', id)['billingMode'] = defaultMode(ctx).type;
   ctx.emit('payment_link.created', link);
   return link;
 }
@@ -250,55 +253,9 @@ function fill(link: Link, params: Params): void {
     link.subscription_data.metadata = mergeMetadata(link.subscription_data.metadata, data.metadata);
     if (data.trial_period_days !== undefined)
       link.subscription_data.trial_period_days = data.trial_period_days;
+    if (data.trial_settings !== undefined) {
+      const { missing_payment_method } = data.trial_settings.end_behavior;
+      link.subscription_data.trial_settings = { end_behavior: { missing_payment_method } };
+    }
   }
-}
-
-/** The questions of a link, for its sessions. */
-function ask(link: Link, session: Stripe.Checkout.Session): void {
-  session.custom_fields = link.custom_fields.map(({ text, numeric, dropdown, ...field }) => ({
-    ...field,
-    ...(dropdown === undefined ? {} : { dropdown: { ...dropdown, value: null } }),
-    ...(numeric === undefined ? {} : { numeric: { ...numeric, value: null } }),
-    ...(text === undefined ? {} : { text: { ...text, value: null } }),
-  }));
-  session.shipping_address_collection = link.shipping_address_collection;
-  session.consent_collection = link.consent_collection;
-  session.tax_id_collection = link.tax_id_collection;
-  Object.assign(session.custom_text, link.custom_text);
-}
-
-/** Each visit is a Checkout session of its own. */
-function openLink(ctx: Context, id: string): RawAnswer {
-  const link = ctx.store.need('payment_link', id);
-  if (!link.active)
-    return new RawAnswer(
-      410,
-      { 'Content-Type': 'text/plain; charset=utf-8' },
-      link.inactive_message ?? 'This link is no longer active.',
-    );
-  const subscribes = link.subscription_data !== null;
-  const done = link.after_completion.redirect?.url ?? `${ctx.baseUrl}/`;
-  const trial = link.subscription_data?.trial_period_days ?? undefined;
-  const session = createSession(ctx, {
-    mode: subscribes ? 'subscription' : 'payment',
-    success_url: done,
-    line_items: keptLines(ctx, id).map((line) => ({
-      price: line.price,
-      ...(line.quantity === null ? {} : { quantity: line.quantity }),
-    })),
-    allow_promotion_codes: link.allow_promotion_codes,
-    automatic_tax: { enabled: link.automatic_tax.enabled },
-    metadata: link.metadata,
-    ...(subscribes
-      ? {
-          subscription_data: {
-            metadata: link.subscription_data?.metadata,
-            ...(trial === undefined ? {} : { trial_period_days: trial }),
-          },
-        }
-      : {}),
-  });
-  ask(link, session);
-  session.payment_link = id;
-  return new RawAnswer(303, { Location: session.url ?? done }, '');
 }

@@ -17,15 +17,15 @@ const CREATE = paramsOf<Stripe.PaymentMethodCreateParams>()({
 const UPDATE = paramsOf<Stripe.PaymentMethodUpdateParams>()({
   allow_redisplay: p.oneOf(['always', 'limited', 'unspecified']),
   billing_details: billingDetails,
-  card: p.obj({ exp_month: p.int, exp_year: p.int, networks: p.any }),
+  card: p.obj({ exp_month: p.int, exp_year: p.int, networks: p.harmless }),
   metadata: p.metadata,
-  us_bank_account: p.any,
+  us_bank_account: p.harmless,
 });
 const LIST = paramsOf<Stripe.PaymentMethodListParams>()({
   ...PAGE,
   allow_redisplay: p.str,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   type: p.str,
 });
 

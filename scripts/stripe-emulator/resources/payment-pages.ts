@@ -22,7 +22,7 @@ const CONFIRM = {
     'version',
   ),
   expected_amount: p.int,
-  expected_payment_method_type: p.str,
+  expected_payment_method_type: p.harmless,
   payment_method: p.str,
 };
 

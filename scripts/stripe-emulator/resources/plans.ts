@@ -16,7 +16,7 @@ const newProduct = p.obj({
   name: p.required(p.str),
   statement_descriptor: p.str,
   tax_code: p.str,
-  tax_details: p.any,
+  tax_details: p.harmless,
   unit_label: p.str,
 });
 const createParams = paramsOf<Stripe.PlanCreateParams>()({

@@ -20,9 +20,9 @@ const productData = p.obj({
   id: p.str,
   metadata: p.metadata,
   name: p.required(p.str),
-  statement_descriptor: p.str,
+  statement_descriptor: p.upTo(22),
   tax_code: p.str,
-  tax_details: p.any,
+  tax_details: p.harmless,
   unit_label: p.str,
 });
 const createParams = paramsOf<Stripe.PriceCreateParams>()({
@@ -33,7 +33,7 @@ const createParams = paramsOf<Stripe.PriceCreateParams>()({
 const updateParams = paramsOf<Stripe.PriceUpdateParams>()({
   active: p.bool,
   currency_options: p.clearable(currencyOptions),
-  lookup_key: p.clearable(p.str),
+  lookup_key: p.clearable(p.upTo(200)),
   metadata: p.metadata,
   nickname: p.clearable(p.str),
   tax_behavior: p.oneOf(['inclusive', 'exclusive', 'unspecified']),

@@ -15,22 +15,22 @@ const packageDimensions = p.obj({
   weight: p.required(p.number),
   width: p.required(p.number),
 });
-const features = p.arr(p.obj({ name: p.required(p.str) }));
+const features = p.arr(p.obj({ name: p.required(p.upTo(80)) }));
 
-const taxDetails = p.obj({ performance_location: p.str, tax_code: p.clearable(p.str) });
+const taxDetails = p.obj({ performance_location: p.harmless, tax_code: p.clearable(p.str) });
 
 const createParams = paramsOf<Stripe.ProductCreateParams>()({
   name: p.required(p.str),
   active: p.bool,
   default_price_data: defaultPriceData,
-  description: p.str,
+  description: p.upTo(40_000),
   id: p.str,
   images: p.arr(p.str),
   marketing_features: features,
   metadata: p.metadata,
   package_dimensions: packageDimensions,
   shippable: p.bool,
-  statement_descriptor: p.str,
+  statement_descriptor: p.upTo(22),
   tax_code: p.str,
   tax_details: taxDetails,
   unit_label: p.str,
@@ -41,13 +41,13 @@ const updateParams = paramsOf<Stripe.ProductUpdateParams>()({
   name: p.str,
   active: p.bool,
   default_price: p.str,
-  description: p.clearable(p.str),
+  description: p.clearable(p.upTo(40_000)),
   images: p.clearable(p.arr(p.str)),
   marketing_features: p.clearable(features),
   metadata: p.metadata,
   package_dimensions: p.clearable(packageDimensions),
   shippable: p.bool,
-  statement_descriptor: p.str,
+  statement_descriptor: p.upTo(22),
   tax_code: p.clearable(p.str),
   tax_details: taxDetails,
   unit_label: p.clearable(p.str),

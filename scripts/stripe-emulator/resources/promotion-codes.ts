@@ -8,8 +8,9 @@ import { p, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { withValidity } from './coupons.ts';
 
+const currencyOptions = p.mapOf(p.obj({ minimum_amount: p.amount }));
 const restrictions = p.obj({
-  currency_options: p.mapOf(p.obj({ minimum_amount: p.amount })),
+  currency_options: currencyOptions,
   first_time_transaction: p.bool,
   minimum_amount: p.amount,
   minimum_amount_currency: p.currency,
@@ -20,7 +21,7 @@ const creation = {
   active: p.bool,
   code: p.str,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   expires_at: p.timestamp,
   max_redemptions: p.int,
   metadata: p.metadata,
@@ -56,7 +57,14 @@ export function registerPromotionCodes(registry: Registry): void {
     code.active = redeemable(ctx, code);
     return code;
   });
-  const change = { active: p.bool, metadata: p.metadata, restrictions };
+  registry.includable('promotion_code', 'restrictions.currency_options', (ctx, id) =>
+    keptMinimums(ctx, id),
+  );
+  const change = {
+    active: p.bool,
+    metadata: p.metadata,
+    restrictions: p.obj({ currency_options: currencyOptions }),
+  };
   registry.post('/v1/promotion_codes/:id', change, (ctx, params, { id }) => {
     const code = ctx.store.need('promotion_code', id);
     return ctx.update('promotion_code', code, {
@@ -64,6 +72,8 @@ export function registerPromotionCodes(registry: Registry): void {
       apply() {
         if (params.active !== undefined) code.active = params.active;
         code.metadata = mergeMetadata(code.metadata ?? {}, params.metadata);
+        const options = params.restrictions?.currency_options;
+        if (options !== undefined) keepMinimums(ctx, code.id, options);
       },
     });
   });
@@ -113,8 +123,34 @@ function createPromotionCode(ctx: Context, params: Values<typeof creation>): Str
     },
     times_redeemed: 0,
   });
+  keepMinimums(ctx, created.id, given.currency_options ?? {});
   ctx.emit('promotion_code.created', created);
   return created;
+}
+
+type Minimums = Record<string, { minimum_amount?: number }>;
+
+function keepMinimums(ctx: Context, id: string, options: Minimums): void {
+  ctx.note('promotion_code', id)['minimums'] = JSON.stringify({
+    ...keptMinimums(ctx, id),
+    ...options,
+  });
+}
+
+function keptMinimums(ctx: Context, id: string): Minimums {
+  const kept = ctx.store.find('_note', `promotion_code:${id}`)?.data['minimums'];
+  const options: Minimums = typeof kept === 'string' ? JSON.parse(kept) : {};
+  return options;
+}
+
+/** The least that an order must come to, by currency. */
+export function minimumsOf(ctx: Context, code: Stripe.PromotionCode): Record<string, number> {
+  const { minimum_amount: least, minimum_amount_currency: currency } = code.restrictions;
+  const minimums: Record<string, number> = {};
+  if (least !== null && currency !== null) minimums[currency] = least;
+  for (const [name, option] of Object.entries(keptMinimums(ctx, code.id)))
+    if (option.minimum_amount !== undefined) minimums[name] = option.minimum_amount;
+  return minimums;
 }
 
 /** The newest promotion code with this text, upper or lower case; what a person types at a checkout. */

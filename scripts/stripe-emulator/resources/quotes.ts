@@ -4,6 +4,8 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { idOf, randomText } from '../kernel/ids.ts';
 import { listStored, nestedList, pageOf } from '../kernel/lists.ts';
 import { definedOf, mergeMetadata } from '../kernel/metadata.ts';
+import { defaultMode } from '../billing/subscription-object.ts';
+import { billingModeParam } from './subscription-params.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import { automaticTaxParam, sessionTax } from '../taxes/automatic.ts';
 import type { Registry } from '../kernel/registry.ts';
@@ -27,19 +29,19 @@ const lineItems = p.arr(
     price_data: priceData,
     quantity: p.int,
     tax_rates: p.arr(p.str),
-    discounts: p.any,
+    discounts: p.unserved,
   }),
 );
 const discounts = p.clearable(
   p.arr(p.obj({ coupon: p.str, promotion_code: p.str, discount: p.str })),
 );
 const shared = {
-  application_fee_amount: p.any,
-  application_fee_percent: p.any,
+  application_fee_amount: p.unserved,
+  application_fee_percent: p.unserved,
   automatic_tax: automaticTaxParam,
   collection_method: p.oneOf(['charge_automatically', 'send_invoice']),
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   default_tax_rates: p.clearable(p.arr(p.str)),
   description: p.clearable(p.str),
   discounts,
@@ -48,22 +50,24 @@ const shared = {
   header: p.clearable(p.str),
   invoice_settings: p.obj({
     days_until_due: p.int,
-    issuer: p.any,
-    custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+    issuer: p.ownAccount,
+    custom_fields: p.clearable(
+      p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+    ),
     description: p.clearable(p.str),
     footer: p.clearable(p.str),
   }),
   line_items: lineItems,
   metadata: p.metadata,
-  on_behalf_of: p.any,
+  on_behalf_of: p.unserved,
   subscription_data: p.obj({
-    billing_mode: p.any,
+    billing_mode: billingModeParam,
     description: p.clearable(p.str),
     effective_date: p.clearable(p.either(['current_period_end'], p.timestamp)),
     metadata: p.metadata,
     trial_period_days: p.clearable(p.int),
   }),
-  transfer_data: p.any,
+  transfer_data: p.unserved,
 };
 const createParams = paramsOf<Stripe.QuoteCreateParams>()({
   ...shared,
@@ -80,7 +84,7 @@ export function registerQuotes(registry: Registry): void {
   const filters = {
     ...PAGE,
     customer: p.str,
-    customer_account: p.str,
+    customer_account: p.unserved,
     status: p.str,
     test_clock: p.str,
   };
@@ -184,7 +188,7 @@ function createQuote(ctx: Context, params: Values<typeof createParams>): Quote {
     status_transitions: { accepted_at: null, canceled_at: null, finalized_at: null },
     subscription: null,
     subscription_data: {
-      billing_mode: { type: 'flexible' },
+      billing_mode: modeOf(params.subscription_data?.billing_mode ?? defaultMode(ctx)),
       description: null,
       effective_date: null,
       metadata: {},
@@ -229,6 +233,10 @@ function fill(ctx: Context, quote: Quote, params: Params): void {
         data.description === undefined ? quote.subscription_data.description : data.description,
       effective_date: typeof date === 'number' ? date : quote.subscription_data.effective_date,
       metadata: mergeMetadata(quote.subscription_data.metadata ?? {}, data.metadata),
+      billing_mode:
+        data.billing_mode === undefined
+          ? quote.subscription_data.billing_mode
+          : modeOf(data.billing_mode),
       trial_period_days:
         data.trial_period_days === undefined
           ? quote.subscription_data.trial_period_days
@@ -246,6 +254,19 @@ function fill(ctx: Context, quote: Quote, params: Params): void {
     });
   }
   compute(ctx, quote);
+}
+
+function modeOf(given: {
+  type: 'classic' | 'flexible' | (string & {});
+  flexible?: { proration_discounts?: string } | null;
+}): Quote['subscription_data']['billing_mode'] {
+  const discounts = given.flexible?.proration_discounts;
+  return given.type === 'classic'
+    ? { type: 'classic' }
+    : {
+        type: 'flexible',
+        ...(discounts === undefined ? {} : { flexible: { proration_discounts: discounts } }),
+      };
 }
 
 function pricedOf(ctx: Context, quote: Quote): PricedLine[] {

@@ -10,14 +10,10 @@ import { ignored, metadataOf } from '../payments/params.ts';
 import { cancelRefund, refundCharge, SETTLE_REFUND, settleRefund } from '../payments/refund.ts';
 
 const CREATE = paramsOf<Stripe.RefundCreateParams>()({
-  ...ignored(
-    'currency',
-    'customer',
-    'instructions_email',
-    'origin',
-    'refund_application_fee',
-    'reverse_transfer',
-  ),
+  ...ignored('currency', 'customer', 'instructions_email'),
+  origin: p.unserved,
+  refund_application_fee: p.unserved,
+  reverse_transfer: p.unserved,
   amount: p.int,
   charge: p.str,
   metadata: p.metadata,

@@ -14,13 +14,9 @@ import { customerIn, ignored, metadataOf, requireNoTypes } from '../payments/par
 import { choiceFor } from './payment-intents.ts';
 
 const CONFIRM = paramsOf<Stripe.SetupIntentConfirmParams>()({
-  ...ignored(
-    'confirmation_token',
-    'mandate_data',
-    'payment_method_options',
-    'use_stripe_sdk',
-    'client_secret',
-  ),
+  payment_method_options: p.any,
+  ...ignored('mandate_data', 'use_stripe_sdk', 'client_secret'),
+  confirmation_token: p.unserved,
   allowed_payment_method_types: p.arr(p.str),
   payment_method: p.str,
   payment_method_data: p.obj(METHOD_DATA),
@@ -28,18 +24,14 @@ const CONFIRM = paramsOf<Stripe.SetupIntentConfirmParams>()({
 });
 
 const CREATE = paramsOf<Stripe.SetupIntentCreateParams>()({
-  ...ignored(
-    'attach_to_self',
-    'confirmation_token',
-    'customer_account',
-    'flow_directions',
-    'mandate_data',
-    'on_behalf_of',
-    'payment_method_configuration',
-    'payment_method_options',
-    'single_use',
-    'use_stripe_sdk',
-  ),
+  payment_method_options: p.any,
+  ...ignored('mandate_data', 'payment_method_configuration', 'use_stripe_sdk'),
+  attach_to_self: p.unserved,
+  confirmation_token: p.unserved,
+  customer_account: p.unserved,
+  flow_directions: p.unserved,
+  on_behalf_of: p.unserved,
+  single_use: p.unserved,
   allowed_payment_method_types: p.arr(p.str),
   automatic_payment_methods: p.obj({
     allow_redirects: p.oneOf(['always', 'never']),
@@ -47,7 +39,7 @@ const CREATE = paramsOf<Stripe.SetupIntentCreateParams>()({
   }),
   confirm: p.bool,
   customer: p.str,
-  description: p.str,
+  description: p.upTo(1_000),
   excluded_payment_method_types: p.arr(p.str),
   metadata: p.metadata,
   payment_method: p.str,
@@ -58,16 +50,14 @@ const CREATE = paramsOf<Stripe.SetupIntentCreateParams>()({
 });
 
 const UPDATE = paramsOf<Stripe.SetupIntentUpdateParams>()({
-  ...ignored(
-    'attach_to_self',
-    'customer_account',
-    'flow_directions',
-    'payment_method_configuration',
-    'payment_method_options',
-  ),
+  payment_method_options: p.any,
+  ...ignored('payment_method_configuration'),
+  attach_to_self: p.unserved,
+  customer_account: p.unserved,
+  flow_directions: p.unserved,
   allowed_payment_method_types: p.clearable(p.arr(p.str)),
   customer: p.str,
-  description: p.clearable(p.str),
+  description: p.clearable(p.upTo(1_000)),
   excluded_payment_method_types: p.clearable(p.arr(p.str)),
   metadata: p.metadata,
   payment_method: p.clearable(p.str),
@@ -77,10 +67,10 @@ const UPDATE = paramsOf<Stripe.SetupIntentUpdateParams>()({
 
 const LIST = paramsOf<Stripe.SetupIntentListParams>()({
   ...PAGE,
-  attach_to_self: p.bool,
+  attach_to_self: p.unserved,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   payment_method: p.str,
 });
 

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { planEnd } from '../billing/cancel.ts';
 import type { ItemUpdate } from '../billing/items-change.ts';
+import { planPendingItems } from '../billing/pending-interval.ts';
 import { lastPeriodEnd, periodEnd, taxRates } from '../billing/subscription-object.ts';
 import type { Context } from '../kernel/context.ts';
 import { invalidRequest } from '../kernel/errors.ts';
@@ -44,6 +45,7 @@ export function applyCommon(ctx: Context, subscription: Stripe.Subscription, giv
       every === null
         ? null
         : { interval: every.interval, interval_count: every.interval_count ?? 1 };
+    planPendingItems(ctx, subscription);
   }
   if (given.automatic_tax !== undefined)
     subscription.automatic_tax = subscriptionTax(

@@ -26,7 +26,7 @@ const updateParams = paramsOf<Stripe.SubscriptionItemUpdateParams>()({
 });
 const deleteParams = paramsOf<Stripe.SubscriptionItemDeleteParams>()({
   ...how,
-  clear_usage: p.bool,
+  clear_usage: p.unserved,
 });
 
 /** `/v1/subscription_items` */

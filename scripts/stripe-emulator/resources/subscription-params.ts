@@ -43,7 +43,7 @@ export const addInvoiceItems = p.arr(
 /** What an item may say, at creation and at update. */
 export const itemFields = {
   billing_thresholds: p.unserved,
-  current_trial: p.any,
+  current_trial: p.unserved,
   discounts: discountsParam,
   metadata: p.metadata,
   plan: p.str,
@@ -53,14 +53,16 @@ export const itemFields = {
   tax_rates: p.clearable(p.arr(p.str)),
 };
 const invoiceSettings = p.obj({
-  account_tax_ids: p.any,
-  custom_fields: p.clearable(p.arr(p.obj({ name: p.required(p.str), value: p.required(p.str) }))),
+  account_tax_ids: p.harmless,
+  custom_fields: p.clearable(
+    p.arr(p.obj({ name: p.required(p.upTo(40)), value: p.required(p.upTo(140)) })),
+  ),
   description: p.clearable(p.str),
   footer: p.clearable(p.str),
-  issuer: p.any,
+  issuer: p.ownAccount,
 });
 const paymentSettings = p.obj({
-  payment_method_options: p.any,
+  payment_method_options: p.harmless,
   payment_method_types: p.clearable(p.arr(p.str)),
   save_default_payment_method: p.oneOf(['off', 'on_subscription']),
 });
@@ -75,10 +77,10 @@ const trialSettings = p.obj({
 
 const shared = {
   add_invoice_items: addInvoiceItems,
-  application_fee_percent: p.clearable(p.number),
+  application_fee_percent: p.unserved,
   automatic_tax: automaticTaxParam,
   billing_thresholds: p.unserved,
-  billing_schedules: p.any,
+  billing_schedules: p.unserved,
   cancel_at: p.clearable(cancelAtParam),
   cancel_at_period_end: p.bool,
   collection_method: p.oneOf(['charge_automatically', 'send_invoice']),
@@ -91,7 +93,7 @@ const shared = {
   invoice_settings: invoiceSettings,
   metadata: p.metadata,
   off_session: p.bool,
-  on_behalf_of: p.clearable(p.str),
+  on_behalf_of: p.unserved,
   payment_behavior: paymentBehavior,
   payment_settings: paymentSettings,
   pending_invoice_item_interval: p.clearable(
@@ -101,7 +103,7 @@ const shared = {
     }),
   ),
   proration_behavior: prorationBehavior,
-  transfer_data: p.any,
+  transfer_data: p.unserved,
   trial_end: trialEndParam,
   trial_from_plan: p.bool,
   trial_settings: trialSettings,
@@ -124,7 +126,7 @@ export const createParams = paramsOf<Stripe.SubscriptionCreateParams>()({
   billing_mode: billingModeParam,
   currency: p.currency,
   customer: p.required(p.str),
-  customer_account: p.str,
+  customer_account: p.unserved,
   items: p.arr(p.obj(itemFields)),
   trial_period_days: p.int,
   /** Legacy. */
@@ -151,7 +153,7 @@ export const updateParams = paramsOf<Stripe.SubscriptionUpdateParams>()({
     ),
     feedback_option: p.str,
   }),
-  items: p.arr(p.obj({ ...itemFields, clear_usage: p.bool, deleted: p.bool, id: p.str })),
+  items: p.arr(p.obj({ ...itemFields, clear_usage: p.unserved, deleted: p.bool, id: p.str })),
   pause_collection: p.clearable(
     p.obj({
       behavior: p.required(p.oneOf(['keep_as_draft', 'mark_uncollectible', 'void'])),

@@ -22,6 +22,7 @@ import {
   type UpdateParams,
 } from '../schedules/params.ts';
 import { automaticTax } from '../taxes/automatic.ts';
+import { attachSchedule, newSchedule } from '../schedules/from-subscription.ts';
 import { buildPhases, phaseAt } from '../schedules/phases.ts';
 import { defaultMode } from '../billing/subscription-object.ts';
 import { billingMode } from './subscriptions.ts';
@@ -34,7 +35,7 @@ const page = {
   ending_before: p.str,
   created: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   canceled_at: p.timeRange,
   completed_at: p.timeRange,
   released_at: p.timeRange,
@@ -67,7 +68,7 @@ export function registerSubscriptionSchedules(registry: Registry): void {
   );
   registry.post(
     '/v1/subscription_schedules/:id/release',
-    { preserve_cancel_date: p.bool },
+    { preserve_cancel_date: p.unserved },
     (ctx, _params, { id }) => {
       const schedule = ctx.store.need('subscription_schedule', id);
       refuseEnded(schedule, 'release');
@@ -125,64 +126,7 @@ function fromSubscription(ctx: Context, params: CreateParams, id: string): Sched
       { param: 'from_subscription' },
     );
   }
-  const phase = currentPeriodAsPhase(subscription);
-  const schedule = store(
-    ctx,
-    blankSchedule(ctx, { customer: idOf(subscription.customer), mode: subscription.billing_mode }),
-  );
-  schedule.default_settings.default_payment_method = subscription.default_payment_method;
-  schedule.default_settings.collection_method = subscription.collection_method;
-  schedule.status = 'active';
-  schedule.subscription = subscription.id;
-  schedule.phases = [phase];
-  schedule.current_phase = { start_date: phase.start_date, end_date: phase.end_date };
-  ctx.store.reindex('subscription_schedule', schedule);
-  plan(ctx, schedule);
-  ctx.emit('subscription_schedule.created', schedule);
-  ctx.update('subscription', subscription, {
-    event: 'customer.subscription.updated',
-    apply() {
-      subscription.schedule = schedule.id;
-    },
-  });
-  return schedule;
-}
-
-function currentPeriodAsPhase(subscription: Stripe.Subscription): Schedule['phases'][number] {
-  const items = subscription.items.data;
-  return {
-    add_invoice_items: [],
-    application_fee_percent: null,
-    billing_cycle_anchor: null,
-    billing_thresholds: null,
-    collection_method: null,
-    currency: subscription.currency,
-    default_payment_method: null,
-    default_tax_rates: subscription.default_tax_rates ?? [],
-    description: subscription.description,
-    discounts: subscription.discounts.map((discount) => ({
-      coupon: null,
-      discount: idOf(discount),
-      promotion_code: null,
-    })),
-    end_date: Math.min(...items.map((item) => item.current_period_end)),
-    invoice_settings: null,
-    items: items.map((item) => ({
-      billing_thresholds: null,
-      discounts: [],
-      metadata: item.metadata,
-      plan: item.price.id,
-      price: item.price.id,
-      ...(item.quantity === undefined ? {} : { quantity: item.quantity }),
-      tax_rates: item.tax_rates ?? [],
-    })),
-    metadata: subscription.metadata,
-    on_behalf_of: null,
-    proration_behavior: 'create_prorations',
-    start_date: Math.max(...items.map((item) => item.current_period_start)),
-    transfer_data: null,
-    trial_end: subscription.status === 'trialing' ? subscription.trial_end : null,
-  };
+  return attachSchedule(ctx, subscription);
 }
 
 function createSchedule(ctx: Context, params: CreateParams): Schedule {
@@ -195,7 +139,7 @@ function createSchedule(ctx: Context, params: CreateParams): Schedule {
   const phases = buildPhases(ctx, params.phases, begins);
   const mode =
     params.billing_mode === undefined ? defaultMode(ctx) : billingMode(params.billing_mode);
-  const schedule = store(ctx, blankSchedule(ctx, { customer: params.customer, mode }));
+  const schedule = newSchedule(ctx, { customer: params.customer, mode });
   schedule.phases = phases;
   schedule.end_behavior = params.end_behavior ?? 'release';
   schedule.metadata = mergeMetadata({}, params.metadata);
@@ -208,57 +152,6 @@ function createSchedule(ctx: Context, params: CreateParams): Schedule {
 
 function missing(param: string): Error {
   return invalidRequest(`Missing required param: ${param}.`, { param, code: 'parameter_missing' });
-}
-
-function store(ctx: Context, schedule: Schedule): Schedule {
-  return ctx.add('subscription_schedule', schedule);
-}
-
-function blankSchedule(
-  ctx: Context,
-  from: { customer: string; mode: Schedule['billing_mode'] | Stripe.Subscription['billing_mode'] },
-): Schedule {
-  return {
-    id: ctx.store.newId('subscription_schedule'),
-    object: 'subscription_schedule',
-    application: null,
-    billing_mode: { type: from.mode.type, flexible: from.mode.flexible },
-    canceled_at: null,
-    completed_at: null,
-    created: ctx.nowFor(from.customer),
-    current_phase: null,
-    customer: from.customer,
-    customer_account: null,
-    default_settings: {
-      application_fee_percent: null,
-      automatic_tax: { disabled_reason: null, enabled: false, liability: null },
-      billing_cycle_anchor: 'automatic',
-      billing_thresholds: null,
-      collection_method: 'charge_automatically',
-      default_payment_method: null,
-      description: null,
-      invoice_settings: {
-        account_tax_ids: null,
-        custom_fields: null,
-        days_until_due: null,
-        description: null,
-        footer: null,
-        issuer: { type: 'self' },
-      },
-      on_behalf_of: null,
-      transfer_data: null,
-    },
-    end_behavior: 'release',
-    livemode: false,
-    metadata: {},
-    pause_schedules: [],
-    phases: [],
-    released_at: null,
-    released_subscription: null,
-    status: 'not_started',
-    subscription: null,
-    test_clock: ctx.clockOf(from.customer),
-  };
 }
 
 function applyDefaults(schedule: Schedule, given: DefaultSettings | undefined): void {

@@ -56,7 +56,7 @@ const listParams = {
   current_period_end: p.timeRange,
   current_period_start: p.timeRange,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   plan: p.str,
   price: p.str,
   status: p.oneOf([
@@ -92,7 +92,7 @@ export function registerSubscriptions(registry: Registry): void {
   registry.post('/v1/subscriptions/:id/pause', pauseParams, (ctx, params, path) => {
     const subscription = ctx.store.need('subscription', path.id);
     requestPause(ctx, subscription, {
-      creditUnused: (params.bill_for?.unused_time_from?.type ?? 'none') !== 'none',
+      creditFrom: params.bill_for?.unused_time_from?.type ?? 'none',
       billUsage: params.bill_for?.outstanding_usage_through?.type === 'now',
       invoice: params.invoicing_behavior === 'invoice',
     });
@@ -150,6 +150,11 @@ export function newSubscription(ctx: Context, params: CreateValues): NewSubscrip
       'If `collection_method` is `send_invoice`, you must pass `days_until_due`.',
       { param: 'days_until_due', code: 'parameter_missing' },
     );
+  if (params.trial_end !== undefined && params.trial_period_days !== undefined)
+    throw invalidRequest(
+      'You may only specify one of these parameters: trial_end, trial_period_days.',
+      { param: 'trial_end', code: 'parameters_exclusive' },
+    );
   const now = ctx.nowFor(params.customer);
   const config = params.billing_cycle_anchor_config;
   return {
@@ -161,6 +166,7 @@ export function newSubscription(ctx: Context, params: CreateValues): NewSubscrip
       taxRates: ('tax_rates' in item ? item.tax_rates : undefined) ?? [],
       discounts: ('discounts' in item ? item.discounts : undefined) ?? [],
     })),
+    backdateStart: params.backdate_start_date ?? null,
     trialEnd: params.trial_end ?? null,
     trialPeriodDays: params.trial_period_days ?? null,
     trialFromPlan: params.trial_from_plan ?? false,
@@ -168,7 +174,8 @@ export function newSubscription(ctx: Context, params: CreateValues): NewSubscrip
     currency: params.currency ?? null,
     billingMode: params.billing_mode === undefined ? null : billingMode(params.billing_mode),
     billingCycleAnchor:
-      params.billing_cycle_anchor ?? (config === undefined ? null : anchorFrom(config, now)),
+      params.billing_cycle_anchor ??
+      (config === undefined ? null : anchorFrom(config, afterTrial(params, now))),
     prorationBehavior: params.proration_behavior ?? 'create_prorations',
     paymentBehavior: params.payment_behavior ?? 'allow_incomplete',
     offSession: params.off_session ?? false,
@@ -196,6 +203,12 @@ export function newSubscription(ctx: Context, params: CreateValues): NewSubscrip
       addPendingItems(ctx, subscription, params.add_invoice_items ?? []);
     },
   };
+}
+
+/** Where the first paid period begins. */
+function afterTrial(params: CreateValues, now: number): number {
+  if (typeof params.trial_end === 'number') return params.trial_end;
+  return now + (params.trial_end === undefined ? (params.trial_period_days ?? 0) : 0) * 86_400;
 }
 
 function missingPrice(index: number): never {

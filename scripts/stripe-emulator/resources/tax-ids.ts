@@ -11,7 +11,7 @@ const owner = p.obj({
   type: p.required(p.oneOf(['account', 'application', 'customer', 'self'])),
   account: p.str,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
 });
 
 /** Tax ids: of customers (`/v1/customers/:id/tax_ids`) and of the account (`/v1/tax_ids`). */

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { runToTarget } from '../kernel/clocks.ts';
 import type { Context } from '../kernel/context.ts';
 import type { Emulator } from '../kernel/emulator.ts';
 import { invalidRequest } from '../kernel/errors.ts';
@@ -83,17 +84,7 @@ function advance(
   clock.status_details = { advancing: { target_frozen_time: until } };
   ctx.emit('test_helpers.test_clock.advancing', clock);
   const shown = structuredClone(clock);
-  setImmediate(() => {
-    void emulator
-      .runClock(ctx.account, clock.id, until)
-      .then(() => {
-        clock.frozen_time = until;
-        clock.status = 'ready';
-        clock.status_details = {};
-        emulator.context(ctx.account).emit('test_helpers.test_clock.ready', clock);
-      })
-      .catch(emulator.hooks.onBug);
-  });
+  runToTarget(emulator, ctx.account, clock);
   return shown;
 }
 

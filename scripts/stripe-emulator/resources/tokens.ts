@@ -6,13 +6,13 @@ import { cardParams, readCard } from '../payments/create-method.ts';
 import { cardOfToken } from '../payments/methods.ts';
 
 const CREATE = paramsOf<Stripe.TokenCreateParams>()({
-  account: p.any,
-  bank_account: p.any,
+  account: p.unserved,
+  bank_account: p.unserved,
   card: cardParams,
   customer: p.str,
-  cvc_update: p.any,
-  person: p.any,
-  pii: p.any,
+  cvc_update: p.unserved,
+  person: p.unserved,
+  pii: p.unserved,
 });
 
 /** `/v1/tokens`: the legacy way to hand over a card. */

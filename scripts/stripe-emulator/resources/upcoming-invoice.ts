@@ -28,7 +28,7 @@ const params = {
   subscription_cancel_now: p.bool,
   subscription_default_tax_rates: p.clearable(p.arr(p.str)),
   subscription_items: p.arr(
-    p.obj({ ...itemFields, clear_usage: p.bool, deleted: p.bool, id: p.str }),
+    p.obj({ ...itemFields, clear_usage: p.unserved, deleted: p.bool, id: p.str }),
   ),
   subscription_proration_behavior: prorationBehavior,
   subscription_proration_date: p.timestamp,

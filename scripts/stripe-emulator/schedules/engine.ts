@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { CreateSubscriptionParams, ItemsChange, ScheduleService } from '../contracts.ts';
+import type { CreateSubscriptionParams, ItemsChange } from '../contracts.ts';
 import type { Context } from '../kernel/context.ts';
 import { idOf } from '../kernel/ids.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
@@ -105,6 +105,7 @@ function subscriptionParams(
     customer: idOf(schedule.customer),
     items: phase.items.map((item) => ({
       price: idOf(item.price),
+      planned: true,
       quantity: item.quantity,
       metadata: item.metadata ?? {},
     })),
@@ -189,7 +190,13 @@ function itemsChange(
     const chosen = exact === -1 ? similar : exact;
     const [reused] = chosen === -1 ? [] : free.splice(chosen, 1);
     const kept = reused === undefined ? {} : { id: reused.id };
-    return { ...kept, price, quantity: item.quantity, metadata: item.metadata ?? {} };
+    return {
+      ...kept,
+      price,
+      planned: true,
+      quantity: item.quantity,
+      metadata: item.metadata ?? {},
+    };
   });
   const now = ctx.nowFor(idOf(subscription.customer));
   const atPeriodEnd = subscription.items.data.every((item) => item.current_period_end <= now);
@@ -300,17 +307,3 @@ export function end(
   plan(ctx, schedule);
   ctx.emit(event, schedule);
 }
-
-/** Schedules as the subscription engine sees them. */
-export const scheduleService: ScheduleService = {
-  onSubscriptionEnded(ctx, subscription) {
-    const schedule = ctx.store.find('subscription_schedule', idOf(subscription.schedule));
-    if (schedule?.status !== 'active') return;
-    const unpaid = subscription.cancellation_details?.reason === 'payment_failed';
-    end(ctx, schedule, unpaid ? 'subscription_schedule.aborted' : 'subscription_schedule.canceled');
-  },
-  beforeRenewal(ctx, subscription, at) {
-    const schedule = ctx.store.find('subscription_schedule', idOf(subscription.schedule));
-    if (schedule !== undefined) advance(ctx, schedule, at);
-  },
-};

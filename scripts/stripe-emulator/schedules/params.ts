@@ -8,25 +8,25 @@ const discounts = p.clearable(
 const method = p.oneOf(['charge_automatically', 'send_invoice']);
 const anchor = p.oneOf(['automatic', 'phase_start']);
 const invoiceSettings = p.obj({
-  account_tax_ids: p.any,
-  custom_fields: p.any,
+  account_tax_ids: p.harmless,
+  custom_fields: p.harmless,
   days_until_due: p.int,
   description: p.clearable(p.str),
   footer: p.clearable(p.str),
-  issuer: p.any,
+  issuer: p.ownAccount,
 });
 
 export const defaultSettings = p.obj({
-  application_fee_percent: p.number,
-  automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.any }),
+  application_fee_percent: p.unserved,
+  automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.ownAccount }),
   billing_cycle_anchor: anchor,
   billing_thresholds: p.unserved,
   collection_method: method,
   default_payment_method: p.str,
   description: p.clearable(p.str),
   invoice_settings: invoiceSettings,
-  on_behalf_of: p.any,
-  transfer_data: p.any,
+  on_behalf_of: p.unserved,
+  transfer_data: p.unserved,
 });
 export type DefaultSettings = typeof defaultSettings extends {
   parse: (...input: never[]) => infer T;
@@ -40,7 +40,7 @@ const item = p.obj({
   metadata: p.metadata,
   plan: p.str,
   price: p.str,
-  price_data: p.any,
+  price_data: p.unserved,
   quantity: p.int,
   tax_rates: p.clearable(p.arr(p.str)),
 });
@@ -48,9 +48,9 @@ const addInvoiceItem = p.obj({
   discountable: p.bool,
   discounts,
   metadata: p.metadata,
-  period: p.any,
+  period: p.unserved,
   price: p.str,
-  price_data: p.any,
+  price_data: p.unserved,
   quantity: p.int,
   tax_rates: p.clearable(p.arr(p.str)),
 });
@@ -58,8 +58,8 @@ const addInvoiceItem = p.obj({
 /** One phase of a schedule. */
 export const phaseParams = {
   add_invoice_items: p.arr(addInvoiceItem),
-  application_fee_percent: p.number,
-  automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.any }),
+  application_fee_percent: p.unserved,
+  automatic_tax: p.obj({ enabled: p.required(p.bool), liability: p.ownAccount }),
   billing_cycle_anchor: anchor,
   billing_thresholds: p.unserved,
   collection_method: method,
@@ -78,10 +78,10 @@ export const phaseParams = {
   items: p.required(p.arr(item)),
   iterations: p.int,
   metadata: p.metadata,
-  on_behalf_of: p.str,
+  on_behalf_of: p.unserved,
   proration_behavior: proration,
   start_date: p.either(['now'], p.timestamp),
-  transfer_data: p.any,
+  transfer_data: p.unserved,
   trial: p.bool,
   trial_end: p.either(['now'], p.timestamp),
 };
@@ -92,7 +92,7 @@ const endBehavior = p.oneOf(['cancel', 'none', 'release', 'renew']);
 export const createParams = {
   billing_mode: billingModeParam,
   customer: p.str,
-  customer_account: p.str,
+  customer_account: p.unserved,
   default_settings: defaultSettings,
   end_behavior: endBehavior,
   from_subscription: p.str,

@@ -5,7 +5,7 @@ import { sealGrant, cliSecret } from './identity.ts';
 import type { CliHub } from './hub.ts';
 
 const session = {
-  device_name: p.str,
+  device_name: p.harmless,
   websocket_features: p.required(p.arr(p.str)),
   forward_to_url: p.str,
   forward_connect_to_url: p.str,

@@ -4,7 +4,7 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { p } from '../kernel/params.ts';
 
 /** `automatic_tax` of a call. */
-export const automaticTaxParam = p.obj({ enabled: p.required(p.bool), liability: p.any });
+export const automaticTaxParam = p.obj({ enabled: p.required(p.bool), liability: p.ownAccount });
 
 /** True when the customer's country is known, by the billing address or that of shipping. */
 const located = (customer: Stripe.Customer): boolean =>

@@ -24,7 +24,7 @@ export function eventBody(account: Account, event: EventRecord, version: string 
 }
 
 /**
- * What shows answers in an API version, as accounts of its time saw them; undefined for the newest, in which objects are
+ * What shows answers in an API version; undefined for the newest, in which objects are
  * stored. Events keep their own versions.
  */
 export function answerRenderer(
@@ -35,8 +35,6 @@ export function answerRenderer(
   return (value) => {
     if (isShape(value) && (value['object'] === 'event' || String(value['url']) === '/v1/events'))
       return value;
-    // Named versions are pinned by the SDKs of their time; accounts keep the others, and are shown what was added since.
-    const addedFrom = /\.[a-z]+$/.test(version) ? '' : '2026-09-30';
-    return renderFor(value, { version, lookup: lookupIn(account), addedFrom });
+    return renderFor(value, { version, lookup: lookupIn(account) });
   };
 }

@@ -1,6 +1,6 @@
 import { cookieOf } from '../../http/pages/cookies.ts';
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { useLoginLink } from '../../../db/dashboard-lookups.ts';
+import { isNonceUsed, useNonce } from '../../../db/dashboard-lookups.ts';
 import { hasAdminToken } from '../../http/authenticate.ts';
 import type { Services } from '../../lib/services.ts';
 
@@ -13,14 +13,17 @@ export interface Session {
   expiresAt: number;
 }
 
-const COOKIE = 'tenure_session';
+/** With https, a name that browsers accept from this host itself only. */
+const cookieName = ({ config }: Pick<Parts, 'config'>) =>
+  isHttps(config) ? '__Host-tenure_session' : 'tenure_session';
+const isHttps = (config: Parts['config']) => config.http.appUrl.startsWith('https:');
 const THEME_COOKIE = 'tenure_theme';
 const SESSION_MS = 12 * 3_600_000;
 const LINK_MS = 15 * 60_000;
 
 /**
  * Everything is signed with a key made from the admin token: no table of sessions is needed, each process
- * knows them all, and a new token ends them all.
+ * knows them all, and a new token ends them all. Of those that were signed out, the database knows the nonce.
  */
 function sign(services: Pick<Parts, 'config'>, purpose: string, text: string): string | null {
   const { adminToken } = services.config;
@@ -59,9 +62,10 @@ function parse(token: string | null): Signed | null {
 }
 
 /** The signed-in session of a request, or null. */
-export function sessionOf(services: Pick<Parts, 'config'>, request: Request): Session | null {
-  const token = parse(cookieOf(request, COOKIE));
+export async function sessionOf(services: Parts, request: Request): Promise<Session | null> {
+  const token = parse(cookieOf(request, cookieName(services)));
   if (!token || !isSigned(services, 'session', token)) return null;
+  if (await isNonceUsed(services.database.knex, token.nonce)) return null;
   return { nonce: token.nonce, expiresAt: token.expiresAt };
 }
 
@@ -82,9 +86,9 @@ export function isOwnRequest(
 }
 
 /** Admin routes of the API: the token, or a session; a session's changes need its CSRF token. */
-export function isAdmin(services: Pick<Parts, 'config'>, request: Request): boolean {
+export async function isAdmin(services: Parts, request: Request): Promise<boolean> {
   if (hasAdminToken(request, services.config.adminToken)) return true;
-  const session = sessionOf(services, request);
+  const session = await sessionOf(services, request);
   if (!session) return false;
   if (request.method === 'GET' || request.method === 'HEAD') return true;
   return isOwnRequest(services, session, request.headers.get('x-csrf-token'));
@@ -100,18 +104,19 @@ export function createLoginLink(services: Pick<Parts, 'config'>): string | null 
 export async function redeemLoginLink(services: Parts, link: string): Promise<boolean> {
   const token = parse(link);
   if (!token || !isSigned(services, 'login', token)) return false;
-  return useLoginLink(services.database.knex, token.nonce);
+  return useNonce(services.database.knex, token.nonce);
 }
 
 /** `Set-Cookie` that begins a session. */
 export function sessionCookie(services: Pick<Parts, 'config'>): string {
   const token = issue(services, 'session', SESSION_MS) ?? '';
-  return cookie(services, `${COOKIE}=${token}`, SESSION_MS / 1000);
+  return cookie(services, `${cookieName(services)}=${token}`, SESSION_MS / 1000);
 }
 
-/** `Set-Cookie` that ends it. */
-export function endedCookie(services: Pick<Parts, 'config'>): string {
-  return cookie(services, `${COOKIE}=`, 0);
+/** Ends a session on the server, also for a copy of its cookie. Returns the `Set-Cookie` that forgets it. */
+export async function endSession(services: Parts, session: Session): Promise<string> {
+  await useNonce(services.database.knex, session.nonce);
+  return cookie(services, `${cookieName(services)}=`, 0);
 }
 
 export function themeCookie(services: Pick<Parts, 'config'>, theme: 'light' | 'dark'): string {
@@ -124,6 +129,6 @@ export function themeOf(request: Request): 'light' | 'dark' | null {
 }
 
 function cookie(services: Pick<Parts, 'config'>, pair: string, maxAge: number): string {
-  const secure = services.config.http.appUrl.startsWith('https:') ? '; Secure' : '';
-  return `${pair}; Path=/admin; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${secure}`;
+  const [path, secure] = isHttps(services.config) ? ['/', '; Secure'] : ['/admin', ''];
+  return `${pair}; Path=${path}; Max-Age=${maxAge}; HttpOnly; SameSite=Strict${secure}`;
 }

@@ -49,7 +49,7 @@ export function adminPage({ path, summary, handler }: PageSpec): Route {
     summary,
     response: null,
     handler: async (request, context) => {
-      const session = sessionOf(context.services, request);
+      const session = await sessionOf(context.services, request);
       if (!session) return toLogin(request);
       const seen = await newestTransitionId(context.services.database.knex);
       return handler({ ...adminContext(request, context, session), seen });
@@ -74,7 +74,7 @@ export function adminForm({ path, summary, handler }: FormSpec): Route {
     response: null,
     handler: async (request, context) => {
       const { services } = context;
-      const session = sessionOf(services, request);
+      const session = await sessionOf(services, request);
       if (!session) return toLogin(request);
       const form = await formOf(request, context);
       if (!isOwnRequest(services, session, form.get('csrf'))) {

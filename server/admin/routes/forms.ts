@@ -1,7 +1,7 @@
 import { recordAudit } from '../../../db/audit-log.ts';
 import { newestTransitionId } from '../../../db/dashboard-transitions.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
-import { themeCookie, endedCookie, themeOf } from '../pages/session.ts';
+import { themeCookie, endSession, themeOf } from '../pages/session.ts';
 import { replayAll, replayEvents } from '../pages/queries/events.ts';
 import { advanceClock, testClockOf, type Leap } from '../pages/test-clock.ts';
 import { AppError } from '../../http/errors.ts';
@@ -89,7 +89,8 @@ const theme = adminForm({
 const logout = adminForm({
   path: '/admin/logout',
   summary: 'Ends the session',
-  handler: async ({ services }) => redirect('/admin/login', [endedCookie(services)]),
+  handler: async ({ services, session }) =>
+    redirect('/admin/login', [await endSession(services, session)]),
 });
 
 export const FORMS = [replay, repair, time, theme, logout];

@@ -4,6 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
+import type { NewEvent } from '../../../db/webhook-events.ts';
+import { markRestored } from '../../../server/operations/mark-restored.ts';
+import { verifyDatabase } from '../../../server/operations/verify.ts';
+import { catchUp } from '../../../server/webhooks/catch-up.ts';
+import { replayEvents } from '../../../server/webhooks/replay.ts';
 import { isRelevant } from '../../../server/webhooks/parse-event.ts';
 import { DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import type { EngineLab, LabEngine } from '../../support/engine-lab.ts';
@@ -45,6 +50,48 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
     });
   const subjects = () =>
     smtp.mails.map(({ data }) => /^subject: (.*)$/im.exec(data)?.[1] ?? '').toSorted();
+
+  it('S-11: is not told again after a restore, by catch-up, replay or repair, unless it is asked for', async () => {
+    const receiver = await startReceiver();
+    const env = {
+      SMTP_URL: smtp.url,
+      MAIL_FROM: 'Shop <shop@example.com>',
+      OUTGOING_WEBHOOK_URL: receiver.url,
+      OUTGOING_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of the team').toString('base64')}`,
+    };
+    const { services } = await start(env);
+    const story = await beginStory(lab);
+    await lab.stripe.subscriptions.cancel(story.subscriptionId);
+    const restore = () => database.clear();
+    const parts = { core: services, reader: services.engine.reader };
+    const store = (events: NewEvent[]) => services.engine.store(events);
+
+    await restore();
+    await markRestored(services);
+    await catchUp(parts, store);
+    await quiet();
+    expect(await findSubscription(database.knex, story.subscriptionId)).toMatchObject({
+      state: 'canceled',
+    });
+    await restore();
+    await replayEvents(services, { since: Date.now() - 60_000 });
+    await quiet();
+    const noted = await database.knex('outbox').select('status', 'last_error');
+    expect(noted.length).toBeGreaterThan(2);
+    expect(new Set(noted.map((row) => row.status))).toEqual(new Set(['delivered']));
+    await restore();
+    await verifyDatabase(services, { repair: true });
+    await quiet();
+    expect([smtp.mails.length, receiver.got.length]).toEqual([0, 0]);
+
+    await restore();
+    await replayEvents(services, { since: Date.now() - 60_000, notify: true });
+    await quiet();
+    expect(smtp.mails.length).toBeGreaterThan(1);
+    expect(receiver.got.length).toBeGreaterThan(1);
+    await services.engine.stop();
+    await receiver.close();
+  });
 
   it('is one mail, although its events come twice and to two processes', async () => {
     const two = [await withMail(), await withMail()];
@@ -214,3 +261,21 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
     await new Promise((resolve) => server.close(resolve));
   });
 });
+
+/** A team's receiver that takes everything. */
+async function startReceiver() {
+  const got: string[] = [];
+  const server = createServer((request, response) => {
+    got.push(String(request.headers['webhook-id']));
+    request.resume().on('end', () => response.end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    got,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

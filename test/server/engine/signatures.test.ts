@@ -1,15 +1,16 @@
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signStripePayload, verifyStripeSignature } from '../../../adapters/stripe-signature.ts';
+import { verifyStripeSignature } from '../../../adapters/stripe-signature.ts';
+import { signStripePayload } from '../../support/sign-stripe-payload.ts';
 import { startServer } from '../../../server/app/http-server.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
 import { randomFrom, type Random } from '../../support/random.ts';
+import { RUNS, sizeOf } from '../../support/sizes.ts';
 
-const FACTOR = Number(process.env['TENURE_TEST_RUNS'] ?? 1);
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
-const MUTATIONS = 100_000 * FACTOR;
+const MUTATIONS = sizeOf({ sample: 20_000, full: 100_000 });
 /** Of these, every so many go through the route as well. */
 const EVERY = 25;
 
@@ -189,7 +190,7 @@ describe('A signature', () => {
 
   it(
     `that is mutated in any way passes never and crashes nothing: ${MUTATIONS} times (seed ${SEED})`,
-    { timeout: 60_000 * FACTOR },
+    { timeout: 60_000 * RUNS },
     async () => {
       const random = randomFrom(SEED);
       const names = Object.keys(MUTATORS);

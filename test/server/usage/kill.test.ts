@@ -10,12 +10,12 @@ import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
 import { createServices } from '../../../server/app/compose.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
+import { RUNS, sizeOf } from '../../support/sizes.ts';
 import { METER, meteredPlans, pieceOf } from './metered-plans.ts';
 
 /** `TENURE_TEST_RUNS=20`: a million calls over a thousand customers. */
-const FACTOR = Number(process.env['TENURE_TEST_RUNS'] ?? 1);
-const CALLS = 50_000 * FACTOR;
-const CUSTOMERS = Math.min(1_000, 100 * FACTOR);
+const CALLS = sizeOf({ sample: 10_000, full: 50_000 });
+const CUSTOMERS = Math.min(1_000, sizeOf({ sample: 50, full: 100 }));
 const KILLS = 2;
 
 describe.each(DIALECTS)('Usage whose process is killed, on %s', (dialect) => {
@@ -105,7 +105,7 @@ describe.each(DIALECTS)('Usage whose process is killed, on %s', (dialect) => {
       expect(Math.max(...rounds)).toBeLessThanOrEqual(CUSTOMERS);
       await services.close();
     },
-    60_000 * FACTOR,
+    60_000 * RUNS,
   );
 
   interface Told {

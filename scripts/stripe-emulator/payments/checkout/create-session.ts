@@ -2,7 +2,9 @@ import type Stripe from 'stripe';
 import type { Context } from '../../kernel/context.ts';
 import { invalidRequest } from '../../kernel/errors.ts';
 import { isOnSale } from '../../billing/prices.ts';
-import { newId, randomText } from '../../kernel/ids.ts';
+import { defaultMode } from '../../billing/subscription-object.ts';
+import { refuseCode, refuseCurrency, refuseInvalid } from '../../discounts/restrictions.ts';
+import { idOf, newId, randomText } from '../../kernel/ids.ts';
 import { createInlinePrice } from '../../resources/inline-prices.ts';
 import { productFor } from '../../resources/prices.ts';
 import type { CreateValues, LineValues } from '../../resources/checkout-params.ts';
@@ -138,8 +140,13 @@ function subscriptionOf(ctx: Context, params: CreateValues): PlannedSubscription
     trialSettings:
       ending === undefined
         ? null
-        : { end_behavior: { billing_cycle_anchor: null, missing_payment_method: ending } },
-    billingMode: data.billing_mode === undefined ? null : chosenMode(data.billing_mode),
+        : {
+            end_behavior: {
+              billing_cycle_anchor: data.trial_settings?.end_behavior.billing_cycle_anchor ?? null,
+              missing_payment_method: ending,
+            },
+          },
+    billingMode: data.billing_mode === undefined ? defaultMode(ctx) : chosenMode(data.billing_mode),
     billingCycleAnchor: data.billing_cycle_anchor ?? null,
     prorationBehavior: data.proration_behavior ?? 'create_prorations',
     automaticTax: params.automatic_tax?.enabled ?? false,
@@ -236,6 +243,7 @@ export function createSession(ctx: Context, params: CreateValues): Stripe.Checko
   const plan = planFor(ctx, params);
   const priced = pricedLines(ctx, plan);
   const currency = priced[0]?.price.currency ?? params.currency ?? null;
+  refuseDiscounts(ctx, plan, { currency, amount: totalsOf(priced).subtotal });
   const { mode } = params;
   const shipping = shippingOptions(ctx, params.shipping_options, { mode, currency });
   const id = `cs_test_${randomText(58)}`;
@@ -252,6 +260,27 @@ export function createSession(ctx: Context, params: CreateValues): Stripe.Checko
   // Sessions live in real time, also those of customers on a test clock.
   ctx.schedule(session.expires_at, null, { job: EXPIRE_SESSION, ref: id });
   return session;
+}
+
+/** Codes and coupons that this order may not use are refused before anyone pays. */
+function refuseDiscounts(
+  ctx: Context,
+  plan: CheckoutPlan,
+  of: { currency: string | null; amount: number },
+): void {
+  const order = { ...of, customer: plan.customer };
+  // A trial costs nothing today; the code is for what follows.
+  const amount = of.amount === 0 ? null : of.amount;
+  for (const [index, given] of plan.discounts.entries()) {
+    const code = ctx.store.find('promotion_code', given.promotion_code);
+    const named = code === undefined ? 'coupon' : 'promotion_code';
+    const param = `discounts[${index}][${named}]`;
+    if (code !== undefined) refuseCode(ctx, code, { order: { ...order, amount }, param });
+    const coupon = ctx.store.find('coupon', given.coupon ?? idOf(code?.promotion.coupon));
+    if (coupon === undefined) continue;
+    refuseInvalid(ctx, coupon, param);
+    refuseCurrency(ctx, coupon, { order, param });
+  }
 }
 
 function addSetupIntent(

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import type { Context } from '../../kernel/context.ts';
 import { idOf } from '../../kernel/ids.ts';
-import { findCode, redeemable } from '../../resources/promotion-codes.ts';
+import { findCode, minimumsOf, redeemable } from '../../resources/promotion-codes.ts';
 import { pricedLines, totalsOf } from './amounts.ts';
 import { keepPlan, planOf } from './plan.ts';
 
@@ -12,12 +12,13 @@ function problemWith(
   code: Stripe.PromotionCode | undefined,
 ): string | null {
   if (code === undefined || !redeemable(ctx, code)) return 'This code is invalid.';
+  const { currency, amount_subtotal: amount } = session;
   const customer = planOf(ctx, session.id).customer;
   if (code.customer !== null && idOf(code.customer) !== customer)
     return 'This code cannot be used by this customer.';
-  const { minimum_amount: least, first_time_transaction: first } = code.restrictions;
-  if (least !== null && (session.amount_subtotal ?? 0) < least)
-    return 'The order is too small for this code.';
+  const least = minimumsOf(ctx, code)[currency ?? ''] ?? code.restrictions.minimum_amount;
+  const first = code.restrictions.first_time_transaction;
+  if (least !== null && (amount ?? 0) < least) return 'The order is too small for this code.';
   const paid =
     customer !== null && ctx.store.by('charge', 'customer', customer).some((charge) => charge.paid);
   if (first && paid) return 'This code is for first orders only.';

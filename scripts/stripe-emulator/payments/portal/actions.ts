@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { fullAmount } from '../../billing/prices.ts';
 import type { Context } from '../../kernel/context.ts';
 import { invalidRequest } from '../../kernel/errors.ts';
 import { idOf } from '../../kernel/ids.ts';
@@ -100,6 +101,18 @@ export function updateInPortal(
   change: { subscription: Stripe.Subscription; items: PortalItem[] },
 ): void {
   const features = featuresOf(ctx, session).subscription_update;
+  const waits = features.schedule_at_period_end.conditions.some(({ type }) =>
+    holds(ctx, change, type),
+  );
+  if (waits && change.subscription.status !== 'trialing') {
+    const items = change.items.map(({ id, price, quantity }) => ({
+      ...(id === null ? {} : { id }),
+      ...(price === null ? {} : { price }),
+      ...(quantity === undefined ? {} : { quantity }),
+    }));
+    ctx.services.schedules.changeAtPeriodEnd(ctx, change.subscription, items);
+    return;
+  }
   const { proration_behavior: proration, billing_cycle_anchor: anchor } = features;
   ctx.services.billing.updateItems(ctx, change.subscription, {
     items: change.items.map(({ id, price, quantity }) => ({
@@ -113,6 +126,29 @@ export function updateInPortal(
     billingCycleAnchor: anchor === 'now' ? 'now' : 'unchanged',
   });
 }
+
+/** Whether a condition of `schedule_at_period_end` makes the change wait. */
+function holds(
+  ctx: Context,
+  change: { subscription: Stripe.Subscription; items: PortalItem[] },
+  condition: string,
+): boolean {
+  return change.items.some(({ id, price, quantity }) => {
+    const item = change.subscription.items.data.find((candidate) => candidate.id === id);
+    if (item === undefined) return false;
+    const next = ctx.store.find('price', price) ?? item.price;
+    if (condition === 'shortening_interval') return daysOf(next) < daysOf(item.price);
+    const { currency } = change.subscription;
+    const present = item.quantity ?? 1;
+    const now = fullAmount(ctx, item.price, { quantity: present, currency });
+    return fullAmount(ctx, next, { quantity: quantity ?? present, currency }) < now;
+  });
+}
+
+const DAYS: Record<string, number> = { day: 1, week: 7, month: 30, year: 365 };
+
+const daysOf = (price: Stripe.Price): number =>
+  (DAYS[price.recurring?.interval ?? ''] ?? 0) * (price.recurring?.interval_count ?? 1);
 
 /** Makes a saved method the one that later invoices are paid with, also for subscriptions that name one of their own. */
 export function makeDefault(ctx: Context, customerId: string, method: string): void {

@@ -39,14 +39,14 @@ const FEATURES = {
   subscription_cancel: p.obj({
     cancellation_reason: p.obj({
       enabled: p.required(p.bool),
-      feedback_options: p.any,
+      feedback_options: p.harmless,
       options: p.clearable(p.arr(p.oneOf(REASONS))),
     }),
     enabled: p.bool,
     mode: p.oneOf(['at_period_end', 'immediately']),
     proration_behavior: prorations,
   }),
-  subscription_pause: p.obj({ duration: p.any, enabled: p.bool }),
+  subscription_pause: p.obj({ duration: p.harmless, enabled: p.bool }),
   subscription_update: p.obj({
     billing_cycle_anchor: p.oneOf(['now', 'unchanged']),
     default_allowed_updates: p.clearable(p.arr(p.oneOf(['price', 'promotion_code', 'quantity']))),

@@ -17,10 +17,7 @@ const FLOW = {
   }),
   subscription_cancel: p.obj({
     ...ofSubscription,
-    retention: p.obj({
-      coupon_offer: p.required(p.obj({ coupon: p.required(p.str) })),
-      type: p.required(p.oneOf(['coupon_offer'])),
-    }),
+    retention: p.unserved,
   }),
   subscription_pause: p.obj(ofSubscription),
   subscription_update: p.obj(ofSubscription),
@@ -42,13 +39,13 @@ const FLOW = {
 };
 
 export const CREATE = {
-  after_expiration: p.any,
+  after_expiration: p.harmless,
   configuration: p.str,
   customer: p.required(p.str),
-  customer_account: p.str,
+  customer_account: p.unserved,
   flow_data: p.obj(FLOW),
   locale: p.str,
-  on_behalf_of: p.str,
+  on_behalf_of: p.unserved,
   return_url: p.str,
 };
 type FlowValues = Values<typeof FLOW>;

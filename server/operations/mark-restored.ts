@@ -1,0 +1,17 @@
+import { saveCursor } from '../../db/cursors.ts';
+import type { Services } from '../lib/services.ts';
+import { RESTORED } from '../webhooks/scan-events.ts';
+
+/**
+ * Notes that this database has just been restored: what catch-up finds of the time before was told before, so its mails and
+ * webhooks are noted and not sent. Real time of Stripe, in seconds.
+ */
+export async function markRestored({ database, engine }: Services): Promise<Date> {
+  const now = Math.floor(Date.now() / 1000);
+  const page = await engine.reader.read((stripe) =>
+    stripe.listEvents({ createdFrom: now, startingAfter: null }),
+  );
+  const at = page.answeredAt ?? now;
+  await saveCursor(database.knex, RESTORED, String(at));
+  return new Date(at * 1000);
+}
