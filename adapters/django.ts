@@ -20,7 +20,7 @@ export interface DjangoUser {
 
 /**
  * Who a token of the Python package speaks for; null unless it is HS256 with this secret, for this
- * audience, and made to live 60 seconds: a longer-lived one of the same secret is somebody else's.
+ * audience, and made to live 60 seconds: a longer-lived one of the same secret was made for another purpose.
  */
 export async function readDjangoToken(
   token: string,

@@ -47,18 +47,19 @@ export interface StripeGateway
  */
 export function createStripeGateway(options: GatewayOptions): StripeGateway {
   const stripe = createStripeClient(options);
+  const owner = options.ownerMetadata ?? ((accountId) => ({ user_id: accountId }));
   return {
     ...accountSetupCalls(stripe),
     ...catalogueCalls(stripe),
-    ...checkoutCalls(stripe),
-    ...customerCalls(stripe),
+    ...checkoutCalls(stripe, owner),
+    ...customerCalls(stripe, owner),
     ...eventCalls(stripe),
     ...featureCalls(stripe),
     ...invoiceCalls(stripe),
     ...meterCalls(stripe),
     ...migrationCalls(stripe),
-    ...paymentCalls(stripe),
-    ...planChangeCalls(stripe),
+    ...paymentCalls(stripe, owner),
+    ...planChangeCalls(stripe, owner),
     ...promotionCalls(stripe),
     ...returnCalls(stripe),
     ...subscriptionCalls(stripe),

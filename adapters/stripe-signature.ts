@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-export type SignatureVerdict = 'valid' | 'malformed' | 'mismatch' | 'stale';
+export type SignatureResult = 'valid' | 'malformed' | 'mismatch' | 'stale';
 
 /** Seconds that a signature stays good, both ways; Stripe signs each retry anew. */
 const TOLERANCE_SECONDS = 300;
@@ -18,7 +18,7 @@ export interface SignedPayload {
 export function verifyStripeSignature(
   payload: SignedPayload,
   secrets: readonly string[],
-): SignatureVerdict {
+): SignatureResult {
   const { timestamp, signatures } = parseHeader(payload.header);
   if (timestamp === null || signatures.length === 0) return 'malformed';
   const fits = secrets.some((secret) => {

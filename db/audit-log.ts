@@ -1,6 +1,6 @@
 import type { Db } from './database.ts';
 
-/** What a person or a script did that is not an event of Stripe. */
+/** What an operator or a script did, as opposed to events of Stripe. */
 export interface AuditRow {
   id: number;
   at: number;

@@ -123,7 +123,7 @@ export interface Counted {
 
 /** Moves subscriptions' shares of the counters from what they were to what they are. */
 export function movedCounts(
-  moves: { before: Counted | null; after: Counted }[],
+  moves: { before: Counted | null; after: Counted | null }[],
   shard: number,
 ): Additions {
   const share = ({ state, currency, mrr }: Counted, sign: 1 | -1) => ({
@@ -135,25 +135,28 @@ export function movedCounts(
   });
   return additionsTo(
     SUBSCRIPTION_COUNTS,
-    moves.flatMap(({ before, after }) => [...(before ? [share(before, -1)] : []), share(after, 1)]),
+    moves.flatMap(({ before, after }) => [
+      ...(before ? [share(before, -1)] : []),
+      ...(after ? [share(after, 1)] : []),
+    ]),
   );
 }
 
 /** Counts the traffic of the machine's arrows, by hour of recording. */
 export function countedArrows(
-  lines: { from: string; to: string; event: string }[],
+  lines: { from: string; to: string; event: string; count?: number }[],
   shard: number,
 ): Additions {
   const hour_at = Math.floor(Date.now() / HOUR) * HOUR;
   return additionsTo(
     ARROW_COUNTS,
-    lines.map(({ from: from_state, to: to_state, event }) => ({
+    lines.map(({ from: from_state, to: to_state, event, count = 1 }) => ({
       hour_at,
       from_state,
       to_state,
       event,
       shard,
-      count: 1,
+      count,
     })),
   );
 }

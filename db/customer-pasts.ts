@@ -7,13 +7,13 @@ import { isPostgres, type Db } from './database.ts';
 export interface CustomerPast {
   /** Whose customer it is; null for one that nobody here has. */
   userId: string | null;
-  /** Newest first. */
-  subscriptions: { id: string; state: LifecycleState; createdAt: number }[];
+  /** Those of this customer, and of the account's other ones; newest first. */
+  subscriptions: { id: string; customerId: string; state: LifecycleState; createdAt: number }[];
   /** The subscriptions by which this customer, or the user as another customer, had a trial. */
   trials: string[];
 }
 
-type Subscription = [id: string, state: LifecycleState, createdAt: number];
+type Subscription = [id: string, customerId: string, state: LifecycleState, createdAt: number];
 
 interface Row {
   user_id: string | null;
@@ -33,7 +33,7 @@ export async function pastsOf(db: Db, customerIds: string[]): Promise<CustomerPa
   return rows.map((row) => ({
     userId: row.user_id,
     subscriptions: listOf(row.subscriptions)
-      .map(([id, state, createdAt]) => ({ id, state, createdAt }))
+      .map(([id, customerId, state, createdAt]) => ({ id, customerId, state, createdAt }))
       .sort((a, b) => b.createdAt - a.createdAt),
     trials: listOf(row.trials),
   }));
@@ -46,8 +46,8 @@ const listOf = <T>(list: T[] | string | null): T[] =>
 /** Looked up one by one: a join could be planned as one of whole tables. */
 const selectFrom = (asked: string, list: string, tuple: string) => `
 SELECT user_id,
-  (SELECT ${list}(${tuple}(id, state, created_at)) FROM subscriptions
-   WHERE customer_id = asked.customer) AS subscriptions,
+  (SELECT ${list}(${tuple}(id, customer_id, state, created_at)) FROM subscriptions
+   WHERE (customer_id = asked.customer OR user_id = asked.user_id) AND NOT is_foreign) AS subscriptions,
   (SELECT ${list}(subscription_id) FROM trials
    WHERE trials.customer_id = asked.customer OR trials.user_id = asked.user_id) AS trials
 FROM (

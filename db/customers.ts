@@ -1,4 +1,5 @@
 import type { Db } from './database.ts';
+import { recordConflict } from './owner-conflicts.ts';
 
 /** The billing account of one user. Times are ms since the epoch. */
 export interface CustomerRow {
@@ -109,4 +110,37 @@ export async function markCustomerDeleted(
   await db('customers')
     .where({ stripe_customer_id: stripeCustomerId, deleted_at: null })
     .update({ deleted_at: at });
+}
+
+/** What says that a Stripe customer is an account's. */
+export interface OwnerLink {
+  accountId: string;
+  customerId: string;
+  source: string;
+  at: number;
+}
+
+/**
+ * Writes what was learned about an account's customer: an account without a living customer gets this one, and becomes
+ * one with it. What contradicts a link that is there is kept as a conflict, and never merged. Returns whether it holds.
+ */
+export async function linkCustomer(db: Db, link: OwnerLink): Promise<boolean> {
+  const { accountId, customerId, source, at } = link;
+  const owner = await findCustomerByStripeId(db, customerId);
+  if (owner?.userId === accountId) return true;
+  if (!owner) {
+    // An id that another transaction takes at this moment makes it a conflict as well.
+    await db('customers')
+      .insert({ user_id: accountId, stripe_customer_id: customerId, created_at: at })
+      .onConflict()
+      .ignore();
+    await db('customers')
+      .where({ user_id: accountId })
+      .where((q) => void q.whereNull('stripe_customer_id').orWhereNotNull('deleted_at'))
+      .update({ stripe_customer_id: customerId, deleted_at: null });
+    const kept = await findCustomerByUser(db, accountId);
+    if (kept?.stripeCustomerId === customerId) return true;
+  }
+  await recordConflict(db, { customerId, accountId, source, learnedAt: at });
+  return false;
 }

@@ -44,6 +44,8 @@ export function figuresOf(
     subscriptionId: string;
     occurredAt: number;
     recordedAt: number;
+    /** -1 takes back what a line had added. */
+    count?: number;
   })[],
 ): FigureChange[] {
   return [
@@ -62,8 +64,8 @@ export function figuresOf(
       ];
     }),
     ...lines.flatMap((line): FigureChange[] => {
-      const { subscriptionId, occurredAt, recordedAt } = line;
-      const shared = { currency: '', subscriptionId, value: 1 };
+      const { subscriptionId, occurredAt, recordedAt, count: value = 1 } = line;
+      const shared = { currency: '', subscriptionId, value };
       const figure = figureOfLine(line);
       return [
         { at: recordedAt, figure: arrowFigure(line), ...shared },

@@ -15,11 +15,11 @@ export async function emailsOfCustomers(
   return new Map(rows.map((row) => [row.id, row.email]));
 }
 
-/** How many customers have more than one live subscription. */
-export async function duplicateCustomers(db: Db): Promise<number> {
+/** How many accounts have more than one live subscription. */
+export async function duplicateAccounts(db: Db): Promise<number> {
   const row = await db('subscriptions')
     .where('duplicate', true)
-    .countDistinct({ count: 'customer_id' })
+    .countDistinct({ count: 'user_id' })
     .first();
   return Number(row?.count ?? 0);
 }
@@ -33,6 +33,7 @@ export async function nextPeriodEnd(
     'subscriptions',
   )
     .where('current_period_end', '>', now)
+    .where('is_foreign', false)
     .whereIn('state', statesWhere('hasPeriod'))
     .orderBy('current_period_end')
     .first({ id: 'id', state: 'state', at: 'current_period_end' });

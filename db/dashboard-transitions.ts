@@ -26,7 +26,9 @@ export async function transitionsOfArrow(db: Db, query: ArrowQuery): Promise<Tra
   if (query.beforeId !== null) void select.where('id', '<', query.beforeId);
   const rows: StoredTransition[] = await select;
   const { since } = query;
-  const recent = rows.filter((row) => since === null || row.recorded_at >= since);
+  const recent = rows.filter(
+    (row) => row.evidence !== 'disproved' && (since === null || row.recorded_at >= since),
+  );
   return recent.map(transitionFromRow);
 }
 

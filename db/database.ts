@@ -64,8 +64,7 @@ function markFailedAcquires({ client }: Knex): void {
 function openSqlite(url: string, options: DatabaseOptions): Knex {
   const name = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
   const filename = name === ':memory:' ? name : resolve(name);
-  if (filename !== ':memory:') prepareFile(filename);
-  return knexModule({
+  const knex = knexModule({
     client: 'sqlite3',
     connection: { filename },
     useNullAsDefault: true,
@@ -77,6 +76,15 @@ function openSqlite(url: string, options: DatabaseOptions): Knex {
       afterCreate: prepareConnection,
     },
   });
+  if (filename === ':memory:') return knex;
+  const { client } = knex;
+  const connect: () => Promise<unknown> = client.acquireRawConnection.bind(client);
+  // With the first connection, not before: who only looks whether there is a file must not make one.
+  client.acquireRawConnection = () => {
+    prepareFile(filename);
+    return connect();
+  };
+  return knex;
 }
 
 /** Customers' addresses are in it: only its owner may read it. SQLite gives its other files the same mode. */

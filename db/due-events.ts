@@ -6,24 +6,34 @@ import { flagsOf, type EventRow } from './webhook-events.ts';
 /** A waiting event without what Stripe sent. */
 export type DueEvent = Pick<
   EventRow,
-  'id' | 'subject' | 'subscriptionId' | 'attempts' | 'receivedAt' | 'flags'
+  'id' | 'subject' | 'subscriptionId' | 'source' | 'attempts' | 'receivedAt' | 'flags'
 >;
 
 interface Row {
   id: string;
   subject: string;
   subscription_id: string | null;
+  source: DueEvent['source'];
   attempts: number;
   received_at: number;
   flags: string;
 }
 
-const DUE = ['id', 'subject', 'subscription_id', 'attempts', 'received_at', 'flags'] as const;
+const DUE = [
+  'id',
+  'subject',
+  'subscription_id',
+  'source',
+  'attempts',
+  'received_at',
+  'flags',
+] as const;
 
 const dueFromRow = (row: Row): DueEvent => ({
   id: row.id,
   subject: row.subject,
   subscriptionId: row.subscription_id,
+  source: row.source,
   attempts: row.attempts,
   receivedAt: row.received_at,
   flags: flagsOf(row.flags),

@@ -24,12 +24,20 @@ interface Row {
   locked_until: number;
 }
 
+/** A key and who holds it. Without a holder nothing is fenced. */
+interface HeldKey {
+  userId: string;
+  key: string;
+  holder?: string | undefined;
+}
+
 /**
- * Takes an idempotency key of a user for one request. A holder that dies loses it after `lease` ms.
+ * Takes an idempotency key of a user for one request. A holder that dies loses it after `lease` ms; one that works renews
+ * it.
  */
 export async function claimKey(
   db: Db,
-  key: { userId: string; key: string; requestHash: string },
+  key: HeldKey & { requestHash: string },
   terms: { now: number; lease: number },
 ): Promise<KeyClaim> {
   const where = { user_id: key.userId, key: key.key };
@@ -39,6 +47,7 @@ export async function claimKey(
       ...where,
       request_hash: key.requestHash,
       locked_until: lockedUntil,
+      locked_by: key.holder ?? null,
       created_at: terms.now,
     })
     .onConflict(['user_id', 'key'])
@@ -55,29 +64,42 @@ export async function claimKey(
   const taken = await db('idempotency_keys')
     .where({ ...where, locked_until: row.locked_until, status: null })
     .where('locked_until', '<=', terms.now)
-    .update({ locked_until: lockedUntil });
+    .update({ locked_until: lockedUntil, locked_by: key.holder ?? null });
   return taken > 0 ? { kind: 'claimed' } : { kind: 'in_progress' };
 }
 
-/** Stores the answer that every repetition of the request will get. */
+/** Keeps a key for longer; false when another holder has it by now. */
+export async function renewKey(
+  db: Db,
+  key: HeldKey,
+  terms: { now: number; lease: number },
+): Promise<boolean> {
+  const renewed = await held(db, key).update({ locked_until: terms.now + terms.lease });
+  return renewed > 0;
+}
+
+/** Stores the answer that every repetition of the request will get; false when another holder has the key by now. */
 export async function finishKey(
   db: Db,
-  key: { userId: string; key: string },
-  response: StoredResponse,
-): Promise<void> {
-  await db('idempotency_keys')
-    .where({ user_id: key.userId, key: key.key })
-    .update({
-      status: response.status,
-      response: JSON.stringify({ headers: response.headers, body: response.body }),
-      locked_until: 0,
-    });
+  key: HeldKey,
+  { status, headers, body }: StoredResponse,
+): Promise<boolean> {
+  const response = JSON.stringify({ headers, body });
+  return (await held(db, key).update({ status, response, locked_until: 0 })) > 0;
 }
 
 /** Gives a key back after a failure that a retry may mend. */
-export async function releaseKey(db: Db, key: { userId: string; key: string }): Promise<void> {
-  await db('idempotency_keys').where({ user_id: key.userId, key: key.key, status: null }).delete();
+export async function releaseKey(db: Db, key: HeldKey): Promise<void> {
+  await held(db, key).delete();
 }
+
+const held = (db: Db, { userId, key, holder }: HeldKey) =>
+  db('idempotency_keys').where({
+    user_id: userId,
+    key,
+    status: null,
+    ...(holder === undefined ? {} : { locked_by: holder }),
+  });
 
 /** Forgets keys older than `before`, at most `limit` at once; returns how many. */
 export async function pruneKeys(db: Db, before: number, limit: number): Promise<number> {

@@ -8,13 +8,13 @@ const LOCK_TIMEOUT_MS = 200;
 /** Between two attempts, so that the others get on; in ms. */
 const PAUSE_MS = 1_000;
 /** For how long a migration that cannot get a lock is tried again, in ms. */
-const PATIENCE_MS = 10 * 60_000;
+const TIMEOUT_MS = 10 * 60_000;
 /** PostgreSQL's code of a lock that did not come in time. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
 export interface MigrationTerms {
   /** For how long one that cannot get a lock is tried again, in ms. */
-  patience?: number;
+  timeoutMs?: number;
   note: Note;
 }
 
@@ -25,11 +25,11 @@ export interface MigrationTerms {
 export async function migrateBesideOthers(
   session: MigrationSession,
   migration: Migration,
-  { patience = PATIENCE_MS, note }: MigrationTerms,
+  { timeoutMs = TIMEOUT_MS, note }: MigrationTerms,
 ): Promise<void> {
   await requireTurn(session);
   const { begun } = await session.inTransaction(readLedger);
-  if (!begun.includes(migration.name)) await begin(session, migration, { patience, note });
+  if (!begun.includes(migration.name)) await begin(session, migration, { timeoutMs, note });
   for (const index of migration.indexes ?? []) {
     await requireTurn(session);
     await ensureIndex(session, index, note);
@@ -44,9 +44,9 @@ export async function migrateBesideOthers(
 async function begin(
   session: MigrationSession,
   migration: Migration,
-  { patience, note }: Required<MigrationTerms>,
+  { timeoutMs, note }: Required<MigrationTerms>,
 ): Promise<void> {
-  const deadline = Date.now() + patience;
+  const deadline = Date.now() + timeoutMs;
   let told = false;
   for (;;) {
     try {
@@ -85,7 +85,7 @@ async function ensureIndex({ run }: MigrationSession, index: Index, note: Note):
     [index.name],
   );
   if (found?.valid) return;
-  // What an attempt left that was ended half way: it costs at each write and helps nobody.
+  // What an attempt left that was ended half way: it costs at each write and helps no query.
   if (found) await run(`DROP INDEX CONCURRENTLY IF EXISTS ${index.name}`);
   const began = performance.now();
   note(`Building the index ${index.name}, beside the writers.`);

@@ -70,7 +70,7 @@ async function pendingIn(db: Db, list: readonly Migration[]): Promise<Migration[
 }
 
 /**
- * In a new database there is nobody to wait, and one transaction is far faster. Returns null, and has done
+ * In a new database no session has to wait, and one transaction is far faster. Returns null, and has done
  * nothing, when it is not new or another process is at it.
  */
 async function migrateNew(

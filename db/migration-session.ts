@@ -68,7 +68,7 @@ async function waitForTurn({ run }: MigrationSession, note: Note): Promise<void>
   }
 }
 
-/** The lock went to somebody else's connection: two processes could migrate at once. */
+/** The lock went to another connection: two processes could migrate at once. */
 export class MigrationLockLostError extends Error {
   override name = 'MigrationLockLostError';
   constructor() {

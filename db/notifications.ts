@@ -38,7 +38,7 @@ export function listen(
     });
     client = next;
     next.on('notification', (message) => on.heard(message.channel, message.payload ?? ''));
-    next.on('error', () => undefined); // 'end' follows, and that is where it is mended
+    next.on('error', () => undefined); // 'end' follows, and that is where it reconnects
     next.on('end', () => reconnect(next));
     try {
       await next.connect();

@@ -12,6 +12,12 @@ export const LANES: readonly Lane[] = ['mail', 'webhook', 'stripe'];
 const LANE =
   "CASE substr(kind, 1, 5) WHEN 'mail.' THEN 'mail' WHEN 'webho' THEN 'webhook' ELSE 'stripe' END";
 
+/** What tells of a line waits until those ahead of it are delivered or dead. */
+const IN_ORDER = `AND (line_of IS NULL OR NOT EXISTS (
+        SELECT 1 FROM outbox AS ahead
+        WHERE ahead.status = 'waiting' AND ahead.line_of = outbox.line_of
+          AND ahead.line_number < outbox.line_number))`;
+
 export function laneOf(kind: string): Lane {
   if (kind.startsWith('mail.')) return 'mail';
   return kind.startsWith('webho') ? 'webhook' : 'stripe';
@@ -61,6 +67,30 @@ const fromRow = (row: Row): OutboxRow => ({
   deliveredAt: row.delivered_at,
 });
 
+/** The line of the history that an effect tells of: those of one subscription are delivered in their order. */
+function lineOf(effect: Effect): { line_of: string | null; line_number: number | null } {
+  if (effect.kind !== 'webhook.subscription.changed') return { line_of: null, line_number: null };
+  const { subscriptionId, number } = effect.payload.data;
+  return { line_of: subscriptionId, line_number: number };
+}
+
+/** Some milliseconds from now, by the database's clock. */
+const after = (db: Db, ms: number) =>
+  db.raw('? + ?', [databaseNow(db), Math.max(0, Math.ceil(ms))]);
+
+/** Lets what was held back until an event explains these lines go out now. */
+export async function releaseHeldEffects(
+  db: Db,
+  lines: readonly { subscriptionId: string; number: number | null }[],
+): Promise<void> {
+  for (const { subscriptionId, number } of lines) {
+    if (number === null) continue;
+    await db('outbox')
+      .where({ line_of: subscriptionId, line_number: number, status: 'waiting', attempts: 0 })
+      .update({ next_attempt_at: databaseNow(db) });
+  }
+}
+
 const QUIET = 'not sent: it was told before';
 
 /**
@@ -69,7 +99,7 @@ const QUIET = 'not sent: it was told before';
  */
 export async function enqueueEffects(
   db: Db,
-  effects: (Effect & { causeId?: string | null; isQuiet?: boolean })[],
+  effects: (Effect & { causeId?: string | null; isQuiet?: boolean; holdMs?: number })[],
   now: number,
 ): Promise<number> {
   let added = 0;
@@ -85,8 +115,9 @@ export async function enqueueEffects(
             ? { status: 'delivered', delivered_at: now, last_error: QUIET }
             : { status: 'waiting', delivered_at: null, last_error: null }),
           attempts: 0,
-          next_attempt_at: databaseNow(db),
+          next_attempt_at: after(db, effect.holdMs ?? 0),
           created_at: now,
+          ...lineOf(effect),
         })),
       )
       .onConflict(['object_id', 'kind'])
@@ -118,6 +149,7 @@ export async function claimEffects(
     (lane) => `due_${lane} AS (
       SELECT id FROM outbox
       WHERE status = 'waiting' AND ${LANE} = '${lane}' AND next_attempt_at <= ? ${others}
+      ${lane === 'webhook' ? IN_ORDER : ''}
       ORDER BY next_attempt_at, id LIMIT ? ${isPostgres(db) ? 'FOR UPDATE SKIP LOCKED' : ''})`,
   );
   const sql = `WITH ${due.join(', ')}
@@ -138,7 +170,7 @@ export async function renewEffect(
 ): Promise<boolean> {
   const renewed = await db('outbox')
     .where({ id: claimed.id, attempts: claimed.attempts, status: 'waiting' })
-    .update({ next_attempt_at: db.raw('? + ?', [databaseNow(db), lease]) });
+    .update({ next_attempt_at: after(db, lease) });
   return renewed > 0;
 }
 
@@ -167,7 +199,7 @@ export async function postponeEffect(
     .update({
       status: failure.dead ? 'dead' : 'waiting',
       attempts: failure.attempts,
-      next_attempt_at: db.raw('? + ?', [databaseNow(db), Math.max(0, Math.ceil(failure.delayMs))]),
+      next_attempt_at: after(db, failure.delayMs),
       last_error: failure.error,
     });
 }

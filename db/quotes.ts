@@ -13,7 +13,7 @@ export interface Quote extends QuoteKey {
   basis: string;
   /** Minor units. */
   amountDue: number;
-  /** When the change was carried out; null while it was not. */
+  /** When the change was made; null while it was not. */
   usedAt: number | null;
 }
 
@@ -49,7 +49,7 @@ export async function findQuote(db: Db, key: QuoteKey): Promise<Quote | null> {
   return { ...key, basis: row.basis, amountDue: row.amount_due, usedAt: row.used_at };
 }
 
-/** Notes that the quoted change was carried out. */
+/** Notes that the quoted change was made. */
 export async function markQuoteUsed(db: Db, key: QuoteKey, at: number): Promise<void> {
   await db('quotes').where(where(key)).update({ used_at: at });
 }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { isPostgres, type Db } from './database.ts';
 
-/** Rows that are looked at in one step; each step is short, so that nobody waits for it. */
+/** Rows that are looked at in one step; each step is short, so that no session waits for it. */
 export const STEP = 250;
 
 /**
@@ -172,7 +172,7 @@ export async function pruneSubjects(db: Db, before: number, after: string): Prom
   return { subjects, next: keys.length === STEP ? (keys.at(-1) ?? null) : null };
 }
 
-/** The rows of a query, but for those that somebody else is at: neither waits for the other. */
+/** The rows of a query, without those that another transaction has locked: neither waits for the other. */
 function withoutWaiting<Query extends Knex.QueryBuilder>(db: Db, rows: Query): Query {
   if (isPostgres(db)) void rows.forUpdate().skipLocked();
   return rows;

@@ -1,4 +1,6 @@
 import { statesWhere } from '../state/states.ts';
+import type { Catalogue } from '../state/catalogue.ts';
+import { currentSubscription } from '../state/current-subscription.ts';
 import type {
   LifecycleState,
   Restriction,
@@ -11,7 +13,7 @@ import { isPostgres, type Db } from './database.ts';
 
 /** A stored subscription with what the database adds to it. */
 export interface SubscriptionRow extends StoredSubscription {
-  /** True while the customer has another live subscription beside this one. */
+  /** True while the account has another live subscription beside this one. */
   duplicate: boolean;
   createdAt: number;
   /** When the row was last written (real time). */
@@ -30,6 +32,7 @@ interface Row {
   past_due_since: number | null;
   since: number;
   duplicate: boolean | number;
+  is_foreign: boolean | number;
   facts: string;
   restriction: string | null;
   created_at: number;
@@ -49,6 +52,7 @@ const fromRow = (row: Row): SubscriptionRow => ({
   since: row.since,
   mrr: row.mrr,
   duplicate: Boolean(row.duplicate),
+  foreign: Boolean(row.is_foreign),
   restriction: row.restriction ? (JSON.parse(row.restriction) as Restriction) : null,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
@@ -75,21 +79,43 @@ export async function findSubscriptions(db: Db, ids: string[]): Promise<Subscrip
   return rows.map(fromRow);
 }
 
-/** The user's live subscription (the newest of them), else their newest ended one, else null. */
+/** The account's subscription that gives access, the best plan first, over all its customers; else the latest; else null. */
 export async function currentSubscriptionOfUser(
   db: Db,
   userId: string,
+  catalogue: Catalogue,
 ): Promise<SubscriptionRow | null> {
   const rows: Row[] = await db('subscriptions')
-    .where({ user_id: userId })
+    .where({ user_id: userId, is_foreign: false })
+    .whereNotNull('plan')
     .orderBy([
       { column: 'created_at', order: 'desc' },
       // Made in the same second: the one to which something happened last.
       { column: 'since', order: 'desc' },
       { column: 'id', order: 'desc' },
     ]);
-  const row = rows.find((candidate) => !ENDED.includes(candidate.state)) ?? rows[0];
-  return row ? fromRow(row) : null;
+  return currentSubscription(rows.map(fromRow), catalogue);
+}
+
+/** Subscriptions that have been past due since before a moment, by a failure of which an event told; at most `limit`. */
+export async function pastDueSince(
+  db: Db,
+  before: number,
+  page: { afterId: string; limit: number },
+): Promise<SubscriptionRow[]> {
+  const rows: Row[] = await db('subscriptions')
+    .where({ state: 'past_due' })
+    .where('past_due_since', '<=', before)
+    .where('id', '>', page.afterId)
+    .whereExists(
+      db('transitions')
+        .whereRaw('transitions.subscription_id = subscriptions.id')
+        .whereIn('event', ['payment_failed', 'trial_ended_unpaid'])
+        .where({ cause_type: 'event' }),
+    )
+    .orderBy('id')
+    .limit(page.limit);
+  return rows.map(fromRow);
 }
 
 /**
@@ -123,6 +149,7 @@ const COLUMNS = {
   since: 'bigint',
   current_period_end: 'bigint',
   duplicate: 'boolean',
+  is_foreign: 'boolean',
   facts: 'text',
   created_at: 'bigint',
   updated_at: 'bigint',
@@ -154,27 +181,27 @@ const toRow = (sub: StoredSubscription): Record<keyof typeof COLUMNS, Value> => 
   since: sub.since,
   current_period_end: sub.facts.currentPeriodEnd,
   duplicate: false,
+  is_foreign: sub.foreign === true,
   facts: JSON.stringify(sub.facts),
   created_at: sub.facts.createdAt,
   updated_at: Date.now(),
 });
 
 /**
- * Marks or unmarks the subscriptions of these customers as duplicates of each other.
- * Returns, for each customer who has more than one live subscription, the ids of those.
+ * Marks or unmarks the subscriptions of these accounts as duplicates of each other, whichever customer they are of.
+ * Returns, for each account that has more than one live subscription, the ids of those.
  */
-export async function markDuplicates(db: Db, customerIds: string[]): Promise<string[][]> {
-  if (customerIds.length === 0) return [];
-  const rows: {
-    id: string;
-    customer_id: string;
-    state: LifecycleState;
-    duplicate: boolean | number;
-  }[] = await db('subscriptions')
-    .whereIn('customer_id', customerIds)
-    .select('id', 'customer_id', 'state', 'duplicate');
-  const live = new Map<string, string[]>(customerIds.map((id) => [id, []]));
-  for (const row of rows) if (!ENDED.includes(row.state)) live.get(row.customer_id)?.push(row.id);
+export async function markDuplicates(db: Db, accountIds: string[]): Promise<string[][]> {
+  if (accountIds.length === 0) return [];
+  const rows: Pick<Row, 'id' | 'user_id' | 'state' | 'plan' | 'duplicate'>[] = await db(
+    'subscriptions',
+  )
+    .whereIn('user_id', accountIds)
+    .select('id', 'user_id', 'state', 'plan', 'duplicate');
+  const live = new Map<string | null, string[]>(accountIds.map((id) => [id, []]));
+  for (const { id, user_id: accountId, state, plan } of rows) {
+    if (!ENDED.includes(state) && plan !== null) live.get(accountId)?.push(id);
+  }
   const duplicates = [...live.values()].filter((ids) => ids.length > 1);
   const marked = new Set(duplicates.flat());
   for (const row of rows) {
@@ -191,8 +218,10 @@ export interface SubscriptionQuery {
   id?: string;
   customerId?: string;
   userId?: string;
-  /** Only those whose customer has more than one live subscription. */
+  /** Only those whose account has more than one live subscription. */
   duplicate?: boolean;
+  /** Those that are not ours, which are a list of their own; left out otherwise. */
+  foreign?: boolean;
   limit: number;
   /** The last row of the page before. */
   after?: { createdAt: number; id: string };
@@ -214,6 +243,9 @@ export async function listSubscriptions(
   if (query.customerId) void select.where({ customer_id: query.customerId });
   if (query.userId) void select.where({ user_id: query.userId });
   if (query.duplicate) void select.where('duplicate', true);
+  if (query.id === undefined || query.foreign) {
+    void select.where('is_foreign', query.foreign === true);
+  }
   if (query.after) {
     void select.whereRaw('(created_at, id) < (?, ?)', [query.after.createdAt, query.after.id]);
   }

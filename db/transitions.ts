@@ -21,7 +21,16 @@ export interface TransitionRow extends Transition {
   occurredAt: number;
   /** Real time of writing. */
   recordedAt: number;
+  /** Its place among the lines of its subscription; null when an older release wrote it. */
+  number: number | null;
+  /** `read` while no event of Stripe explains it; `disproved` when events showed that it never was. */
+  evidence: Evidence;
+  account: string | null;
+  /** Of the command that moved it. */
+  requestId: string | null;
 }
+
+export type Evidence = 'event' | 'read' | 'disproved';
 
 export interface StoredTransition {
   id: number;
@@ -38,6 +47,10 @@ export interface StoredTransition {
   unexpected: boolean | number;
   late: boolean | number;
   detail: string;
+  number: number | null;
+  evidence: Evidence | null;
+  account_id: string | null;
+  request_id: string | null;
 }
 
 /** A row of the table in the program's terms. */
@@ -55,6 +68,10 @@ export const transitionFromRow = (row: StoredTransition): TransitionRow => ({
   unexpected: Boolean(row.unexpected),
   late: Boolean(row.late),
   detail: JSON.parse(row.detail) as Transition['detail'],
+  number: row.number,
+  evidence: row.evidence ?? 'event',
+  account: row.account_id,
+  requestId: row.request_id,
 });
 
 /** A line to append, with what it belongs to and why it happened. */
@@ -62,6 +79,10 @@ export interface TransitionInput extends Transition {
   subscriptionId: string;
   customerId: string;
   cause: Cause;
+  number?: number | null;
+  guess?: boolean;
+  account?: string | null;
+  requestId?: string | null;
 }
 
 /**
@@ -106,6 +127,10 @@ const COLUMNS = {
   unexpected: 'boolean',
   late: 'boolean',
   detail: 'text',
+  number: 'bigint',
+  evidence: 'text',
+  account_id: 'text',
+  request_id: 'text',
 } as const;
 
 /** What makes a line one and the same. */
@@ -130,7 +155,87 @@ const toRow = (line: TransitionInput): Record<keyof typeof COLUMNS, Value> => ({
   unexpected: line.unexpected,
   late: line.late,
   detail: JSON.stringify(line.detail),
+  number: line.number ?? null,
+  evidence: line.guess === true ? 'read' : 'event',
+  account_id: line.account ?? null,
+  request_id: line.requestId ?? null,
 });
+
+/** What a line says once it is known better. */
+export type TransitionRevision = Omit<TransitionInput, 'number' | 'cause'> & {
+  id: number;
+  /** null: it stays. */
+  cause: Cause | null;
+  at: number;
+};
+
+/** Writes lines again that a read had given away, and that their events now explain. */
+export async function reviseTransitions(db: Db, lines: TransitionRevision[]): Promise<void> {
+  for (const line of lines) {
+    const { from, to, event, unexpected, at, detail, cause } = line;
+    await db('transitions')
+      .where({ id: line.id })
+      .update({
+        from_state: from,
+        to_state: to,
+        event,
+        unexpected,
+        occurred_at: at,
+        detail: JSON.stringify(detail),
+        evidence: line.guess === true ? 'read' : 'event',
+        ...(cause === null
+          ? {}
+          : {
+              cause_type: cause.type,
+              cause_id: cause.id,
+              actor: cause.actor,
+              account_id: line.account ?? null,
+              request_id: line.requestId ?? null,
+            }),
+      });
+  }
+}
+
+/** Strikes out lines that events have disproved; their numbers stay taken. */
+export async function disproveTransitions(db: Db, ids: number[]): Promise<void> {
+  for (const id of ids) {
+    await db('transitions')
+      .where({ id })
+      .update({ evidence: 'disproved', cause_id: `disproved:${id}` });
+  }
+}
+
+/** One line by its number; null when there is none. */
+export async function findTransition(
+  db: Db,
+  subscriptionId: string,
+  number: number,
+): Promise<TransitionRow | null> {
+  const row: StoredTransition | undefined = await db('transitions')
+    .where({ subscription_id: subscriptionId, number })
+    .first();
+  return row ? transitionFromRow(row) : null;
+}
+
+/** Lines of one subscription in the order in which it happened. Those of older releases have their place by their id. */
+export function inOrder(lines: readonly TransitionRow[]): TransitionRow[] {
+  let latest = 0;
+  const placed = lines
+    .toSorted((a, b) => a.id - b.id)
+    .map((line) => {
+      const place = line.number ?? latest;
+      latest = Math.max(latest, place);
+      return { line, place };
+    });
+  const isOld = ({ line }: (typeof placed)[number]) => line.number === null;
+  return placed
+    .sort((a, b) => {
+      if (a.place !== b.place) return a.place - b.place;
+      const byTime = isOld(a) && isOld(b) ? a.line.occurredAt - b.line.occurredAt : 0;
+      return byTime || a.line.id - b.line.id;
+    })
+    .map(({ line }) => line);
+}
 
 /** The history of one subscription in the order in which it happened; `limit` keeps the newest. */
 export async function timelineOf(
@@ -142,7 +247,7 @@ export async function timelineOf(
     .where({ subscription_id: subscriptionId })
     .orderBy('id', 'desc')
     .limit(limit);
-  return rows.map(transitionFromRow).sort((a, b) => a.occurredAt - b.occurredAt || a.id - b.id);
+  return inOrder(rows.map(transitionFromRow)).filter(({ evidence }) => evidence !== 'disproved');
 }
 
 /** What `state/` needs to know of the past: the newest lines of each subscription, newest first. */

@@ -3,7 +3,7 @@ import { isPostgres, type Db } from './database.ts';
 
 export type TrialOutcome = 'converted' | 'lost';
 
-/** One trial that somebody had. Times are ms since the epoch. */
+/** One trial. Times are ms since the epoch. */
 export interface TrialRow {
   subscriptionId: string;
   userId: string | null;

@@ -7,6 +7,8 @@ import type { Db } from './database.ts';
 export interface BillingAccount extends BillingPeriods {
   userId: string;
   customerId: string;
+  /** Prices of the metered items of the living subscriptions. */
+  meteredPrices: readonly string[];
 }
 
 /** SQLite takes 32,766 values in a statement. */
@@ -35,12 +37,21 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
       'customer_id',
       customers.map((row) => row.stripe_customer_id),
     )
+    .where('is_foreign', false)
     .whereIn('state', statesWhere('countsUsage'))
     .select('customer_id', 'facts');
-  const periods = new Map<string, { boundaries: Set<number>; since: number }>();
+  const periods = new Map<
+    string,
+    { boundaries: Set<number>; since: number; prices: Set<string> }
+  >();
   for (const { customer_id, facts: text } of subscriptions) {
     const facts = JSON.parse(text) as SubscriptionFacts;
-    const known = periods.get(customer_id) ?? { boundaries: new Set(), since: Infinity };
+    const known = periods.get(customer_id) ?? {
+      boundaries: new Set(),
+      since: Infinity,
+      prices: new Set(),
+    };
+    for (const item of facts.items) if (item.metered) known.prices.add(item.priceId);
     for (const at of boundariesOf(facts)) known.boundaries.add(at);
     known.since = Math.min(known.since, facts.createdAt, ...known.boundaries);
     periods.set(customer_id, known);
@@ -50,6 +61,7 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
     customerId: stripe_customer_id,
     boundaries: [...(periods.get(stripe_customer_id)?.boundaries ?? [])].sort((a, b) => a - b),
     since: periods.get(stripe_customer_id)?.since ?? null,
+    meteredPrices: [...(periods.get(stripe_customer_id)?.prices ?? [])],
   }));
 }
 

@@ -128,6 +128,28 @@ export async function findUsage(
   return row ? { meter: row.meter, quantity: row.quantity, at: row.used_at } : null;
 }
 
+/** Those of the keys that are known, with what they recorded. */
+export async function findUsages(
+  db: Db,
+  keys: readonly { userId: string; key: string }[],
+): Promise<Pick<UsageRecord, 'userId' | 'key' | 'meter' | 'quantity'>[]> {
+  if (keys.length === 0) return [];
+  const rows: { user_id: string; key: string; meter: string; quantity: number }[] = await db(
+    'usage_records',
+  )
+    .whereIn(
+      ['user_id', 'key'],
+      keys.map(({ userId, key }) => [userId, key]),
+    )
+    .select('user_id', 'key', 'meter', 'quantity');
+  return rows.map((row) => ({
+    userId: row.user_id,
+    key: row.key,
+    meter: row.meter,
+    quantity: row.quantity,
+  }));
+}
+
 /** The corrections of a user's record: how many, and what they add to it. */
 export async function correctionsOf(
   db: Db,

@@ -179,7 +179,7 @@ export async function postponeWindows(
     });
 }
 
-/** Makes refused windows due again, once what Stripe minded is mended; returns how many. */
+/** Makes refused windows due again, once the reason is fixed; returns how many. */
 export async function retryRefused(db: Db, now: number): Promise<number> {
   return db('usage_windows')
     .where({ status: 'refused' })

@@ -15,6 +15,11 @@ export type EventFlag =
   | 'other_version'
   | 'unreadable'
   | 'not_found'
+  /** About something at Stripe that is not ours. */
+  | 'foreign'
+  /** Of something that had a life before it was first seen here: nothing follows from it. */
+  | 'first_sight'
+
   // What follows from it was told before: it is noted in the outbox and not sent.
   | 'quiet';
 
@@ -154,10 +159,15 @@ export async function finishEvents(
 
 const FINISH = `UPDATE webhook_events SET status = $2, processed_at = $3, last_error = NULL WHERE id = ANY ($1::text[])`;
 
+/** The flag as a whole word: `foreign_account` is another one. */
+function whereForeign(query: Knex.QueryBuilder): Knex.QueryBuilder {
+  return query.whereRaw("',' || flags || ',' LIKE '%,foreign,%'");
+}
+
 function withFlag(db: Db, flag: EventFlag): Knex.Raw {
   return db.raw(
-    "CASE WHEN flags = '' THEN ? WHEN flags LIKE ? THEN flags ELSE flags || ',' || ? END",
-    [flag, `%${flag}%`, flag],
+    "CASE WHEN flags = '' THEN ? WHEN ',' || flags || ',' LIKE ? THEN flags ELSE flags || ',' || ? END",
+    [flag, `%,${flag},%`, flag],
   );
 }
 
@@ -191,14 +201,38 @@ export async function postponeEvent(
 
 /**
  * Makes events wait again, and be due now, whatever became of them; returns how many. Those that are none of ours (other
- * types, modes and accounts) stay as they are; one whose object Stripe did not have may be tried again.
+ * types, modes and accounts) stay as they are; one whose object Stripe did not have, or that was not ours, may be tried again.
  */
 export async function requeueEvents(db: Db, ids: string[], now: number): Promise<number> {
   if (ids.length === 0) return 0;
   return db('webhook_events')
     .whereIn('id', ids)
-    .where((q) => void q.whereNot({ status: 'ignored' }).orWhereLike('flags', '%not_found%'))
-    .update({ status: 'waiting', attempts: 0, next_attempt_at: now, last_error: null });
+    .where(
+      (q) =>
+        void q
+          .whereNot({ status: 'ignored' })
+          .orWhereLike('flags', '%not_found%')
+          .orWhere((foreign) => void whereForeign(foreign)),
+    )
+    .update({
+      status: 'waiting',
+      attempts: 0,
+      next_attempt_at: now,
+      last_error: null,
+      // Whether it is foreign is decided anew.
+      flags: db.raw("CASE flags WHEN 'foreign' THEN '' ELSE replace(flags, ',foreign', '') END"),
+    });
+}
+
+/** What failed payments of a subscription told, of those events that were processed while it was followed. */
+export async function processedFailures(db: Db, subscriptionId: string): Promise<string[]> {
+  const rows: { payload: string }[] = await db('webhook_events')
+    .where({ subscription_id: subscriptionId, type: 'invoice.payment_failed', status: 'done' })
+    .whereRaw("flags NOT LIKE '%first_sight%' AND flags NOT LIKE '%quiet%'")
+    .orderBy('created_at', 'desc')
+    .limit(50)
+    .select('payload');
+  return rows.map((row) => row.payload);
 }
 
 export interface EventQuery {

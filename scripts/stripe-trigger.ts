@@ -11,7 +11,8 @@ const HELP = `Makes something happen at Stripe, and tells which events came of i
 The account is that of STRIPE_API_KEY or STRIPE_SECRET_KEY (test keys only); without a key it is the local Stripe of
 \`npm start\`, which must be running.
 
-  --user ID   the subscription belongs to this user of yours (triggers that make a subscription)
+  --user ID   the subscription names this user of yours (triggers that make a subscription); it counts as theirs only
+              on a price of your catalogue, and the price that a trigger makes is in none
   --clock ID  the customer is put on this test clock
   --list      the names of all triggers
   --help      this text

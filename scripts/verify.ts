@@ -4,7 +4,7 @@ import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { createServices } from '../server/app/compose.ts';
 import type { Services } from '../server/lib/services.ts';
 import { verifyUsage, type UsageDifference } from '../server/usage/verify-usage.ts';
-import { verifyDatabase, type Difference } from '../server/operations/verify.ts';
+import { verifyDatabase, type Difference, type VerifyResult } from '../server/operations/verify.ts';
 import { progressBar } from './progress-bar.ts';
 
 const HELP = `Compares the database with Stripe, subscription by subscription.
@@ -55,12 +55,24 @@ async function verify(): Promise<number> {
         ? JSON.stringify({ ...result, left })
         : `${result.checked} subscriptions compared, ${result.differences} differed, ${result.repaired} repaired.`,
     );
+    if (!values.json) warnOf(result);
     if (left > 0 && !values.repair && !values.json)
       console.log('Run it with --repair to repair them.');
     const usage = values.usage ? await compareUsage(services) : 0;
     return left + usage > 0 ? 1 : 0;
   } finally {
     await services.close();
+  }
+}
+
+function warnOf({ withoutAccount, clocksUnseen }: VerifyResult): void {
+  if (withoutAccount > 0) {
+    console.log(
+      `${withoutAccount} live subscriptions on your prices have no account: npm run import, or npm run link.`,
+    );
+  }
+  if (clocksUnseen) {
+    console.log('The key may not list test clocks: subscriptions on them were not compared.');
   }
 }
 

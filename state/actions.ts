@@ -1,4 +1,6 @@
 /** What a person may ask for in a state: read from the machine. */
+import { isPeriodLost } from './access.ts';
+import { stoppedForDebt } from './lifecycle.ts';
 import { allowedEvents } from './machine.ts';
 import type { Access, Action, LifecycleEventType, StoredSubscription } from './types.ts';
 
@@ -35,13 +37,27 @@ export function allowedActions(
 ): Action[] {
   const state = subscription?.state ?? 'none';
   const events = allowedEvents(state);
-  const collectionPaused = (subscription?.facts.pauseCollection ?? null) !== null;
+  // What was stopped for a debt goes on when that is paid, not when asked.
+  const collectionPaused =
+    (subscription?.facts.pauseCollection ?? null) !== null &&
+    subscription !== null &&
+    stoppedForDebt(subscription.facts) === null;
   return ACTIONS.filter((action) => {
     if (action === 'update_payment_method' && state === 'none') return false;
+    // Collection goes on when the dispute is won, not when the customer asks.
+    if (action === 'resume' && subscription?.restriction?.reason === 'disputed') return false;
     if (collectionPaused && action === 'pause') return false;
     // Its invoice would be void: a bigger plan for nothing.
     if (collectionPaused && (action === 'change' || action === 'quantity')) return false;
     if (collectionPaused && action === 'resume' && state !== 'canceled') return true;
+    // What a pause left unpaid is bought again with a new period.
+    if (
+      action === 'resume' &&
+      state === 'active' &&
+      subscription &&
+      isPeriodLost(subscription.facts)
+    )
+      return true;
     if (action === 'resume' && state === 'cancel_pending' && context.accessNow?.level === 'none') {
       return collectionPaused;
     }

@@ -1,5 +1,5 @@
 /** What is sold: plans with their prices, features and limits. Read from configuration, never changed here. */
-import type { SubscriptionFacts } from './types.ts';
+import type { ItemFacts, SubscriptionFacts } from './types.ts';
 
 export type PlanInterval = 'monthly' | 'yearly';
 
@@ -19,6 +19,8 @@ export interface PlanMeter {
   priceId: string;
   /** The interval of the plan that it goes with; both when it is not given. */
   interval?: PlanInterval | undefined;
+  /** Who may report it: the host's code alone (default), or the paying user over HTTP as well. */
+  reportedBy?: 'host' | 'user' | undefined;
 }
 
 export interface Plan {
@@ -31,6 +33,10 @@ export interface Plan {
   /** null means unlimited. */
   limits: Record<string, number | null>;
   prices: { monthly?: PlanPrice; yearly?: PlanPrice };
+  /** Prices that it was sold at before: who pays one has the plan; it is not sold any more. */
+  formerPrices?: string[];
+  /** Stripe's products of its prices: any other price of these is a custom price of the plan. Known once Stripe was asked. */
+  productIds?: string[];
   meters?: PlanMeter[];
   seats?: { min?: number; max?: number };
 }
@@ -68,13 +74,41 @@ export function planOfPrice(catalogue: Catalogue, priceId: string): PlanOfPrice 
   return null;
 }
 
-/** The plan of a subscription: that of its first item that the catalogue knows; null when it knows none. */
+/** The plan that an item is for: by its price, by a former price, or by the product; null when it is for none. */
+export function planOf(
+  catalogue: Catalogue,
+  { priceId, productId }: Pick<ItemFacts, 'priceId' | 'productId'>,
+): Plan | null {
+  const listed = planOfPrice(catalogue, priceId);
+  if (listed) return listed.plan;
+  return (
+    catalogue.plans.find(({ formerPrices }) => formerPrices?.includes(priceId)) ??
+    catalogue.plans.find(
+      ({ productIds }) => productId !== null && productIds?.includes(productId),
+    ) ??
+    null
+  );
+}
+
+/** The same with the interval and the price that is paid. */
+export function planOfItem(catalogue: Catalogue, item: ItemFacts): PlanOfPrice | null {
+  const listed = planOfPrice(catalogue, item.priceId);
+  if (listed) return listed;
+  const plan = planOf(catalogue, item);
+  if (!plan) return null;
+  const { priceId, unitAmount: amount, currency, metered } = item;
+  const interval = item.interval === 'year' ? 'yearly' : 'monthly';
+  return { plan, interval, price: { priceId, amount, currency, metered } };
+}
+
+/** The plan of a subscription, the best one among its items; null when the catalogue knows none of them. */
 export function planOfFacts(catalogue: Catalogue, facts: SubscriptionFacts): PlanOfPrice | null {
+  let best: PlanOfPrice | null = null;
   for (const item of facts.items) {
-    const found = planOfPrice(catalogue, item.priceId);
-    if (found) return found;
+    const found = planOfItem(catalogue, item);
+    if (found && found.plan.rank > (best?.plan.rank ?? -Infinity)) best = found;
   }
-  return null;
+  return best;
 }
 
 /** The plan with this id, or null. */
@@ -107,4 +141,21 @@ export function meterPricesOf(plan: Plan, interval: PlanInterval): string[] {
 /** Every meter that some plan bills. */
 export function meterNames(catalogue: Catalogue): ReadonlySet<string> {
   return new Set(catalogue.plans.flatMap((plan) => (plan.meters ?? []).map(({ meter }) => meter)));
+}
+
+/** Meters that the paying user may report over HTTP. */
+export function metersReportedByUser(catalogue: Catalogue): ReadonlySet<string> {
+  const meters = catalogue.plans.flatMap((plan) => plan.meters ?? []);
+  return new Set(
+    meters.filter(({ reportedBy }) => reportedBy === 'user').map(({ meter }) => meter),
+  );
+}
+
+/** The meters that each metered price bills. */
+export function metersByPrice(catalogue: Catalogue): ReadonlyMap<string, ReadonlySet<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const { priceId, meter } of catalogue.plans.flatMap((plan) => plan.meters ?? [])) {
+    found.set(priceId, (found.get(priceId) ?? new Set()).add(meter));
+  }
+  return found;
 }

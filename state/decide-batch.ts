@@ -1,281 +1,162 @@
 /**
  * Decides all waiting events of one subscription at once. The end is what was read from Stripe, always; the
- * events' own payloads only tell the history which states lay between two reads.
+ * events tell the history by which moves it came there.
  */
-import { decide, type DecidedTransition, type DecideInput } from './decide.ts';
+import { decide, type DecideInput } from './decide.ts';
+import { effectsOf, type EffectSettings, type FollowedFailures } from './effects.ts';
 import type { Effect } from './effect-kinds.ts';
-import { effectsOf, type EffectSettings } from './effects.ts';
 import type { EventFacts } from './event-facts.ts';
-import { explain } from './explain.ts';
-import { beganAs, hasAttempt, historyHas, lastTime, stateAt, type HistoryLine } from './history.ts';
+import { actorOf, type Actor, type Commands } from './history/actor.ts';
+import type { HistoryLine } from './history/lines.ts';
+import type { Move } from './history/telling.ts';
+import { distinctEvents, reconstruct } from './history/reconstruct.ts';
 import { lifecycleOf } from './lifecycle.ts';
-import { failuresIn, signalOf, type Signal } from './signals.ts';
-import { distinctEvents, follows, orderSnapshots, type Snapshot } from './snapshot-order.ts';
-import type { LifecycleState, StoredSubscription, SubscriptionFacts } from './types.ts';
-import type { Transition } from './types.ts';
+import { failuresIn, signalOf } from './signals.ts';
+import type { LifecycleState, StoredSubscription, SubscriptionFacts, Transition } from './types.ts';
 
 export interface BatchInput extends Omit<DecideInput, 'facts' | 'signals' | 'settings'> {
   /** Waiting events of this subscription, in any order, duplicates allowed. */
   events: readonly EventFacts[];
+  /** Events processed before, where `needsPast` asked for them. */
+  past?: readonly EventFacts[];
+  pastSince?: number;
   /** What Stripe says now; null when it was not asked (then the newest payload counts). */
   read: SubscriptionFacts | null;
-  /** Recent lines of this subscription, oldest first. */
+  /** Recent lines of this subscription in their order. */
   history: readonly HistoryLine[];
   /** False when `history` was cut: what lies before its first line is then left alone. */
   historyComplete?: boolean;
+  takenNumbers?: readonly number[];
   settings: EffectSettings;
   /** What effects name as the cause of lines that no event of the batch explains. */
   cause?: { type: string; id: string };
+  /** Failed attempts that events told of, those of this batch included. */
+  followed?: FollowedFailures;
+  /** True when it had a life before it was seen here: nothing is done at Stripe, and notices are only noted. */
+  isTakenOver?: boolean;
+  /** The commands whose keys the events name. */
+  commands?: Commands;
 }
 
-/** A line with what caused it; `eventId` is null when no event of the batch did. */
+/** A line with what caused it; `eventId` is null when no event did. */
 export interface BatchTransition extends Transition {
   eventId: string | null;
+  /** Names the cause where no event is it; null for what the read gave away. */
+  causeId: string | null;
   at: number;
+  number: number;
+  guess: boolean;
+  /** null: as the read's own cause says. */
+  actor: Actor | null;
+}
+
+/** A recorded line that is now known better. */
+export interface RevisedTransition extends Omit<BatchTransition, 'number'> {
+  line: HistoryLine;
 }
 
 export interface BatchDecision {
   /** null only when nothing is known: no row, no read, no payload. */
   next: StoredSubscription | null;
   transitions: BatchTransition[];
+  revised: RevisedTransition[];
+  /** Lines that were guessed wrong. */
+  removed: HistoryLine[];
   effects: Effect[];
   unknownStatus: string | null;
 }
 
 /** The end state is the same whatever the order, the repetition and the batching of the events. */
 export function decideBatch(input: BatchInput): BatchDecision {
-  const walk = new Walk(input);
-  walk.takeFailures();
-  walk.takeSnapshots();
-  walk.takeRead();
-  walk.takeLateFailures();
-  const { current: next, lines } = walk;
+  const events = distinctEvents(input.events);
+  const told = reconstruct({ ...input, events });
+  const transitions = told.added.map(({ move, number, late }) => ({
+    ...lineOf(move, input),
+    late,
+    number,
+  }));
+  const facts = input.read ?? told.facts ?? input.stored?.facts ?? null;
+  const { next, unknownStatus } =
+    facts === null
+      ? { next: null, unknownStatus: null }
+      : nextRow(input, { events, facts, moves: told.moves });
   return {
     next,
-    transitions: lines,
-    effects: effectsOfBatch(input, { events: walk.events, next, lines }),
-    unknownStatus: walk.unknownStatus,
+    transitions,
+    revised: told.revised.map(({ line, move }) => ({ ...lineOf(move, input), line })),
+    removed: told.removed,
+    effects: effectsOfBatch(input, { events, next, lines: transitions }),
+    unknownStatus,
   };
 }
 
-class Walk {
-  readonly events: EventFacts[];
-  readonly lines: BatchTransition[] = [];
-  current: StoredSubscription | null;
-  unknownStatus: string | null = null;
-  private readonly input: BatchInput;
-  private readonly signals: Signal[];
-  private readonly snapshots: Snapshot[];
-
-  constructor(input: BatchInput) {
-    this.input = input;
-    this.current = input.stored;
-    this.events = distinctEvents(input.events);
-    this.signals = this.events.flatMap((event) => signalOf(event) ?? []);
-    const id = input.read?.id ?? input.stored?.id;
-    const own = this.events.filter((event) => id === undefined || event.subscription?.id === id);
-    const ordered = orderSnapshots(own, input.stored?.facts ?? null);
-    this.snapshots = ordered.map((snapshot) => withSchedule(snapshot, input, this.events));
-  }
-
-  /** Further failed attempts of a row that is past due already. */
-  takeFailures(): void {
-    if (this.current?.state === 'past_due') {
-      this.step(this.current.facts, this.input.now, (line) => this.causeOf(line));
-    }
-  }
-
-  /** The states that the payloads show, as far as they are news. */
-  takeSnapshots(): void {
-    for (const snapshot of this.snapshots) {
-      const { event, facts } = snapshot;
-      if (this.isOld(snapshot)) {
-        this.addLate(snapshot);
-        continue;
-      }
-      const own = { eventId: event.id, at: event.createdAt };
-      // Repeated attempts keep their own events; everything else this payload tells.
-      this.step(facts, event.createdAt, (line) => (isRepeat(line) ? this.causeOf(line) : own));
-    }
-  }
-
-  /** What Stripe says now has the last word. */
-  takeRead(): void {
-    const { read } = this.input;
-    if (read !== null) this.step(read, this.lookTime(), (line) => this.causeOf(line));
-  }
-
-  /** Attempts that a later attempt, or a read that counted them, was ahead of. */
-  takeLateFailures(): void {
-    const { stored } = this.input;
-    if (this.current?.state !== 'past_due' || stored?.state !== 'past_due') return;
-    for (const failure of failuresIn(this.signals)) {
-      const known = [...this.input.history, ...this.asHistory()];
-      const ofRun = failure.invoiceId === (stored.facts.latestInvoiceId ?? failure.invoiceId);
-      if (!ofRun || failure.attempt > stored.failedAttempts || hasAttempt(known, failure)) continue;
-      this.add({
-        from: 'past_due',
-        to: 'past_due',
-        event: 'payment_failed',
-        unexpected: false,
-        late: true,
-        detail: {
-          attempt: failure.attempt,
-          invoice: failure.invoiceId,
-          amount: failure.amount,
-          currency: failure.currency,
-        },
-        eventId: failure.eventId,
-        at: failure.at,
-      });
-    }
-  }
-
-  private step(
-    facts: SubscriptionFacts,
-    now: number,
-    causeOf: (line: DecidedTransition) => { eventId: string | null; at: number },
-  ): void {
-    const { catalogue, settings, everTrialed, formerState, userId } = this.input;
-    const { current: stored, signals } = this;
-    const known = { catalogue, settings, everTrialed, formerState, userId };
-    const decision = decide({ stored, facts, signals, now, ...known });
-    this.current = decision.next;
-    this.unknownStatus = decision.unknownStatus;
-    for (const line of decision.transitions) {
-      const { from, to, event, unexpected, late, detail } = line;
-      const { eventId, at } = causeOf(line);
-      this.add({ from, to, event, unexpected, late, detail, eventId, at });
-    }
-  }
-
-  private add(line: BatchTransition): void {
-    this.lines.push(line);
-  }
-
-  /** A payload from before what the row already reflects. It must not move the row back. */
-  private isOld(snapshot: Snapshot): boolean {
-    const { stored } = this.input;
-    if (!stored) return false;
-    const state = this.stateOf(snapshot);
-    if (stored.state === 'canceled') return true;
-    if (snapshot.event.type === 'customer.subscription.created') return true;
-    // Replayed: it has its line.
-    const { id } = snapshot.event;
-    if (this.input.history.some((line) => line.causeId === id && line.to === state)) return true;
-    if (state === 'canceled') return false;
-    const last = lastTime(this.input.history);
-    const known = Number.isFinite(last) ? last : stored.since;
-    const time = snapshot.event.createdAt;
-    return time < known || (time === known && !follows(snapshot, stored.facts));
-  }
-
-  private addLate(snapshot: Snapshot): void {
-    const { stored, read, history, historyComplete } = this.input;
-    const state = this.stateOf(snapshot);
-    const { createdAt: at, id: eventId, type } = snapshot.event;
-    const target = read === null ? null : this.stateOf({ ...snapshot, facts: read });
-    // It only looks old, by the grain of a second: it is the news that the read brings.
-    if (state === target && stored?.state !== target) return;
-    const known = [...history, ...this.asHistory()];
-    const isFirst = type === 'customer.subscription.created';
-    if (historyHas(known, { state, time: at }) || (isFirst && beganAs(known, state))) return;
-    if (historyComplete === false && at < Math.min(...history.map((line) => line.at))) return;
-    const from = isFirst ? (this.input.formerState ?? 'none') : stateAt(known, at);
-    const step = explain(from, state, lateEvidence(snapshot, this.input)).at(-1);
-    if (!step) return;
-    this.add({
-      from: step.from,
-      to: state,
-      event: step.event.type,
-      unexpected: step.unexpected,
-      late: true,
-      detail: { status: snapshot.facts.stripeStatus },
-      eventId,
-      at,
-    });
-  }
-
-  private stateOf({ event, facts }: Snapshot): LifecycleState {
-    const previous = stateAt([...this.input.history, ...this.asHistory()], event.createdAt);
-    return lifecycleOf(facts, { catalogue: this.input.catalogue, previous }).state;
-  }
-
-  /** The event that explains a line: its signal, a payload that shows the state, else the newest event. */
-  private causeOf(line: DecidedTransition): { eventId: string | null; at: number } {
-    const causes: { eventId: string; at: number }[] = [];
-    if (line.signal) causes.push({ eventId: line.signal.eventId, at: line.signal.at });
-    for (const snapshot of this.snapshots.toReversed()) {
-      const { id: eventId, createdAt: at } = snapshot.event;
-      if (line.from !== line.to && this.stateOf(snapshot) === line.to) causes.push({ eventId, at });
-    }
-    const newest = this.events.at(-1);
-    const at = this.timeOf(line);
-    if (newest) causes.push({ eventId: newest.id, at });
-    return causes.find((cause) => !this.isTaken(cause.eventId, line)) ?? { eventId: null, at };
-  }
-
-  private isTaken(eventId: string, line: DecidedTransition): boolean {
-    return [...this.input.history, ...this.asHistory()].some(
-      (known) =>
-        known.causeId === eventId &&
-        known.to === line.to &&
-        (known.event ?? line.event) === line.event,
-    );
-  }
-
-  private timeOf(line: DecidedTransition): number {
-    const ended = this.input.read?.endedAt ?? null;
-    return line.to === 'canceled' && ended !== null ? ended : this.lookTime();
-  }
-
-  /** When we looked, in whole seconds like Stripe's own times, and never before the newest event. */
-  private lookTime(): number {
-    const now = Math.floor(this.input.now / 1000) * 1000;
-    return Math.max(now, this.events.at(-1)?.createdAt ?? now);
-  }
-
-  private asHistory(): HistoryLine[] {
-    return this.lines.map((line) => ({ causeId: line.eventId, ...line }));
-  }
+function lineOf(move: Move, input: BatchInput): Omit<BatchTransition, 'number'> {
+  const { from, to, event, unexpected, late, detail, at, source, causeId, guess } = move;
+  const told = { from, to, event, unexpected, late, detail, at, guess };
+  const eventId = source?.id ?? null;
+  const actor = source === null ? null : actorOf(source, move, input.commands);
+  return { ...told, eventId, causeId, actor };
 }
 
-function isRepeat(line: DecidedTransition): boolean {
-  return line.from === 'past_due' && line.event === 'payment_failed' && line.signal !== null;
-}
+const FAILING: ReadonlySet<LifecycleState> = new Set(['past_due', 'unpaid']);
 
-function lateEvidence(snapshot: Snapshot, input: BatchInput) {
-  return {
-    before: snapshot.event.before,
-    after: snapshot.facts,
-    attempt: 1,
-    failedAttempts: 0,
-    maxAttempts: input.settings.finalAction === 'none' ? null : input.settings.maxAttempts,
-    everTrialed: input.everTrialed === true,
-    change: null,
-  };
-}
-
-/**
- * Payloads name a schedule by id only, so whether a smaller plan waits must come from elsewhere: a schedule
- * event of the batch, the read, or the row.
- */
-function withSchedule(
-  snapshot: Snapshot,
+/** The row as Stripe has it now, with what the history knows: since when, and how often a payment failed. */
+function nextRow(
   input: BatchInput,
-  events: readonly EventFacts[],
-): Snapshot {
-  const { facts, event } = snapshot;
-  if (facts.scheduleId === null || facts.scheduleExpanded === true) return snapshot;
-  const told = events.flatMap(({ schedule }) =>
-    schedule?.id === facts.scheduleId ? schedule : [],
-  );
-  const rows = [input.read, input.stored?.facts].filter(
-    (row) => row?.scheduleId === facts.scheduleId,
-  );
-  const phases = [...told.toReversed(), ...rows].map((source) => source?.nextPhase ?? null);
-  const nextPhase = phases.find((phase) => phase !== null && phase.at > event.createdAt) ?? null;
-  return { event, facts: { ...facts, nextPhase } };
+  known: { events: readonly EventFacts[]; facts: SubscriptionFacts; moves: readonly Move[] },
+): { next: StoredSubscription; unknownStatus: string | null } {
+  const { facts, moves } = known;
+  const previous = input.stored?.state ?? 'none';
+  const { state } = lifecycleOf(facts, { catalogue: input.catalogue, previous });
+  const stored = sameRun(input.stored, moves);
+  const all = [...(input.past ?? []), ...known.events];
+  const since = runStart(moves) ?? stored?.pastDueSince ?? -Infinity;
+  const signals = all
+    .flatMap((event) => signalOf(event) ?? [])
+    .filter((signal) => signal.type !== 'payment_failed' || isOfRun(signal, { facts, since }));
+  const { next, unknownStatus } = decide({ ...input, stored, facts, signals });
+  const entered = moves.findLast((move) => move.from !== move.to);
+  const isSame = input.stored?.state === state && (!entered || entered.at <= input.stored.since);
+  const changed = entered?.to === state && !isSame;
+  const pastDueSince = FAILING.has(state)
+    ? (runStart(moves) ?? stored?.pastDueSince ?? next.pastDueSince)
+    : null;
+  const first = failuresIn(signals)[0]?.at ?? Infinity;
+  return {
+    next: {
+      ...next,
+      userId: input.stored?.userId ?? input.userId ?? null,
+      since: changed ? entered.at : (input.stored?.since ?? next.since),
+      pastDueSince: pastDueSince === null ? null : Math.min(pastDueSince, first),
+    },
+    unknownStatus,
+  };
+}
+
+function isOfRun(
+  failure: { invoiceId: string; at: number },
+  run: { facts: SubscriptionFacts; since: number },
+): boolean {
+  return run.facts.latestInvoiceId === null || failure.invoiceId === run.facts.latestInvoiceId
+    ? true
+    : failure.at >= run.since;
+}
+
+/** The row, without its count of failures where another run of them began since. */
+function sameRun(
+  stored: StoredSubscription | null,
+  moves: readonly Move[],
+): StoredSubscription | null {
+  if (stored === null || !FAILING.has(stored.state)) return stored;
+  const since = stored.pastDueSince ?? stored.since;
+  const wasLeft = moves.some((move) => move.at > since && !FAILING.has(move.to));
+  return wasLeft ? { ...stored, state: 'active', failedAttempts: 0, pastDueSince: null } : stored;
+}
+
+/** When the last run of failed payments among the moves began; null when it is not among them. */
+function runStart(moves: readonly Move[]): number | null {
+  const start = moves.findLast((move) => FAILING.has(move.to) && !FAILING.has(move.from));
+  return start?.at ?? null;
 }
 
 function effectsOfBatch(
@@ -287,11 +168,16 @@ function effectsOfBatch(
   },
 ): Effect[] {
   const { next, lines, events } = result;
-  const { settings, now, cause } = input;
-  const context = { after: next, settings, now, cause };
+  const { settings, now, cause, followed, isTakenOver } = input;
+  const context = { after: next, settings, now, cause, followed };
+  const ids = new Set(events.map(({ id }) => id));
   const effects = [...events, null].flatMap((event) => {
-    const transitions = lines.filter((line) => line.eventId === (event?.id ?? null));
-    return effectsOf({ event, transitions, ...context });
+    const transitions = lines.filter(({ eventId }) =>
+      event === null ? eventId === null || !ids.has(eventId) : eventId === event.id,
+    );
+    return effectsOf({ event, transitions, ...context }).filter(
+      ({ kind }) => !isTakenOver || /^(mail|webhook)\./.test(kind),
+    );
   });
   const distinct = new Map(effects.map((effect) => [`${effect.kind} ${effect.objectId}`, effect]));
   return [...distinct.values()];

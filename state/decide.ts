@@ -4,6 +4,7 @@ import { explain, type Evidence } from './explain.ts';
 import { lifecycleOf, statusOf } from './lifecycle.ts';
 import { nextState, type LifecycleEvent } from './machine.ts';
 import { compareChange, mrrOf, positionOfFacts, type ChangeKind } from './plan-change.ts';
+import { planInvoiceOf, withPlanPeriod } from './plan-period.ts';
 import { failuresIn, type FailedSignal, type Signal } from './signals.ts';
 import type { LifecycleState, StoredSubscription, SubscriptionFacts, Transition } from './types.ts';
 
@@ -46,7 +47,8 @@ export interface Decision {
 const FAILING: ReadonlySet<LifecycleState> = new Set(['past_due', 'unpaid']);
 
 /** Decides one step. Deciding again with the same facts gives no line. */
-export function decide(input: DecideInput): Decision {
+export function decide(given: DecideInput): Decision {
+  const input = byPlan(given);
   const { stored, facts } = input;
   const previous = stored?.state ?? 'none';
   const { state, unknownStatus } = lifecycleOf(facts, { catalogue: input.catalogue, previous });
@@ -56,6 +58,29 @@ export function decide(input: DecideInput): Decision {
   const transitions = linesBetween(input, { from, to: state, evidence, failures });
   const next = nextRow(input, { state, changed: from !== state, failures });
   return { next, transitions, unknownStatus: unknownStatus ?? null };
+}
+
+/** The period is that of the plan's item, on both sides. What was known of its invoice is kept. */
+function byPlan(input: DecideInput): DecideInput {
+  const { catalogue, signals } = input;
+  const stored = input.stored && {
+    ...input.stored,
+    facts: withPlanPeriod(catalogue, input.stored.facts),
+  };
+  const { latestInvoiceLines, latestInvoiceTimes, ...lasting } = withPlanPeriod(
+    catalogue,
+    input.facts,
+  );
+  const read = { ...lasting, latestInvoiceLines, latestInvoiceTimes };
+  const planInvoice = planInvoiceOf(catalogue, read, stored?.facts.planInvoice);
+  const paid = signals.some(
+    (signal) => signal.type === 'paid' && signal.invoiceId === planInvoice?.id,
+  );
+  const facts: SubscriptionFacts = {
+    ...lasting,
+    planInvoice: planInvoice && paid ? { ...planInvoice, status: 'paid' } : planInvoice,
+  };
+  return { ...input, stored, facts };
 }
 
 function beginning(former: LifecycleState | null | undefined, state: LifecycleState) {

@@ -2,7 +2,12 @@
  * Every kind of effect and what its payload says, in one table that the compiler ties: an effect of a kind that is not
  * here does not compile, nor does a kind without handler, or a mail without template (server/outbox/handlers).
  */
-import type { LifecycleState, SubscriptionStatus } from './types.ts';
+import type {
+  AccessLevel,
+  LifecycleEventType,
+  LifecycleState,
+  SubscriptionStatus,
+} from './types.ts';
 
 /** Whom an effect is for. */
 export interface Recipient {
@@ -83,6 +88,7 @@ export type WebhookType =
   | 'payment.failed'
   | 'payment.action_required'
   | 'payment.recovered'
+  | 'payment.after_end'
   | 'payment.refunded'
   | 'payment.fraud_warning'
   | 'dispute.opened'
@@ -90,13 +96,39 @@ export type WebhookType =
   | 'dispute.lost'
   | 'credit_note.issued';
 
+/** All but those that tell of a line of the history. */
+export type PlainWebhookType = Exclude<WebhookType, 'subscription.changed'>;
+
 export interface WebhookPayload {
   type: WebhookType;
   timestamp: string;
   data: object;
 }
 
-type WebhookPayloads = Record<`webhook.${WebhookType}`, WebhookPayload>;
+/** One line of the history, as the team's own system is told of it. */
+export interface ChangedData extends SubscriptionData {
+  subscriptionId: string;
+  /**
+   * Place of the line among those of its subscription: it grows, and leaves room for lines that are found later. Who
+   * keeps the highest ends right.
+   */
+  number: number;
+  /** False while no event of Stripe explains the change. */
+  confirmed: boolean;
+  from: LifecycleState;
+  to: LifecycleState;
+  event: LifecycleEventType;
+  access: { level: AccessLevel; until: string | null; reason: string };
+  cause: { type: string; id: string };
+  actor: string | null;
+  requestId: string | null;
+  unexpected: boolean;
+  late: boolean;
+}
+
+type WebhookPayloads = Record<`webhook.${PlainWebhookType}`, WebhookPayload> & {
+  'webhook.subscription.changed': WebhookPayload & { data: ChangedData };
+};
 
 interface StripePayloads {
   /** An event told of money that came back: the payment is read again from Stripe. */
@@ -115,6 +147,10 @@ interface StripePayloads {
     invoiceId: string;
     attempts: number;
   };
+  /** A subscription ended while it was not paid; `endedAt` in ms. */
+  'invoices.settle': { subscriptionId: string; userId: string | null; endedAt: number };
+  /** The debt for which collection was stopped is paid. */
+  'collection.resume': { subscriptionId: string; customerId: string; invoiceId: string };
   'trial.refuse': TrialRefusal;
 }
 

@@ -3,11 +3,19 @@
  * names the object it is about, so that one cause has one effect however many events tell of it.
  */
 import { accessOf, type Grace } from './access.ts';
-import type { Effect, InvoiceData, SubscriptionData, WebhookType } from './effect-kinds.ts';
+import type {
+  Effect,
+  EffectPayloads,
+  InvoiceData,
+  SubscriptionData,
+  PlainWebhookType,
+} from './effect-kinds.ts';
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { InvoiceFacts } from './event-objects.ts';
+import { stoppedForDebt, UNPAID_MARK } from './lifecycle.ts';
 import { planItem } from './plan-change.ts';
+import { billsPlan } from './plan-period.ts';
 import { signalOf, type FailedSignal } from './signals.ts';
 import type { StoredSubscription, Transition } from './types.ts';
 
@@ -21,18 +29,35 @@ export interface EffectInput {
   event: EventFacts | null;
   after: StoredSubscription | null;
   /** The lines of history that this event caused. */
-  transitions: readonly (Transition & { eventId?: string | null; at: number })[];
+  transitions: readonly ToldLine[];
   settings: EffectSettings;
   now: number;
   /** What to name as the cause of lines that no event caused. */
   cause?: { type: string; id: string };
   /** Owner of an invoice without subscription. */
   userId?: string | null;
+  /** The failed attempts that events told of, by invoice; without it, all that are counted. */
+  followed?: FollowedFailures;
+}
+
+/** Attempts whose failure was told by an event, while the subscription was ours, by invoice. */
+export type FollowedFailures = ReadonlyMap<string, ReadonlySet<number>>;
+/** A line of the history, as far as it is told to others. */
+export interface ToldLine extends Transition {
+  at: number;
+  number: number;
+  guess: boolean;
+  actor: { name: string; requestId: string | null } | null;
 }
 
 /** The effects of one event (or of a change without one). Zero-amount invoices give no receipt. */
 export function effectsOf(input: EffectInput): Effect[] {
-  return [...fromTransitions(input), ...fromEvent(input), ...finalAction(input)];
+  return [
+    ...fromTransitions(input),
+    ...fromEvent(input),
+    ...finalAction(input),
+    ...collectionResumed(input),
+  ];
 }
 
 function fromTransitions(input: EffectInput): Effect[] {
@@ -40,13 +65,21 @@ function fromTransitions(input: EffectInput): Effect[] {
   if (!after) return [];
   const effects: Effect[] = [];
   for (const line of input.transitions) {
-    const cause = causeOf(input);
-    const objectId = `${after.id}:${cause.id}:${line.event}:${line.to}`;
-    effects.push(
-      hook('subscription.changed', objectId, { at: line.at, data: changedData(input, line) }),
-    );
+    const payload = changedPayload(line, {
+      after,
+      settings: input.settings,
+      now: input.now,
+      cause: causeOf(input),
+    });
+    const objectId = `${after.id}:${line.number}`;
+    effects.push({ objectId, kind: 'webhook.subscription.changed', payload });
     if (line.to === 'canceled' && line.from !== 'incomplete') {
       effects.push(...canceled(input, line.at));
+    }
+    if (line.to === 'canceled' && line.from !== 'incomplete' && endedUnpaid(after)) {
+      const endedAt = after.facts.endedAt ?? line.at;
+      const payload = { subscriptionId: after.id, userId: after.userId, endedAt };
+      effects.push({ objectId: after.id, kind: 'invoices.settle', payload });
     }
     // A payload of the subscription itself is asked below: it knows which invoice it was.
     if (line.event === 'payment_succeeded' && !input.event?.subscription) {
@@ -55,6 +88,12 @@ function fromTransitions(input: EffectInput): Effect[] {
     }
   }
   return effects;
+}
+
+/** It ended while its plan was owed for; usage that is owed for a paid period stays due. */
+function endedUnpaid({ facts }: StoredSubscription): boolean {
+  const open = facts.latestInvoice?.status === 'open' && billsPlan(facts, facts.latestInvoiceId);
+  return open || Boolean(facts.metadata[UNPAID_MARK]);
 }
 
 function fromEvent(input: EffectInput): Effect[] {
@@ -109,7 +148,27 @@ function paid(input: EffectInput, invoice: InvoiceFacts): Effect[] {
   // More than one attempt: earlier ones failed. A payment by hand does not count as an attempt; there
   // the change of the subscription tells.
   if (invoice.attemptCount > 1) effects.push(hook('payment.recovered', invoice.id, { at, data }));
+  if (isLate(input.after, invoice, at)) {
+    effects.push(hook('payment.after_end', invoice.id, { at, data }));
+  }
   return effects;
+}
+
+/** Money for a subscription that had ended before: the team has to send it back, or to give something for it. */
+function isLate(after: StoredSubscription | null, invoice: InvoiceFacts, at: number): boolean {
+  const ended = after?.state === 'canceled' ? after.facts.endedAt : null;
+  if (ended === null || invoice.subscriptionId !== after?.id || at <= ended) return false;
+  return invoice.createdAt !== null && invoice.createdAt < ended;
+}
+
+/** What was not paid is: collection, which the end of dunning had stopped, goes on. */
+function collectionResumed({ after, event }: EffectInput): Effect[] {
+  const debt = after && stoppedForDebt(after.facts);
+  if (!after || !debt) return [];
+  const told = event?.type === 'invoice.paid' && event.invoice?.id === debt;
+  if (!told && after.facts.stripeStatus !== 'active') return [];
+  const payload = { subscriptionId: after.id, customerId: after.customerId, invoiceId: debt };
+  return [{ objectId: debt, kind: 'collection.resume', payload }];
 }
 
 function recovered(input: EffectInput): Effect[] {
@@ -161,48 +220,81 @@ function canceled(input: EffectInput, at: number): Effect[] {
 
 /**
  * The last failed attempt: the configured action is carried out at Stripe, once for an invoice. Only while
- * it is past due: told late, after the customer paid, a failure ends nothing.
+ * it is past due: told late, after the customer paid, a failure ends nothing. And only when events told of as many
+ * failures: those from before, which only a read counted, are for Stripe's own settings to end.
  */
 function finalAction(input: EffectInput): Effect[] {
   const { after, event, settings } = input;
   if (settings.finalAction === 'none' || after?.state !== 'past_due') return [];
   const signal = event ? signalOf(event) : null;
-  const told = signal?.type === 'payment_failed' && after.failedAttempts >= signal.attempt;
-  const last = after.facts.latestInvoice;
-  const read = last?.status === 'open' ? last.attemptCount : 0;
-  let invoiceId: string | null = null;
-  if (told && signal.attempt >= settings.maxAttempts) invoiceId = signal.invoiceId;
-  else if (read >= settings.maxAttempts) invoiceId = after.facts.latestInvoiceId;
-  if (invoiceId === null) return [];
-  const payload = {
-    action: settings.finalAction,
-    subscriptionId: after.id,
-    customerId: after.customerId,
-    userId: after.userId,
-    invoiceId,
-    attempts: after.failedAttempts,
-  };
-  return [{ objectId: invoiceId, kind: 'dunning.final_action', payload }];
+  if (signal?.type !== 'payment_failed' || signal.attempt < settings.maxAttempts) return [];
+  const { invoiceId, attempt } = signal;
+  if (after.failedAttempts < attempt) return [];
+  const followed = input.followed?.get(invoiceId)?.size ?? attempt;
+  if (followed < settings.maxAttempts) return [];
+  const effect = finalActionOf(after, invoiceId, settings);
+  return effect ? [effect] : [];
 }
 
-function hook(type: WebhookType, objectId: string, content: { at: number; data: object }): Effect {
+/**
+ * The final action for an unpaid invoice; null where none is configured, and for an invoice of usage, of an add-on or of
+ * seats: a period that was paid for is not taken away.
+ */
+export function finalActionOf(
+  row: StoredSubscription,
+  invoiceId: string,
+  settings: Pick<LifecycleSettings, 'finalAction'>,
+): Effect | null {
+  if (settings.finalAction === 'none' || !billsPlan(row.facts, invoiceId)) return null;
+  const payload = {
+    action: settings.finalAction,
+    subscriptionId: row.id,
+    customerId: row.customerId,
+    userId: row.userId,
+    invoiceId,
+    attempts: row.failedAttempts,
+  };
+  return { objectId: invoiceId, kind: 'dunning.final_action', payload };
+}
+
+function hook(
+  type: PlainWebhookType,
+  objectId: string,
+  content: { at: number; data: object },
+): Effect {
   const payload = { type, timestamp: iso(content.at), data: content.data };
   return { objectId, kind: `webhook.${type}`, payload };
 }
 
-function changedData(input: EffectInput, line: EffectInput['transitions'][number]): object {
-  const { after, settings, now } = input;
+/** What the team is told of a line, with the subscription as it is at present. */
+export function changedPayload(
+  line: ToldLine,
+  known: {
+    after: StoredSubscription;
+    settings: Pick<EffectSettings, 'grace'>;
+    now: number;
+    cause: { type: string; id: string };
+  },
+): EffectPayloads['webhook.subscription.changed'] {
+  const { after, settings, now, cause } = known;
   const access = accessOf(after, { now, grace: settings.grace ?? 'period_end' });
-  return {
-    from: line.from,
-    to: line.to,
-    event: line.event,
+  const { from, to, event, number, unexpected, late } = line;
+  const data = {
+    number,
+    confirmed: !line.guess,
+    from,
+    to,
+    event,
     access: { ...access, until: iso(access.until) },
-    cause: causeOf(input),
-    unexpected: line.unexpected,
-    late: line.late,
-    ...person(input),
+    cause,
+    actor: line.actor?.name ?? null,
+    requestId: line.actor?.requestId ?? null,
+    unexpected,
+    late,
+    ...person({ event: null, after }),
+    subscriptionId: after.id,
   };
+  return { type: 'subscription.changed', timestamp: iso(line.at), data };
 }
 
 function causeOf(input: EffectInput): { type: string; id: string } {
@@ -212,7 +304,9 @@ function causeOf(input: EffectInput): { type: string; id: string } {
 
 const INTERVAL_NAMES = { day: 'daily', week: 'weekly', month: 'monthly', year: 'yearly' } as const;
 
-function person(input: EffectInput): SubscriptionData {
+function person(
+  input: Pick<EffectInput, 'event' | 'after'> & { userId?: string | null },
+): SubscriptionData {
   const { after, event } = input;
   const item = after ? planItem({ plans: [], products: [] }, after.facts) : null;
   return {

@@ -34,6 +34,10 @@ export interface EventFacts {
   chargeId: string | null;
   /** The request that caused it at Stripe, when a request did. */
   requestId: string | null;
+  /** Of that request, when it was sent with one: the join between a command and what it moved. */
+  idempotencyKey: string | null;
+  /** What a customer said on leaving. */
+  cancellation: { feedback: string | null; comment: string | null } | null;
   /** Why the object could not be read, when it could not. */
   problem: string | null;
 }
@@ -69,6 +73,7 @@ function readSnapshot(raw: Json, name: { id: string; type: string }): EventFacts
     customerId: objectType === 'customer' ? asText(object['id']) : idOf(object['customer']),
     previous,
     requestId: idOf(raw['request']),
+    idempotencyKey: asText(at(raw, 'request', 'idempotency_key')),
   };
   switch (objectType) {
     case 'subscription':
@@ -104,7 +109,8 @@ function withSubscription(facts: EventFacts, object: Json): EventFacts {
   try {
     const subscription = readSubscription(object);
     const before = facts.previous ? readSubscription(merge(object, facts.previous)) : null;
-    return { ...facts, subscriptionId, subscription, before };
+    const cancellation = readCancellation(object['cancellation_details']);
+    return { ...facts, subscriptionId, subscription, before, cancellation };
   } catch (error) {
     // The event is still worth keeping: the object is read again from the API anyway.
     return {
@@ -113,6 +119,12 @@ function withSubscription(facts: EventFacts, object: Json): EventFacts {
       problem: error instanceof Error ? error.message : String(error),
     };
   }
+}
+
+function readCancellation(value: unknown): EventFacts['cancellation'] {
+  const feedback = asText(at(value, 'feedback'));
+  const comment = asText(at(value, 'comment'));
+  return feedback === null && comment === null ? null : { feedback, comment };
 }
 
 function readThin(raw: Json, name: { id: string; type: string }): EventFacts {
@@ -128,6 +140,7 @@ function readThin(raw: Json, name: { id: string; type: string }): EventFacts {
     customerId: objectType === 'customer' ? id : null,
     subscriptionId: objectType === 'subscription' ? id : null,
     requestId: asText(at(raw, 'reason', 'request', 'id')),
+    idempotencyKey: asText(at(raw, 'reason', 'request', 'idempotency_key')),
   };
 }
 
@@ -154,6 +167,8 @@ function emptyFacts(raw: Json, { id, type }: { id: string; type: string }): Even
     schedule: null,
     chargeId: null,
     requestId: null,
+    idempotencyKey: null,
+    cancellation: null,
     problem: null,
   };
 }

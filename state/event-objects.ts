@@ -11,7 +11,7 @@ import {
   type Json,
 } from './raw.ts';
 import { nextPhaseOf } from './subscription-facts.ts';
-import type { SubscriptionFacts } from './types.ts';
+import type { ItemFacts, SubscriptionFacts } from './types.ts';
 
 export interface InvoiceFacts {
   id: string;
@@ -31,7 +31,13 @@ export interface InvoiceFacts {
   customerId: string | null;
   declineCode: string | null;
   paymentIntentId: string | null;
+  /** What its lines bill, as far as they name a price. */
+  items: BilledItem[];
+  createdAt: number | null;
 }
+
+/** A price on an invoice, in the words of an item. */
+export type BilledItem = Pick<ItemFacts, 'priceId' | 'productId'>;
 
 export interface CheckoutFacts {
   sessionId: string;
@@ -84,6 +90,8 @@ export function readInvoice(raw: Json): InvoiceFacts | null {
     customerId: idOf(raw['customer']),
     declineCode: declineCodeOf(intent) ?? declineCodeOf(raw['charge']),
     paymentIntentId: idOf(intent),
+    items: billedItems(raw),
+    createdAt: asTime(raw['created']),
   };
 }
 
@@ -92,6 +100,17 @@ export function invoiceSubscription(raw: Json): string | null {
   return (
     idOf(at(raw, 'parent', 'subscription_details', 'subscription')) ?? idOf(raw['subscription'])
   );
+}
+
+/** Prices of an invoice's lines: under `pricing` since basil, `price` or `plan` before. */
+function billedItems(raw: Json): BilledItem[] {
+  return asList(raw['lines']).flatMap((line) => {
+    const details = at(line, 'pricing', 'price_details');
+    const old = at(line, 'price') ?? at(line, 'plan');
+    const priceId = idOf(at(details, 'price')) ?? idOf(old);
+    if (priceId === null) return [];
+    return [{ priceId, productId: idOf(at(details, 'product')) ?? idOf(at(old, 'product')) }];
+  });
 }
 
 /** Facts of a Checkout session; null when it has no id. */

@@ -43,7 +43,7 @@ export function explain(from: LifecycleState, to: LifecycleState, evidence: Evid
   return [{ from, to, event, unexpected: allowed === undefined }];
 }
 
-/** A state that was surely passed on the way, though nothing told of it; null when there is none. */
+/** A state that must have been passed on the way, though nothing told of it; null when there is none. */
 function stateBetween(
   from: LifecycleState,
   to: LifecycleState,

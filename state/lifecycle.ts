@@ -1,6 +1,7 @@
 /** Which state of the lifecycle a Stripe subscription is in. */
 import type { Catalogue } from './catalogue.ts';
 import { isScheduledDowngrade } from './plan-change.ts';
+import { firstPeriodEnd } from './plan-period.ts';
 import { stripeStatus } from './states.ts';
 import type { LifecycleState, SubscriptionFacts, SubscriptionStatus } from './types.ts';
 
@@ -16,9 +17,10 @@ export function lifecycleOf(
     case 'canceled':
     case 'incomplete_expired':
       return { state: 'canceled' };
+    case 'past_due':
+      return { state: stoppedForDebt(facts) === null ? 'past_due' : 'unpaid' };
     case 'incomplete':
     case 'unpaid':
-    case 'past_due':
     case 'paused':
       return { state: facts.stripeStatus };
     case 'trialing':
@@ -31,6 +33,19 @@ export function lifecycleOf(
   }
 }
 
+/** Metadata of a subscription whose collection the end of dunning stopped: the invoice that was not paid. */
+export const UNPAID_MARK = 'tenure_unpaid';
+
+/**
+ * The unpaid invoice for which we stopped collection: Stripe gives the status `unpaid` by its own settings alone. Null for
+ * a pause that somebody asked for.
+ */
+export function stoppedForDebt(
+  facts: Pick<SubscriptionFacts, 'pauseCollection' | 'metadata'>,
+): string | null {
+  return facts.pauseCollection === null ? null : facts.metadata[UNPAID_MARK] || null;
+}
+
 /** Whether an end is set. Flexible billing and the portal set `cancel_at` alone, so both are asked. */
 export function endsByItself(facts: SubscriptionFacts): boolean {
   return facts.cancelAt !== null || facts.cancelAtPeriodEnd;
@@ -39,7 +54,8 @@ export function endsByItself(facts: SubscriptionFacts): boolean {
 /** When it ends by itself; null when no end is set (or Stripe did not say when the period ends). */
 export function endOf(facts: SubscriptionFacts): number | null {
   if (facts.cancelAt !== null) return facts.cancelAt;
-  return facts.cancelAtPeriodEnd ? facts.currentPeriodEnd : null;
+  // Stripe ends it with the item that ends first, whichever carries the plan.
+  return facts.cancelAtPeriodEnd ? (firstPeriodEnd(facts) ?? facts.currentPeriodEnd) : null;
 }
 
 /** Whether Stripe's status is one that this program knows the meaning of. */

@@ -9,7 +9,7 @@ export interface LimitAnswer {
 }
 
 /**
- * Whether one more is allowed. `used` null: nobody knows, so only a limit of 0 refuses, and the host app compares.
+ * Whether one more is allowed. `used` null: not known, so only a limit of 0 refuses, and the host app compares.
  */
 export function checkLimit(limit: number | null, used: number | null): LimitAnswer {
   if (limit === null) return { allowed: true, limit, remaining: null };

@@ -293,6 +293,6 @@ function nodeOf(state: LifecycleState): (typeof lifecycleMachine.states)[string]
 
 function toState(key: string): LifecycleState {
   const state = LIFECYCLE_STATES.find((name) => name === key);
-  if (!state) throw new Error(`The machine has a state "${key}" that nobody named`);
+  if (!state) throw new Error(`The machine has a state "${key}" without a name`);
   return state;
 }

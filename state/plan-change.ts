@@ -1,5 +1,12 @@
 /** Bigger or smaller, now or with the next period: the rule for plan changes, and what a subscription earns. */
-import { findPlan, planOfPrice, type Catalogue, type PlanInterval } from './catalogue.ts';
+import {
+  findPlan,
+  planOfFacts,
+  planOfItem,
+  planOfPrice,
+  type Catalogue,
+  type PlanInterval,
+} from './catalogue.ts';
 import { stripeStatus } from './states.ts';
 import type { BillingInterval, ItemFacts, LifecycleState, SubscriptionFacts } from './types.ts';
 
@@ -68,7 +75,7 @@ export function positionOfFacts(
   const item = planItem(catalogue, facts);
   if (!item) return null;
   return {
-    rank: planOfPrice(catalogue, item.priceId)?.plan.rank ?? null,
+    rank: planOfItem(catalogue, item)?.plan.rank ?? null,
     interval: item.interval,
     intervalCount: item.intervalCount,
     amount: item.unitAmount,
@@ -93,10 +100,11 @@ export function positionOfPlan(
   };
 }
 
-/** The item that carries the plan: the one whose price the catalogue knows, else the first licensed one. */
+/** The item that carries the plan: the one of the best plan, else the first licensed one. */
 export function planItem(catalogue: Catalogue, facts: SubscriptionFacts): ItemFacts | null {
+  const priceId = planOfFacts(catalogue, facts)?.price.priceId;
   return (
-    facts.items.find((item) => planOfPrice(catalogue, item.priceId) !== null) ??
+    facts.items.find((item) => item.priceId === priceId) ??
     facts.items.find((item) => !item.metered) ??
     facts.items[0] ??
     null

@@ -3,7 +3,7 @@
  * a subscription, as a pause of collection is; this file says what they do to access.
  */
 
-import type { Effect, ReturnData, WebhookType } from './effect-kinds.ts';
+import type { Effect, PlainWebhookType, ReturnData } from './effect-kinds.ts';
 import type { Restriction } from './types.ts';
 import { unreachable } from './unreachable.ts';
 
@@ -141,7 +141,7 @@ export function effectsOfReturn(money: MoneyReturn, owner: ReturnOwner): Effect[
     : [hook];
 }
 
-function typeOf({ kind, status }: MoneyReturn): WebhookType | null {
+function typeOf({ kind, status }: MoneyReturn): PlainWebhookType | null {
   switch (kind) {
     case 'refund':
       return status === 'succeeded' ? 'payment.refunded' : null;

@@ -1,5 +1,5 @@
 /**
- * What each state of the lifecycle means, in one table: whoever adds a state answers every question here, or it does not
+ * What each state of the lifecycle means, in one table: adding a state means answering every question here, or it does not
  * compile. Who has access is a rule of its own (access.ts), and what follows a state is the machine's (machine.ts).
  */
 import { LIFECYCLE_STATES, type LifecycleState } from './types.ts';

@@ -10,7 +10,7 @@ import {
   idOf,
   type Json,
 } from './raw.ts';
-import type { BillingInterval, ItemFacts, SubscriptionFacts } from './types.ts';
+import type { BillingInterval, InvoiceLine, ItemFacts, SubscriptionFacts } from './types.ts';
 
 /**
  * Facts of a subscription object from an API answer or a webhook payload.
@@ -50,6 +50,7 @@ export function readSubscription(object: unknown): SubscriptionFacts {
     pendingUpdate: readPendingUpdate(raw['pending_update']),
     latestInvoiceId: idOf(raw['latest_invoice']),
     latestInvoice: readLatestInvoice(raw['latest_invoice']),
+    ...readInvoiceDetails(raw['latest_invoice']),
     collectionMethod:
       asText(raw['collection_method']) ?? asText(raw['billing']) ?? 'charge_automatically',
     defaultPaymentMethodId: idOf(raw['default_payment_method']) ?? idOf(raw['default_source']),
@@ -174,6 +175,29 @@ function readLatestInvoice(value: unknown): SubscriptionFacts['latestInvoice'] {
     status: asText(invoice['status']),
     attemptCount: asInteger(invoice['attempt_count']) ?? 0,
   };
+}
+
+/** Lines for whole periods only: prorations, and what has no price, pay for no period. */
+function readInvoiceDetails(
+  value: unknown,
+): Pick<SubscriptionFacts, 'latestInvoiceLines' | 'latestInvoiceTimes'> {
+  const invoice = asObject(value);
+  if (!invoice) return {};
+  const latestInvoiceLines = asList(invoice['lines']).flatMap((line): InvoiceLine[] => {
+    const parent =
+      asObject(at(line, 'parent', 'subscription_item_details')) ??
+      asObject(at(line, 'parent', 'invoice_item_details')) ??
+      asObject(line);
+    const priceId =
+      asText(at(line, 'pricing', 'price_details', 'price')) ??
+      idOf(at(line, 'price')) ??
+      idOf(at(line, 'plan'));
+    const end = asTime(at(line, 'period', 'end'));
+    const whole = parent?.['proration'] !== true && priceId !== null && end !== null;
+    return whole ? [{ priceId, end }] : [];
+  });
+  const times = { createdAt: asTime(invoice['created']), dueAt: asTime(invoice['due_date']) };
+  return { latestInvoiceLines, latestInvoiceTimes: times };
 }
 
 function readBillingMode(value: unknown): SubscriptionFacts['billingMode'] {

@@ -74,6 +74,22 @@ export interface ItemFacts {
   periodEnd: number | null;
 }
 
+/** A line of an invoice that bills a price for a whole period; times in ms. */
+export interface InvoiceLine {
+  priceId: string;
+  end: number;
+}
+
+/** The invoice that bills the plan for a period. */
+export interface PlanInvoice {
+  id: string;
+  status: string | null;
+  /** End of the period that it pays for. */
+  periodEnd: number;
+  createdAt: number | null;
+  dueAt: number | null;
+}
+
 /** What one Stripe subscription object says, the same whichever API version wrote it. */
 export interface SubscriptionFacts {
   id: string;
@@ -104,6 +120,13 @@ export interface SubscriptionFacts {
   latestInvoiceId: string | null;
   /** What the latest invoice says, when it was expanded. */
   latestInvoice?: { status: string | null; attemptCount: number } | null;
+  /** Of the read alone, never stored: what the latest invoice bills for whole periods, and when it was made. */
+  latestInvoiceLines?: InvoiceLine[];
+  latestInvoiceTimes?: { createdAt: number | null; dueAt: number | null };
+  /** Id of the item that carries the plan, once the catalogue was asked. */
+  planItemId?: string;
+  /** The invoice of the plan's present period, remembered over later invoices. */
+  planInvoice?: PlanInvoice | null;
   collectionMethod: string;
   defaultPaymentMethodId: string | null;
   /** Fingerprint of the default card, when it was expanded. */
@@ -128,7 +151,10 @@ export interface Restriction {
 export interface StoredSubscription {
   id: string;
   customerId: string;
+  /** The account that pays (its user's id, where accounts are not configured); null while it is not known. */
   userId: string | null;
+  /** True for one that is not ours: it counts nowhere and nothing follows from it. */
+  foreign?: boolean;
   state: LifecycleState;
   status: SubscriptionStatus;
   facts: SubscriptionFacts;
@@ -146,7 +172,15 @@ export interface StoredSubscription {
   restriction?: Restriction | null;
 }
 
-export type CauseType = 'event' | 'request' | 'verify' | 'catch_up' | 'dunning' | 'trial_ledger';
+export type CauseType =
+  | 'event'
+  | 'request'
+  | 'verify'
+  | 'catch_up'
+  | 'dunning'
+  | 'trial_ledger'
+  | 'link'
+  | 'import';
 
 /** Why something moved: a Stripe event, a request of a person, a repair. */
 export interface Cause {

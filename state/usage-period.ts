@@ -1,4 +1,4 @@
-/** The billing period that `now` lies in, in ms; the calendar month (UTC) for whoever has no subscription. */
+/** The billing period that `now` lies in, in ms; the calendar month (UTC) for a user without a subscription. */
 export function usagePeriod(
   account: { boundaries: readonly number[] } | null,
   now: number,

@@ -96,8 +96,18 @@ export function meterTimestamp(
   const end = foreign ? null : periodAfter(window.lastAt, context.boundaries);
   // Within the draft's last moments nobody knows which side the event falls on: it goes where it surely counts.
   if (end === null || context.now < end + DRAFT_MS - MINUTE) {
-    return { seconds: own, carriedOver: false };
+    return { seconds: beforeNow(own, context), carriedOver: false };
   }
   const begun = context.boundaries.filter((boundary) => boundary <= context.now);
   return { seconds: Math.ceil(Math.max(...begun) / 1000), carriedOver: true };
+}
+
+/**
+ * An invoice that is made this second covers what came before it: usage of this second is told one earlier, if that is in
+ * the same window.
+ */
+function beforeNow(seconds: number, { now, boundaries, since }: BillingPeriods & { now: number }) {
+  const earlier = Math.min(seconds, Math.floor(now / 1000) - 1);
+  const start = Math.max(since ?? -Infinity, windowOf(seconds * 1000, boundaries));
+  return earlier * 1000 >= start ? earlier : seconds;
 }

@@ -1453,6 +1453,7 @@ export interface paths {
             userId: string;
             idempotencyKey: string;
             quantity: number;
+            reportedBy?: 'host' | 'user';
           };
         };
       };
@@ -1603,6 +1604,7 @@ export interface paths {
                 migrations: 'ok' | 'failed';
                 inbox: 'ok' | 'failed';
                 worker: 'ok' | 'failed';
+                catchUp: 'ok' | 'late';
               };
             };
           };
@@ -1618,6 +1620,7 @@ export interface paths {
                 migrations: 'ok' | 'failed';
                 inbox: 'ok' | 'failed';
                 worker: 'ok' | 'failed';
+                catchUp: 'ok' | 'late';
               };
             };
           };
@@ -2121,7 +2124,7 @@ export interface paths {
               id: string;
               type: string;
               status: 'waiting' | 'failed' | 'dead' | 'done' | 'ignored';
-              subject: string;
+              customer: string;
               subscriptionId: string | null;
               objectId: string | null;
               apiVersion: string | null;

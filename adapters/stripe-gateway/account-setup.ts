@@ -41,7 +41,7 @@ export function accountSetupCalls(stripe: Stripe) {
     createCataloguePrice: (params: Stripe.PriceCreateParams): Promise<Stripe.Price> =>
       call(() => stripe.prices.create(params)),
 
-    /** An archived price stays with who has it, and is sold to nobody else. */
+    /** An archived price stays with its subscriptions, and is not sold any more. */
     setPriceActive: (id: string, active: boolean): Promise<Stripe.Price> =>
       call(() => stripe.prices.update(id, { active })),
 

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { call } from './errors.ts';
+import type { OwnerMetadata } from './client.ts';
 
 export interface SubscriptionCheckout {
   customerId: string;
@@ -29,16 +30,25 @@ export interface PortalRequest {
 }
 
 /** Pages that Stripe hosts: Checkout and the billing portal. */
-export function checkoutCalls(stripe: Stripe) {
+export function checkoutCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   return {
     createSubscriptionCheckout: (
       input: SubscriptionCheckout,
       idempotencyKey: string,
     ): Promise<Stripe.Checkout.Session> =>
-      call(() => stripe.checkout.sessions.create(subscriptionParams(input), { idempotencyKey })),
+      call(() =>
+        stripe.checkout.sessions.create(subscriptionParams(input, ownerMetadata(input.userId)), {
+          idempotencyKey,
+        }),
+      ),
 
     retrieveCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
       call(() => stripe.checkout.sessions.retrieve(id)),
+
+    /** The sessions that a subscription was bought in: one, or none. */
+    checkoutsOf: async (subscriptionId: string): Promise<Stripe.Checkout.Session[]> =>
+      (await call(() => stripe.checkout.sessions.list({ subscription: subscriptionId, limit: 10 })))
+        .data,
 
     /** Sessions of this customer on which somebody could still pay, newest first. */
     openCheckouts: (customerId: string): Promise<Stripe.Checkout.Session[]> =>
@@ -52,12 +62,6 @@ export function checkoutCalls(stripe: Stripe) {
     expireCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
       call(() => stripe.checkout.sessions.expire(id)),
 
-    /** The active promotion code that a person typed, or null. */
-    findPromotionCode: async (code: string): Promise<Stripe.PromotionCode | null> => {
-      const page = await call(() => stripe.promotionCodes.list({ code, active: true, limit: 1 }));
-      return page.data[0] ?? null;
-    },
-
     createPortalSession: (input: PortalRequest): Promise<Stripe.BillingPortal.Session> =>
       call(() =>
         stripe.billingPortal.sessions.create({
@@ -70,8 +74,11 @@ export function checkoutCalls(stripe: Stripe) {
   };
 }
 
-function subscriptionParams(input: SubscriptionCheckout): Stripe.Checkout.SessionCreateParams {
-  const metadata = { user_id: input.userId, wish: input.wish };
+function subscriptionParams(
+  input: SubscriptionCheckout,
+  owner: Record<string, string>,
+): Stripe.Checkout.SessionCreateParams {
+  const metadata = { ...owner, wish: input.wish };
   const trial = input.trialDays === null ? {} : trialParams(input.trialDays, input.trialEnd);
   return {
     mode: 'subscription',
@@ -83,7 +90,7 @@ function subscriptionParams(input: SubscriptionCheckout): Stripe.Checkout.Sessio
     ],
     discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
     ...taxParams(input.automaticTax),
-    subscription_data: { metadata: { user_id: input.userId }, ...trial },
+    subscription_data: { metadata: owner, ...trial },
     metadata,
     success_url: input.successUrl,
     cancel_url: input.cancelUrl,

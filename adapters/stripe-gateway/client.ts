@@ -9,9 +9,13 @@ export interface GatewayOptions {
   maxNetworkRetries?: number;
   /** Milliseconds before one attempt is given up. */
   timeout?: number;
+  /** What is written on every object that is made for an account; `user_id` alone unless given. */
+  ownerMetadata?: OwnerMetadata;
   /** Told of each attempt of a call, for counting. */
   onCall?: (call: StripeCall) => void;
 }
+
+export type OwnerMetadata = (accountId: string) => Record<string, string>;
 
 /** One attempt of a call to Stripe. */
 export interface StripeCall {

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import type { OwnerMetadata } from './client.ts';
 import { call } from './errors.ts';
 
 export interface NewCustomer {
@@ -12,12 +13,12 @@ export interface CustomerDetails {
 }
 
 /** Customers and their payment methods. */
-export function customerCalls(stripe: Stripe) {
+export function customerCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   return {
     createCustomer: (input: NewCustomer, idempotencyKey: string): Promise<Stripe.Customer> =>
       call(() =>
         stripe.customers.create(
-          { test_clock: input.testClock ?? undefined, metadata: { user_id: input.userId } },
+          { test_clock: input.testClock ?? undefined, metadata: ownerMetadata(input.userId) },
           { idempotencyKey },
         ),
       ),
@@ -29,6 +30,10 @@ export function customerCalls(stripe: Stripe) {
           name: details.name ?? undefined,
         }),
       ),
+
+    /** Writes whose it is; nothing else of the customer changes. */
+    markCustomer: (id: string, accountId: string): Promise<Stripe.Customer> =>
+      call(() => stripe.customers.update(id, { metadata: ownerMetadata(accountId) })),
 
     /** The customer, or Stripe's stub with `deleted: true`. */
     retrieveCustomer: (id: string): Promise<Stripe.Customer | Stripe.DeletedCustomer> =>

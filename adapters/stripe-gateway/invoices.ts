@@ -9,7 +9,26 @@ export function invoiceCalls(stripe: Stripe) {
 
     /** The newest invoices of a subscription, newest first; at most 100. */
     invoicesOf: async (subscriptionId: string, limit: number): Promise<Stripe.Invoice[]> =>
-      (await call(() => stripe.invoices.list({ subscription: subscriptionId, limit }))).data,
+      (
+        await call(() =>
+          stripe.invoices.list({
+            subscription: subscriptionId,
+            limit,
+            expand: ['data.payments'],
+          }),
+        )
+      ).data,
+
+    /** Of one status, the newest first; at most 100. */
+    invoicesWith: async (
+      subscriptionId: string,
+      status: 'draft' | 'open' | 'uncollectible',
+    ): Promise<Stripe.Invoice[]> =>
+      (await call(() => stripe.invoices.list({ subscription: subscriptionId, status, limit: 100 })))
+        .data,
+
+    markUncollectible: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
+      call(() => stripe.invoices.markUncollectible(id, {}, { idempotencyKey })),
 
     /** Makes no more attempts to collect an invoice; it can still be paid. */
     stopAttempts: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>

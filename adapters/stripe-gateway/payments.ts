@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { taxParams } from './checkout.ts';
 import { call } from './errors.ts';
+import type { OwnerMetadata } from './client.ts';
 
 export interface PageRequest {
   customerId: string;
@@ -38,13 +39,17 @@ export interface PaymentCheckout {
 }
 
 /** Invoices as people see and pay them, one-time payments, and the customer's credit. */
-export function paymentCalls(stripe: Stripe) {
+export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   return {
     /** With its payments and their intents: how the last attempt went. */
     retrievePayableInvoice: (id: string): Promise<Stripe.Invoice> =>
       call(() =>
         stripe.invoices.retrieve(id, { expand: ['payments.data.payment.payment_intent'] }),
       ),
+
+    /** The newest charges of a customer, with what was returned of them; at most 100. */
+    chargesOf: async (customerId: string): Promise<Stripe.Charge[]> =>
+      (await call(() => stripe.charges.list({ customer: customerId, limit: 100 }))).data,
 
     /** A customer's invoices, newest first. */
     listInvoices: (page: PageRequest): Promise<Stripe.ApiList<Stripe.Invoice>> =>
@@ -138,7 +143,11 @@ export function paymentCalls(stripe: Stripe) {
       input: PaymentCheckout,
       idempotencyKey: string,
     ): Promise<Stripe.Checkout.Session> =>
-      call(() => stripe.checkout.sessions.create(paymentParams(input), { idempotencyKey })),
+      call(() =>
+        stripe.checkout.sessions.create(paymentParams(input, ownerMetadata(input.userId)), {
+          idempotencyKey,
+        }),
+      ),
 
     /** Changes of the customer's balance, newest first; negative amounts are in their favour. */
     listBalanceEntries: (
@@ -167,14 +176,17 @@ export function paymentCalls(stripe: Stripe) {
   };
 }
 
-function paymentParams(input: PaymentCheckout): Stripe.Checkout.SessionCreateParams {
-  const metadata = { user_id: input.userId, wish: input.wish };
+function paymentParams(
+  input: PaymentCheckout,
+  owner: Record<string, string>,
+): Stripe.Checkout.SessionCreateParams {
+  const metadata = { ...owner, wish: input.wish };
   return {
     mode: 'payment',
     customer: input.customerId,
     client_reference_id: input.userId,
     line_items: [{ price: input.priceId, quantity: input.quantity }],
-    payment_intent_data: { metadata: { user_id: input.userId } },
+    payment_intent_data: { metadata: owner },
     invoice_creation: { enabled: true },
     ...taxParams(input.automaticTax),
     metadata,

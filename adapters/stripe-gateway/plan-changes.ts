@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { call } from './errors.ts';
+import type { OwnerMetadata } from './client.ts';
 
 /** One item of a change: an existing one by `id`, a new one by `price`. */
 export interface ItemChange {
@@ -48,7 +49,7 @@ export interface NewSubscription {
 }
 
 /** Changes of a subscription: what they would cost, and carrying them out. */
-export function planChangeCalls(stripe: Stripe) {
+export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   return {
     /** The invoice that a change makes at once; without proration, the next renewal's. */
     previewChange: (request: ChangeRequest): Promise<Stripe.Invoice> =>
@@ -102,15 +103,19 @@ export function planChangeCalls(stripe: Stripe) {
         }),
       ),
 
-    /** Stops invoices and the period; what was paid and not used becomes credit, and usage is billed now. */
-    pauseSubscription: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
+    /** Stops invoices and the period, and bills usage now; with `creditUnused` what was not used becomes credit. */
+    pauseSubscription: (
+      id: string,
+      { creditUnused }: { creditUnused: boolean },
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
       call(() =>
         stripe.subscriptions.pause(
           id,
           {
             invoicing_behavior: 'invoice',
             bill_for: {
-              unused_time_from: { type: 'now' },
+              ...(creditUnused ? { unused_time_from: { type: 'now' as const } } : {}),
               outstanding_usage_through: { type: 'now' },
             },
           },
@@ -137,7 +142,11 @@ export function planChangeCalls(stripe: Stripe) {
       input: NewSubscription,
       idempotencyKey: string,
     ): Promise<Stripe.Subscription> =>
-      call(() => stripe.subscriptions.create(creationParams(input), { idempotencyKey })),
+      call(() =>
+        stripe.subscriptions.create(creationParams(input, ownerMetadata(input.userId)), {
+          idempotencyKey,
+        }),
+      ),
 
     /** Applies a promotion code to a subscription's next invoices; null takes every discount off. */
     setDiscount: (
@@ -240,7 +249,10 @@ function discountOf(stacked: Stripe.SubscriptionSchedule.Phase.Discount): {
   return { coupon: id(stacked.coupon) };
 }
 
-function creationParams(input: NewSubscription): Stripe.SubscriptionCreateParams {
+function creationParams(
+  input: NewSubscription,
+  owner: Record<string, string>,
+): Stripe.SubscriptionCreateParams {
   const { trialDays, trialEnd } = input;
   return {
     customer: input.customerId,
@@ -249,7 +261,7 @@ function creationParams(input: NewSubscription): Stripe.SubscriptionCreateParams
     off_session: true,
     payment_behavior: 'error_if_incomplete',
     discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
-    metadata: { user_id: input.userId },
+    metadata: owner,
     automatic_tax: input.automaticTax ? { enabled: true } : undefined,
     ...(trialDays === null
       ? {}

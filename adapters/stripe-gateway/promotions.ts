@@ -31,6 +31,22 @@ export function promotionCalls(stripe: Stripe) {
       return page.data[0] ?? null;
     },
 
+    /** Coupons that invoices of a customer have used; of the newest 100. */
+    couponsUsedBy: async (customerId: string): Promise<string[]> => {
+      const { data } = await call(() =>
+        stripe.invoices.list({ customer: customerId, limit: 100, expand: ['data.discounts'] }),
+      );
+      const used = data.filter(({ status }) => status !== 'void' && status !== 'draft');
+      return used.flatMap(({ discounts, total_discount_amounts: amounts }) =>
+        (amounts ?? []).every(({ amount }) => amount === 0)
+          ? []
+          : discounts.flatMap((discount) => {
+              const coupon = typeof discount === 'string' ? null : discount.source.coupon;
+              return coupon === null ? [] : [typeof coupon === 'string' ? coupon : coupon.id];
+            }),
+      );
+    },
+
     createCoupon: (input: NewPromotion, idempotencyKey: string): Promise<Stripe.Coupon> =>
       call(() =>
         stripe.coupons.create(

@@ -72,15 +72,21 @@ export function subscriptionCalls(stripe: Stripe) {
         }),
       ),
 
+    /** With the period that ends first; with `at` (seconds) then, and nothing is credited for what is left of others. */
     cancelAtPeriodEnd: (
       id: string,
-      details: CancellationDetails,
+      { at, ...details }: CancellationDetails & { at?: number },
       idempotencyKey: string,
     ): Promise<Stripe.Subscription> =>
       call(() =>
         stripe.subscriptions.update(
           id,
-          { cancel_at_period_end: true, cancellation_details: details },
+          {
+            ...(at === undefined
+              ? { cancel_at_period_end: true }
+              : { cancel_at: at, proration_behavior: 'none' }),
+            cancellation_details: details,
+          },
           { idempotencyKey },
         ),
       ),
@@ -113,19 +119,43 @@ export function subscriptionCalls(stripe: Stripe) {
         ),
       ),
 
-    /** Later invoices stay drafts, and nothing is charged. */
-    stopCollection: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
+    /** Later invoices stay drafts, and nothing is charged; `metadata` says why. */
+    stopCollection: (
+      id: string,
+      metadata: Record<string, string>,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
       call(() =>
         stripe.subscriptions.update(
           id,
-          { pause_collection: { behavior: 'keep_as_draft' } },
+          { pause_collection: { behavior: 'keep_as_draft' }, metadata },
           { idempotencyKey },
         ),
       ),
 
     /** Ends a pause of collection; invoices are charged again from the next one. */
-    resumeCollection: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
-      call(() => stripe.subscriptions.update(id, { pause_collection: '' }, { idempotencyKey })),
+    resumeCollection: (
+      id: string,
+      metadata: Record<string, string>,
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(id, { pause_collection: '', metadata }, { idempotencyKey }),
+      ),
+
+    /** A new period begins and is charged now; `card_declined` changes nothing. */
+    restartPeriod: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          id,
+          {
+            billing_cycle_anchor: { type: 'now' },
+            proration_behavior: 'none',
+            payment_behavior: 'error_if_incomplete',
+          },
+          { idempotencyKey },
+        ),
+      ),
 
     /** Resumes a paused subscription; it is active once its invoice is paid. */
     resumePaused: (id: string, idempotencyKey: string): Promise<Stripe.Subscription> =>

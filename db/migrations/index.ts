@@ -5,6 +5,9 @@ import { usage } from './0004-usage.ts';
 import { planMigrations } from './0005-plan-migrations.ts';
 import { outboxLanes } from './0006-outbox-lanes.ts';
 import { eventsBySubject } from './0007-events-by-subject.ts';
+import { ownership } from './0008-ownership.ts';
+import { keyHolders } from './0010-key-holders.ts';
+import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
 import type { Migration } from './migration.ts';
 
@@ -19,5 +22,8 @@ export const migrations: readonly Migration[] = [
   planMigrations,
   outboxLanes,
   eventsBySubject,
+  ownership,
+  keyHolders,
+  history,
   returns,
 ];

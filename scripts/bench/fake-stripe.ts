@@ -96,6 +96,10 @@ async function answerAfter(url: string): Promise<{ status: number; body: string 
       body: url.includes('current_period_start') ? begunPage(url) : listPage(url),
     };
   }
+  if (url.startsWith('/v1/checkout/sessions?')) {
+    const none = { object: 'list', data: [], has_more: false, url: '/v1/checkout/sessions' };
+    return { status: 200, body: JSON.stringify(none) };
+  }
   const id = /^\/v1\/subscriptions\/([^?]+)/.exec(url)?.[1];
   if (id === undefined) return { status: 404, body: error('resource_missing', 'Not here') };
   counts.reads += 1;

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
 import { Stripe } from 'stripe';
+import { createServices } from '../../server/app/compose.ts';
+import { loadConfig } from '../../server/config/config.ts';
+import { createLogger } from '../../server/lib/log.ts';
+import { trackUsage } from '../../server/usage/track.ts';
 import type { LocalStack } from '../local-stack.ts';
 import { payCheckout } from '../pay-checkout.ts';
 
@@ -114,7 +118,12 @@ export async function createDemo({ server, stripe: local, env }: LocalStack): Pr
     subscription,
     stateNow,
     useCalls: async (quantity) => {
-      await call('POST', 'usage', { meter: 'api_calls', quantity, idempotencyKey: 'demo-1' });
+      // As a host's own code reports it: over HTTP it is refused, because the caller is who pays for it.
+      const host = createServices(loadConfig(env), { log: createLogger({ level: 'error' }), env });
+      await host.engine.start(); // and with it the business clock
+      const usage = { userId: USER, meter: 'api_calls', quantity, idempotencyKey: 'demo-1' };
+      await trackUsage(host, usage);
+      await host.close();
       const answer = await call('GET', 'usage?meter=api_calls');
       return (answer as { recorded: number }).recorded;
     },

@@ -1,5 +1,6 @@
 import type { AccessCache } from '../lib/services.ts';
 import { LRUCache } from 'lru-cache';
+import type { Catalogue } from '../../state/catalogue.ts';
 import type { Database } from '../../db/database.ts';
 import { entitlementsOf } from '../../db/entitlements.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
@@ -12,13 +13,15 @@ const MAX_AGE_MS = 500;
 const MAX_USERS = 10_000;
 
 /** Reads through to the database; concurrent first checks of one user share one query. */
-export function createAccessCache(database: Database): AccessCache {
+export function createAccessCache(database: Database, catalogue: Catalogue): AccessCache {
   const options = { max: MAX_USERS, ttl: MAX_AGE_MS };
   const subscriptions = new LRUCache<string, Promise<SubscriptionRow | null>>(options);
   const features = new LRUCache<string, Promise<ReadonlySet<string> | null>>(options);
   return {
     subscriptionOf: (userId) =>
-      through(subscriptions, userId, () => currentSubscriptionOfUser(database.knex, userId)),
+      through(subscriptions, userId, () =>
+        currentSubscriptionOfUser(database.knex, userId, catalogue),
+      ),
     featuresOf: (userId, customerId) =>
       through(features, userId, async () => {
         const granted = await entitlementsOf(database.knex, customerId);

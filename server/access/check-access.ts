@@ -12,14 +12,14 @@ type Parts = Pick<
   'access' | 'catalogue' | 'clock' | 'config' | 'database' | 'engine' | 'log' | 'usage'
 >;
 
-/** Whether somebody may, and why. `reason` is a word for programs. */
+/** Whether access is allowed, and why. `reason` is a word for programs. */
 export interface AccessAnswer {
   allowed: boolean;
   level: AccessLevel;
   reason: string;
   /** Where what was asked for has a limit: null is unlimited. */
   limit?: number | null;
-  /** What is left of it; absent when nobody said how much is used. */
+  /** What is left of it; absent when the usage is not known. */
   remaining?: number | null;
 }
 
@@ -93,7 +93,7 @@ async function featureRefusal(
   const { customerId, userId } = stored;
   const granted = await services.access.featuresOf(userId ?? customerId, customerId);
   if (granted) return granted.has(feature) ? null : 'feature_not_entitled';
-  // Nobody gets in unchecked; the answer is there in a moment.
+  // No one gets in unchecked; the answer is there in a moment.
   readEntitlementsSoon(services, services.engine.reader, { customerId, userId });
   return 'entitlements_unknown';
 }

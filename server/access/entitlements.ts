@@ -30,7 +30,7 @@ export async function readEntitlements(
 /** Customers who are being read for the first time, by database. */
 const reading = new WeakMap<Database, Set<string>>();
 
-/** Reads, in the background, a customer whom nobody has read yet: the flag is new, or the news was lost. */
+/** Reads, in the background, a customer that has not been read yet: the flag is new, or the event was lost. */
 export function readEntitlementsSoon(
   parts: Parts,
   reader: StripeReader,

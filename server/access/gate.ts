@@ -19,7 +19,7 @@ export type Gate = (request: Request, info?: RequestInfo) => Promise<Response | 
 
 /**
  * A gate for the routes of a host app. It asks the database (or a fresh cache of it), never Stripe.
- * A database that is away answers 503: nobody gets in unchecked.
+ * A database that is down answers 503: no one gets in unchecked.
  */
 export function createGate(services: Services, options: GateOptions = {}): Gate {
   return async (request, info) => {

@@ -3,6 +3,7 @@ import { createStripeGateway, type GatewayOptions } from '../../adapters/stripe-
 import { openDatabase } from '../../db/database.ts';
 import { createAccessCache } from '../access/cache.ts';
 import { createAuthenticate } from '../http/authenticate.ts';
+import { ownerMark } from '../../state/ownership.ts';
 import { loadCatalogue } from '../catalogue/catalogue.ts';
 import type { Config } from '../config/config.ts';
 import type { Engine } from '../lib/engine-types.ts';
@@ -41,10 +42,11 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     stripe: createStripeGateway({
       ...config.stripe,
       ...options.stripe,
+      ownerMetadata: (id) => ({ user_id: id, ...ownerMark(id, config.ownership) }),
       onCall: metrics.stripeCall,
     }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),
-    access: createAccessCache(database),
+    access: createAccessCache(database, catalogue),
     metrics,
     probe: options.probe,
   };

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
+import { createReadOwner } from '../accounts/read-owner.ts';
 import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
 import { createCatchUp } from '../webhooks/catch-up.ts';
 import { createChangeFeed } from '../lib/change-feed.ts';
+import { createOverdueLoop } from '../outbox/overdue.ts';
 import { createEffectDelivery } from '../outbox/dispatcher.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { engineOptions, type EngineOptions } from '../sync/options.ts';
@@ -28,6 +30,10 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     reader,
     changes,
     clock: clockOf(core),
+    readOwner: createReadOwner(reader, {
+      catalogue: core.catalogue,
+      rules: core.config.ownership,
+    }),
     owner,
     probe,
     effectsWaiting: () => effects.wake(),
@@ -50,6 +56,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   }
   const catchUp = createCatchUp(ctx, store);
   const sweeper = createSweeper(ctx);
+  const overdue = createOverdueLoop(ctx);
 
   changes.subscribe((changed) => {
     if (changed.length === 0) core.access.invalidateAll();
@@ -70,10 +77,12 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       worker.start();
       effects.start();
       sweeper.start();
+      overdue.start();
     },
     async stop() {
       await catchUp.stop();
       await sweeper.stop();
+      await overdue.stop();
       await inbox.settled();
       await worker.stop();
       await runner.idle();

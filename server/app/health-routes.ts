@@ -94,7 +94,7 @@ async function storedChecks({ database, engine }: Services): Promise<Omit<Checks
   await saveCursor(db, 'readyz', '');
   const now = Date.now();
   const { dueSince } = await inboxHealth(db, now);
-  // While Stripe is unreachable everything waits, and taking the servers away as well would help nobody.
+  // While Stripe is unreachable everything waits, and taking the servers out of service would not help.
   const waits = engine.reader.pausedUntil() > 0;
   const isStuck = dueSince !== null && now - dueSince > STUCK_AFTER_MS && !waits;
   const catchUp = (await engine.isCatchUpLate()) ? 'late' : 'ok';

@@ -5,10 +5,10 @@ import { createApp } from './express-app.ts';
 import { liveHub } from '../admin/pages/live.ts';
 import { createHandler } from './route-list.ts';
 import type { Services } from '../lib/services.ts';
-import { createWebhookDoor } from '../webhooks/fast-path.ts';
+import { createFastPath } from '../webhooks/fast-path.ts';
 
 /** Slow senders are cut off with 408: the whole request within this, its headers sooner. In ms. */
-const PATIENCE = { requestTimeout: 30_000, headersTimeout: 10_000 };
+const TIMEOUTS = { requestTimeout: 30_000, headersTimeout: 10_000 };
 /** Longer than load balancers keep an idle connection: else they send a request into one that just closed. */
 const KEEP_ALIVE_MS = 65_000;
 /** How often connections are looked at for that; Node's own 30 s would make the above a wish. */
@@ -28,19 +28,19 @@ export interface RunningServer {
 /** Serves the API on `config.http`; rejects when the port is taken. */
 export async function startServer(
   services: Services,
-  patience: Partial<typeof PATIENCE> = {},
+  timeouts: Partial<typeof TIMEOUTS> = {},
 ): Promise<RunningServer> {
   const { host, port } = services.config.http;
   const app = createApp(createHandler(services), services.config.http);
-  const serve = createWebhookDoor(services, app);
+  const serve = createFastPath(services, app);
   let closing = false;
   // A set of responses would be made anew all the time, and its old tables keep requests alive until a great collection.
   const connections = new Map<Socket, ServerResponse | null>();
   const limits = {
     connectionsCheckingInterval: CHECK_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    ...PATIENCE,
-    ...patience,
+    ...TIMEOUTS,
+    ...timeouts,
   };
   const server = createServer(limits, (request, response) => {
     const { socket } = request;
@@ -91,7 +91,7 @@ async function drain(
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
   const silentUntil = Date.now() + SILENCE_MS;
   // Again and again: a kept-alive connection may become idle only now.
-  const sweep = setInterval(() => {
+  const check = setInterval(() => {
     server.closeIdleConnections();
     // To Node a connection without a request yet is not idle.
     if (Date.now() < silentUntil) return;
@@ -100,12 +100,12 @@ async function drain(
   for (const response of connections.values())
     if (response && isStream(response)) response.destroy();
   const giveUp = new AbortController();
-  const patience = sleep(DRAIN_MS, undefined, { signal: giveUp.signal, ref: false }).then(
+  const timeout = sleep(DRAIN_MS, undefined, { signal: giveUp.signal, ref: false }).then(
     () => server.closeAllConnections(),
     () => undefined,
   );
-  await Promise.race([ended, patience]);
-  clearInterval(sweep);
+  await Promise.race([ended, timeout]);
+  clearInterval(check);
   giveUp.abort();
 }
 

@@ -19,7 +19,7 @@ export const metricsRoute = defineRoute({
   summary: 'Figures for Prometheus',
   description:
     'Takes METRICS_TOKEN or the admin token as bearer token. Without METRICS_TOKEN and with a test key, also ' +
-    'whoever asks from the same machine directly.',
+    'direct requests from the same machine.',
   response: null,
   produces: 'text/plain',
   errors: ['unauthenticated'],
@@ -82,7 +82,7 @@ async function storedFigures({ database, engine, log, usage }: Services): Promis
     windows.set({ status: 'waiting' }, sending.waiting - sending.failing);
     windows.set({ status: 'failing' }, sending.failing);
     windows.set({ status: 'refused' }, sending.refused);
-    const effects = gauge('tenure_outbox_effects', 'Effects that are not carried out', ['status']);
+    const effects = gauge('tenure_outbox_effects', 'Effects that are not delivered', ['status']);
     effects.set({ status: 'waiting' }, outbox.waiting);
     effects.set({ status: 'dead' }, outbox.dead);
     const counts = gauge('tenure_subscriptions', 'Subscriptions by state', ['state']);

@@ -1,4 +1,4 @@
-import { errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
+import { errorResponse, newRequestId, reportRequest, requestIdFrom } from '../http/respond.ts';
 import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
 import type { User } from '../lib/services.ts';
@@ -103,7 +103,10 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
   const limits = createRateLimits(services.config.rateLimit, services.metrics);
   const handler: FetchHandler = async (request, info = {}) => {
     const started = performance.now();
-    const requestId = requestIdFrom(request.headers.get('x-request-id'));
+    const given = request.headers.get('x-request-id');
+    // What is charged and recorded goes by an id of our own: two requests may come under one of the caller's.
+    const requestId = newRequestId();
+    const answerId = given === null ? requestId : requestIdFrom(given);
     let response: Response;
     let pattern = 'unmatched';
     try {
@@ -111,16 +114,26 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       const { params, route } = match(request.method, pathname);
       pattern = route.path;
       if (route.page) refuseNul(search);
-      const call = { services, request, info, requestId, params, dispatch: handler, limits };
+      const call = {
+        services,
+        request,
+        info,
+        requestId,
+        answerId,
+        params,
+        dispatch: handler,
+        limits,
+      };
       response = await answer(route, call);
     } catch (error) {
-      response = errorResponse(services, error, requestId);
+      response = errorResponse(services, error, answerId);
     }
     if (request.method === 'HEAD') response = await withoutBody(response);
     if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store');
-    response.headers.set('x-request-id', requestId);
+    response.headers.set('x-request-id', answerId);
     const { status } = response;
-    reportRequest(services, pathOf(request), { status, requestId, started, pattern });
+    const done = { status, requestId: answerId, ownId: requestId, started, pattern };
+    reportRequest(services, pathOf(request), done);
     return response;
   };
   return handler;
@@ -142,14 +155,17 @@ interface Call {
   services: Services;
   request: Request;
   info: RequestInfo;
+  /** Ours. */
   requestId: string;
+  /** The caller's, where it sent one. */
+  answerId: string;
   params: Record<string, string>;
   dispatch: FetchHandler;
   limits: RateLimits;
 }
 
 async function answer(route: Route, call: Call): Promise<Response> {
-  const { services, request, requestId } = call;
+  const { services, request, requestId, answerId } = call;
   const user = await admit(route, call);
   const body = bodyOf(request, call.info);
   const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
@@ -175,7 +191,7 @@ async function answer(route: Route, call: Call): Promise<Response> {
       return await route.handle(request, context);
     } catch (error) {
       // Refusals are answers too: a repetition gets the same one.
-      return errorResponse(services, error, requestId);
+      return errorResponse(services, error, answerId);
     }
   });
 }

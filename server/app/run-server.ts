@@ -20,7 +20,7 @@ export async function runServer(options: RunOptions = {}): Promise<Run> {
   try {
     await migrate(services.database, { note: (text) => services.log.info(text) });
     const server = await startServer(services);
-    // Amounts are for showing; a Stripe that is away must not keep the server from starting.
+    // Amounts are for showing; an unreachable Stripe must not keep the server from starting.
     await fillAmounts(services.catalogue, services);
     return { ...server, services };
   } catch (error) {

@@ -29,7 +29,7 @@ export async function startBilling<Native = unknown>(
   try {
     await migrate(services.database, { note: (text) => services.log.info(text) });
     await services.engine.start();
-    // Amounts are for showing; a Stripe that is away must not keep the host from starting.
+    // Amounts are for showing; an unreachable Stripe must not keep the host from starting.
     await fillAmounts(services.catalogue, services);
     return services;
   } catch (error) {

@@ -3,7 +3,7 @@ import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 
-/** What somebody wants to buy; two checkouts of the same are one. */
+/** What the customer wants to buy; two checkouts of the same are one. */
 export interface CheckoutWish {
   customerId: string;
   userId: string;

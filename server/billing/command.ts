@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { recordCommand } from '../../db/commands.ts';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { accessOf } from '../../state/access.ts';
@@ -47,7 +48,7 @@ export async function runCommand(
 export async function subscriptionNow(context: CommandContext): Promise<SubscriptionRow | null> {
   const { services, user, requestId } = context;
   const db = services.database.knex;
-  const stored = await currentSubscriptionOfUser(db, user.id);
+  const stored = await currentSubscriptionOfUser(db, user.id, services.catalogue);
   if (!stored || stored.state === 'canceled') return stored;
   const cause: Cause = {
     type: 'catch_up',
@@ -57,7 +58,7 @@ export async function subscriptionNow(context: CommandContext): Promise<Subscrip
   };
   const { id: subscriptionId, customerId } = stored;
   await services.engine.syncSubscription({ subscriptionId, customerId, cause });
-  return currentSubscriptionOfUser(db, user.id);
+  return currentSubscriptionOfUser(db, user.id, services.catalogue);
 }
 
 /**
@@ -118,10 +119,40 @@ export function isAnswerLost(error: unknown): boolean {
 
 /**
  * A key for one call to Stripe. The SDK's own retries share it; a person's retry gets another, because Stripe
- * repeats an error for as long as it remembers the key. The request's id in it leads from Stripe's log to ours.
+ * repeats an error for as long as it remembers the key. The request's id in it leads from Stripe's log to ours, and the
+ * command's id from Stripe's event to who gave the command: a caller chooses the request's id, but not this one.
  */
-export function freshKey(step: string, { requestId }: { requestId: string }): string {
-  return `tenure-${step}-${requestId}-${randomBytes(6).toString('hex')}`;
+export function freshKey(
+  step: string,
+  context: { requestId: string } | Pick<CommandContext, 'services' | 'user' | 'requestId'>,
+): string {
+  const random = randomBytes(6).toString('hex');
+  const { requestId } = context;
+  if (!('user' in context) || context.user === null) return `tenure-${step}-${requestId}-${random}`;
+  return `tenure-${step}-${requestId}-c${commandOf(context).id}-${random}`;
+}
+
+interface Command {
+  id: string;
+  recorded: Promise<void>;
+}
+
+const COMMANDS = new WeakMap<object, Command>();
+
+/** The command of a request. It is remembered beside the first call to Stripe, well before its event can come. */
+function commandOf(context: Pick<CommandContext, 'services' | 'user' | 'requestId'>): Command {
+  const known = COMMANDS.get(context);
+  if (known) return known;
+  const { services, user, requestId } = context;
+  const id = randomBytes(10).toString('hex');
+  const row = { id, actor: `user:${user.id}`, account: user.id, requestId };
+  const recorded = recordCommand(services.database.knex, row).catch((error: unknown) => {
+    // The move keeps its line; who made it is then known by the request's own read alone.
+    services.log.warn({ err: error, requestId }, 'could not remember who gave a command');
+  });
+  const command = { id, recorded };
+  COMMANDS.set(context, command);
+  return command;
 }
 
 /** Reads the subscription back through the processor, with this request as the cause. */
@@ -130,6 +161,7 @@ export async function syncAfter(
   subscription: { id: string; customerId: string },
 ): Promise<StoredSubscription | null> {
   const { services, user } = context;
+  await COMMANDS.get(context)?.recorded;
   const stored = await retryRead(() =>
     services.engine.syncSubscription({
       subscriptionId: subscription.id,

@@ -18,7 +18,9 @@ export async function ensureStripeCustomer(services: CoreServices, user: User): 
   if (account.stripeCustomerId !== null && account.deletedAt === null) {
     return account.stripeCustomerId;
   }
-  const created = await createCustomer(services, user.id, customerKey(user.id, account.deletedAt));
+  const { deploymentId } = services.config.ownership;
+  const key = customerKey(`${deploymentId} ${user.id}`, account.deletedAt);
+  const created = await createCustomer(services, user.id, key);
   if (account.email !== null || account.name !== null) {
     await stripe.updateCustomer(created.id, { email: account.email, name: account.name });
   }
@@ -43,7 +45,7 @@ async function createCustomer(
 }
 
 // A deleted customer is followed by a new one, whose creation must not replay the old answer.
-function customerKey(userId: string, deletedAt: number | null): string {
-  const user = createHash('sha256').update(userId).digest('hex').slice(0, 32);
+function customerKey(account: string, deletedAt: number | null): string {
+  const user = createHash('sha256').update(account).digest('hex').slice(0, 32);
   return `tenure-customer-${user}-${deletedAt ?? 0}`;
 }

@@ -7,7 +7,11 @@ import { stripeStatus } from '../../state/states.ts';
 
 /** Throws 409 `already_subscribed` unless a new subscription may begin. */
 export async function refuseSecond({ services, user }: CommandContext): Promise<void> {
-  const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+  const current = await currentSubscriptionOfUser(
+    services.database.knex,
+    user.id,
+    services.catalogue,
+  );
   const actions = actionsNow(services, current);
   if (actions.includes('checkout')) return;
   throw new AppError('already_subscribed', 'There is a subscription already; change that one.', {
@@ -35,7 +39,7 @@ export async function refuseUnseenSecond(
   await refuseSecond(context);
 }
 
-/** The trial that this person gets; null when they, or this card, had one. */
+/** The trial that this user gets; null when the user or the card has had one. */
 export async function trialDaysFor(
   { services, user }: CommandContext,
   who: { customerId: string; fingerprint?: string | null },
@@ -46,18 +50,21 @@ export async function trialDaysFor(
   return had ? null : days;
 }
 
-/** Stripe's id of a code that a person typed; throws 400 `unknown_promotion_code`. */
+/** Stripe's id of a code that a customer typed; throws 400 for one that there is not, or that counted for them already. */
 export async function promotionCodeId(
-  { services }: CommandContext,
+  { services: { stripe } }: CommandContext,
+  customerId: string,
   code: string | undefined,
 ): Promise<string | null> {
   if (code === undefined) return null;
-  const found = await services.stripe.findPromotionCode(code);
-  if (!found) {
-    throw new AppError(
-      'unknown_promotion_code',
-      'This promotion code does not exist or has ended.',
-    );
+  const found = await stripe.promotionByCode(code);
+  if (!found) throw unknownCode('This promotion code does not exist or has ended.');
+  const { coupon } = found.promotion;
+  if (coupon && typeof coupon !== 'string' && coupon.duration === 'once') {
+    const used = await stripe.couponsUsedBy(customerId);
+    if (used.includes(coupon.id)) throw unknownCode('This code counts once, and was used already.');
   }
   return found.id;
 }
+
+const unknownCode = (why: string) => new AppError('unknown_promotion_code', why);

@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
+import { endOf, stoppedForDebt } from '../../state/lifecycle.ts';
 import { planOfFacts, planOfPrice, type Catalogue } from '../../state/catalogue.ts';
-import { LIFECYCLE_STATES, type Access, type StoredSubscription } from '../../state/types.ts';
+import {
+  LIFECYCLE_STATES,
+  type Access,
+  type StoredSubscription,
+  type SubscriptionFacts,
+} from '../../state/types.ts';
 import type { Services } from '../lib/services.ts';
 
 const time = z.iso.datetime().nullable();
@@ -65,13 +71,20 @@ export function subscriptionView(
     quantity: item?.quantity ?? null,
     currentPeriodEnd: isoTime(facts.currentPeriodEnd),
     trialEnd: isoTime(facts.trialEnd),
-    cancelAt: isoTime(facts.cancelAt ?? (facts.cancelAtPeriodEnd ? facts.currentPeriodEnd : null)),
+    cancelAt: isoTime(endOf(facts)),
     pendingChange: pendingChange(services.catalogue, stored),
-    unpaidInvoiceId: facts.latestInvoice?.status === 'open' ? facts.latestInvoiceId : null,
+    unpaidInvoiceId: unpaidInvoiceOf(facts),
     access: accessView(access),
     actions: allowedActions(stored, { accessNow: access }),
     since: new Date(stored.since).toISOString(),
   };
+}
+
+/** The invoice to pay: the debt for which collection was stopped, else the latest one that is open. */
+function unpaidInvoiceOf(facts: SubscriptionFacts): string | null {
+  const debt = stoppedForDebt(facts);
+  if (debt !== null) return debt;
+  return facts.latestInvoice?.status === 'open' ? facts.latestInvoiceId : null;
 }
 
 export function accessView(access: Access): z.infer<typeof accessSchema> {

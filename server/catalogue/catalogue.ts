@@ -27,9 +27,10 @@ export function loadCatalogue(
       .map((plan) => ({
         ...plan,
         prices: { monthly: price(plan.prices.monthly), yearly: price(plan.prices.yearly) },
-        meters: plan.meters?.flatMap(({ meter, priceId, interval }) => {
+        formerPrices: plan.formerPrices?.flatMap((entry) => price(entry)?.priceId ?? []),
+        meters: plan.meters?.flatMap(({ priceId, ...meter }) => {
           const found = price(priceId);
-          return found ? [{ meter, priceId: found.priceId, interval }] : [];
+          return found ? [{ ...meter, priceId: found.priceId }] : [];
         }),
       }))
       .sort((a, b) => a.rank - b.rank),
@@ -52,6 +53,7 @@ export async function fillAmounts(
     ...catalogue.plans.flatMap(({ prices: { monthly, yearly } }) => [monthly, yearly]),
     ...catalogue.products,
   ].filter((price) => price !== undefined);
+  const productOf = new Map<string, string>();
   await Promise.all(
     prices.map(async (price) => {
       try {
@@ -59,11 +61,26 @@ export async function fillAmounts(
         price.amount = found.billing_scheme === 'tiered' ? null : found.unit_amount;
         price.currency = found.currency;
         if (found.recurring?.usage_type === 'metered') Object.assign(price, { metered: true });
+        const product = typeof found.product === 'string' ? found.product : found.product.id;
+        productOf.set(price.priceId, product);
       } catch (error) {
         parts.log.warn({ err: error, priceId: price.priceId }, 'price could not be read');
       }
     }),
   );
+  setProducts(catalogue, productOf);
+}
+
+/** A product that two plans share tells nothing of a price: it is neither's. */
+function setProducts(catalogue: Catalogue, productOf: ReadonlyMap<string, string>): void {
+  const products = catalogue.plans.map(({ prices: { monthly, yearly } }) => {
+    const ids = [monthly, yearly].flatMap((price) => productOf.get(price?.priceId ?? '') ?? []);
+    return [...new Set(ids)];
+  });
+  for (const [i, plan] of catalogue.plans.entries()) {
+    const others = new Set(products.filter((_, other) => other !== i).flat());
+    plan.productIds = products[i]?.filter((id) => !others.has(id));
+  }
 }
 
 /** What the file of `PLANS_FILE` says, or (for null) the default plans. Throws a ConfigError that lists every mistake. */

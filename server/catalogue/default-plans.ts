@@ -7,7 +7,7 @@ export const DEFAULT_PLANS: PlanFile = {
     {
       id: 'starter',
       name: 'Starter',
-      description: 'For one person who is getting going.',
+      description: 'For getting started.',
       rank: 1,
       features: ['projects', 'email_support'],
       limits: { projects: 3, members: 1 },

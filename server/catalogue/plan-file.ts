@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { priceEntry } from './price-entry.ts';
+import { priceEntry, priceReference } from './price-entry.ts';
 
 export const planFile = z.strictObject({
   plans: z
@@ -15,12 +15,14 @@ export const planFile = z.strictObject({
           monthly: priceEntry.optional(),
           yearly: priceEntry.optional(),
         }),
+        formerPrices: z.array(priceReference).optional(),
         meters: z
           .array(
             z.strictObject({
               meter: z.string().min(1).max(100),
               priceId: priceEntry,
               interval: z.enum(['monthly', 'yearly']).optional(),
+              reportedBy: z.enum(['host', 'user']).optional(),
             }),
           )
           .optional(),

@@ -1,3 +1,4 @@
+import { GRACE_MAX_DAYS, type Grace } from '../../state/access.ts';
 import type { ReturnPolicy } from '../../state/returns.ts';
 import {
   environment,
@@ -8,9 +9,6 @@ import {
 } from './environment.ts';
 
 export type { LogLevel, PriceVariable };
-
-/** Grace after a failed payment: until the period's end, or some days. */
-export type Grace = 'period_end' | { days: number };
 
 /** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is nobody's. */
 export type ProxyTrust = number | string[] | null;
@@ -29,6 +27,8 @@ export interface Config {
     /** The billing portal's configuration; null is the one of the Dashboard. */
     portalConfiguration: string | null;
   };
+  /** How objects at Stripe say whose they are: our mark names the deployment, foreign keys only an account. */
+  ownership: { deploymentId: string; metadataKeys: string[] };
   databaseUrl: string;
   http: { port: number; host: string; appUrl: string; trustProxy: ProxyTrust };
   auth: {
@@ -51,7 +51,14 @@ export interface Config {
   grace: Grace;
   /** Who says which features a customer has: the plans file, or Stripe Entitlements. */
   entitlements: 'plans' | 'stripe';
-  dunning: { maxAttempts: number; finalAction: 'cancel' | 'unpaid' | 'none' };
+  dunning: {
+    maxAttempts: number;
+    finalAction: 'cancel' | 'unpaid' | 'none';
+    /** The final action follows so many days after the first failure, however few attempts were made. */
+    maxDays: number;
+    /** What becomes of the open invoices of a subscription that ends for non-payment. */
+    openInvoices: 'void' | 'uncollectible' | 'keep';
+  };
   /** What disputes and full refunds do. */
   returns: ReturnPolicy;
   mail: { smtpUrl: string | null; from: string };
@@ -180,6 +187,7 @@ function toConfig(env: Environment): Config {
       testClock: env.STRIPE_TEST_CLOCK ?? null,
       portalConfiguration: env.STRIPE_PORTAL_CONFIGURATION ?? null,
     },
+    ownership: { deploymentId: env.DEPLOYMENT_ID, metadataKeys: env.OWNER_METADATA_KEYS },
     databaseUrl: env.DATABASE_URL,
     http: {
       port: env.PORT,
@@ -212,9 +220,14 @@ function toConfig(env: Environment): Config {
         env.TRIAL_ONE_PER_CARD === undefined ? isLive(env) : env.TRIAL_ONE_PER_CARD === 'true',
     },
     automaticTax: env.AUTOMATIC_TAX === 'true',
-    grace: env.GRACE,
+    grace: graceOf(env),
     entitlements: env.ENTITLEMENTS,
-    dunning: { maxAttempts: env.DUNNING_MAX_ATTEMPTS, finalAction: env.DUNNING_FINAL_ACTION },
+    dunning: {
+      maxAttempts: env.DUNNING_MAX_ATTEMPTS,
+      finalAction: env.DUNNING_FINAL_ACTION,
+      maxDays: env.GRACE_MAX_DAYS ?? GRACE_MAX_DAYS,
+      openInvoices: env.DUNNING_OPEN_INVOICES,
+    },
     returns: { onDispute: env.ON_DISPUTE, onFullRefund: env.ON_FULL_REFUND },
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
     webhookAck: env.WEBHOOK_ACK,
@@ -238,4 +251,9 @@ function isLocalAccount(env: Environment): boolean {
 
 function isLive(env: Environment): boolean {
   return /^[rs]k_live_/.test(env.STRIPE_SECRET_KEY);
+}
+
+function graceOf({ GRACE, GRACE_MAX_DAYS: maxDays }: Environment): Grace {
+  if (GRACE === 'period_end') return maxDays === undefined ? GRACE : { maxDays };
+  return { days: Math.min(GRACE.days, maxDays ?? GRACE.days) };
 }

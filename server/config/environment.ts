@@ -55,6 +55,11 @@ export const environment = z.object({
       (secrets) => secrets.length > 0 && secrets.every((secret) => /^whsec_\S{8,}$/.test(secret)),
       'must be one signing secret (whsec_…), or several separated by commas while rotating',
     ),
+  DEPLOYMENT_ID: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, - or _')
+    .default('tenure'),
+  OWNER_METADATA_KEYS: z.string().default('user_id,userId').transform(splitList),
   STRIPE_API_BASE: httpUrl('must be a URL such as http://127.0.0.1:12111').optional(),
   STRIPE_PORTAL_CONFIGURATION: z
     .string()
@@ -112,11 +117,15 @@ export const environment = z.object({
       'must be period_end or a number of days (0 to 365)',
     )
     .default('period_end'),
+  GRACE_MAX_DAYS: whole(0, 365, 'must be a number of days (0 to 365)').optional(),
   ENTITLEMENTS: z.enum(['plans', 'stripe'], 'must be plans or stripe').default('plans'),
   DUNNING_MAX_ATTEMPTS: whole(1, 20, 'must be a number from 1 to 20').default(3),
   DUNNING_FINAL_ACTION: z
     .enum(['cancel', 'unpaid', 'none'], 'must be cancel, unpaid or none')
     .default('cancel'),
+  DUNNING_OPEN_INVOICES: z
+    .enum(['void', 'uncollectible', 'keep'], 'must be void, uncollectible or keep')
+    .default('void'),
   ON_DISPUTE: z
     .enum(['suspend', 'cancel', 'keep'], 'must be suspend, cancel or keep')
     .default('suspend'),

@@ -1,4 +1,4 @@
-/** `tenure/express`: the billing API and its gates inside somebody's Express app. */
+/** `tenure/express`: the billing API and its gates inside an Express app. */
 import type { IncomingMessage } from 'node:http';
 import { createGuard, createRouter, type Middleware } from '../../adapters/express.ts';
 import type { Authenticate } from '../lib/services.ts';

@@ -24,7 +24,7 @@ export interface NextBillingOptions extends Omit<BillingOptions, 'authenticate'>
   mountPath?: string;
   /** Where people without a subscription are sent; `?reason=…` is added. Default `/billing`. */
   redirectTo?: string;
-  /** Where people are sent whom nobody knows. Default: `redirectTo`. */
+  /** Where visitors without a login are sent. Default: `redirectTo`. */
   signIn?: string;
 }
 
@@ -33,7 +33,7 @@ export interface NextBilling {
   routes: RouteHandlers;
   /** The running services: one database pool and one engine per process, whatever is reloaded. */
   services: () => Promise<Services>;
-  /** Who asks for this page or action; null when nobody that we know. */
+  /** Who asks for this page or action; null without a known user. */
   getUser: () => Promise<User | null>;
   /** The caller's subscription; null when they never had one. */
   getSubscription: () => Promise<SubscriptionView | null>;
@@ -75,7 +75,9 @@ export function createBilling(options: NextBillingOptions = {}): NextBilling {
     getSubscription: async () => {
       const user = await getUser();
       const running = await services();
-      const stored = user && (await currentSubscriptionOfUser(running.database.knex, user.id));
+      const stored =
+        user &&
+        (await currentSubscriptionOfUser(running.database.knex, user.id, running.catalogue));
       return stored ? subscriptionView(running, stored) : null;
     },
     requireActiveSubscription: () => require(),

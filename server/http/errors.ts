@@ -100,7 +100,7 @@ export function toAppError(error: unknown): AppError {
   return new AppError('internal_error', 'Something went wrong on our side.', { cause: error });
 }
 
-/** Reads of Stripe pause after a 429 or several failures; whoever needs one meanwhile is told how long. */
+/** Reads of Stripe pause after a 429 or several failures; a caller that needs one meanwhile is told how long. */
 function fromOutage(outage: StripeOutage): AppError {
   const seconds = Math.max(1, Math.ceil((outage.retryAt - Date.now()) / 1000));
   const limited = isGatewayError(outage.cause, 'rate_limited');

@@ -1,10 +1,16 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { claimKey, finishKey, releaseKey, type KeyClaim } from '../../db/idempotency-keys.ts';
+import {
+  claimKey,
+  finishKey,
+  releaseKey,
+  renewKey,
+  type KeyClaim,
+} from '../../db/idempotency-keys.ts';
 import { AppError } from './errors.ts';
 import type { Services } from '../lib/services.ts';
 
-/** A holder that dies gives the key up after this long. */
+/** A holder that dies gives the key up after this long; one that works renews it. */
 const LEASE_MS = 60_000;
 /** How long a repetition waits for the first request to end before it answers 409. */
 const WAIT_MS = 10_000;
@@ -50,8 +56,8 @@ export async function onceForKey(
   run: () => Promise<Response>,
 ): Promise<Response> {
   const db = services.database.knex;
-  const id = { userId: request.owner, key: request.key };
-  const claim = await waitForClaim(services, request);
+  const id = { userId: request.owner, key: request.key, holder: randomUUID() };
+  const claim = await waitForClaim(services, { ...id, requestHash: request.hash });
   if (claim.kind === 'conflict') {
     throw new AppError(
       'idempotency_conflict',
@@ -70,6 +76,12 @@ export async function onceForKey(
       headers: { ...headers, 'idempotent-replayed': 'true' },
     });
   }
+  const renewal = setInterval(() => {
+    renewKey(db, id, { now: Date.now(), lease: LEASE_MS }).catch((error: unknown) => {
+      services.log.warn({ err: error }, 'could not renew the lease of an idempotency key');
+    });
+  }, LEASE_MS / 4);
+  renewal.unref();
   try {
     const response = await run();
     if (!isFinal(response)) {
@@ -80,16 +92,22 @@ export async function onceForKey(
     const headers = Object.fromEntries(
       [...response.headers].filter(([name]) => !OWN_HEADERS.has(name)),
     );
-    await finishKey(db, id, { status: response.status, headers, body });
+    if (!(await finishKey(db, id, { status: response.status, headers, body }))) {
+      services.log.error('an idempotency key was taken over while its request was worked on');
+    }
     return response;
   } catch (error) {
     await releaseKey(db, id);
     throw error;
+  } finally {
+    clearInterval(renewal);
   }
 }
 
-async function waitForClaim(services: Services, request: KeyedRequest): Promise<KeyClaim> {
-  const key = { userId: request.owner, key: request.key, requestHash: request.hash };
+async function waitForClaim(
+  services: Services,
+  key: Parameters<typeof claimKey>[1],
+): Promise<KeyClaim> {
   const deadline = Date.now() + WAIT_MS;
   for (;;) {
     const now = Date.now();

@@ -118,7 +118,7 @@ function keyParameter(route: Route): Json[] {
   ];
 }
 
-/** Whether a route honours `Idempotency-Key`: every POST of somebody we know. */
+/** Whether a route honours `Idempotency-Key`: every POST of a known user. */
 export function takesIdempotencyKey(route: Pick<Route, 'method' | 'auth'>): boolean {
   return route.method === 'POST' && (route.auth === 'user' || route.auth === 'admin');
 }

@@ -5,11 +5,11 @@ import { AppError } from './errors.ts';
 import type { Metrics } from '../lib/metrics.ts';
 
 const MINUTE = 60_000;
-/** Callers remembered at a time: whoever invents addresses may cost no more memory than this. */
+/** Callers remembered at a time: invented addresses may cost no more memory than this. */
 const MAX_CALLERS = 50_000;
 
 export interface RateLimits {
-  /** Counts a request of somebody we know; throws 429 `rate_limited` with `Retry-After`. */
+  /** Counts a request of a known user; throws 429 `rate_limited` with `Retry-After`. */
   user: (id: string) => void;
   /** The same for an address; where none is known (some runtimes tell none) nothing is counted. */
   address: (address: string | undefined) => void;
@@ -72,7 +72,7 @@ export function createWindows(limit: number): Windows {
   };
 }
 
-/** One person has a whole /64 of IPv6 to choose addresses from. */
+/** One subscriber line has a whole /64 of IPv6 to choose addresses from. */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

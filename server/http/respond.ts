@@ -21,9 +21,9 @@ export function errorResponse(
 export function reportRequest(
   services: Services,
   request: { method: string; path: string },
-  done: { status: number; requestId: string; started: number; pattern: string },
+  done: { status: number; requestId: string; ownId?: string; started: number; pattern: string },
 ): void {
-  const { status, requestId, started, pattern: route } = done;
+  const { status, requestId, ownId, started, pattern: route } = done;
   // Anybody may invent methods and paths; none of them becomes a label.
   const method = route === 'unmatched' ? 'any' : request.method;
   const seconds = (performance.now() - started) / 1000;
@@ -33,6 +33,7 @@ export function reportRequest(
   services.log[level](
     {
       requestId,
+      ...(ownId === undefined || ownId === requestId ? {} : { ownId }),
       method: request.method,
       path: request.path,
       status,
@@ -42,11 +43,11 @@ export function reportRequest(
   );
 }
 
-/** The caller's own id when it has a sane form, so that one id follows a request through proxies. */
+/** The caller's own id when it has a sane form: for the log and the answer, never for a key or a cause. */
 export function requestIdFrom(given: string | null): string {
   return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : newRequestId();
 }
 
-function newRequestId(): string {
+export function newRequestId(): string {
   return `req_${randomUUID()}`;
 }

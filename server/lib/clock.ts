@@ -19,7 +19,7 @@ export const realClock: RefreshingClock = {
 
 /**
  * "Now" is the frozen time of a Stripe test clock, as last read. It is read again once a second while
- * somebody asks, and when Stripe says that the clock moved.
+ * it is asked for, and when Stripe says that the clock moved.
  */
 export function createTestClock(
   stripe: Pick<StripeGateway, 'retrieveTestClock'>,

@@ -1,5 +1,7 @@
 import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
+import type { CheckoutFacts } from '../../state/event-objects.ts';
+import type { OwnerClaim } from '../../state/ownership.ts';
 import type { Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 import type { Change } from './change-feed.ts';
 
@@ -19,6 +21,18 @@ export interface StripeReader {
   /** Calls made since the start. */
   count(): number;
 }
+
+/** A subscription and what is known about its owner without asking Stripe. */
+export interface OwnerQuestion {
+  facts: SubscriptionFacts;
+  /** The account that the database has for its customer, or for itself. */
+  link: string | null;
+  /** Checkout sessions that waiting events tell of. */
+  checkouts: readonly CheckoutFacts[];
+}
+
+/** Every account that is named for a subscription, the one that counts first; Stripe is asked only while there is none. */
+export type ReadOwner = (question: OwnerQuestion) => Promise<OwnerClaim[]>;
 
 /** Business time: real, or that of the test clock. */
 export interface BusinessClock {

@@ -1,4 +1,4 @@
-/** Somebody waited longer than allowed for a subject that others kept working on. */
+/** The customer lock was not free within the time allowed. */
 export class StillBusy extends Error {
   override name = 'StillBusy';
 }

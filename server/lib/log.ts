@@ -3,7 +3,7 @@ import type { LogLevel } from '../config/config.ts';
 
 export type { Logger } from 'pino';
 
-/** Names of what may be a secret or a card, whoever logs the object. */
+/** Names of what may be a secret or a card, whatever logs the object. */
 const SECRET_NAMES = new Set([
   'authorization',
   'cookie',

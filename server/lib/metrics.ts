@@ -22,7 +22,7 @@ export interface Metrics {
   requests: Histogram<'method' | 'route' | 'status'>;
   /** Requests that were refused for coming too often. */
   limited: Counter<'by'>;
-  /** Turns at a subject: claimed, read from Stripe, decided, written. */
+  /** Processing of a customer: claimed, read from Stripe, decided, written. */
   subjects: Histogram<'outcome'>;
   /** Webhook events dealt with, or failed and left to wait. */
   events: Counter<'outcome'>;
@@ -52,7 +52,7 @@ export function createMetrics(): Metrics {
     buckets: BUCKETS,
     registers,
   });
-  // The event loop and the garbage collector are watched once somebody wants to know.
+  // The event loop and the garbage collector are watched once metrics are read.
   let watching = false;
   const figures = async () => {
     if (!watching) collectDefaultMetrics({ register: registry });

@@ -16,7 +16,7 @@ export interface User {
 }
 
 /**
- * Tells who sent a request; null when nobody that we know. An embedding app may bring its own;
+ * Tells who sent a request; null without a known user. An embedding app may bring its own;
  * `native` is then the request as its framework has it, with session and user.
  */
 export type Authenticate<Native = unknown> = (

@@ -11,6 +11,8 @@ export interface UsageInput {
   idempotencyKey?: string | undefined;
   /** When it was used, in ms since the epoch; default now. */
   at?: number | undefined;
+  /** Whose key it is: the paying user's never meet the host's. Default `host`. */
+  reportedBy?: 'host' | 'user' | undefined;
 }
 
 export interface UsageReceipt {
@@ -55,6 +57,8 @@ export interface Usage {
   track(input: UsageInput): Promise<UsageReceipt>;
   /** Whether some plan bills this meter. */
   knows(meter: string): boolean;
+  /** Whether the paying user may report it. */
+  isReportedByUser(meter: string): boolean;
   /** The user's account and periods; null without a Stripe customer. */
   account(userId: string): Promise<BillingAccount | null>;
   /** What was recorded and acknowledged in windows of `[from, until)`. */

@@ -1,6 +1,8 @@
 import { planOfFacts, type Catalogue } from '../../state/catalogue.ts';
 import { lifecycleOf, statusOf } from '../../state/lifecycle.ts';
+import { isOurs } from '../../state/ownership.ts';
 import { mrrOf } from '../../state/plan-change.ts';
+import { withPlanPeriod } from '../../state/plan-period.ts';
 import type { StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
 
 /** One field in which the database and Stripe do not agree. */
@@ -11,7 +13,13 @@ export interface FieldDifference {
 }
 
 /** Fields that depend on how an object was read, not on what it says. */
-const OF_THE_READ = new Set(['scheduleExpanded']);
+const OF_THE_READ = new Set([
+  'scheduleExpanded',
+  'latestInvoiceLines',
+  'latestInvoiceTimes',
+  'planItemId',
+  'planInvoice',
+]);
 
 /** The fields in which what is stored differs from what Stripe says; empty when they agree. */
 export function compareFacts(
@@ -30,20 +38,24 @@ export function compareFacts(
 /** The same for a whole row: also what is derived from the facts, which is what access and figures go by. */
 export function compareRow(
   here: StoredSubscription,
-  atStripe: SubscriptionFacts,
+  read: SubscriptionFacts,
   catalogue: Catalogue,
 ): FieldDifference[] {
+  const atStripe = withPlanPeriod(catalogue, read);
   const { state } = lifecycleOf(atStripe, { catalogue, previous: here.state });
+  const plan = planOfFacts(catalogue, atStripe)?.plan.id ?? null;
+  const foreign = !isOurs({ userId: here.userId, plan });
   const derived = {
     state,
     status: statusOf(state),
-    plan: planOfFacts(catalogue, atStripe)?.plan.id ?? null,
-    mrr: mrrOf(atStripe),
+    plan,
+    mrr: foreign ? 0 : mrrOf(atStripe),
     customerId: atStripe.customerId,
+    foreign,
   };
   const fields = compareFacts(here.facts, atStripe);
   for (const [field, right] of Object.entries(derived)) {
-    const left = here[field as keyof typeof derived];
+    const left = here[field as keyof typeof derived] ?? null;
     const isTold = fields.some((difference) => difference.field === field);
     if (left !== right && !isTold) fields.push({ field, here: left, atStripe: right });
   }

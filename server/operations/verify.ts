@@ -1,13 +1,16 @@
+import { ownerlessSubscriptions } from '../../db/accounts.ts';
 import { stateCounts } from '../../db/counters.ts';
 import {
   findSubscription,
   findSubscriptions,
   subscriptionsCreatedIn,
+  type SubscriptionRow,
 } from '../../db/subscriptions.ts';
-import { readSubscription } from '../../state/subscription-facts.ts';
+import { isInCatalogue } from '../../state/ownership.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import { compareRow, type FieldDifference } from './compare-facts.ts';
 import type { Services } from '../lib/services.ts';
+import { subscriptionPages, testClocksOf, type SubscriptionPage } from './list-subscriptions.ts';
 import { retryThroughOutages } from '../lib/retry.ts';
 
 /** One subscription that is not here as it is at Stripe. */
@@ -33,58 +36,53 @@ export interface VerifyResult {
   checked: number;
   differences: number;
   repaired: number;
+  /** Live subscriptions on prices of the catalogue that belong to no account. */
+  withoutAccount: number;
+  /** True when the key may not list test clocks: what is on them was not compared. */
+  clocksUnseen: boolean;
 }
 
 /**
  * Compares every subscription of the account with the database, page by page and in constant memory: Stripe
- * lists the newest first, and for each page the rows created in the same span of time are looked up.
+ * lists the newest first, and for each page the rows created in the same span of time are looked up. Those on test
+ * clocks come first: the list of the others leaves them out.
  */
 export async function verifyDatabase(
   services: Services,
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
-  const result: VerifyResult = { checked: 0, differences: 0, repaired: 0 };
+  const clocks = await testClocksOf(services);
+  const result: VerifyResult = {
+    checked: 0,
+    differences: 0,
+    repaired: 0,
+    withoutAccount: 0,
+    clocksUnseen: clocks === null,
+  };
   const counts = await stateCounts(services.database.knex);
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const check = (suspects: Suspect[]) => settleAll(services, suspects, { options, result });
-  const compare = async (page: Page) => {
+  const compare = async (page: SubscriptionPage) => {
     await check(await compareHere(services, page.facts));
     result.checked += page.facts.length;
     options.onProgress?.({ checked: result.checked, total });
   };
   const onClocks = new Set<string>();
-  for (const clock of await testClocks(services)) {
-    for await (const page of pagesOf(services, clock)) {
+  for (const clock of clocks ?? []) {
+    for await (const page of subscriptionPages(services, clock)) {
       for (const id of page.ids) onClocks.add(id);
       await compare(page);
     }
   }
-  let last: Page | null = null;
-  for await (const page of pagesOf(services)) {
+  let last: SubscriptionPage | null = null;
+  for await (const page of subscriptionPages(services)) {
     await compare(page);
     const vanished = await findVanished(services, page, last);
     await check(vanished.filter(({ subscriptionId }) => !onClocks.has(subscriptionId)));
     last = page;
   }
+  result.withoutAccount = (await ownerlessSubscriptions(services.database.knex)).count;
   return result;
-}
-
-/** Stripe lists what is on a test clock only by that clock. */
-async function testClocks({ config, engine }: Services): Promise<string[]> {
-  if (config.stripe.live) return [];
-  const clocks = await retryThroughOutages(() =>
-    engine.reader.read((stripe) => stripe.listTestClocks()),
-  );
-  return clocks.map(({ id }) => id);
-}
-
-interface Page {
-  facts: SubscriptionFacts[];
-  ids: Set<string>;
-  /** Creation time of its oldest subscription; -Infinity on the last page. */
-  oldest: number;
-  /** Where the next page starts; null on the last one. */
-  next: string | null;
 }
 
 /** What looks wrong: the id, and what Stripe said of it in the list. */
@@ -94,41 +92,6 @@ interface Suspect {
   atStripe: SubscriptionFacts | null;
 }
 
-/** The page after is asked for while one is compared: Stripe needs longer for a page than we do. */
-async function* pagesOf(services: Services, clock?: string): AsyncGenerator<Page> {
-  const read = (after: string | null) => readPage(services, after, clock);
-  let coming: Promise<Page> | null = read(null);
-  while (coming) {
-    const page: Page = await coming;
-    coming = page.next === null ? null : read(page.next);
-    // Whoever stops at this page does not wait for it; whoever goes on is told of its failure above.
-    coming?.catch(() => undefined);
-    yield page;
-  }
-}
-
-async function readPage(services: Services, after: string | null, clock?: string): Promise<Page> {
-  const { reader } = services.engine;
-  const list = await retryThroughOutages(() =>
-    reader.read((stripe) => stripe.listSubscriptions(after, clock)),
-  );
-  const facts: SubscriptionFacts[] = [];
-  for (const object of list.data) {
-    // A list cuts the items of each subscription at ten.
-    const whole = object.items.has_more
-      ? await retryThroughOutages(() => reader.subscription(object.id))
-      : readSubscription(object);
-    if (whole) facts.push(whole);
-  }
-  const isLast = !list.has_more || list.data.length === 0;
-  return {
-    facts,
-    ids: new Set(list.data.map((object) => object.id)),
-    oldest: isLast ? -Infinity : Math.min(...facts.map((each) => each.createdAt)),
-    next: isLast ? null : (list.data.at(-1)?.id ?? null),
-  };
-}
-
 async function compareHere(services: Services, facts: SubscriptionFacts[]): Promise<Suspect[]> {
   const ids = facts.map((each) => each.id);
   const rows = await findSubscriptions(services.database.knex, ids);
@@ -136,7 +99,7 @@ async function compareHere(services: Services, facts: SubscriptionFacts[]): Prom
   return facts
     .filter((atStripe) => {
       const known = here.get(atStripe.id);
-      return !known || compareRow(known, atStripe, services.catalogue).length > 0;
+      return differs(services, known ?? null, atStripe);
     })
     .map((atStripe) => ({
       subscriptionId: atStripe.id,
@@ -145,11 +108,26 @@ async function compareHere(services: Services, facts: SubscriptionFacts[]): Prom
     }));
 }
 
+/** What is on no price of ours is another program's: it need not be here. */
+function differs(
+  { catalogue }: Services,
+  here: SubscriptionRow | null,
+  atStripe: SubscriptionFacts,
+): boolean {
+  const isOther = !isInCatalogue(catalogue, atStripe);
+  if (isOther && (here === null || here.foreign)) return false;
+  return here === null || compareRow(here, atStripe, catalogue).length > 0;
+}
+
 /**
  * Rows of the page's span of time that Stripe did not list. Those of its oldest instant may be on the next page,
  * so they are looked at there.
  */
-async function findVanished(services: Services, page: Page, last: Page | null): Promise<Suspect[]> {
+async function findVanished(
+  services: Services,
+  page: SubscriptionPage,
+  last: SubscriptionPage | null,
+): Promise<Suspect[]> {
   const suspects: Suspect[] = [];
   const span = { after: page.oldest, until: last?.oldest ?? Infinity };
   for await (const rows of subscriptionsCreatedIn(services.database.knex, span)) {
@@ -210,6 +188,7 @@ async function lookAgain(services: Services, id: string): Promise<Difference | n
     repaired: false,
   });
   if (!atStripe) return here && here.state !== 'canceled' ? of('missing_at_stripe') : null;
+  if (!differs(services, here, atStripe)) return null;
   if (!here) return of('missing_here');
   const fields = compareRow(here, atStripe, services.catalogue);
   return fields.length > 0 ? of('differs', fields) : null;

@@ -89,7 +89,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     const one: UnderWay = { id: effect.id, lane, claimedAt, giveUp, done: Promise.resolve() };
     one.done = deliver(effect, one).finally(() => {
       under.delete(one);
-      if (crowded.has(lane)) loop.wake();
+      // Another line of the same subscription may wait for this one.
+      if (crowded.has(lane) || effect.kind === 'webhook.subscription.changed') loop.wake();
     });
     under.add(one);
   }

@@ -1,6 +1,6 @@
-import type { Decision, Failure, SubscriptionDecision } from './decision.ts';
+import type { Decision, Failure, Outcome, SubscriptionDecision } from './decision.ts';
 import { recordAttempts } from '../../db/attempts.ts';
-import { markCustomerDeleted } from '../../db/customers.ts';
+import { linkCustomer, markCustomerDeleted, type OwnerLink } from '../../db/customers.ts';
 import { limitLockWait, type Db } from '../../db/database.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
@@ -8,7 +8,7 @@ import { releaseSubjects, type Claim } from '../../db/subjects.ts';
 import { markDuplicates } from '../../db/subscriptions.ts';
 import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
-import { finishEvents, moveEvent, postponeEvent } from '../../db/webhook-events.ts';
+import { finishEvents, moveEvent, postponeEvent, type EventFlag } from '../../db/webhook-events.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { EngineContext } from './context.ts';
 import { backoff } from './options.ts';
@@ -18,8 +18,10 @@ import { recordTrials } from './trial-ledger.ts';
 interface Written {
   lines: TransitionRow[];
   effects: number;
-  /** Of each customer with more than one live subscription, those. */
+  /** Of each account with more than one live subscription, those. */
   duplicates: string[][];
+  /** Claims that contradict a link. */
+  conflicts: OwnerLink[];
 }
 
 /** How long a transaction waits for a row that another one has locked, in ms: of several customers, and of one. */
@@ -55,9 +57,10 @@ export async function commit(
 interface JointWork {
   subscriptions: SubscriptionDecision[];
   changes: SubscriptionChange[];
-  /** Customers who may have several subscriptions, and of whom one changed. */
-  customerIds: string[];
-  other: Pick<Decision['other'], 'events' | 'effects'>;
+  /** Accounts that may have several subscriptions, and of which one changed. */
+  accountIds: string[];
+  other: Pick<Decision['other'], 'events' | 'foreign' | 'effects'>;
+  links: OwnerLink[];
   deletedCustomers: { id: string; at: number }[];
   moves: Decision['moves'];
   failures: Failure[];
@@ -65,16 +68,22 @@ interface JointWork {
 
 function together(decisions: Decision[]): JointWork {
   const subscriptions = decisions.flatMap((each) => each.subscriptions);
-  const withSeveral = decisions.filter((each) => {
+  const accountIds = decisions.flatMap((each) => {
     const changed = each.subscriptions.filter(({ change }) => change);
-    return changed.length > 1 || changed.some(({ isAlone }) => !isAlone);
+    const several = changed.length > 1 ? changed : changed.filter(({ isAlone }) => !isAlone);
+    return several.flatMap(({ change }) => [change?.before?.userId, change?.next.userId]);
   });
   return {
     subscriptions,
     changes: subscriptions.flatMap(({ change }) => change ?? []),
-    customerIds: withSeveral.map(({ claim }) => claim.key),
+    accountIds: [...new Set(accountIds)].filter((id) => typeof id === 'string'),
+    links: decisions.flatMap((each) => [
+      ...each.other.links,
+      ...each.subscriptions.flatMap(({ links }) => links),
+    ]),
     other: {
       events: decisions.flatMap(({ other }) => other.events),
+      foreign: decisions.flatMap(({ other }) => other.foreign),
       effects: decisions.flatMap(({ other }) => other.effects),
     },
     deletedCustomers: decisions.flatMap(({ other }) => other.deletedCustomer ?? []),
@@ -86,9 +95,14 @@ function together(decisions: Decision[]): JointWork {
 async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Written> {
   const now = Date.now();
   const { changes, other, subscriptions } = work;
+  // In one order, so that two transactions cannot lock each other out.
+  const links = work.links.toSorted((a, b) => (a.customerId < b.customerId ? -1 : 1));
+  const conflicts: OwnerLink[] = [];
+  for (const link of links) if (!(await linkCustomer(trx, link))) conflicts.push(link);
   const lines = changes.length > 0 ? await saveChanges(trx, changes) : [];
-  const ledger = await recordTrials(trx, changes, ctx.core.config.trial);
-  const duplicates = lines.length > 0 ? await markDuplicates(trx, work.customerIds) : [];
+  const ours = changes.filter(({ next }) => !next.foreign);
+  const ledger = await recordTrials(trx, ours, ctx.core.config.trial);
+  const duplicates = await markDuplicates(trx, work.accountIds);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
     ...subscriptions.flatMap((each) =>
@@ -97,28 +111,36 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
     ...other.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];
-  const wanted = effects.filter((effect) => isWanted(ctx, effect));
+  const wanted = effects
+    .filter((effect) => isWanted(ctx, effect))
+    .map((effect) => ({ ...effect, holdMs: holdOf(ctx, effect) }));
   const enqueued = await enqueueEffects(trx, wanted, now);
-  const known = subscriptions.filter((each) => !each.unknown);
-  const unknown = subscriptions.filter((each) => each.unknown);
-  await finishEvents(trx, [...eventsOf(known), ...other.events.map(idOf)], {
-    status: 'done',
-    at: now,
-  });
-  await finishEvents(trx, eventsOf(unknown), { status: 'ignored', at: now, flag: 'not_found' });
+  const of = (outcome: Outcome) => eventsOf(subscriptions, outcome);
+  const finish = (ids: string[], status: 'done' | 'ignored', flag?: EventFlag) =>
+    finishEvents(trx, ids, { status, at: now, flag });
+  await finish([...of('done'), ...other.events.map(idOf)], 'done');
+  await finish(of('first_sight'), 'done', 'first_sight');
+  await finish([...of('foreign'), ...other.foreign.map(idOf)], 'ignored', 'foreign');
+  await finish(of('not_found'), 'ignored', 'not_found');
   for (const move of work.moves) await moveEvent(trx, move.eventId, move);
   await postpone(trx, ctx, work.failures);
-  return { lines, effects: enqueued, duplicates };
+  return { lines, effects: enqueued, duplicates, conflicts };
 }
 
-const eventsOf = (decisions: SubscriptionDecision[]) =>
-  decisions.flatMap(({ events }) => events.map(idOf));
+const eventsOf = (decisions: SubscriptionDecision[], outcome: Outcome) =>
+  decisions.filter((each) => each.outcome === outcome).flatMap(({ events }) => events.map(idOf));
 
 const idOf = (row: DueEvent) => row.id;
 
 /** Nobody listens to the team's webhook when no URL is set: such effects are not even stored. */
 const isWanted = (ctx: EngineContext, effect: Effect) =>
   !effect.kind.startsWith('webhook.') || ctx.core.config.outgoingWebhook !== null;
+
+/** What a read gave away is told a little later: by then its event, and those before it, have mostly come. */
+const holdOf = (ctx: EngineContext, effect: Effect) =>
+  effect.kind === 'webhook.subscription.changed' && !effect.payload.data.confirmed
+    ? ctx.options.settle
+    : 0;
 
 /** Lets failed events wait. An outage of Stripe costs no attempt: those events wait as long as it takes. */
 export async function postpone(db: Db, ctx: EngineContext, failures: Failure[]): Promise<void> {
@@ -169,7 +191,18 @@ function report(
     else log.info(fields, 'subscription moved');
   }
   for (const subscriptions of written.duplicates) {
-    log.error({ subscriptions }, 'a customer has more than one live subscription');
+    log.error({ subscriptions }, 'an account has more than one live subscription');
+  }
+  for (const { customerId, accountId, source } of written.conflicts) {
+    log.error(
+      { customerId, accountId, source },
+      'a customer is claimed for an account that has another, or by two accounts; nothing was merged',
+    );
+  }
+  for (const { before, next } of changes) {
+    if (next.foreign && before && !before.foreign && before.state !== 'canceled') {
+      log.error({ subscriptionId: next.id }, 'a subscription is not ours any more: no access');
+    }
   }
   for (const { unknownStatus, change } of work.subscriptions) {
     if (unknownStatus === null) continue;
@@ -191,8 +224,9 @@ function count(ctx: EngineContext, { subscriptions, other, failures }: JointWork
     for (const { receivedAt } of rows) eventAge.observe(Math.max(0, now - receivedAt) / 1000);
   };
   dealtWith(other.events, 'done');
-  for (const { events: rows, unknown } of subscriptions) {
-    dealtWith(rows, unknown ? 'ignored' : 'done');
+  dealtWith(other.foreign, 'ignored');
+  for (const { events: rows, outcome } of subscriptions) {
+    dealtWith(rows, outcome === 'done' || outcome === 'first_sight' ? 'done' : 'ignored');
   }
   const failed = failures.reduce((sum, failure) => sum + failure.events.length, 0);
   if (failed > 0) events.inc({ outcome: 'failed' }, failed);

@@ -1,6 +1,6 @@
 import type { ChangeFeed } from '../lib/change-feed.ts';
 import type { RefreshingClock } from '../lib/clock.ts';
-import type { StripeReader } from '../lib/engine-types.ts';
+import type { ReadOwner, StripeReader } from '../lib/engine-types.ts';
 import type { CoreServices } from '../lib/services.ts';
 import type { EngineOptions } from './options.ts';
 
@@ -9,6 +9,8 @@ export interface EngineContext {
   core: CoreServices;
   clock: RefreshingClock;
   reader: StripeReader;
+  /** Whose a subscription is, from everything that says so. */
+  readOwner: ReadOwner;
   changes: ChangeFeed;
   options: EngineOptions;
   /** Tells this engine from all others, also from earlier ones of the same machine. */

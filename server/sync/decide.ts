@@ -1,166 +1,177 @@
-import type { SubscriptionChange } from '../../db/save-changes.ts';
-import type { DueEvent } from '../../db/due-events.ts';
-import { decideBatch, type BatchDecision } from '../../state/decide-batch.ts';
-import { effectsOf, type EffectSettings } from '../../state/effects.ts';
-import type { Cause, SubscriptionFacts } from '../../state/types.ts';
-import type { CoreServices } from '../lib/services.ts';
-import type { EngineContext } from './context.ts';
-import type { CausedEffect, Decision, Failure, SubscriptionDecision } from './decision.ts';
-import type { Known, Loaded, WaitingEvent } from './load.ts';
+import type { OwnerLink } from '../../db/customers.ts';
+import { planOfFacts } from '../../state/catalogue.ts';
+import { decideBatch } from '../../state/decide-batch.ts';
+import { decide as decideRow } from '../../state/decide.ts';
+import type { FollowedFailures } from '../../state/effects.ts';
+import { isOurs } from '../../state/ownership.ts';
+import { signalOf } from '../../state/signals.ts';
+import type { Cause, CauseType, SubscriptionFacts } from '../../state/types.ts';
+import { decideOther, isQuiet } from './decide-other.ts';
+import type { Decision, Failure, SubscriptionDecision } from './decision.ts';
+import {
+  historyInputOf,
+  ownedOf,
+  settingsOf,
+  type DecisionContext,
+  type Owned,
+} from './decision-input.ts';
+import type { Past } from './load-past.ts';
 import type { ReadCustomer, Snapshot } from './read-stripe.ts';
-
-interface DecisionContext {
-  core: Pick<CoreServices, 'config' | 'catalogue'>;
-  /** Business time. */
-  now: number;
-  /** The request that asked for the read, if one did. */
-  cause: Cause | null;
-}
+import { toChange } from './to-change.ts';
 
 /** Decides what is to be written for one customer: pure, but for the time. */
 export function decide(
-  { core, clock }: Pick<EngineContext, 'core' | 'clock'>,
-  read: ReadCustomer,
+  { loaded, snapshots, moves, failures }: ReadCustomer,
+  pasts: ReadonlyMap<string, Past>,
+  context: DecisionContext,
 ): Decision {
-  const { loaded, snapshots, moves } = read;
-  const { claim, wanted } = loaded.task;
-  const context = { core, now: clock.now(), cause: wanted?.cause ?? null };
-  const failures: Failure[] = [
-    ...read.failures,
-    ...loaded.broken.map(({ row, error }) => ({ events: [row], error })),
-  ];
+  const broken: Failure[] = loaded.broken.map(({ row, error }) => ({ events: [row], error }));
+  const failed = [...failures, ...broken];
   const subscriptions = snapshots.flatMap((snapshot) => {
     try {
-      return [decideSubscription(snapshot, context)];
+      return [decideSubscription(snapshot, context, pasts.get(snapshot.id))];
     } catch (error) {
       const events = snapshot.events.map(({ row }) => row);
-      failures.push({ events, subscriptionId: snapshot.id, error });
+      failed.push({ events, subscriptionId: snapshot.id, error });
       return [];
     }
   });
-  return { claim, subscriptions, other: decideOther(loaded, context), moves, failures };
+  const other = decideOther(loaded, context);
+  return { claim: loaded.task.claim, subscriptions, other, moves, failures: failed };
 }
 
-function decideOther({ task, other, userId }: Loaded, context: DecisionContext): Decision['other'] {
-  const deletion = other.find(({ facts }) => facts.type === 'customer.deleted');
-  return {
-    events: other.map(({ row }) => row),
-    effects: other.flatMap((event) => effectsOfOther(event, { ...context, userId })),
-    deletedCustomer: deletion ? { id: task.key, at: deletion.facts.createdAt } : null,
-  };
+/** Decides one subscription. */
+function decideSubscription(
+  snapshot: Snapshot,
+  context: DecisionContext,
+  past?: Past,
+): SubscriptionDecision {
+  const owned = ownedOf(snapshot, context);
+  if (owned === null) return withoutChange(snapshot);
+  const plan = planOfFacts(context.core.catalogue, owned.read)?.plan.id ?? null;
+  return isOurs({ userId: owned.accountId, plan })
+    ? decideOurs(snapshot, context, { ...owned, past })
+    : decideForeign(snapshot, context, owned);
 }
 
-function decideSubscription(snapshot: Snapshot, context: DecisionContext): SubscriptionDecision {
+function decideOurs(
+  snapshot: Snapshot,
+  context: DecisionContext,
+  owned: Owned & { past?: Past },
+): SubscriptionDecision {
   const { events, known } = snapshot;
-  const read = snapshot.read ?? vanished(snapshot, context.now);
-  const rows = events.map((event) => event.row);
-  if (read === null) {
-    return {
-      change: null,
-      effects: [],
-      events: rows,
-      unknown: true,
-      unknownStatus: null,
-      isAlone: false,
-      isQuiet: false,
-    };
-  }
+  const { read, accountId, past } = owned;
   const last = events.at(-1)?.row.id ?? null;
   const fallback = fallbackCause(context, last);
+  // The history of one that was foreign begins now.
+  const stored = known.stored?.foreign ? null : known.stored;
+  const isTakenOver = stored === null && hadLifeBefore(snapshot, context, read.createdAt);
   const decision = decideBatch({
-    stored: known.stored,
-    events: events.map((event) => event.facts),
-    read,
-    history: known.history
-      .map((line) => ({ at: line.occurredAt, causeId: line.cause.id, ...line }))
-      .reverse(),
-    historyComplete: known.historyComplete,
+    ...historyInputOf(snapshot, context),
+    ...past?.history,
+    cause: { type: fallback.type, id: fallback.id },
+    followed: followedFailures(snapshot, past),
+    isTakenOver,
+  });
+  const change = toChange(decision, known, fallback);
+  return {
+    change: change && { ...change, quiet: isTakenOver },
+    effects: decision.effects.map((effect) => ({ causeId: last ?? fallback.id, ...effect })),
+    events: events.map(({ row }) => row),
+    outcome: isTakenOver ? 'first_sight' : 'done',
+    links: linksOf(snapshot, read),
+    unknownStatus: decision.unknownStatus,
+    isAlone: known.isAlone && known.userId === accountId,
+    isQuiet: isTakenOver || isToldAlready(snapshot, context),
+  };
+}
+
+/** Kept as it is, for a list of its own: no history, no figure, nothing that follows. */
+function decideForeign(
+  snapshot: Snapshot,
+  context: DecisionContext,
+  owned: Owned,
+): SubscriptionDecision {
+  const { known } = snapshot;
+  const { read, accountId } = owned;
+  const { next } = decideRow({
+    stored: known.stored && { ...known.stored, userId: accountId },
+    facts: read,
+    signals: [],
     catalogue: context.core.catalogue,
     settings: settingsOf(context.core),
-    everTrialed: known.everTrialed,
-    formerState: known.formerState,
-    userId: known.userId ?? ownerNamedBy(read),
+    userId: accountId,
     now: context.now,
-    cause: { type: fallback.type, id: fallback.id },
   });
+  const row = { ...next, mrr: 0, foreign: true };
   return {
-    change: toChange(decision, known, fallback),
-    effects: decision.effects.map((effect) => ({ causeId: last ?? fallback.id, ...effect })),
-    events: rows,
-    unknown: false,
-    unknownStatus: decision.unknownStatus,
-    isAlone: known.isAlone,
-    isQuiet: rows.length > 0 ? rows.every(isQuiet) : context.cause?.quiet === true,
+    ...withoutChange(snapshot),
+    change: { before: known.stored, next: row, lines: [], quiet: true },
+    outcome: 'foreign',
   };
 }
 
-/** Whether what follows from an event was told before. */
-const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
+function withoutChange({ events, isForeign }: Snapshot): SubscriptionDecision {
+  return {
+    change: null,
+    effects: [],
+    events: events.map(({ row }) => row),
+    outcome: isForeign ? 'foreign' : 'not_found',
+    links: [],
+    unknownStatus: null,
+    isAlone: false,
+    isQuiet: true,
+  };
+}
 
-/** Effects of an event that is about no subscription, such as a one-off invoice. */
-function effectsOfOther(
-  event: WaitingEvent,
-  context: DecisionContext & { userId: string | null },
-): (CausedEffect & { isQuiet: boolean })[] {
-  const effects = effectsOf({
-    event: event.facts,
-    after: null,
-    transitions: [],
-    settings: settingsOf(context.core),
-    now: context.now,
-    userId: context.userId,
+const isToldAlready = ({ events }: Snapshot, { cause }: DecisionContext) =>
+  events.length > 0 ? events.every(({ row }) => isQuiet(row)) : cause?.quiet === true;
+
+/** What is younger counts as seen from its birth. */
+const BIRTH_MS = 3_600_000;
+
+/**
+ * Whether a subscription that is seen for the first time had a life before: its mails were sent, or were another
+ * program's, and nothing outward follows from what is learned of it.
+ */
+function hadLifeBefore({ events }: Snapshot, context: DecisionContext, createdAt: number): boolean {
+  const { cause, now } = context;
+  if (cause !== null && OWN_ACTS.has(cause.type) && now - createdAt <= BIRTH_MS) return false;
+  return !events.some(({ row, facts }) => {
+    if (isQuiet(row) || row.source === 'replay') return false;
+    const at = row.source === 'webhook' ? facts.createdAt : Math.max(now, facts.createdAt);
+    return at - createdAt <= BIRTH_MS;
   });
-  if (isAboutEntitlements(event) && context.core.config.entitlements === 'stripe') {
-    const { userId } = context;
-    const payload = { customerId: event.facts.customerId, userId };
-    effects.push({ objectId: event.row.id, kind: 'entitlements.read', payload });
+}
+
+const OWN_ACTS: ReadonlySet<CauseType> = new Set(['request', 'dunning', 'trial_ledger']);
+
+/** The failed attempts that events told of, here and before, by invoice. */
+function followedFailures({ events }: Snapshot, past?: Past): FollowedFailures {
+  const followed = new Map<string, Set<number>>();
+  const told = events.filter(({ row }) => !isQuiet(row)).map(({ facts }) => facts);
+  for (const facts of [...(past?.failures ?? []), ...told]) {
+    const signal = signalOf(facts);
+    if (signal?.type !== 'payment_failed') continue;
+    const attempts = followed.get(signal.invoiceId) ?? new Set();
+    followed.set(signal.invoiceId, attempts.add(signal.attempt));
   }
-  const { objectId, objectType, chargeId } = event.facts;
-  if (objectId !== null && objectType !== null && isAboutReturns(event.facts.type)) {
-    const payload = { objectType, objectId, chargeId, eventId: event.row.id };
-    effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
-  }
-  return effects.map((effect) => ({
-    ...effect,
-    causeId: event.row.id,
-    isQuiet: isQuiet(event.row),
+  return followed;
+}
+
+/** Links and contradictions are written when they are learned, not with each event: an operator may have decided since. */
+function linksOf({ known, owners }: Snapshot, read: SubscriptionFacts): OwnerLink[] {
+  const { stored, hasLink, userId } = known;
+  const before = stored === null || stored.foreign ? null : stored.facts.metadata;
+  const saysTheSame = before !== null && JSON.stringify(before) === JSON.stringify(read.metadata);
+  const isLinked = hasLink && owners[0]?.accountId === userId;
+  if (isLinked && (saysTheSame || owners.length === 1)) return [];
+  return owners.map(({ accountId, source }) => ({
+    accountId,
+    source,
+    customerId: read.customerId,
+    at: Date.now(),
   }));
-}
-
-const isAboutReturns = (type: string) =>
-  /^(charge\.(refund|dispute)|refund\.|radar\.early_fraud_warning\.|credit_note\.)/.test(type);
-
-const isAboutEntitlements = ({ facts }: WaitingEvent) =>
-  facts.type === 'entitlements.active_entitlement_summary.updated';
-
-function settingsOf(core: DecisionContext['core']): EffectSettings {
-  const { dunning, grace } = core.config;
-  return { maxAttempts: dunning.maxAttempts, finalAction: dunning.finalAction, grace };
-}
-
-/** The owner that checkout wrote into the subscription, for a customer we did not make ourselves. */
-function ownerNamedBy(facts: SubscriptionFacts): string | null {
-  return facts.metadata['user_id']?.replaceAll('\0', '').slice(0, 255) || null;
-}
-
-/** Stripe answers 404 for what we have stored: it was deleted with its customer or its test data. */
-function vanished({ known }: Snapshot, now: number): SubscriptionFacts | null {
-  const facts = known.stored?.facts;
-  if (!facts) return null;
-  if (facts.stripeStatus === 'canceled') return facts;
-  return {
-    ...facts,
-    stripeStatus: 'canceled',
-    cancellationReason: 'not_found',
-    canceledAt: facts.canceledAt ?? now,
-    endedAt: now,
-    cancelAt: null,
-    cancelAtPeriodEnd: false,
-    pauseCollection: null,
-    nextPhase: null,
-    pendingUpdate: null,
-    scheduleId: null,
-  };
 }
 
 /** The cause of lines that no event explains: the request, else "the read that this event led to". */
@@ -168,20 +179,4 @@ function fallbackCause(context: DecisionContext, lastEventId: string | null): Ca
   if (context.cause) return context.cause;
   const id = lastEventId === null ? `read:${context.now}` : `${lastEventId}:read`;
   return { type: 'event', id, actor: 'stripe', at: context.now };
-}
-
-function toChange(
-  decision: BatchDecision,
-  known: Known,
-  fallback: Cause,
-): SubscriptionChange | null {
-  if (decision.next === null) return null;
-  const lines = decision.transitions.map(({ eventId, at, ...transition }) => ({
-    cause:
-      eventId === null
-        ? { ...fallback, at }
-        : ({ type: 'event', id: eventId, actor: 'stripe', at } as const),
-    ...transition,
-  }));
-  return { before: known.stored, next: decision.next, lines };
 }

@@ -1,3 +1,4 @@
+import type { OwnerLink } from '../../db/customers.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { Claim } from '../../db/subjects.ts';
@@ -22,13 +23,18 @@ export interface ClaimedTask extends CustomerTask {
 /** `isQuiet`: it was told before; a mail or webhook is noted and not sent. */
 export type CausedEffect = Effect & { causeId: string | null; isQuiet?: boolean };
 
+/** What events count as: `foreign` when it is not ours, `first_sight` when it had a life before we saw it. */
+export type Outcome = 'done' | 'first_sight' | 'foreign' | 'not_found';
+
 /** What is to be written for one subscription. */
 export interface SubscriptionDecision {
   change: SubscriptionChange | null;
   effects: CausedEffect[];
   events: DueEvent[];
-  /** True when Stripe has no such subscription and neither have we. */
-  unknown: boolean;
+  /** `not_found` when Stripe has no such subscription and neither have we. */
+  outcome: Outcome;
+  /** The accounts that are named for it, where that is news; the first is linked, the others contradict it. */
+  links: OwnerLink[];
   unknownStatus: string | null;
   /** True when the customer surely had no other subscription before. */
   isAlone: boolean;
@@ -50,7 +56,10 @@ export interface Decision {
   /** Of events about no subscription: one-off invoices, customers, clocks. */
   other: {
     events: DueEvent[];
-    effects: (CausedEffect & { isQuiet: boolean })[];
+    /** Those of customers that are not ours. */
+    foreign: DueEvent[];
+    effects: CausedEffect[];
+    links: OwnerLink[];
     deletedCustomer: { id: string; at: number } | null;
   };
   /** Events whose subscription belongs to another customer: only Stripe could say so. */

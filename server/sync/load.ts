@@ -5,6 +5,7 @@ import { dueEventsOfMany, payloadsOf, type DueEvent } from '../../db/due-events.
 import { findSubscriptions, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { recentHistories, type TransitionRow } from '../../db/transitions.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
+import { isOurs } from '../../state/ownership.ts';
 import { STATES } from '../../state/states.ts';
 import type { LifecycleState } from '../../state/types.ts';
 import type { ClaimedTask } from './decision.ts';
@@ -26,6 +27,8 @@ export interface Known {
   history: TransitionRow[];
   historyComplete: boolean;
   userId: string | null;
+  /** Whether its customer has that account in the table of accounts, or has had. */
+  hasLink: boolean;
   everTrialed: boolean;
   formerState: LifecycleState | null;
   /** True when the customer surely has no other subscription here. */
@@ -156,17 +159,21 @@ async function pastsByCustomer(db: Db, ids: string[]): Promise<Map<string, Custo
 
 /** All live subscriptions of a customer who was deleted ended with them. */
 function addLiveSubscriptions(work: Work, past: CustomerPast | undefined): void {
-  for (const { id, state } of past?.subscriptions ?? []) {
-    if (STATES[state].open && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
+  for (const { id, customerId, state } of past?.subscriptions ?? []) {
+    const isOpen = customerId === work.task.key && STATES[state].open;
+    if (isOpen && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
   }
 }
 
-/** The customer's past matters where a subscription begins or its user is not known yet. */
+/**
+ * The customer's past matters where a subscription begins, where its account is not known yet, and where a request or
+ * an operator asks: its link may have changed.
+ */
 function needsPast(
   stored: SubscriptionRow | null | undefined,
   events: readonly WaitingEvent[],
 ): boolean {
-  if (!stored || stored.userId === null) return true;
+  if (events.length === 0 || !stored || stored.foreign || !isOurs(stored)) return true;
   return events.some(({ facts }) => facts.type === 'customer.subscription.created');
 }
 
@@ -180,13 +187,15 @@ function knownOf(given: {
   const shared = { stored, history, historyComplete: history.length < MAX_HISTORY };
   if (past === null) {
     const userId = stored?.userId ?? null;
-    return { ...shared, userId, everTrialed: false, formerState: null, isAlone: false };
+    const rest = { hasLink: true, everTrialed: false, formerState: null, isAlone: false };
+    return { ...shared, userId, ...rest };
   }
   const others = past.subscriptions.filter((each) => each.id !== id);
   const before = stored?.createdAt ?? Infinity;
   return {
     ...shared,
-    userId: past.userId,
+    userId: past.userId ?? stored?.userId ?? null,
+    hasLink: past.userId !== null,
     everTrialed: past.trials.some((subscriptionId) => subscriptionId !== id),
     formerState: others.find(({ createdAt }) => createdAt <= before)?.state ?? null,
     isAlone: others.length === 0,

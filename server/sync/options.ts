@@ -11,6 +11,8 @@ export interface EngineOptions {
   /** When a mail, or a webhook to the team, is given up; well before its lease ends and another process tries the same. */
   mailPatience: number;
   webhookPatience: number;
+  /** How long the team is not told of a change that only a read has shown yet. */
+  settle: number;
   /** First delay of the exponential backoff of failed events and effects. */
   retryBase: number;
   /** Longest delay between two attempts. */
@@ -33,6 +35,8 @@ export interface EngineOptions {
   catchUpEvery: number;
   /** How often what is too old is deleted; 0 never. */
   sweepEvery: number;
+  /** How often to look for debts that are no longer being collected; 0 never. */
+  overdueEvery: number;
   /** Most deliveries that may wait in memory, to be stored or processed; beyond, they are answered 503. */
   maxBacklog: number;
   /** Most events in one INSERT. */
@@ -45,6 +49,7 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   effectLease: 60_000,
   mailPatience: 30_000,
   webhookPatience: 10_000,
+  settle: 3_000,
   retryBase: 2_000,
   retryMax: 6 * 3_600_000,
   maxAttempts: 15,
@@ -55,6 +60,7 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   outageBase: 1_000,
   catchUpEvery: 60_000,
   sweepEvery: 3_600_000,
+  overdueEvery: 60_000,
   maxBacklog: 5_000,
   maxBatch: 500,
 };

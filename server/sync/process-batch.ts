@@ -5,6 +5,7 @@ import type { EngineContext } from './context.ts';
 import { decide } from './decide.ts';
 import type { ClaimedTask, Decision } from './decision.ts';
 import { load } from './load.ts';
+import { loadPast } from './load-past.ts';
 import { readStripe } from './read-stripe.ts';
 
 /** How long decisions wait for the others of their batch, in ms, before they are committed without them. */
@@ -41,7 +42,10 @@ export function processBatch(
   const decided = tasks.map(async (_, i) => {
     const read = await readStripe(ctx, await loading[i]!);
     await ctx.probe('read');
-    return decide(ctx, read);
+    const cause = read.loaded.task.wanted?.cause ?? null;
+    const context = { core: ctx.core, now: ctx.clock.now(), cause };
+    const pasts = await loadPast(ctx.core.database.knex, read.snapshots, context);
+    return decide(read, pasts, context);
   });
   return asReady(decided, (some) =>
     togetherElseAlone(some, (each) => commitAll(ctx, each)).map(async (committing) => {
@@ -108,7 +112,8 @@ function resultOf(decision: Decision, committed: boolean): TaskResult {
   const events = new Map<string, unknown>();
   const subscriptions = new Map<string, StoredSubscription>();
   if (committed) {
-    for (const row of decision.other.events) events.set(row.id, null);
+    const { other } = decision;
+    for (const row of [...other.events, ...other.foreign]) events.set(row.id, null);
     for (const { change, events: rows } of decision.subscriptions) {
       for (const row of rows) events.set(row.id, null);
       if (change) subscriptions.set(change.next.id, change.next);

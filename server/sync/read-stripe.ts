@@ -1,3 +1,4 @@
+import { isForeignAsTold, type OwnerClaim } from '../../state/ownership.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import type { EngineContext } from './context.ts';
 import type { Decision, Failure } from './decision.ts';
@@ -8,8 +9,12 @@ export interface Snapshot {
   id: string;
   events: WaitingEvent[];
   known: Known;
-  /** What Stripe says; null when it has no such subscription. */
+  /** What Stripe says; null when it has no such subscription, or was not asked. */
   read: SubscriptionFacts | null;
+  /** True when the events alone told that it is of no plan of ours: Stripe was not asked. */
+  isForeign: boolean;
+  /** The accounts that are named for it, the one that counts first. */
+  owners: readonly OwnerClaim[];
 }
 
 export interface ReadCustomer {
@@ -19,20 +24,19 @@ export interface ReadCustomer {
   failures: Failure[];
 }
 
+type Means = Pick<EngineContext, 'clock' | 'core' | 'reader' | 'readOwner'>;
+
 /** Reads each subscription of a customer from Stripe once, outside of any transaction. */
-export async function readStripe(
-  { clock, reader }: Pick<EngineContext, 'clock' | 'reader'>,
-  loaded: Loaded,
-): Promise<ReadCustomer> {
+export async function readStripe(ctx: Means, loaded: Loaded): Promise<ReadCustomer> {
   const result: ReadCustomer = { loaded, snapshots: [], moves: [], failures: [] };
   const { key } = loaded.task;
-  const now = clock.now();
+  const now = ctx.clock.now();
   const one = async ([id, events]: [string, WaitingEvent[]]): Promise<void> => {
     try {
       const known = loaded.known.get(id)!;
-      const read = await reader.subscription(id, guessPeriodStart(events, known, now));
-      const customer = read?.customerId ?? known.stored?.customerId ?? key;
-      if (customer === key) result.snapshots.push({ id, events, known, read });
+      const snapshot = await readOne(ctx, { id, events, known }, now);
+      const customer = snapshot.read?.customerId ?? known.stored?.customerId ?? key;
+      if (customer === key) result.snapshots.push(snapshot);
       else {
         for (const { row } of events) {
           result.moves.push({ eventId: row.id, subject: customer, subscriptionId: id });
@@ -45,8 +49,27 @@ export async function readStripe(
   await Promise.all([...loaded.bySubscription].map(one));
   // A test clock may have moved since it was last looked at: what was read must not seem older than it is, or
   // an event from before it would count as news. In real time this does nothing.
-  await clock.refresh();
+  await ctx.clock.refresh();
   return result;
+}
+
+/** Reads a subscription and, where it is not known, whose it is. What events show to be foreign is left alone. */
+async function readOne(
+  ctx: Means,
+  seen: Pick<Snapshot, 'id' | 'events' | 'known'>,
+  now: number,
+): Promise<Snapshot> {
+  const { id, events, known } = seen;
+  const told = events.map(({ facts }) => facts);
+  const wasOurs = known.stored !== null && !known.stored.foreign;
+  if (!wasOurs && isForeignAsTold(ctx.core.catalogue, told)) {
+    const read = told.findLast(({ subscription }) => subscription?.id === id)?.subscription ?? null;
+    return { ...seen, read, isForeign: true, owners: [] };
+  }
+  const read = await ctx.reader.subscription(id, guessPeriodStart(events, known, now));
+  const checkouts = told.flatMap(({ checkout }) => checkout ?? []);
+  const owners = read ? await ctx.readOwner({ facts: read, link: known.userId, checkouts }) : [];
+  return { ...seen, read, isForeign: false, owners };
 }
 
 /**

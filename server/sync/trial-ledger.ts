@@ -40,7 +40,7 @@ export async function recordTrials(
       figures.push(...(await recordTrialStarted(db, trial)));
     }
     // Asked once, when the card becomes known: neither who comes later nor another card ends a trial that runs.
-    if (onePerCard && (await isSecondOfCard(db, change))) {
+    if (onePerCard && !change.quiet && (await isSecondOfCard(db, change))) {
       effects.push(...refusal(next));
     }
     const outcome = outcomeOf(next);
@@ -56,10 +56,11 @@ export async function recordTrials(
 /** Trials that began so close to each other may be heard of in either order; the first one heard of is kept. */
 const AT_ONCE = 3_600_000;
 
-/** The card of a trial, when it becomes known. Trials that somebody gave by hand at Stripe carry no user id. */
+/** The card of a trial, when it becomes known. Trials that were given by hand at Stripe name no account. */
 function cardSeenFirst({ before, next: { facts } }: SubscriptionChange): string[] {
   if ((before?.facts.cardFingerprint ?? null) !== null || facts.cardFingerprint === null) return [];
-  if (facts.stripeStatus !== 'trialing' || facts.metadata['user_id'] === undefined) return [];
+  const { user_id: named, tenure_account: marked } = facts.metadata;
+  if (facts.stripeStatus !== 'trialing' || (named ?? marked) === undefined) return [];
   return [facts.cardFingerprint];
 }
 

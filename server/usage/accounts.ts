@@ -15,7 +15,7 @@ export interface UsageAccounts {
   forgetAll(): void;
 }
 
-/** Reads through to the database. That somebody has no account is never remembered. */
+/** Reads through to the database. A missing account is never cached. */
 export function createUsageAccounts(db: Db): UsageAccounts {
   const cache = new Map<string, { account: BillingAccount; until: number }>();
   const peek = (userId: string) => {

@@ -1,12 +1,15 @@
 import { correctionsOf, findUsage, insertUsage } from '../../db/usage-records.ts';
 import { USAGE_REFUSAL_WORDS, refuseUsage, windowOf } from '../../state/usage.ts';
 import { AppError } from '../http/errors.ts';
+import { usageKeyOf } from './usage.ts';
 import type { Services } from '../lib/services.ts';
 
 export interface Correction {
   userId: string;
   /** Key of the record that was wrong. */
   idempotencyKey: string;
+  /** Whose key it is; default `host`. */
+  reportedBy?: 'host' | 'user';
   /** What its quantity should have been; 0 takes it back. */
   quantity: number;
 }
@@ -24,7 +27,8 @@ export async function correctUsage(
   services: Services,
   wish: Correction,
 ): Promise<{ from: number; to: number }> {
-  const { userId, idempotencyKey: key, quantity: to } = wish;
+  const { userId, quantity: to } = wish;
+  const key = usageKeyOf(wish) ?? '';
   const db = services.database.knex;
   const record = await findUsage(db, userId, key);
   const account = await services.usage.account(userId);

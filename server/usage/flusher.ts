@@ -19,9 +19,9 @@ const FORGET_EVERY = 3_600_000;
 
 const NOTHING: FlushReport = { led: true, delivered: 0, calls: 0, rounds: 0 };
 /** What was left of an earlier round goes first, and what grew beside it after that. */
-const MOST_ROUNDS = 3;
+const MAX_ROUNDS = 3;
 
-/** Whose usage is sent; nobody named is everybody. */
+/** Whose usage is sent; all customers if none is named. */
 interface Whose {
   userIds?: readonly string[] | undefined;
   /** Whether or not this process leads: both may send, and Stripe takes each identifier once. */
@@ -31,7 +31,7 @@ interface Whose {
 export interface UsageFlusher extends Loop {
   /**
    * Sends what was recorded until now; waits for a round under way. Of everybody only as the leader; of some users at
-   * once, because somebody waits for it.
+   * once, because a caller waits for it.
    */
   flush(userIds?: readonly string[]): Promise<FlushReport>;
   /** Sends what these users have left, soon: something happened to their subscription. */
@@ -68,7 +68,7 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
 
   async function flush(whose: Whose): Promise<FlushReport> {
     const all = { ...NOTHING };
-    for (let left = MOST_ROUNDS; left > 0; left -= 1) {
+    for (let left = MAX_ROUNDS; left > 0; left -= 1) {
       const report = await round(whose);
       all.led = report.led;
       all.delivered += report.delivered;

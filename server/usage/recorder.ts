@@ -98,14 +98,20 @@ export function createUsageRecorder(
         return batch.accepted;
       }
       if (!admitted) requireRoom();
-      const row = { ...usage, key: `auto:${randomUUID()}` };
+      const row = { ...usage, key: `auto\n${randomUUID()}` };
       batch.merged.set(name, row);
       batch.rows.push(row);
       return batch.accepted;
     }
     const name = `${usage.userId}\n${usage.key}`;
     const twin = batch.keys.get(name);
-    if (twin) return batch.done.then(() => false);
+    if (twin) {
+      const same = twin.quantity === usage.quantity && twin.meter === usage.meter;
+      return batch.done.then(() => {
+        if (!same) throw otherUsage(usage.key);
+        return false;
+      });
+    }
     if (!admitted) requireRoom();
     const row = { ...usage, key: usage.key };
     batch.keys.set(name, row);
@@ -128,6 +134,15 @@ export function createUsageRecorder(
       await running;
     },
   };
+}
+
+/** The refusal of a key under which something else was recorded. */
+export function otherUsage(key: string | null): AppError {
+  return new AppError(
+    'idempotency_conflict',
+    'This key was used for another quantity or meter; nothing was changed. A correction sets a record right.',
+    { fields: { idempotencyKey: key?.split('\n').at(-1) } },
+  );
 }
 
 function newBatch(): Batch {

@@ -29,17 +29,36 @@ export const recordUsageRoute = defineRoute({
   summary: 'Record usage, one piece or up to 1,000',
   description:
     'Durable when it is answered; Stripe is told in batches. All or nothing is recorded: `usage_refused` lists what is ' +
-    'wrong with which record. A key that was used before counts as a duplicate, whatever its quantity.',
+    'wrong with which record. A key that was used before counts as a duplicate; with another quantity it is refused. ' +
+    'Only meters with `reportedBy: "user"` take it.',
   body: z.union([usageInput, z.array(usageInput).min(1).max(1_000)]),
   response: z.object({ accepted: z.int(), duplicates: z.int() }),
   status: 202,
-  errors: ['unknown_meter', 'usage_refused', 'no_billing_account', 'overloaded'],
+  errors: [
+    'unknown_meter',
+    'usage_refused',
+    'no_billing_account',
+    'forbidden',
+    'not_allowed',
+    'idempotency_conflict',
+    'overloaded',
+  ],
   handler: async (_request, { services, user, body }) => {
     const inputs = Array.isArray(body) ? body : [body];
+    const foreign = inputs.find(
+      ({ meter }) => services.usage.knows(meter) && !services.usage.isReportedByUser(meter),
+    );
+    if (foreign) {
+      throw new AppError(
+        'forbidden',
+        `Usage of "${foreign.meter}" is reported by the server, not by who pays for it ("reportedBy": "user" in the plans file allows it).`,
+      );
+    }
     const receipt = await services.usage.record(
       inputs.map(({ timestamp, ...input }) => ({
         ...input,
         userId: user.id,
+        reportedBy: 'user' as const,
         at: timestamp === undefined ? undefined : Date.parse(timestamp),
       })),
     );
@@ -99,6 +118,8 @@ export const correctUsageRoute = defineRoute({
     userId: z.string().min(1).max(255),
     idempotencyKey: usageKey,
     quantity: z.number(),
+    /** Whose key it is. */
+    reportedBy: z.enum(['host', 'user']).default('host'),
   }),
   response: z.object({ from: z.int(), to: z.int() }),
   status: 202,

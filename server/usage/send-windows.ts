@@ -46,7 +46,7 @@ interface Parcel {
   carriedOver: boolean;
 }
 
-/** How long to wait where something must be mended by people. */
+/** How long to wait where an operator must fix something. */
 const LOOK_AGAIN = 10 * 60_000;
 /** Stripe knows an identifier for a day; after that a repetition could count twice. */
 const IDENTIFIER_LIFE = 23 * 3_600_000;

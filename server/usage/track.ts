@@ -37,7 +37,7 @@ export interface TrackRequestsOptions<Native extends IncomingMessage = IncomingM
 /**
  * Counts the requests of users that were answered. It never delays an answer: usage is stored after it, together
  * with that of other requests. What is not stored yet when a process is killed (a few milliseconds of traffic, or as
- * long as the database is away) is lost, in the customer's favour; failures are logged.
+ * long as the database is down) is lost, in the customer's favour; failures are logged.
  */
 export function trackRequests<Native extends IncomingMessage = IncomingMessage>(
   meter: string,

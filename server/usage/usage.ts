@@ -1,8 +1,9 @@
 import type { Usage, UsageInput, UsageReceipt } from '../lib/usage-types.ts';
 import { randomUUID } from 'node:crypto';
+import { findUsages } from '../../db/usage-records.ts';
 import { usageHealth, usageTotals } from '../../db/usage-windows.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
-import { meterNames } from '../../state/catalogue.ts';
+import { meterNames, metersByPrice, metersReportedByUser } from '../../state/catalogue.ts';
 import {
   USAGE_REFUSAL_WORDS,
   LARGEST_QUANTITY,
@@ -17,7 +18,7 @@ import type { CoreServices } from '../lib/services.ts';
 import { createUsageAccounts } from './accounts.ts';
 import { createUsageFlusher } from './flusher.ts';
 import { createMeterDirectory } from './meter-directory.ts';
-import { createUsageRecorder, type NewUsage } from './recorder.ts';
+import { createUsageRecorder, otherUsage, type NewUsage } from './recorder.ts';
 import { usageOptions, type UsageOptions } from './options.ts';
 
 /** Puts recorder and flusher together; `start()` sets the sending going. */
@@ -38,6 +39,8 @@ export function createUsage(
     randomUUID(),
   );
   const known = meterNames(catalogue);
+  const byUser = metersReportedByUser(catalogue);
+  const metersOf = metersByPrice(catalogue);
   const unsubscribe = engine.onChange((changes) => {
     if (changes.length === 0) accounts.forgetAll();
     const userIds = changes.flatMap(({ userId }) => userId ?? []);
@@ -50,7 +53,7 @@ export function createUsage(
     const at = input.at ?? clock.now();
     return {
       userId: input.userId,
-      key: input.idempotencyKey ?? null,
+      key: usageKeyOf(input),
       meter: input.meter,
       quantity: input.quantity,
       at,
@@ -61,6 +64,22 @@ export function createUsage(
   function requireMeter(meter: string): void {
     if (known.has(meter)) return;
     throw new AppError('unknown_meter', `No plan has a meter "${meter}".`, { fields: { meter } });
+  }
+
+  /** Usage that no invoice bills is not taken. A metered price that the catalogue does not know may be of any meter. */
+  function isBilled({ meteredPrices }: BillingAccount, meter: string): boolean {
+    return meteredPrices.some((id) => metersOf.get(id)?.has(meter) ?? true);
+  }
+
+  /** Throws 409 when a key stands for another quantity. */
+  async function refuseOther(records: readonly NewUsage[]): Promise<void> {
+    const keyed = records.flatMap(({ userId, key }) => (key === null ? [] : [{ userId, key }]));
+    for (const known of await findUsages(database.knex, keyed)) {
+      const own = records.find(({ userId, key }) => userId === known.userId && key === known.key);
+      if (own && (own.quantity !== known.quantity || own.meter !== known.meter)) {
+        throw otherUsage(known.key);
+      }
+    }
   }
 
   /** Refuses all when one is refused, so that a sender knows what was stored. */
@@ -75,6 +94,8 @@ export function createUsage(
     for (const [index, input] of inputs.entries()) {
       const account = found.get(input.userId);
       if (!account) throw noAccount();
+      if (!isBilled(account, input.meter)) throw notBilled(input.meter);
+      if (input.idempotencyKey?.includes('\n')) throw badKey();
       const usage = { quantity: input.quantity, at: input.at ?? now };
       const reason = refuseUsage(usage, { now, ...account });
       if (reason === null) continue;
@@ -93,9 +114,12 @@ export function createUsage(
     const found = await accounts.load(inputs.map(({ userId }) => userId));
     check(inputs, found);
     const records = inputs.map((input) => recordOf(input, found.get(input.userId)!));
+    // Of several, all or nothing is taken in; a single one can be looked up when it proves to be known.
+    if (records.length > 1) await refuseOther(records);
     recorder.requireRoom();
-    const taken = records.map((each) => recorder.record(each, true));
-    const fresh = (await Promise.all(taken)).filter(Boolean).length;
+    const taken = await Promise.all(records.map((each) => recorder.record(each, true)));
+    const fresh = taken.filter(Boolean).length;
+    await refuseOther(records.filter((_, i) => taken[i] === false));
     return { accepted: fresh, duplicates: inputs.length - fresh };
   }
 
@@ -106,10 +130,12 @@ export function createUsage(
       if (!account || input.at !== undefined) return record([input]);
       const { quantity } = input;
       const good = Number.isInteger(quantity) && quantity >= 0 && quantity <= LARGEST_QUANTITY;
-      if (!good || !known.has(input.meter)) return record([input]);
+      const plain = known.has(input.meter) && isBilled(account, input.meter);
+      if (!good || !plain || input.idempotencyKey !== undefined) return record([input]);
       return recorder.record(recordOf(input, account)).then(receipt);
     },
     knows: (meter) => known.has(meter),
+    isReportedByUser: (meter) => byUser.has(meter),
     account: async (userId) => (await accounts.load([userId])).get(userId) ?? null,
     totals: (who, span) => usageTotals(database.knex, who, span),
     async flush(userIds) {
@@ -130,6 +156,27 @@ export function createUsage(
 
 const receipt = (isNew: boolean): UsageReceipt =>
   isNew ? { accepted: 1, duplicates: 0 } : { accepted: 0, duplicates: 1 };
+
+/** The key as it is stored. Keys of users and corrections have a line break in them, which no caller's key may have. */
+export function usageKeyOf({
+  idempotencyKey,
+  reportedBy,
+}: Pick<UsageInput, 'idempotencyKey' | 'reportedBy'>): string | null {
+  if (idempotencyKey === undefined) return null;
+  return reportedBy === 'user' ? `user\n${idempotencyKey}` : idempotencyKey;
+}
+
+function notBilled(meter: string): AppError {
+  return new AppError(
+    'not_allowed',
+    `The present plan does not bill "${meter}", so this usage would never be billed; nothing was recorded.`,
+    { fields: { meter, actions: [] } },
+  );
+}
+
+function badKey(): AppError {
+  return new AppError('invalid_request', 'A key of usage has no line breaks.');
+}
 
 function noAccount(): AppError {
   return new AppError(

@@ -41,7 +41,7 @@ export async function verifyUsage(
 
 const GONE: ReadonlySet<string> = new Set(['not_found', 'unknown_meter']);
 
-/** Null for whoever has no Stripe customer any more, or used a meter that is gone. */
+/** Null for a user without a Stripe customer, or a meter that is gone. */
 async function compare(
   services: Services,
   who: { userId: string; meter: string },

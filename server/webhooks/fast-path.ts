@@ -4,7 +4,7 @@ import { webhookRoute } from './route.ts';
 import { MAX_BODY_BYTES } from '../http/request-body.ts';
 import { errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
 import type { Services } from '../lib/services.ts';
-import { takeDelivery } from './receive.ts';
+import { receiveDelivery } from './receive.ts';
 
 /** Stripe looks at the status only; the rest is what every answer of this server carries. */
 const HEADERS = {
@@ -17,7 +17,7 @@ const HEADERS = {
  * Answers Stripe's deliveries before Express sees them and leaves every other request to `next`. Middleware,
  * `Request` and `Response` would cost as much again as checking and storing an event: 240 of 450 µs.
  */
-export function createWebhookDoor(services: Services, next: RequestListener): RequestListener {
+export function createFastPath(services: Services, next: RequestListener): RequestListener {
   return (incoming, outgoing) => {
     if (!isDelivery(incoming)) {
       next(incoming, outgoing);
@@ -68,7 +68,7 @@ async function answer(
     const receivedAt = Date.now();
     const body = await readAll(incoming);
     const header = (name: string) => headerOf(incoming, name);
-    const taken = await takeDelivery(services, { body, header, receivedAt });
+    const taken = await receiveDelivery(services, { body, header, receivedAt });
     return { status: 200, body: JSON.stringify(taken) };
   } catch (error) {
     const response = errorResponse(services, error, requestId);

@@ -25,7 +25,7 @@ export interface DeliveryAnswer {
  * Verifies a delivery on its raw bytes, stores it once and, unless `WEBHOOK_ACK` is `stored`, has it processed.
  * Throws an AppError whenever Stripe should deliver it again.
  */
-export async function takeDelivery(
+export async function receiveDelivery(
   services: Services,
   delivery: Delivery,
 ): Promise<DeliveryAnswer> {
@@ -39,7 +39,7 @@ export async function takeDelivery(
   return isNew ? { received: true } : { received: true, skipped: true };
 }
 
-/** What a delivery said beside its body, for whoever looks at it later; nothing that could hold a secret. */
+/** What a delivery said beside its body, for later debugging; nothing that could hold a secret. */
 const KEPT = ['content-type', 'user-agent', 'stripe-signature'];
 
 function keptHeaders({ header }: Delivery): string {
@@ -56,13 +56,13 @@ function requireSignature(services: Services, { body, header, receivedAt }: Deli
   if (!signature) {
     throw new AppError('invalid_signature', 'The Stripe-Signature header is missing.');
   }
-  const verdict = verifyStripeSignature(
+  const result = verifyStripeSignature(
     { body, header: signature, receivedAt: Math.floor(receivedAt / 1000) },
     services.config.stripe.webhookSecrets,
   );
-  if (verdict === 'valid') return;
-  services.log.warn({ verdict }, 'refused a webhook: its signature is not good');
-  throw new AppError('invalid_signature', SIGNATURE_WORDS[verdict]);
+  if (result === 'valid') return;
+  services.log.warn({ result }, 'refused a webhook: its signature is not valid');
+  throw new AppError('invalid_signature', SIGNATURE_WORDS[result]);
 }
 
 const SIGNATURE_WORDS = {

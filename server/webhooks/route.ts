@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRoute, json } from '../http/define-route.ts';
-import { takeDelivery } from './receive.ts';
+import { receiveDelivery } from './receive.ts';
 
 /** Stripe's deliveries: verified on the raw bytes, stored once, then acknowledged. */
 export const webhookRoute = defineRoute({
@@ -16,6 +16,6 @@ export const webhookRoute = defineRoute({
   async handler(request, { services, bytes }) {
     const receivedAt = Date.now();
     const header = (name: string) => request.headers.get(name);
-    return json(await takeDelivery(services, { body: await bytes(), header, receivedAt }));
+    return json(await receiveDelivery(services, { body: await bytes(), header, receivedAt }));
   },
 });

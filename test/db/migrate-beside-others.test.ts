@@ -179,7 +179,7 @@ describe('A migration of a PostgreSQL that is in use', () => {
     const reader = await database.again().knex.transaction();
     await reader('audit_log').first();
     const migrating = withMigrationSession(database, note, (session) =>
-      migrateBesideOthers(session, altering, { patience: 0, note }),
+      migrateBesideOthers(session, altering, { timeoutMs: 0, note }),
     );
     await expect(migrating).rejects.toThrow(MigrationBlockedError);
     await reader.commit();

@@ -139,7 +139,11 @@ describe.each(DIALECTS)('what is too old, on %s', (dialect) => {
         { object_id: 'in_2:1' },
         { data: { customerId: 'cus_2' } },
       );
-      await put('webhook.subscription.changed', { object_id: 'sub_3:evt_3:x:active' });
+      await put(
+        'webhook.subscription.changed',
+        { object_id: 'sub_3:evt_3:x:active' },
+        { data: { subscriptionId: 'sub_3', number: 1 } },
+      );
       await put('mail.receipt', { object_id: 'in_4' }, { customerId: 'cus_4' });
       expect(await prune(['cus_1', 'cus_2', 'sub_3'])).toEqual({ effects: 1, next: null });
       expect(await kinds()).toHaveLength(3);

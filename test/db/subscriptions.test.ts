@@ -14,6 +14,8 @@ import { recentHistories, timelineOf } from '../../db/transitions.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 import { aLine, aStoredSubscription } from '../support/factories.ts';
 
+const NO_PLANS = { plans: [], products: [] };
+
 describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
   let database: TestDatabase;
   beforeAll(async () => {
@@ -37,22 +39,22 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
   });
 
   it('of a user: the live one, else the newest, else none', async () => {
-    expect(await currentSubscriptionOfUser(database.knex, 'u1')).toBeNull();
+    expect(await currentSubscriptionOfUser(database.knex, 'u1', NO_PLANS)).toBeNull();
     await save({ id: 'sub_old', userId: 'u1', state: 'canceled', facts: { createdAt: 1 } });
     await save({ id: 'sub_new', userId: 'u1', state: 'canceled', facts: { createdAt: 3 } });
-    expect((await currentSubscriptionOfUser(database.knex, 'u1'))?.id).toBe('sub_new');
+    expect((await currentSubscriptionOfUser(database.knex, 'u1', NO_PLANS))?.id).toBe('sub_new');
     await save({ id: 'sub_live', userId: 'u1', state: 'past_due', facts: { createdAt: 2 } });
-    expect((await currentSubscriptionOfUser(database.knex, 'u1'))?.id).toBe('sub_live');
+    expect((await currentSubscriptionOfUser(database.knex, 'u1', NO_PLANS))?.id).toBe('sub_live');
   });
 
   it('that live beside each other are marked, until one has ended', async () => {
-    await save({ id: 'sub_1', customerId: 'cus_1' });
-    const second = await save({ id: 'sub_2', customerId: 'cus_1' });
-    expect(await markDuplicates(database.knex, ['cus_1'])).toEqual([['sub_1', 'sub_2']]);
+    await save({ id: 'sub_1', customerId: 'cus_1', userId: 'u1' });
+    const second = await save({ id: 'sub_2', customerId: 'cus_2', userId: 'u1' });
+    expect(await markDuplicates(database.knex, ['u1'])).toEqual([['sub_1', 'sub_2']]);
     expect(await listSubscriptions(database.knex, { duplicate: true, limit: 9 })).toHaveLength(2);
     const ended = { ...second, state: 'canceled' as const, status: 'canceled' as const };
     await saveChanges(database.knex, [{ before: second, next: ended, lines: [] }]);
-    expect(await markDuplicates(database.knex, ['cus_1'])).toEqual([]);
+    expect(await markDuplicates(database.knex, ['u1'])).toEqual([]);
     expect(await listSubscriptions(database.knex, { duplicate: true, limit: 9 })).toEqual([]);
   });
 

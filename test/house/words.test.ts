@@ -14,9 +14,10 @@ const CHECKED = [
   '.env.example',
   'docs',
   'scripts',
-  'server/admin/pages',
-  'server/http/pages',
-  'server/storefront',
+  'adapters',
+  'db',
+  'server',
+  'state',
 ];
 
 /** What is not: the glossary itself, the emulator's own package, and migrations that were released under their names. */
@@ -27,10 +28,89 @@ const EXCEPT = [
   'server/admin/pages/chart-layout.json',
 ];
 
+/** Files that still have old words. This list only becomes shorter: a change that cleans one takes it off. */
+const NOT_YET: ReadonlySet<string> = new Set([
+  'adapters/stripe-gateway/checkout.ts',
+  'adapters/stripe-gateway/client.ts',
+  'db/counters.ts',
+  'db/customer-pasts.ts',
+  'db/dashboard-transitions.ts',
+  'db/database.ts',
+  'db/due-events.ts',
+  'db/idempotency-keys.ts',
+  'db/insert-events.ts',
+  'db/outbox.ts',
+  'db/retention.ts',
+  'db/save-changes.ts',
+  'db/subjects.ts',
+  'db/webhook-events.ts',
+  'server/accounts/read-owner.ts',
+  'server/admin/routes/schemas.ts',
+  'server/app/compose.ts',
+  'server/app/engine.ts',
+  'server/app/route-list.ts',
+  'server/billing/cancel/route.ts',
+  'server/billing/command.ts',
+  'server/billing/with-customer-lock.ts',
+  'server/config/config.ts',
+  'server/http/idempotency.ts',
+  'server/lib/metrics.ts',
+  'server/operations/doctor/check-owners.ts',
+  'server/operations/doctor/examine.ts',
+  'server/operations/migrate-plan/lead.ts',
+  'server/operations/migrate-plan/run-migration.ts',
+  'server/operations/retention.ts',
+  'server/operations/verify.ts',
+  'server/outbox/dispatcher.ts',
+  'server/outbox/handlers/after-dunning.ts',
+  'server/outbox/handlers/end-of-dunning.ts',
+  'server/outbox/handlers/index.ts',
+  'server/outbox/handlers/mail-templates.ts',
+  'server/outbox/handlers/refuse-trial.ts',
+  'server/outbox/handlers/returned-money.ts',
+  'server/sync/bulk-read.ts',
+  'server/sync/commit-group.ts',
+  'server/sync/commit.ts',
+  'server/sync/context.ts',
+  'server/sync/customer-runner.ts',
+  'server/sync/decide.ts',
+  'server/sync/decision.ts',
+  'server/sync/flood.ts',
+  'server/sync/fresh-facts.ts',
+  'server/sync/keep-lease.ts',
+  'server/sync/load-reads.ts',
+  'server/sync/load.ts',
+  'server/sync/options.ts',
+  'server/sync/process-batch.ts',
+  'server/sync/read-stripe.ts',
+  'server/sync/trial-ledger.ts',
+  'server/sync/worker.ts',
+  'server/usage/options.ts',
+  'server/usage/recorder.ts',
+  'server/usage/routes.ts',
+  'server/usage/track.ts',
+  'server/webhooks/catch-up.ts',
+  'server/webhooks/inbox.ts',
+  'server/webhooks/parse-event.ts',
+  'server/webhooks/receive-event.ts',
+  'server/webhooks/replay.ts',
+  'server/webhooks/scan-events.ts',
+  'state/actions.ts',
+  'state/effects.ts',
+  'state/event-facts.ts',
+  'state/history/actor.ts',
+  'state/history/lines.ts',
+  'state/history/reconcile.ts',
+  'state/lifecycle.ts',
+  'state/types.ts',
+  'state/usage.ts',
+]);
+
 /** Other meanings of a word. A line that matches may have it. */
 const OTHER_MEANINGS: Record<string, RegExp> = {
   // The column of `webhook_events`, the claim of a token, and the subject line of a mail.
-  subject: /\.subject\b|INSERT INTO|'subject'|setSubject|\bsub\b|subject line|mail/i,
+  subject:
+    /\.subject\b|INSERT INTO|'subject'|setSubject|\bsub\b|subject line|mail|subject: (string;|Line|line`)/i,
   subjects: /'subjects'|\b(FROM|INTO|JOIN|UPDATE) subjects\b/,
   person: /person@example|A Person/,
 };
@@ -101,7 +181,8 @@ describe('H-13: the words of the glossary', () => {
   });
 
   it.each(CHECKED)('are used in %s, and none that they replaced', (path) => {
-    const found = filesIn(path).flatMap((name) => [
+    const files = filesIn(path).filter((name) => !NOT_YET.has(name));
+    const found = files.flatMap((name) => [
       ...findOldWords(name.replaceAll(/[/.-]/g, ' '), rules).map(({ word }) => `${name}: ${word}`),
       ...findOldWords(readFileSync(join(root, name), 'utf8'), rules).map(
         ({ line, word, say }) => `${name}:${line}: "${word}"; say ${say}`,

@@ -1,7 +1,7 @@
 import type { NextConfig } from 'next';
 
 const config: NextConfig = {
-  // Loaded as it is instead of being bundled: it brings database drivers along.
+  // Not bundled: it loads database drivers.
   serverExternalPackages: ['tenure'],
 };
 

@@ -8,6 +8,7 @@ import type { MigrationRequest } from '../../server/operations/migrate-plan/requ
 import { createServices } from '../../server/app/compose.ts';
 import type { Services } from '../../server/lib/services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
+import { ownerMetadata } from '../support/owner-metadata.ts';
 
 /** 1 January 2026, noon: a month of 31 days begins. */
 export const START = Date.UTC(2026, 0, 1, 12) / 1000;
@@ -103,6 +104,7 @@ export async function migrationLab(dialect: Dialect): Promise<MigrationLab> {
       return stripe.subscriptions.create({
         customer: customer.id,
         items: [{ price: priceId }],
+        metadata: ownerMetadata(customer.id),
         ...params,
       });
     },

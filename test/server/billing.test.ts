@@ -326,9 +326,23 @@ describe.each(DIALECTS)('Billing over HTTP on %s', (dialect) => {
     it('repeats a refusal as well', async () => {
       const user = newUser();
       const headers = { 'idempotency-key': `refusal-${user}` };
-      const first = await checkout(user, { plan: 'gold', interval: 'monthly' }, headers);
-      const second = await checkout(user, { plan: 'gold', interval: 'monthly' }, headers);
-      expect([second.status, second.text]).toEqual([400, first.text]);
+      const cancel = () =>
+        server.call('POST', '/api/billing/subscription/cancel', {
+          user,
+          body: { when: 'now' },
+          headers,
+        });
+      const first = await cancel();
+      const second = await cancel();
+      expect([second.status, second.text]).toEqual([409, first.text]);
+    });
+
+    it('S-26: is not kept for input that was refused', async () => {
+      const user = newUser();
+      const headers = { 'idempotency-key': `refused-${user}` };
+      const refused = await checkout(user, { plan: 'gold', interval: 'monthly' }, headers);
+      expect(refused.status).toBe(400);
+      expect((await checkout(user, MONTHLY_PRO, headers)).status).toBe(200);
     });
 
     it('keeps no answer that says to try again: the retry does the work', async () => {

@@ -54,7 +54,8 @@ describe('The figures for Prometheus', () => {
     const customer = (await server.stripe.customers.list({ limit: 1 })).data[0]?.id ?? '';
     const price = server.env['STRIPE_PRO_MONTHLY_PRICE_ID'] ?? '';
     const items = [{ price }];
-    await server.stripe.subscriptions.create({ customer, items, trial_period_days: 7 });
+    const metadata = { user_id: 'u_metrics' };
+    await server.stripe.subscriptions.create({ customer, items, metadata, trial_period_days: 7 });
     await server.settled();
     const samples = await scrape();
     expect(samples.get('tenure_subscriptions{state="trialing"}')).toBe(1);

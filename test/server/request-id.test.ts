@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe('The id of a request', () => {
-  it('is in its log lines, leads to it from the history, and is in Stripe’s own log', async () => {
+  it('of the caller is answered and logged; ours is in the history and in Stripe’s own log (M-11)', async () => {
     const person = newPerson(server);
     await person.subscribe();
     const headers = { 'x-request-id': 'trace-of-a-click' };
@@ -32,16 +32,37 @@ describe('The id of a request', () => {
 
     const { data } = await server.stripe.events.list({ type: 'customer.subscription.updated' });
     const keys = data.map(({ request }) => request?.idempotency_key ?? '');
-    expect(keys[0]).toMatch(/^tenure-cancel-trace-of-a-click-[0-9a-f]{12}$/);
-    // The webhook may have been faster than the answer: then its event is the cause, and its key has the id.
+    expect(keys[0]).toMatch(/^tenure-cancel-req_[0-9a-f-]{36}-c[0-9a-f]{20}-[0-9a-f]{12}$/);
+    const own = /req_[0-9a-f-]{36}/.exec(keys[0] ?? '')?.[0] ?? 'none';
+    // P-3, P-27: one line, joined with its event, whichever of them came first; it says who did it.
     const moved = await server.database
       .knex('transitions')
       .where({ event: 'cancel_scheduled' })
       .first();
-    const byEvent = data.find(({ id }) => id === moved.cause_id)?.request?.idempotency_key;
-    expect(byEvent ?? moved.cause_id).toContain('trace-of-a-click');
+    expect(data.map(({ id }) => id)).toContain(moved.cause_id);
+    expect(moved).toMatchObject({
+      cause_type: 'event',
+      actor: `user:${person.id}`,
+      account_id: person.id,
+      request_id: own,
+      evidence: 'event',
+    });
     const lines = written.split('\n').filter((line) => line.includes('trace-of-a-click'));
     const words = lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
     expect(words).toContain('request');
+    expect(lines.some((line) => line.includes(own))).toBe(true);
+  });
+
+  it('M-11: two invoices under one id of the caller are two', async () => {
+    const person = newPerson(server);
+    await person.subscribe();
+    const headers = { 'x-request-id': 'trace-1' };
+    const made = [];
+    for (const amount of [1_000, 9_999]) {
+      const items = [{ description: 'Work', amount, currency: 'usd' }];
+      const wish = { userId: person.id, items, collection: 'send' };
+      made.push((await person.asAdmin('invoices', wish, headers)).json['invoice']);
+    }
+    expect(made).toMatchObject([{ total: 1_000 }, { total: 9_999 }]);
   });
 });

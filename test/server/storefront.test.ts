@@ -13,7 +13,7 @@ afterAll(() => server.close());
 async function shopOf(person: Person) {
   const cookie = `tenure_demo=${await tokenFor(person.id)}`;
   const show = async (path: string, init: RequestInit = {}) => {
-    const headers = { cookie, ...init.headers };
+    const headers = { cookie, ...(init.headers as Record<string, string> | undefined) };
     const response = await fetch(new URL(path, server.url), { ...init, headers });
     const markup = (await response.text()).replaceAll(/\s+/g, ' ');
     const text = markup.replaceAll(/<[^>]+>/g, ' ').replaceAll(/\s+/g, ' ');

@@ -95,13 +95,16 @@ describe('effects of an event', () => {
       late: false,
       detail: {},
       at: T0 * 1000,
+      number: 2_000_000,
+      guess: false,
+      actor: { name: 'user:user_1', requestId: 'req_1' },
     } as const;
     const event = readEvent(rawEvent('customer.subscription.updated', rawSubscription()));
     const after = storedIn('active');
     const input = { event, after, transitions: [line], settings: SETTINGS, now: T0 * 1000 };
     expect(effectsOf(input)).toEqual([
       {
-        objectId: 'sub_1:evt_customer.subscription.updated:paid:active',
+        objectId: 'sub_1:2000000',
         kind: 'webhook.subscription.changed',
         payload: {
           type: 'subscription.changed',
@@ -119,6 +122,10 @@ describe('effects of an event', () => {
             interval: 'monthly',
             access: { level: 'full', until: '2026-12-01T00:00:00.000Z', reason: 'active' },
             cause: { type: 'event', id: 'evt_customer.subscription.updated' },
+            number: 2_000_000,
+            confirmed: true,
+            actor: 'user:user_1',
+            requestId: 'req_1',
             unexpected: false,
             late: false,
           },

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { allowedActions } from '../../state/actions.ts';
+import { storedIn } from './factories.ts';
 import {
   amountReturned,
   endsSubscription,
@@ -81,6 +83,13 @@ describe('R-1: money that came back', () => {
     expect(endsSubscription([dispute('needs_response')], cancel)).toBe(true);
     expect(endsSubscription([dispute('won')], cancel)).toBe(false);
     expect(endsSubscription([returned({})], cancel)).toBe(false);
+  });
+
+  it('does not let the customer take off the stop of a dispute', () => {
+    const stored = storedIn('active', { pause_collection: { behavior: 'void', resumes_at: null } });
+    const restriction = { reason: 'disputed', since: NOW, until: null } as const;
+    expect(allowedActions(stored)).toContain('resume');
+    expect(allowedActions({ ...stored, restriction })).not.toContain('resume');
   });
 
   it('adds up what went back', () => {

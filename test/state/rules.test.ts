@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accessOf, isActive, NEWS_TOLERANCE_MS } from '../../state/access.ts';
+import { accessOf, GRACE_MAX_DAYS, isActive, NEWS_TOLERANCE_MS } from '../../state/access.ts';
 import { allowedActions, mayCancel } from '../../state/actions.ts';
 import { hasFeature, planOfPrice, priceOf } from '../../state/catalogue.ts';
 import { currencyExponent, formatMoney } from '../../state/money.ts';
@@ -73,7 +73,10 @@ describe('access', () => {
 
   it('gives grace until the end of the period that failed, or for days', () => {
     const row = storedIn('past_due');
-    expect(accessOf(row, { now: NOW, grace: PERIOD_GRACE }).until).toBe(PERIOD_END);
+    const bound = (T0 + GRACE_MAX_DAYS * DAY) * 1000;
+    expect(accessOf(row, { now: NOW, grace: PERIOD_GRACE }).until).toBe(bound);
+    const longer = { now: NOW, grace: { maxDays: 40 } };
+    expect(accessOf(row, longer).until).toBe(PERIOD_END);
     const days = accessOf(row, { now: NOW, grace: { days: 2 } });
     expect(days).toMatchObject({ level: 'grace', until: (T0 + 2 * DAY) * 1000 });
     const over = { now: (T0 + 2 * DAY) * 1000, grace: { days: 2 } };

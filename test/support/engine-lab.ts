@@ -175,7 +175,7 @@ function createLabEngine(
     // A copy: tests replace single calls of it.
     stripe: { ...lab.gateway },
     authenticate: () => Promise.resolve(null),
-    access: options.access ?? createAccessCache(database),
+    access: options.access ?? createAccessCache(database, loadCatalogue(config, env)),
     metrics: createMetrics(),
     probe: options.probe,
   };

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import type { EngineLab } from './engine-lab.ts';
+import { ownerMetadata } from './owner-metadata.ts';
 import type { Random } from './random.ts';
 
 const DAY = 86_400;
@@ -37,6 +38,7 @@ export async function beginLifecycle(lab: EngineLab, random: Random): Promise<Li
     const trial = random.chance(0.4) ? { trial_period_days: random.pick([3, 14]) } : {};
     current = await stripe.subscriptions.create({
       customer: customer.id,
+      metadata: ownerMetadata(customer.id),
       items: [{ price: random.pick([prices.starterMonthly, prices.proMonthly]) }],
       payment_behavior: random.chance(0.2) ? 'default_incomplete' : 'allow_incomplete',
       ...trial,

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { isRelevant } from '../../server/webhooks/parse-event.ts';
 import type { EngineLab } from './engine-lab.ts';
+import { ownerMetadata } from './owner-metadata.ts';
 
 /** A customer of the lab's account whose card works, and what happened to their subscription. */
 export interface Story {
@@ -27,6 +28,7 @@ export async function beginStory(
   const { id } = await stripe.subscriptions.create({
     customer: customer.id,
     items: [{ price: prices.starterMonthly }],
+    metadata: ownerMetadata(customer.id),
     ...params,
   });
   return {

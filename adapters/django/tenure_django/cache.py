@@ -25,7 +25,7 @@ _GENERATION_SECONDS = 7 * 24 * 3600
 def remembered(user_id: str, question: str, ask: Callable[[], Answer]) -> Any:
     """The answer to a question about a user: from the cache while fresh, else asked.
 
-    When the server is away, an answer of the same generation serves ``STALE_SECONDS`` longer;
+    When the server is down, an answer of the same generation serves ``STALE_SECONDS`` longer;
     after that ``BillingUnavailable`` is raised.
     """
     config, cache = get_config(), get_cache()

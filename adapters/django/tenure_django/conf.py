@@ -36,10 +36,10 @@ class Config:
     pool_size: int = 16
     pool_idle: float = 4.0
     cache: str = "default"
-    #: How long an answer is fresh, and how much longer it may serve while the server is away.
+    #: How long an answer is fresh, and how much longer it may serve while the server is down.
     cache_seconds: float = 60.0
     stale_seconds: float = 300.0
-    #: Where a page sends somebody without a subscription (``?reason=`` is added).
+    #: Where a page sends a user without a subscription (``?reason=`` is added).
     billing_url: str = "/billing"
 
     @property

@@ -74,7 +74,7 @@ class Connections:
 
 
 def _is_quiet(connection: http.client.HTTPConnection) -> bool:
-    """An idle connection must have nothing to read: neither an end nor an answer nobody asked."""
+    """An idle connection must have nothing to read: neither an end nor an answer without a request."""
     sock = connection.sock
     timeout = sock.gettimeout()
     try:

@@ -18,7 +18,7 @@ TOKEN_SECONDS = 60
 
 
 def user_id_of(user: Any) -> str | None:
-    """The billing identity of a user as a string; None for nobody and for inactive users."""
+    """The billing identity of a user as a string; None without a login and for inactive users."""
     if user is None or not getattr(user, "is_authenticated", False):
         return None
     if not getattr(user, "is_active", True):
@@ -31,16 +31,16 @@ def user_id_of(user: Any) -> str | None:
 
 
 def token_for(user: Any) -> str | None:
-    """A fresh token for the user, or None when there is nobody to speak for."""
+    """A fresh token for the user, or None without a user."""
     config = get_config()
-    subject = user_id_of(user)
-    return None if subject is None else mint(claims_for(subject, user, config), config.jwt_secret)
+    user_id = user_id_of(user)
+    return None if user_id is None else mint(claims_for(user_id, user, config), config.jwt_secret)
 
 
-def claims_for(subject: str, user: Any, config: Config) -> dict[str, Any]:
+def claims_for(user_id: str, user: Any, config: Config) -> dict[str, Any]:
     """``sub``, ``iat``, ``exp``, and where they exist ``email``, ``name`` and ``aud``."""
     now = int(time.time())
-    claims: dict[str, Any] = {"sub": subject, "iat": now, "exp": now + TOKEN_SECONDS}
+    claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + TOKEN_SECONDS}
     for claim, field in (("email", config.user_email), ("name", config.user_name)):
         value = read_field(user, field)
         if value:

@@ -86,7 +86,7 @@ export const eventDetails = z.object({
   id: z.string(),
   type: z.string(),
   status: eventStatus,
-  subject: z.string(),
+  customer: z.string(),
   subscriptionId: z.string().nullable(),
   objectId: z.string().nullable(),
   apiVersion: z.string().nullable(),

@@ -11,12 +11,12 @@ import { defineRoute, type RouteContext } from '../../http/define-route.ts';
 import { formOf, page, redirect } from '../../http/pages/respond.ts';
 import { localPath } from './admin-page.ts';
 
-/** Wrong tokens that a process hears out from one address within a minute; somebody else's do not lock one out. */
-const MOST_WRONG = 20;
+/** Wrong tokens allowed per address and minute; those of another address do not count. */
+const MAX_WRONG = 20;
 const wrong = new WeakMap<Database, Windows>();
 
 function wrongTokensOf({ database }: RouteContext['services']): Windows {
-  const known = wrong.get(database) ?? createWindows(MOST_WRONG);
+  const known = wrong.get(database) ?? createWindows(MAX_WRONG);
   wrong.set(database, known);
   return known;
 }

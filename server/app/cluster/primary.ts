@@ -101,13 +101,13 @@ class ServerGroup {
       else worker.process.kill('SIGTERM');
       return exit;
     });
-    const patience = new AbortController();
-    const giveUp = sleep(STOP_MS, undefined, { signal: patience.signal }).then(
+    const waiting = new AbortController();
+    const giveUp = sleep(STOP_MS, undefined, { signal: waiting.signal }).then(
       () => this.killAll(),
       () => undefined,
     );
     await Promise.all(ended);
-    patience.abort();
+    waiting.abort();
     await giveUp;
   }
 

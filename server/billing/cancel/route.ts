@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { mayCancel } from '../../../state/actions.ts';
 import { endsByItself } from '../../../state/lifecycle.ts';
+import { ownPlanEnd } from '../../../state/plan-period.ts';
 import { confirmIfAnswerLost, freshKey, notAllowed, readNow, runCommand } from '../command.ts';
+import { collectKeptDrafts, hasDraft, settleOpenInvoices } from '../open-invoices.ts';
 import { withoutSchedule } from '../schedule.ts';
 import { hasUsage, settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
@@ -39,13 +42,21 @@ export const cancelRoute = defineRoute({
         throw notAllowed(services, subscription, `cancel ${body.when}`);
       }
       const { id } = subscription;
-      const invoiceUsage = hasUsage(subscription);
-      if (body.when === 'now') await settleUsage(services, subscription);
+      // A pause has billed what was used before it.
+      const before = Math.floor(services.clock.now() / 1000) * 1000;
+      const invoiceUsage = hasUsage(subscription) && subscription.state !== 'paused';
+      if (body.when === 'now') {
+        await settleUsage(services, subscription);
+        if (hasDraft(subscription)) await collectKeptDrafts(context, id);
+      }
       const details = { feedback: body.feedback, comment: body.comment };
+      // Stripe's own "period end" is that of the item that ends first.
+      const end = ownPlanEnd(services.catalogue, subscription.facts);
+      const at = end === null ? undefined : end / 1000;
       const cancel = () =>
         body.when === 'now'
           ? services.stripe.cancelNow(id, { ...details, invoiceUsage }, freshKey('cancel', context))
-          : services.stripe.cancelAtPeriodEnd(id, details, freshKey('cancel', context));
+          : services.stripe.cancelAtPeriodEnd(id, { ...details, at }, freshKey('cancel', context));
       // Stripe refuses to cancel what a schedule manages.
       await withoutSchedule(context, subscription, () =>
         confirmIfAnswerLost(cancel, async () => {
@@ -53,5 +64,12 @@ export const cancelRoute = defineRoute({
           return facts.stripeStatus === 'canceled' || endsByItself(facts);
         }),
       );
+      if (body.when === 'now' && mayOwe(subscription))
+        await settleOpenInvoices(context, id, before);
     }),
 });
+
+function mayOwe({ state, facts }: SubscriptionRow): boolean {
+  const invoices = [facts.latestInvoice?.status, facts.planInvoice?.status];
+  return state === 'past_due' || state === 'unpaid' || invoices.includes('open');
+}

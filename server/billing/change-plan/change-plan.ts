@@ -1,4 +1,5 @@
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { ownPlanEnd } from '../../../state/plan-period.ts';
 import type { SubscriptionFacts } from '../../../state/types.ts';
 import { confirmIfAnswerLost, freshKey, readNow, type CommandContext } from '../command.ts';
 import { itemChanges, nextPhaseItems, type PlanTarget } from './plan-target.ts';
@@ -91,9 +92,12 @@ async function changeLater(
 ): Promise<void> {
   const { id, facts } = subscription;
   await dropUnpaidChange(context, subscription);
+  const { catalogue } = context.services;
+  const end = ownPlanEnd(catalogue, facts);
   const next = {
-    items: nextPhaseItems(context.services.catalogue, subscription, target),
+    items: nextPhaseItems(catalogue, subscription, target),
     interval: target.interval,
+    startsAt: end === null ? undefined : end / 1000,
   };
   await putNextPhase(context, { id, scheduleId: facts.scheduleId }, next);
 }

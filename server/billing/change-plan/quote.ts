@@ -7,6 +7,7 @@ import type { ChangeKind, ChangeTime } from '../../../state/plan-change.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import { itemChanges, type PlanTarget } from './plan-target.ts';
+import { requireCreditable } from '../period-payment.ts';
 import { settleUsage } from '../settle-usage.ts';
 
 /** A price holds for an hour of business time. */
@@ -55,7 +56,10 @@ export async function makeQuote(
   const base = { kind, effective, currency: next.currency, nextAmount: next.total };
   if (target.unchanged || effective !== 'now' || !target.prorate) return { ...base, ...FREE };
   const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
-  const invoice = await previewNow(services, subscription, { target, prorationAt });
+  const [invoice] = await Promise.all([
+    previewNow(services, subscription, { target, prorationAt }),
+    requireCreditable(services, subscription, kind),
+  ]);
   await saveQuote(
     services.database.knex,
     {
@@ -109,7 +113,10 @@ export async function acceptQuote(
     throw quoteExpired('The subscription has changed since the quote.');
   }
   const { prorationAt } = key;
-  const invoice = await previewNow(services, subscription, { target, prorationAt });
+  const [invoice] = await Promise.all([
+    previewNow(services, subscription, { target, prorationAt }),
+    requireCreditable(services, subscription, target.kind),
+  ]);
   if (invoice.amount_due !== quote.amountDue) throw quoteExpired('The amount has changed.');
   return key;
 }
@@ -142,17 +149,40 @@ async function previewNext(
   subscription: SubscriptionRow,
   target: PlanTarget,
 ): Promise<{ currency: string; total: number }> {
+  const chargedNow = target.effective === 'now' && target.prorate;
   try {
-    return await services.stripe.previewChange({
+    const preview = await services.stripe.previewChange({
       subscriptionId: subscription.id,
       items: itemChanges(services.catalogue, subscription, target),
       prorationDate: null,
       restartPeriod: subscription.state !== 'trialing' && target.interval !== target.item.interval,
     });
+    return { currency: preview.currency, total: nextTotal(preview, chargedNow) };
   } catch (error) {
     if (!isGatewayError(error) || error.code !== 'invoice_upcoming_none') throw error;
     return { currency: subscription.facts.currency, total: 0 };
   }
+}
+
+/**
+ * The total of the next invoice. Where periods of different length begin together it bills the shorter ones alone, and
+ * what waits for it is billed by a change that is charged at once.
+ */
+function nextTotal({ lines: { data }, total }: Stripe.Invoice, chargedNow: boolean): number {
+  const whole = data.filter(({ parent }) => parent?.subscription_item_details?.proration === false);
+  const start = Math.min(...whole.map(({ period }) => period.start));
+  const ahead = whole.filter((line) => line.period.start === start);
+  const first = Math.min(...ahead.map(({ period }) => period.end));
+  const later = ahead.filter(({ period }) => period.end > first + 2 * 86_400);
+  const waiting = chargedNow ? data.filter((line) => lineView(line).proration) : [];
+  return [...later, ...waiting].reduce((sum, line) => sum - netOf(line), total);
+}
+
+/** What a line adds to the total. */
+function netOf({ amount, discount_amounts, taxes }: Stripe.InvoiceLineItem): number {
+  const discount = (discount_amounts ?? []).reduce((sum, each) => sum + each.amount, 0);
+  const added = (taxes ?? []).filter(({ tax_behavior }) => tax_behavior === 'exclusive');
+  return amount - discount + added.reduce((sum, each) => sum + each.amount, 0);
 }
 
 function previewNow(

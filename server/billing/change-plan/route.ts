@@ -52,7 +52,11 @@ export const previewRoute = defineRoute({
   response: quoteSchema,
   errors: ['unknown_plan', 'unknown_price', 'not_allowed'],
   handler: async (_request, { services, user, body }) => {
-    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+    const current = await currentSubscriptionOfUser(
+      services.database.knex,
+      user.id,
+      services.catalogue,
+    );
     const subscription = requireAction(services, current, 'change');
     const target = planTarget(services.catalogue, subscription, body);
     return json(await makeQuote(services, subscription, target));

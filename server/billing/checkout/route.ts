@@ -37,7 +37,7 @@ export const checkoutRoute = defineRoute({
           quantity: choice.boughtQuantity,
           meterPrices: choice.meterPrices,
           trialDays: await trialDaysFor(context, { customerId }),
-          promotionCodeId: await promotionCodeId(context, body.promotionCode),
+          promotionCodeId: await promotionCodeId(context, customerId, body.promotionCode),
         },
         freshKey('checkout', context),
       );

@@ -138,7 +138,7 @@ async function charge(
   });
   if (!open) return;
   // Checkout saves a card with the subscription, not with the customer.
-  const subscription = await currentSubscriptionOfUser(database.knex, userId);
+  const subscription = await currentSubscriptionOfUser(database.knex, userId, services.catalogue);
   const lastMethodId = subscription?.facts.defaultPaymentMethodId ?? null;
   const pay = async () => {
     const card = await savedCard(services, { customerId, lastMethodId });

@@ -5,7 +5,8 @@ import { currentSubscriptionOfUser, type SubscriptionRow } from '../../../db/sub
 import { planOfPrice } from '../../../state/catalogue.ts';
 import { planItem } from '../../../state/plan-change.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
-import { freshKey, syncAfter, type CommandContext } from '../command.ts';
+import { actionsNow, freshKey, readNow, syncAfter, type CommandContext } from '../command.ts';
+import { collectKeptDrafts, finalizeDraft, takeOffStop } from '../open-invoices.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import { invoiceSchema, invoiceView, type InvoiceView } from './invoice-view.ts';
 import { neededOn, paymentNeeded } from '../payment-needed.ts';
@@ -42,7 +43,11 @@ export const upcomingRoute = defineRoute({
   summary: 'The next invoice, or null when none will come',
   response: z.object({ invoice: invoiceSchema.nullable() }),
   handler: async (_request, { services, user }) => {
-    const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+    const current = await currentSubscriptionOfUser(
+      services.database.knex,
+      user.id,
+      services.catalogue,
+    );
     const nothingComes = !current || !STATES[current.state].hasPeriod;
     if (nothingComes) return json({ invoice: null });
     try {
@@ -135,17 +140,55 @@ export const payInvoiceRoute = defineRoute({
     return withCustomerLock(services, user.id, async () => {
       const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
       if (invoice.status === 'paid') return json({ invoice: invoiceView(invoice), payment: null });
-      if (invoice.status !== 'open' && invoice.status !== 'uncollectible') {
-        throw new AppError('not_allowed', `The invoice is ${invoice.status}; it cannot be paid.`, {
-          fields: { state: invoice.status, actions: [] },
-        });
-      }
+      const kept = await requirePayable(context, invoice);
       const method = body.paymentMethod ?? null;
       if (method !== null) await requireOwnMethod(services, customerOf(invoice), method);
+      // Stripe leaves the drafts of an unpaid subscription as they are.
+      if (kept) await finalizeDraft(context, invoice.id);
       return pay(context, invoice, { method, keep: body.keep });
     });
   },
 });
+
+/**
+ * Throws 409 for an invoice that cannot be paid, or whose money would be for nothing because the subscription is over.
+ * Returns whether it is a draft that has to be made final first.
+ */
+async function requirePayable(context: CommandContext, invoice: Stripe.Invoice): Promise<boolean> {
+  const { services } = context;
+  const { status } = invoice;
+  const id = subscriptionOf(invoice);
+  const facts = id === null ? null : await readNow(services, id).catch(ifGone);
+  if (id !== null && (facts === null || ENDED.has(facts.stripeStatus))) {
+    const { database, catalogue } = services;
+    const current = await currentSubscriptionOfUser(database.knex, context.user.id, catalogue);
+    throw new AppError(
+      'not_allowed',
+      'The subscription of this invoice is over: paying it would buy nothing. Subscribe again instead.',
+      { fields: { state: current?.state ?? 'none', actions: actionsNow(services, current) } },
+    );
+  }
+  if (status === 'open' || status === 'uncollectible') return false;
+  const waits = facts?.stripeStatus === 'unpaid' || facts?.stripeStatus === 'past_due';
+  if (status === 'draft' && waits) return true;
+  throw new AppError('not_allowed', `The invoice is ${status}; it cannot be paid.`, {
+    fields: { state: status, actions: [] },
+  });
+}
+
+const ENDED: ReadonlySet<string> = new Set(['canceled', 'incomplete_expired']);
+
+function ifGone(error: unknown): null {
+  if (isGatewayError(error, 'not_found')) return null;
+  throw error;
+}
+
+/** Once a debt is paid, what was held back for it goes on. */
+async function afterDebt(context: CommandContext, subscriptionId: string): Promise<void> {
+  const { stripeStatus } = await readNow(context.services, subscriptionId);
+  await takeOffStop(context, subscriptionId);
+  if (stripeStatus === 'unpaid') await collectKeptDrafts(context, subscriptionId);
+}
 
 async function pay(
   context: CommandContext,
@@ -153,13 +196,13 @@ async function pay(
   { method, keep }: { method: string | null; keep: boolean },
 ): Promise<Response> {
   const { stripe } = context.services;
-  const subscription = invoice.parent?.subscription_details?.subscription;
-  const subscriptionId = typeof subscription === 'string' ? subscription : subscription?.id;
+  const subscriptionId = subscriptionOf(invoice);
   try {
     await stripe.payInvoice(invoice.id, method, freshKey('pay', context));
     if (method !== null && keep && subscriptionId) {
       await stripe.setSubscriptionMethod(subscriptionId, method, freshKey('method', context));
     }
+    if (subscriptionId !== null) await afterDebt(context, subscriptionId);
   } catch (error) {
     const after = await stripe.retrievePayableInvoice(invoice.id);
     const payment = neededOn(after);
@@ -202,6 +245,11 @@ async function requireOwnMethod(
     if (!isGatewayError(error, 'not_found')) throw error;
   }
   throw new AppError('not_found', 'There is no such payment method.');
+}
+
+function subscriptionOf(invoice: Stripe.Invoice): string | null {
+  const subscription = invoice.parent?.subscription_details?.subscription;
+  return (typeof subscription === 'string' ? subscription : subscription?.id) ?? null;
 }
 
 function customerOf({ customer }: Stripe.Invoice): string {

@@ -41,7 +41,11 @@ export const portalRoute = defineRoute({
 
 async function flowData({ services, user }: CommandContext, flow: Flow) {
   if (flow === 'payment_method_update') return { type: flow };
-  const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+  const current = await currentSubscriptionOfUser(
+    services.database.knex,
+    user.id,
+    services.catalogue,
+  );
   if (!current || current.state === 'canceled') {
     throw new AppError('not_allowed', 'There is no subscription for this.', {
       fields: { state: current?.state ?? 'none' },
@@ -56,7 +60,11 @@ function isRefusedFlow(error: unknown): boolean {
 }
 
 async function flowRefused({ services, user }: CommandContext, cause: unknown): Promise<AppError> {
-  const current = await currentSubscriptionOfUser(services.database.knex, user.id);
+  const current = await currentSubscriptionOfUser(
+    services.database.knex,
+    user.id,
+    services.catalogue,
+  );
   const words = 'The billing portal does not offer this for the subscription as it is.';
   return new AppError('not_allowed', words, { fields: { state: current?.state ?? 'none' }, cause });
 }

@@ -50,12 +50,12 @@ export const discountRoute = defineRoute({
   errors: ['unknown_promotion_code', 'not_allowed'],
   handler: (_request, context) => {
     const { services, body } = context;
-    return runCommand(context, 'change', async ({ id }) => {
+    return runCommand(context, 'change', async ({ id, customerId }) => {
       const wanted = body.promotionCode?.toLowerCase();
       // A second click on a code that may be used once must not find it used up.
       const [there, ...more] = await services.stripe.promotionsOn(id);
       if (wanted !== undefined && there?.toLowerCase() === wanted && more.length === 0) return;
-      const promotion = await promotionCodeId(context, body.promotionCode ?? undefined);
+      const promotion = await promotionCodeId(context, customerId, body.promotionCode ?? undefined);
       try {
         await services.stripe.setDiscount(id, promotion, freshKey('discount', context));
       } catch (error) {

@@ -63,7 +63,7 @@ export const reactivateRoute = defineRoute({
         quantity: choice.boughtQuantity,
         meterPrices: choice.meterPrices,
         trialDays: await trialDaysFor(context, { customerId, fingerprint }),
-        promotionCodeId: await promotionCodeId(context, body.promotionCode),
+        promotionCodeId: await promotionCodeId(context, customerId, body.promotionCode),
       };
       return (card && (await onSavedCard(context, wish, card))) ?? viaCheckout(context, wish);
     });
@@ -92,7 +92,7 @@ async function onSavedCard(
   card: SavedCard,
 ): Promise<Response | null> {
   const { services } = context;
-  // Whoever still has a Checkout page open in another tab could subscribe twice.
+  // With a Checkout page still open in another tab, the customer could subscribe twice.
   await expireOpenCheckouts(services, wish.customerId);
   try {
     const created = await services.stripe.createSubscription(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { isPeriodLost } from '../../../state/access.ts';
 import { endsByItself } from '../../../state/lifecycle.ts';
 import {
   confirmIfAnswerLost,
@@ -15,6 +16,7 @@ import {
 } from '../command.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
+import { collectDrafts, keptDrafts } from '../open-invoices.ts';
 import { releaseSchedule } from '../schedule.ts';
 import { defineRoute } from '../../http/define-route.ts';
 
@@ -56,13 +58,28 @@ async function resume(context: CommandContext, subscription: SubscriptionRow): P
   } else if (state === 'paused') {
     await endPause(context, subscription);
   } else if (facts.pauseCollection) {
+    // Asked for first: once collection goes on, there is no pause that a retry could end.
+    const drafts = await keptDrafts(context, id);
     await confirmIfAnswerLost(
-      () => stripe.resumeCollection(id, freshKey('resume', context)),
+      () => stripe.resumeCollection(id, {}, freshKey('resume', context)),
       async () => (await now()).pauseCollection === null,
     );
+    await collectDrafts(context, drafts);
+    if (isPeriodLost(facts)) await restart(context, subscription);
+  } else if (isPeriodLost(facts)) {
+    await restart(context, subscription);
   } else {
     throw notAllowed(services, subscription, 'resume');
   }
+}
+
+/** Its renewal was voided, by the pause most likely: a period is bought from now on. */
+async function restart(context: CommandContext, { id, facts }: SubscriptionRow): Promise<void> {
+  const { services } = context;
+  await confirmIfAnswerLost(
+    () => services.stripe.restartPeriod(id, freshKey('restart', context)),
+    async () => (await readNow(services, id)).latestInvoiceId !== facts.latestInvoiceId,
+  );
 }
 
 /** Active again once the new period is paid. An earlier attempt left its invoice: that one is paid, not a second. */

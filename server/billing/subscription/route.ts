@@ -10,7 +10,11 @@ export const subscriptionRoute = defineRoute({
   summary: "The caller's subscription",
   response: subscriptionAnswer,
   handler: async (_request, { services, user }) => {
-    const stored = await currentSubscriptionOfUser(services.database.knex, user.id);
+    const stored = await currentSubscriptionOfUser(
+      services.database.knex,
+      user.id,
+      services.catalogue,
+    );
     return json({ subscription: stored && subscriptionView(services, stored) });
   },
 });

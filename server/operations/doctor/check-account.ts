@@ -56,7 +56,7 @@ function checkMode(exam: Examination, report: Report): void {
   if (!stripe.live && process.env['NODE_ENV'] === 'production') {
     report.warn(
       'test_key_in_production',
-      'NODE_ENV is production and the key is a test key: nobody is charged.',
+      'NODE_ENV is production and the key is a test key: no one is charged.',
       'Set the live key (sk_live_… or rk_live_…).',
     );
   }

@@ -39,7 +39,7 @@ export async function checkCatalogue(exam: Examination, report: Report): Promise
     const words = [...currencies].map(([currency, names]) => `${currency} (${names.join('; ')})`);
     report.problem(
       'price_currency',
-      `The plans are sold in more than one currency: ${words.join(' and ')}. Nobody can change between them.`,
+      `The plans are sold in more than one currency: ${words.join(' and ')}. Customers cannot change between them.`,
       'Make the prices in one currency.',
     );
   }
@@ -97,7 +97,7 @@ function reportTwice(sold: Sold[], report: Report): void {
     if (whats.length < 2) continue;
     report.problem(
       'price_twice',
-      `${priceId} stands for ${whats.join(' and for ')}: nobody can tell what was bought.`,
+      `${priceId} stands for ${whats.join(' and for ')}: it is ambiguous what was bought.`,
       'Give each plan and interval its own price.',
     );
   }

@@ -7,7 +7,7 @@ import { planOfFacts } from '../../../state/catalogue.ts';
 import { isCatchUpLate } from '../../webhooks/catch-up.ts';
 import type { Examination, Report } from './finding.ts';
 
-/** Due events that wait longer than this mean that nobody works them off. */
+/** Due events that wait longer than this mean that they are not being processed. */
 const STUCK_AFTER_MS = 5 * 60_000;
 const SAMPLE = 200;
 
@@ -60,7 +60,7 @@ export async function checkDatabase(exam: Examination, report: Report): Promise<
   return true;
 }
 
-/** Events and effects: none dead, none that nobody takes. */
+/** Events and effects: none dead, none overdue. */
 export async function checkInbox(exam: Examination, report: Report): Promise<void> {
   const now = exam.now();
   const db = exam.database.knex;
@@ -76,7 +76,7 @@ export async function checkInbox(exam: Examination, report: Report): Promise<voi
     const minutes = Math.round((now - inbox.dueSince) / 60_000);
     report.problem(
       'events_stuck',
-      `${inbox.waiting} webhook events wait, the oldest has been due for ${minutes} minutes: nobody works them off.`,
+      `${inbox.waiting} webhook events wait, the oldest has been due for ${minutes} minutes: they are not being processed.`,
       'Is a server running on this database? Its log says why it does not.',
     );
   }
@@ -99,25 +99,30 @@ export async function checkInbox(exam: Examination, report: Report): Promise<voi
     report.problem(
       'effects_dead',
       `${dead} mails or outgoing webhooks could not be delivered and were given up.`,
-      'Mend SMTP_URL or your receiver, then npm run replay -- --failed.',
+      'Fix SMTP_URL or your receiver, then npm run replay -- --failed.',
     );
   }
   report.ok(`${inbox.waiting} events wait`);
 }
 
-/** One live subscription per customer, on a price that is known. */
+/** One live subscription per account, on a price that is known. */
 export async function checkSubscriptions(exam: Examination, report: Report): Promise<void> {
   const db = exam.database.knex;
   const duplicates = await listSubscriptions(db, { duplicate: true, limit: SAMPLE });
-  const customers = new Set(duplicates.map(({ customerId }) => customerId));
-  if (customers.size > 0) {
+  const accounts = new Set(duplicates.map(({ userId, customerId }) => userId ?? customerId));
+  if (accounts.size > 0) {
     report.problem(
       'two_subscriptions',
-      `${customers.size} customers have more than one live subscription and pay twice: ${[...customers].slice(0, 5).join(', ')}.`,
+      `${accounts.size} accounts have more than one live subscription and pay twice: ${[...accounts].slice(0, 5).join(', ')}.`,
       'See /admin/subscriptions, cancel the wrong one and refund it.',
     );
   }
-  const recent = await listSubscriptions(db, { limit: SAMPLE });
+  const foreign = await listSubscriptions(db, { foreign: true, limit: SAMPLE });
+  const recent = [
+    ...(await listSubscriptions(db, { limit: SAMPLE })),
+    // Those of other programs are on their own prices; of our accounts, a payer may miss access.
+    ...foreign.filter(({ userId }) => userId !== null),
+  ];
   const unknown = recent.filter(
     ({ state, facts }) => state !== 'canceled' && planOfFacts(exam.catalogue, facts) === null,
   );
@@ -126,10 +131,10 @@ export async function checkSubscriptions(exam: Examination, report: Report): Pro
     report.warn(
       'unknown_prices',
       `Of the newest ${recent.length} subscriptions, ${unknown.length} are on prices that no plan has: ${[...prices].slice(0, 5).join(', ')}.`,
-      'Move them with npm run migrate-plan, or name the prices in the plans file.',
+      'They give no access. Move them with npm run migrate-plan, or name the prices in the plans file (formerPrices).',
     );
   }
-  if (customers.size === 0) report.ok('nobody has two live subscriptions');
+  if (accounts.size === 0) report.ok('no account has two live subscriptions');
 }
 
 /** Messages of drivers may hold the URL, and with it the password. */

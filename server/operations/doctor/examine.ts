@@ -1,3 +1,4 @@
+import { checkOwners } from './check-owners.ts';
 import { createStripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { openDatabase } from '../../../db/database.ts';
 import { loadCatalogue, planFileOf } from '../../catalogue/catalogue.ts';
@@ -46,6 +47,7 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
     if (await checkDatabase(exam, reportFor('database', found))) {
       await checkInbox(exam, reportFor('events', found));
       await checkSubscriptions(exam, reportFor('subscriptions', found));
+      await checkOwners(exam, reportFor('accounts', found));
     }
     return findings;
   } finally {

@@ -3,15 +3,15 @@ import { sleep } from '../../lib/limit.ts';
 import { StripeOutage } from '../../lib/stripe-outage.ts';
 import type { Services } from '../../lib/services.ts';
 
-/** How long Stripe may be away before a run gives up; it can be resumed. */
-const PATIENCE_MS = 10 * 60_000;
+/** How long Stripe may be down before a run gives up; it can be resumed. */
+const TIMEOUT_MS = 10 * 60_000;
 
 export type Ask = <T>(call: (stripe: StripeGateway) => Promise<T>) => Promise<T>;
 
-/** Reads within Stripe's limits: after a 429 or while Stripe is away they wait, and are made again. */
+/** Reads within Stripe's limits: after a 429 or while Stripe is down they wait, and are made again. */
 export function readsThroughOutages(services: Services): Ask {
   return async (call) => {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = Date.now() + TIMEOUT_MS;
     for (;;) {
       try {
         return await services.engine.reader.read(call);

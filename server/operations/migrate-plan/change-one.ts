@@ -31,7 +31,7 @@ export type PlannedStep = Extract<MigrationStep, { do: 'change' | 'schedule' }>;
 export const ALREADY_THERE = 'it is there already';
 
 /** Tries at one subscription before the run gives it up for this time. */
-const MOST_TRIES = 12;
+const MAX_TRIES = 12;
 
 /**
  * Brings one subscription to where the run wants it, exactly once whatever happens in between: each try begins
@@ -40,7 +40,7 @@ const MOST_TRIES = 12;
  */
 export async function changeOne(run: MigrationRun, item: MigrationItem): Promise<MigrationItem> {
   let current = item;
-  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
     const subscription = await run.ask((stripe) =>
       stripe.retrieveSubscription(current.subscriptionId),
     );
@@ -48,7 +48,7 @@ export async function changeOne(run: MigrationRun, item: MigrationItem): Promise
     const step = migrationStep(facts, run.rule, scheduleEnds(subscription));
     if (step.do === 'skip') return settle(run, current, { status: 'skipped', reason: step.why });
     if (step.do === 'nothing') {
-      // Somebody else was there before.
+      // Another process was there before.
       if (current.status === 'pending') {
         return settle(run, current, { status: 'skipped', reason: ALREADY_THERE });
       }
@@ -175,7 +175,7 @@ export function scheduleEnds({ schedule }: Stripe.Subscription): boolean {
   return typeof schedule === 'object' && schedule?.end_behavior === 'cancel';
 }
 
-/** Null for a metered price; undefined when nobody said how many this subscription gets. */
+/** Null for a metered price; undefined when the number for this subscription was not given. */
 export function quantityFor(
   { request }: Pick<MigrationRun, 'request'>,
   step: PlannedStep,

@@ -14,16 +14,16 @@ export interface MigrationRequest {
   noticeDays: number;
   /** Seats for everybody; null keeps what each has. */
   quantity: number | null;
-  /** Seats by subscription id; whoever is not in it is left out. Null: everybody is meant. */
+  /** Seats by subscription id; others are left out. Null: all are meant. */
   quantities: Record<string, number> | null;
   toFlexible: boolean;
   /** Mails each customer when and how the price changes. */
   notify: boolean;
-  /** Afterwards the old price is sold to nobody. */
+  /** Afterwards the old price is not sold any more. */
   retire: boolean;
 }
 
-/** The request cannot be carried out; the message says why, and what to do. */
+/** The request cannot be run; the message says why, and what to do. */
 export class MigrationRefused extends Error {
   override name = 'MigrationRefused';
 }
@@ -63,7 +63,7 @@ async function priceAt(services: Services, id: string, option: string): Promise<
 
 function targetOf(to: Stripe.Price, from: Stripe.Price): MigrationTarget {
   if (!to.recurring) throw new MigrationRefused(`${to.id} is a one-time price.`);
-  if (!to.active) throw new MigrationRefused(`${to.id} is archived: it can be sold to nobody.`);
+  if (!to.active) throw new MigrationRefused(`${to.id} is archived: it cannot be sold.`);
   if (to.currency !== from.currency) {
     throw new MigrationRefused(
       `${to.id} is in ${to.currency} and ${from.id} in ${from.currency}: a subscription keeps its currency.`,

@@ -105,7 +105,7 @@ export async function runMigration(
       await markMigrationPlanned(db, migration.id, Date.now());
     } else await retryFailedItems(db, migration.id);
     do await workThrough(run, lead.owner, hooks);
-    // Somebody may have subscribed to the old price meanwhile.
+    // A customer may have subscribed to the old price meanwhile.
     while (!hooks.stopped?.() && (await plan(run)) > 0);
     if (request.notify) await notifyCustomers(run, itemsOfMigration(services, migration.id));
     const counts = await countMigrationItems(db, migration.id);

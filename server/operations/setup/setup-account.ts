@@ -19,7 +19,7 @@ export interface SetupResult {
 
 /**
  * Brings a Stripe account to what the plans file says: products, meters, prices, portal, webhook endpoint. Run
- * again it changes nothing. Throws a GatewayError when Stripe refuses or is away; what was done stays done.
+ * again it changes nothing. Throws a GatewayError when Stripe refuses or is unreachable; what was done stays done.
  */
 export async function setUpAccount(
   options: SetupOptions,

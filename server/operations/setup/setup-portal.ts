@@ -6,7 +6,7 @@ type Configuration = Stripe.BillingPortal.Configuration;
 type Features = Stripe.BillingPortal.ConfigurationCreateParams.Features;
 
 /** Stripe lists at most so many products in a portal. */
-const MOST_PRODUCTS = 10;
+const MAX_PRODUCTS = 10;
 /** Marks our configuration among those of the account. */
 const MARK = 'tenure';
 
@@ -115,7 +115,7 @@ function productsToSwitch({ options, prices }: SetupContext): SwitchableProduct[
     };
     return [{ product: first.product, prices: sold.map(({ id }) => id), ...seats }];
   });
-  return byProduct.slice(0, MOST_PRODUCTS);
+  return byProduct.slice(0, MAX_PRODUCTS);
 }
 
 function portalFeatures(products: SwitchableProduct[]): Features {

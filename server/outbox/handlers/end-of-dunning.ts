@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isGatewayError, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
+import { UNPAID_MARK } from '../../../state/lifecycle.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
@@ -52,7 +53,7 @@ async function end(stripe: StripeGateway, final: FinalAction): Promise<string | 
     } else {
       // The status `unpaid` is given by Stripe's own settings alone. What it means can be asked for: no more
       // attempts at this invoice, and later ones stay drafts.
-      await stripe.stopCollection(final.subscriptionId, key);
+      await stripe.stopCollection(final.subscriptionId, { [UNPAID_MARK]: final.invoiceId }, key);
       await stripe.stopAttempts(final.invoiceId, `${key}-invoice`);
     }
     return null;

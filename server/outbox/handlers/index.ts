@@ -2,6 +2,9 @@ import type { Mailer } from '../../../adapters/mailer.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { customersByStripeId, findCustomerByUser } from '../../../db/customers.ts';
 import type { OutboxRow } from '../../../db/outbox.ts';
+import { findSubscription } from '../../../db/subscriptions.ts';
+import { findTransition } from '../../../db/transitions.ts';
+import { changedPayload } from '../../../state/effects.ts';
 import type {
   EffectKind,
   EffectPayloads,
@@ -9,6 +12,7 @@ import type {
   Recipient,
 } from '../../../state/effect-kinds.ts';
 import { endDunning } from './end-of-dunning.ts';
+import { resumeCollection, settleInvoices } from './after-dunning.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
@@ -46,13 +50,14 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'mail.trial_refused': sendMail,
   'mail.refunded': sendMail,
   'mail.canceled': sendMail,
-  'webhook.subscription.changed': postWebhook,
+  'webhook.subscription.changed': postChanged,
   'webhook.subscription.canceled': postWebhook,
   'webhook.trial.ending': postWebhook,
   'webhook.payment.succeeded': postWebhook,
   'webhook.payment.failed': postWebhook,
   'webhook.payment.action_required': postWebhook,
   'webhook.payment.recovered': postWebhook,
+  'webhook.payment.after_end': postWebhook,
   'webhook.payment.refunded': postWebhook,
   'webhook.payment.fraud_warning': postWebhook,
   'webhook.dispute.opened': postWebhook,
@@ -62,6 +67,9 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
   'returns.read': (ctx, { runner }, { effect }) => recordReturns(ctx, runner, effect.payload),
   'dunning.final_action': (ctx, { runner }, { effect }) => endDunning(ctx, runner, effect.payload),
+  'invoices.settle': (ctx, _means, { effect }) => settleInvoices(ctx, effect.payload),
+  'collection.resume': (ctx, { runner }, { effect }) =>
+    resumeCollection(ctx, runner, effect.payload),
   'trial.refuse': (ctx, { runner }, { effect }) => refuseTrial(ctx, runner, effect.payload),
 };
 
@@ -92,6 +100,26 @@ async function postWebhook(
   if (target === null) return 'no receiver is configured any more';
   await sendTeamWebhook(target, effect, signal);
   return null;
+}
+
+/** A line of the history, told as it is known by now. */
+async function postChanged(
+  ctx: EngineContext,
+  means: Means,
+  { effect, signal }: Delivery<'webhook.subscription.changed'>,
+): Promise<string | null> {
+  const { subscriptionId, number } = effect.payload.data;
+  const db = ctx.core.database.knex;
+  // Those of an older release have no number: they are told as they were stored.
+  const line = number === undefined ? null : await findTransition(db, subscriptionId, number);
+  const after = line && (await findSubscription(db, subscriptionId));
+  if (!line || !after) return postWebhook(ctx, means, { effect, signal });
+  if (line.evidence === 'disproved') return 'the events of Stripe showed that it never was';
+  const { occurredAt: at, cause, actor: name, requestId } = line;
+  const told = { ...line, at, number, guess: line.evidence === 'read', actor: { name, requestId } };
+  const settings = { grace: ctx.core.config.grace };
+  const payload = changedPayload(told, { after, settings, now: ctx.clock.now(), cause });
+  return postWebhook(ctx, means, { effect: { ...effect, payload }, signal });
 }
 
 /** Stripe said that a customer's features changed: it is asked which they are, and the other processes are told. */

@@ -100,7 +100,7 @@ async function suspendCollection(
     await ctx.core.stripe.voidCollection(row.id, null, key);
   }
   if (!disputed && paused && row.restriction?.collectionPaused === true) {
-    await ctx.core.stripe.resumeCollection(row.id, key);
+    await ctx.core.stripe.resumeCollection(row.id, {}, key);
   }
 }
 

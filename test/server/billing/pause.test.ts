@@ -70,7 +70,7 @@ describe.each(DIALECTS)('Pausing and coming back on %s', (dialect) => {
       expect(opened.map(({ status }) => status)).toEqual(['paid', 'paid']);
     });
 
-    it('with an end voids what falls into it, and ends by itself', async () => {
+    it('with an end voids what falls into it, ends by itself, and gives nothing that is not paid', async () => {
       const person = await subscriber();
       const resumesAt = inDays(40);
       const paused = viewOf(await person.command('pause', { resumesAt }));
@@ -87,7 +87,10 @@ describe.each(DIALECTS)('Pausing and coming back on %s', (dialect) => {
       await server.advance(32);
       expect((await person.invoices())[0]).toMatchObject({ status: 'void' });
       await server.advance(9);
-      expect(await person.subscription()).toMatchObject({ access: { level: 'full' } });
+      // M-8: nothing was paid for the rest of that period; a new one can be bought, or the renewal waited for.
+      const unpaid = await person.subscription();
+      expect(unpaid).toMatchObject({ access: { level: 'none', reason: 'period_unpaid' } });
+      expect(unpaid.actions).toContain('resume');
       await server.advance(22);
       expect((await person.invoices())[0]).toMatchObject({ status: 'paid', amount_paid: 5000 });
     });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findSubscriptions } from '../../../db/subscriptions.ts';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
+import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { allowedActions } from '../../../state/actions.ts';
 import { lifecycleOf } from '../../../state/lifecycle.ts';
 import { machineArrows, type Arrow } from '../../../state/machine.ts';
@@ -116,7 +117,7 @@ describe.each(DIALECTS)('Walks along the machine on %s', (dialect) => {
     if (!read || !row) throw new Error(`${told()}\nThere is no subscription`);
     const { catalogue } = server.services;
     expect(lifecycleOf(read, { catalogue, previous: arrow.from }).state, told()).toBe(arrow.to);
-    expect(row.facts, told()).toEqual(read);
+    expect(compareFacts(row.facts, read), told()).toEqual([]);
     expect(view.actions, told()).toEqual(allowedActions(row));
     // After a trial Stripe calls it active for the hour before it charges.
     const event = arrow.event === 'trial_ended_unpaid' ? 'payment_failed' : arrow.event;

@@ -13,6 +13,7 @@ import { createEngineLab, type EngineLab, type LabEngine } from '../../support/e
 import { randomFrom } from '../../support/random.ts';
 import { until } from '../../support/server.ts';
 import { beginStory } from '../../support/subscription-story.ts';
+import { ownerMetadata } from '../../support/owner-metadata.ts';
 
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 
@@ -101,6 +102,7 @@ describe.each(DIALECTS)('Events that never arrived, on %s,', (dialect) => {
     const { id } = await stripe.subscriptions.create({
       customer: customer.id,
       items: [{ price: lab.prices.starterMonthly }],
+      metadata: ownerMetadata(customer.id),
     });
     expect(await run(engine, days < 0 ? { since: 0 } : {})).toBeGreaterThan(0);
     await engine.services.engine.start();

@@ -124,5 +124,5 @@ export function chaosSuite(dialect: Dialect, size: { sample: number; full: numbe
 async function openLane(dialect: Dialect): Promise<Lane> {
   const database = await createTestDatabase(dialect, { poolSize: 6 });
   const handles = [database, database.again(), database.again(), database.again()];
-  return { database, handles, access: createAccessCache(database) };
+  return { database, handles, access: createAccessCache(database, { plans: [], products: [] }) };
 }

@@ -16,6 +16,7 @@ import { useEngines, useLabWithMail } from '../../support/engines.ts';
 import { until } from '../../support/server.ts';
 import type { SmtpSink } from '../../support/smtp-sink.ts';
 import { beginStory } from '../../support/subscription-story.ts';
+import { ownerMetadata } from '../../support/owner-metadata.ts';
 
 const DAY = 86_400;
 
@@ -134,6 +135,7 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
       default_payment_method: card.id,
       items: [{ price: prices.starterMonthly }],
       trial_period_days: 3,
+      metadata: ownerMetadata(customer.id),
     });
     const cancels: string[] = [];
     const keys: string[] = [];

@@ -6,6 +6,7 @@ import { listEvents } from '../../../db/webhook-events.ts';
 import { isRelevant } from '../../../server/webhooks/parse-event.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab, type LabEngine } from '../../support/engine-lab.ts';
+import { ownerMetadata } from '../../support/owner-metadata.ts';
 
 let lab: EngineLab;
 beforeAll(async () => {
@@ -36,6 +37,7 @@ describe.each(DIALECTS)('a webhook on %s', (dialect) => {
     const subscription = await stripe.subscriptions.create({
       customer: customer.id,
       items: [{ price: prices.starterMonthly }],
+      metadata: ownerMetadata(customer.id),
     });
     const events = await lab.eventsSince(mark);
     expect(events.map((event) => event.type)).toContain('customer.subscription.created');
@@ -45,7 +47,7 @@ describe.each(DIALECTS)('a webhook on %s', (dialect) => {
     const row = await findSubscription(database.knex, subscription.id);
     expect(row).toMatchObject({ state: 'active', status: 'active', plan: 'starter', mrr: 2_000 });
     expect(await timelineOf(database.knex, subscription.id)).toMatchObject([
-      { from: 'none', to: 'active', event: 'paid', unexpected: false, actor: 'stripe' },
+      { from: 'none', to: 'active', event: 'paid', unexpected: false, actor: 'dashboard' },
     ]);
     const effects = await listEffects(database.knex, { limit: 9 });
     expect(effects.map((effect) => effect.kind)).toEqual(['mail.receipt']);

@@ -74,7 +74,7 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
     const events = await count('webhook_events');
     const key = { userId: 'u', key: 'old', requestHash: 'x' };
     await claimKey(database.knex, key, { now: Date.now() - 31 * DAY, lease: 1 });
-    await claimKey(database.knex, { ...key, key: 'new' }, { now: Date.now() - DAY, lease: 1 });
+    await claimKey(database.knex, { ...key, key: 'new' }, { now: Date.now() - DAY / 2, lease: 1 });
     await start();
     await swept();
     expect(await count('webhook_events')).toBe(events);

@@ -6,9 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stripe } from 'stripe';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
+import { upsertSubscriptions } from '../../../db/subscriptions.ts';
+import { loadCatalogue } from '../../../server/catalogue/catalogue.ts';
 import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
 import { createServices } from '../../../server/app/compose.ts';
+import type { StoredSubscription } from '../../../state/types.ts';
+import { aStoredSubscription, aSubscriptionFacts } from '../../support/factories.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
 import { RUNS, sizeOf } from '../../support/sizes.ts';
 import { METER, meteredPlans, pieceOf } from './metered-plans.ts';
@@ -51,11 +55,21 @@ describe.each(DIALECTS)('Usage whose process is killed, on %s', (dialect) => {
       STRIPE_API_BASE: emulator.url,
       DATABASE_URL: database.url,
     };
+    await upsertSubscriptions(database.knex, customerIds.map(billedByUsage));
   });
   afterAll(async () => {
     await emulator.close();
     await database.drop();
   });
+
+  /** Usage is taken of those only whose subscription bills it. */
+  function billedByUsage(customerId: string, i: number): StoredSubscription {
+    const { plans } = loadCatalogue(loadConfig(env), env);
+    const priceId = plans.find(({ id }) => id === 'metered')!.prices.monthly!.priceId;
+    const facts = aSubscriptionFacts({ customerId });
+    const items = facts.items.map((item) => ({ ...item, priceId, quantity: null, metered: true }));
+    return aStoredSubscription({ customerId, userId: `user_${i}`, facts: { ...facts, items } });
+  }
 
   it(
     'is neither lost nor counted twice, and a round makes one call for each customer at most',

@@ -48,14 +48,17 @@ export async function meteredPlans(stripe: Stripe): Promise<Record<string, strin
   });
   const alone = await metered({ unit_amount_decimal: Stripe.Decimal.from('0.5') });
   const plans: PlanFile['plans'] = [
-    plan('metered', 1, { prices: { monthly: alone }, meters: [{ meter: METER, priceId: alone }] }),
+    plan('metered', 1, {
+      prices: { monthly: alone },
+      meters: [{ meter: METER, priceId: alone, reportedBy: 'user' }],
+    }),
     plan('volume', 2, {
       prices: { monthly: await flat(1_000) },
-      meters: [{ meter: METER, priceId: volume }],
+      meters: [{ meter: METER, priceId: volume, reportedBy: 'user' }],
     }),
     plan('team', 3, {
       prices: { monthly: await flat(2_000) },
-      meters: [{ meter: METER, priceId: graduated }],
+      meters: [{ meter: METER, priceId: graduated, reportedBy: 'user' }],
       seats: { min: 1, max: 50 },
       features: ['exports'],
       limits: { projects: 3, [METER]: 100 },

@@ -143,7 +143,12 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
     const correct = (record: { idempotencyKey: string }, quantity: number, admin = true) =>
       server.call('POST', '/api/billing/usage/corrections', {
         ...(admin ? { admin } : { user: person.id }),
-        body: { userId: person.id, idempotencyKey: record.idempotencyKey, quantity },
+        body: {
+          userId: person.id,
+          idempotencyKey: record.idempotencyKey,
+          quantity,
+          reportedBy: 'user',
+        },
       });
     expect((await correct(kept, 1, false)).status).toBe(401);
     expect((await correct(kept, 60)).json).toEqual({ from: 100, to: 60 });

@@ -9,6 +9,7 @@ import { timelineOf, type TransitionRow } from '../../../../db/transitions.ts';
 import { accessOf } from '../../../../state/access.ts';
 import { allowedActions } from '../../../../state/actions.ts';
 import { planOfPrice, type Catalogue } from '../../../../state/catalogue.ts';
+import { endOf } from '../../../../state/lifecycle.ts';
 import { machineArrows } from '../../../../state/machine.ts';
 import { formatMoney } from '../../../../state/money.ts';
 import type { Services } from '../../../lib/services.ts';
@@ -95,7 +96,7 @@ function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[
     return found ? `${found.plan.name}, ${found.interval}` : priceId;
   };
   const words: string[] = [];
-  const cancelAt = facts.cancelAt ?? (facts.cancelAtPeriodEnd ? facts.currentPeriodEnd : null);
+  const cancelAt = endOf(facts);
   if (cancelAt !== null && facts.endedAt === null) words.push(`ends ${dateTime(cancelAt)}`);
   if (facts.nextPhase) {
     words.push(`${name(facts.nextPhase.priceId)} from ${dateTime(facts.nextPhase.at)}`);
@@ -136,7 +137,7 @@ async function usageOf(
 
 /** What the subscription comes to by itself, if nothing else happens. */
 function nextStep({ state, facts }: SubscriptionRow): NextStep | null {
-  const end = facts.cancelAt ?? facts.currentPeriodEnd;
+  const end = endOf(facts) ?? facts.currentPeriodEnd;
   switch (state) {
     case 'trialing':
       return facts.trialEnd === null

@@ -1,4 +1,4 @@
-import { duplicateCustomers, emailsOfCustomers } from '../../../../db/dashboard-lookups.ts';
+import { duplicateAccounts, emailsOfCustomers } from '../../../../db/dashboard-lookups.ts';
 import { stateCounts } from '../../../../db/counters.ts';
 import {
   findSubscription,
@@ -65,7 +65,7 @@ export async function subscriptionsView(
 
 /** How many customers have more than one live subscription: the banner of every page. */
 export function duplicatesOf(services: Services): Promise<number> {
-  return duplicateCustomers(services.database.knex);
+  return duplicateAccounts(services.database.knex);
 }
 
 const isEmailSearch = (q: string): boolean => q !== '' && !/^(sub|cus)_/.test(q);

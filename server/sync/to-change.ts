@@ -1,0 +1,68 @@
+import type { SubscriptionChange } from '../../db/save-changes.ts';
+import type { TransitionRow } from '../../db/transitions.ts';
+import type {
+  BatchDecision,
+  BatchTransition,
+  RevisedTransition,
+} from '../../state/decide-batch.ts';
+import type { HistoryLine } from '../../state/history/lines.ts';
+import type { Cause } from '../../state/types.ts';
+import type { Known } from './load.ts';
+
+/** What a decision writes: the row, new lines of the history with their causes, and lines that are known better now. */
+export function toChange(
+  decision: BatchDecision,
+  known: Known,
+  fallback: Cause,
+): Omit<SubscriptionChange, 'quiet'> | null {
+  if (decision.next === null) return null;
+  const account = known.stored?.userId ?? decision.next.userId;
+  const free = new FreeCauses(known.history);
+  const whoOf = ({ eventId, actor }: BatchTransition | RevisedTransition) => {
+    if (eventId !== null) {
+      return { account: actor?.account ?? account, requestId: actor?.requestId ?? null };
+    }
+    return { account, requestId: fallback.type === 'request' ? fallback.id : null };
+  };
+  const lines = decision.transitions.map((line) => {
+    const { eventId, causeId, at, actor, ...transition } = line;
+    const cause: Cause =
+      eventId === null
+        ? { ...fallback, id: free.take(causeId ?? fallback.id, line), at }
+        : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at };
+    return { ...transition, cause, ...whoOf(line) };
+  });
+  const rows = new Map(known.history.map((row) => [row.id, row]));
+  const rowOf = ({ id }: HistoryLine) => rows.get(id ?? -1);
+  const revised = decision.revised.flatMap((revision) => {
+    const { line: told, eventId, causeId: _, actor, ...transition } = revision;
+    const row = rowOf(told);
+    if (!row) return [];
+    const cause: Cause | null =
+      eventId === null
+        ? null
+        : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at: transition.at };
+    return [{ ...transition, line: row, cause, ...whoOf(revision) }];
+  });
+  const removed = decision.removed.flatMap((line) => rowOf(line) ?? []);
+  return { before: known.stored, next: decision.next, lines, revised, removed };
+}
+
+/** Names causes that are no event: one request, or one read, may move a subscription the same way more than once. */
+class FreeCauses {
+  private readonly taken: Set<string>;
+
+  constructor(history: readonly TransitionRow[]) {
+    this.taken = new Set(history.map((line) => `${line.cause.id} ${line.event} ${line.to}`));
+  }
+
+  take(id: string, line: { event: string; to: string }): string {
+    for (let n = 1; ; n += 1) {
+      const name = n === 1 ? id : `${id}#${n}`;
+      const key = `${name} ${line.event} ${line.to}`;
+      if (this.taken.has(key)) continue;
+      this.taken.add(key);
+      return name;
+    }
+  }
+}

@@ -1,0 +1,71 @@
+/** Who moved a subscription, as far as Stripe says so. */
+import type { EventFacts } from '../event-facts.ts';
+import type { Transition } from '../types.ts';
+
+/** Who did it; `requestId` leads to our log. */
+export interface Actor {
+  /** `user:<id>`, `admin`, `portal`, `dashboard`, `dunning`, `system`, `stripe`. */
+  name: string;
+  account: string | null;
+  requestId: string | null;
+}
+
+/** What is remembered of commands, by the id that is part of the keys they send to Stripe. */
+export type Commands = ReadonlyMap<string, Actor>;
+
+const COMMAND_KEY = /^tenure-.*-c([0-9a-f]{20})-[0-9a-f]+$/;
+
+/** The id of the command that sent a request with this idempotency key; null when none of ours did. */
+export function commandIn(idempotencyKey: string | null): string | null {
+  return (idempotencyKey === null ? null : COMMAND_KEY.exec(idempotencyKey)?.[1]) ?? null;
+}
+
+const OWN_KEYS: readonly [prefix: string, actor: string][] = [
+  ['tenure-final-', 'dunning'],
+  ['tenure-trial-refused-', 'system'],
+  ['tenure-migrate', 'system'],
+];
+
+/**
+ * A request with a key of ours is a command; any other request was made in the Dashboard or by another program. What no
+ * request caused came with time, unless time alone cannot do it: then it was the customer, in the portal.
+ */
+export function actorOf(event: EventFacts, move: Transition, commands?: Commands): Actor {
+  const nobody = { account: null, requestId: null };
+  const { idempotencyKey, requestId } = event;
+  const command = commandIn(idempotencyKey);
+  const known = command === null ? undefined : commands?.get(command);
+  if (known) return known;
+  const own = OWN_KEYS.find(([prefix]) => idempotencyKey?.startsWith(prefix));
+  if (own) return { name: own[1], ...nobody };
+  if (requestId !== null) return { name: 'dashboard', ...nobody };
+  if (DUNNING.has(move.event)) return { name: 'dunning', ...nobody };
+  return { name: isByTime(event, move) ? 'stripe' : 'portal', ...nobody };
+}
+
+const DUNNING: ReadonlySet<Transition['event']> = new Set([
+  'payment_failed',
+  'retries_exhausted',
+  'trial_ended_unpaid',
+]);
+
+/** Whether it can come about without anyone. */
+function isByTime(event: EventFacts, move: Transition): boolean {
+  switch (move.event) {
+    case 'cancel_scheduled':
+    case 'cancel_undone':
+    case 'downgrade_scheduled':
+    case 'downgrade_undone':
+    case 'reactivated':
+      return false;
+    case 'canceled':
+      return move.from !== 'active' && move.from !== 'trialing' && move.from !== 'downgrading';
+    case 'upgraded': {
+      // A phase of a schedule begins with a period.
+      const start = event.subscription?.currentPeriodStart ?? null;
+      return start !== null && Math.abs(start - event.createdAt) <= 1_000;
+    }
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,198 @@
+/** Which recorded line tells of which move. */
+import type { LifecycleState } from '../types.ts';
+import type { HistoryLine } from './lines.ts';
+import type { Move } from './telling.ts';
+
+/** A move with its line; null when it has none yet. */
+export interface Pair {
+  move: Move;
+  line: HistoryLine | null;
+}
+
+/**
+ * The moves in order, each with its line. What reads have shown stays, also where no event tells of it: a run of
+ * guesses that leads from where the history stands to where it goes on is part of it.
+ */
+export function pairLines(
+  moves: readonly Move[],
+  lines: readonly HistoryLine[],
+  start: LifecycleState,
+): Pair[] {
+  const explained = pairExplained(moves, lines);
+  const pairs = new Map(explained);
+  let state = start;
+  const result: Pair[] = [];
+  for (const gap of gapsOf(moves, lines, explained)) {
+    const filled = fillGap(gap, state, pairs);
+    result.push(...filled);
+    if (gap.end !== null) result.push(gap.end);
+    state = result.at(-1)?.move.to ?? state;
+  }
+  return result;
+}
+
+/** Lines that name the event of a move, as far as they stand in the order of the moves; the others are told anew. */
+function pairExplained(
+  moves: readonly Move[],
+  lines: readonly HistoryLine[],
+): Map<Move, HistoryLine> {
+  const free = new Set(lines.filter((line) => line.guess !== true));
+  const found = new Map<Move, HistoryLine>();
+  const explained = moves.filter((move) => !move.guess);
+  for (const isSame of [sameLine, sameCause]) {
+    for (const move of explained) {
+      if (found.has(move)) continue;
+      const line = move.line ?? [...free].find((each) => isSame(move, each));
+      if (!line) continue;
+      found.set(move, line);
+      free.delete(line);
+    }
+  }
+  return inOrder(moves, found, lines);
+}
+
+const sameCause = (move: Move, line: HistoryLine) => line.causeId === move.causeId;
+const sameLine = (move: Move, line: HistoryLine) =>
+  sameCause(move, line) && line.to === move.to && (line.event ?? move.event) === move.event;
+
+function inOrder(
+  moves: readonly Move[],
+  found: ReadonlyMap<Move, HistoryLine>,
+  lines: readonly HistoryLine[],
+): Map<Move, HistoryLine> {
+  const place = new Map(lines.map((line, i) => [line, i]));
+  const kept = new Map<Move, HistoryLine>();
+  let last = -1;
+  for (const move of moves) {
+    const line = found.get(move);
+    const here = line ? (place.get(line) ?? -1) : -1;
+    if (!line || here <= last) continue;
+    kept.set(move, line);
+    last = here;
+  }
+  return kept;
+}
+
+/** A stretch without known lines, up to a pair. */
+interface Gap {
+  moves: Move[];
+  guesses: HistoryLine[];
+  end: Pair | null;
+}
+
+function gapsOf(
+  moves: readonly Move[],
+  lines: readonly HistoryLine[],
+  pairs: ReadonlyMap<Move, HistoryLine>,
+): Gap[] {
+  const gaps: Gap[] = [];
+  let [waiting, next]: [Move[], number] = [[], 0];
+  const guessesUntil = (end: number) => {
+    const guesses = lines.slice(next, end).filter((line) => line.guess === true);
+    next = end + 1;
+    return guesses;
+  };
+  for (const move of moves) {
+    const line = pairs.get(move);
+    if (!line) waiting.push(move);
+    else {
+      const guesses = guessesUntil(lines.indexOf(line));
+      gaps.push({ moves: waiting, guesses, end: { move, line } });
+      waiting = [];
+    }
+  }
+  return [...gaps, { moves: waiting, guesses: guessesUntil(lines.length), end: null }];
+}
+
+/** What happened in a gap: what reads showed of it, joined with the events that tell of the same. */
+function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, HistoryLine>): Pair[] {
+  const { moves, guesses } = gap;
+  if (guesses.length === 0) return moves.map((move) => ({ move, line: pairs.get(move) ?? null }));
+  const until = moves.at(-1)?.to ?? gap.end?.move.from ?? state;
+  if (moves.every((move) => move.guess) && leads(guesses, state, until)) return guesses.map(stands);
+  const aligned = new Map(alignGuesses(moves, guesses));
+  const joined = new Set(aligned.values());
+  const filled: Pair[] = [];
+  // A renewal or another plan that a read has shown is told by the moves themselves, where it was one.
+  let open = guesses.filter((each) => joined.has(each) || each.from !== each.to);
+  let here = state;
+  for (const move of [...moves, null]) {
+    const line = move === null ? null : (aligned.get(move) ?? null);
+    const end = line === null ? open.findIndex((each) => joined.has(each)) : open.indexOf(line);
+    const run = open.slice(0, end === -1 ? open.length : end);
+    const goesOn = move?.from ?? gap.end?.move.from ?? until;
+    if (run.length > 0 && here === goesOn && leads(run, here, goesOn)) {
+      filled.push(...run.map(stands));
+      open = open.slice(run.length);
+    }
+    if (move === null) continue;
+    filled.push({ move, line });
+    if (line !== null) open = open.slice(open.indexOf(line) + 1);
+    here = move.to;
+  }
+  return filled;
+}
+
+/** Whether a run of lines is a path from one state to another. */
+function leads(run: readonly HistoryLine[], from: LifecycleState, to: LifecycleState): boolean {
+  let state = from;
+  for (const line of run) {
+    if (line.from !== state) return false;
+    state = line.to;
+  }
+  return state === to;
+}
+
+/** A guess as a pair: nothing but itself tells of it. */
+export function stands(line: HistoryLine): Pair {
+  const move: Move = {
+    from: line.from ?? 'none',
+    to: line.to,
+    event: line.event ?? 'paid',
+    unexpected: line.unexpected === true,
+    late: false,
+    detail: line.detail ?? {},
+    at: line.at,
+    source: null,
+    causeId: line.causeId,
+    guess: true,
+    line,
+  };
+  return { move, line };
+}
+
+/** The longest alignment of moves and guesses that lead to the same states, each in its order. */
+function alignGuesses(
+  moves: readonly Move[],
+  guesses: readonly HistoryLine[],
+): [Move, HistoryLine][] {
+  // best[i][j]: the worth of aligning moves from i with guesses from j.
+  const best = Array.from({ length: moves.length + 1 }, () =>
+    Array.from({ length: guesses.length + 1 }, () => 0),
+  );
+  const at = (i: number, j: number): number => best[i]?.[j] ?? 0;
+  for (let i = moves.length - 1; i >= 0; i -= 1) {
+    for (let j = guesses.length - 1; j >= 0; j -= 1) {
+      const worth = worthOf(moves[i]!, guesses[j]!);
+      const joined = worth > 0 ? worth + at(i + 1, j + 1) : 0;
+      best[i]![j] = Math.max(joined, at(i + 1, j), at(i, j + 1));
+    }
+  }
+  const pairs: [Move, HistoryLine][] = [];
+  for (let i = 0, j = 0; i < moves.length && j < guesses.length;) {
+    const worth = worthOf(moves[i]!, guesses[j]!);
+    if (worth > 0 && at(i, j) === worth + at(i + 1, j + 1)) {
+      pairs.push([moves[i]!, guesses[j]!]);
+      i += 1;
+      j += 1;
+    } else if (at(i, j) === at(i + 1, j)) i += 1;
+    else j += 1;
+  }
+  return pairs;
+}
+
+/** How well a guess foretold a move; 0 when it is about another. */
+function worthOf(move: Move, guess: HistoryLine): number {
+  if (move.to !== guess.to || (move.from === move.to) !== (guess.from === guess.to)) return 0;
+  return 4 + Number(move.from === guess.from) + Number(move.event === guess.event);
+}

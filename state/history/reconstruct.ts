@@ -1,0 +1,260 @@
+/**
+ * The history of one subscription from what its events and reads say: which lines are new, which now say more, and
+ * which were wrong. Pure, and the same whatever the order in which events became known.
+ */
+import type { DecideInput } from '../decide.ts';
+import type { EventFacts } from '../event-facts.ts';
+import { signalOf } from '../signals.ts';
+import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../types.ts';
+import { orderLinks } from './chain.ts';
+import { fingerprint } from './fingerprint.ts';
+import { hasAttempt, hasBeginning, lastEventTime, type HistoryLine } from './lines.ts';
+import { gapBefore, gapBetween, linksOf, Tracker, type Link, type Point } from './links.ts';
+import { tellMoves } from './moves.ts';
+import type { Move } from './telling.ts';
+import { stands } from './pair-lines.ts';
+import { reconcile, type Reconciled } from './reconcile.ts';
+
+export interface HistoryInput extends Omit<DecideInput, 'facts' | 'signals'> {
+  /** Waiting events that may be about this subscription. */
+  events: readonly EventFacts[];
+  /** Those that were processed before, where `needsPast` asked for them. */
+  past?: readonly EventFacts[];
+  /** Earlier events than these were not looked at. */
+  pastSince?: number;
+  /** What Stripe says now; null when it was not asked. */
+  read: SubscriptionFacts | null;
+  /** Lines of this subscription in their order. */
+  history: readonly HistoryLine[];
+  /** False when `history` was cut: what lies before its first line is then left alone. */
+  historyComplete?: boolean;
+  /** Numbers of lines that were told and then disproved: no other line may have them. */
+  takenNumbers?: readonly number[];
+}
+
+export interface Reconstructed extends Reconciled {
+  /** What the last link, or Stripe, says. */
+  facts: SubscriptionFacts | null;
+}
+
+/** Distinct events, oldest first (ties by id, so that the result does not depend on the order given). */
+export function distinctEvents(events: readonly EventFacts[]): EventFacts[] {
+  const byId = new Map(events.map((event) => [event.id, event]));
+  return [...byId.values()].sort(
+    (a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
+  );
+}
+
+/** Whether the waiting events go on where the history ends; if not, those before them are needed to place them. */
+export function needsPast(input: HistoryInput): boolean {
+  return input.stored !== null && continuation(input) === null;
+}
+
+/** The lines that the history is to have. */
+export function reconstruct(input: HistoryInput): Reconstructed {
+  const ordered = continuation(input);
+  return ordered === null ? retell(input) : goOn(input, ordered);
+}
+
+/** The new links in order when they go on where the row stands and end in what Stripe says; null otherwise. */
+function continuation(input: HistoryInput): Link[] | null {
+  const { stored, history, read } = input;
+  if (stored === null) return null;
+  const events = ownEvents(input, input.events);
+  const last = lastEventTime(history);
+  if (events.some((event) => isLateFailure(event, { stored, history, last }))) return null;
+  const news = newLinks(input, events, stored);
+  if (news === null) return null;
+  const start = trackerAt(input, stored);
+  const end = read === null ? null : start.pointOf(read);
+  const ordered = orderLinks(news, { start, end });
+  let tracker = start;
+  for (const link of ordered) {
+    if (link.kind === 'schedule' && !isInUse(link.scheduleId, stored, ordered)) return null;
+    if (link.at < last || gapBefore(tracker, link) !== 0) return null;
+    const { state } = tracker.point;
+    tracker = tracker.follow(link);
+    // Which payment failed may have come before.
+    const fails = tracker.point.state === 'past_due' && state !== 'past_due';
+    if (fails && !events.some((event) => event.type === 'invoice.payment_failed')) return null;
+  }
+  if (end === null || ordered.length === 0) return ordered;
+  return gapBetween(tracker.point, end) > 1 ? null : ordered;
+}
+
+/** Links that say something new; null when one of them was told, or says how it began. */
+function newLinks(
+  input: HistoryInput,
+  events: readonly EventFacts[],
+  stored: StoredSubscription,
+): Link[] | null {
+  const print = fingerprint(stored.facts);
+  const start = trackerAt(input, stored);
+  const causes = new Set(input.history.map(({ causeId }) => causeId));
+  const news: Link[] = [];
+  for (const link of linksOf(events, [])) {
+    if (causes.has(link.id)) return null;
+    // A schedule may explain what a read has shown before it came.
+    if (link.kind === 'schedule' && input.history.at(-1)?.guess === true) return null;
+    if (link.kind === 'created') {
+      if (hasBeginning(input.history) || input.historyComplete === false) continue;
+      return null;
+    }
+    const isKnown = 'afterPrint' in link && link.afterPrint === print;
+    if (!isKnown || !isSilent(link, start)) news.push(link);
+  }
+  return news;
+}
+
+/** Whether a schedule manages the subscription now or from a waiting event on; if not, it may have done so before. */
+function isInUse(scheduleId: string, stored: StoredSubscription, links: readonly Link[]): boolean {
+  if (stored.facts.scheduleId === scheduleId) return true;
+  return links.some((link) => 'after' in link && link.after.scheduleId === scheduleId);
+}
+
+/** Whether a payload can have no line, whatever came before it. */
+function isSilent(link: Link, start: Tracker): boolean {
+  if (link.kind === 'witness') return true;
+  if (link.kind !== 'updated' || link.before?.scheduleId !== link.after.scheduleId) return false;
+  const before = start.before(link);
+  return before !== null && gapBetween(before, start.after(link)) <= 1;
+}
+
+function isLateFailure(
+  event: EventFacts,
+  known: { stored: StoredSubscription; history: readonly HistoryLine[]; last: number },
+): boolean {
+  const signal = signalOf(event);
+  if (signal?.type !== 'payment_failed') return false;
+  const isBare = (line: HistoryLine) =>
+    line.to === 'past_due' && line.from !== 'past_due' && line.detail?.['invoice'] === undefined;
+  if (signal.attempt === 1 && known.history.some(isBare)) return true;
+  if (hasAttempt(known.history, signal)) return false;
+  if (signal.at < known.last) return true;
+  // The entry into past_due is told already, without it.
+  return signal.attempt === 1 && known.stored.state === 'past_due';
+}
+
+/** The chain goes on: all lines stay, new ones follow. */
+function goOn(input: HistoryInput, links: readonly Link[]): Reconstructed {
+  const stored = input.stored!;
+  const events = ownEvents(input, input.events);
+  const isFailing = stored.state === 'past_due' || stored.state === 'unpaid';
+  const { pastDueSince, failedAttempts } = stored;
+  const run = isFailing ? { since: pastDueSince ?? stored.since, attempts: failedAttempts } : null;
+  const start = trackerAt(input, stored);
+  const { moves, end } = tellMoves({
+    ...tellingOf(input, events),
+    start,
+    links,
+    run,
+    notBefore: lastEventTime(input.history),
+    latest: Math.max(-Infinity, ...input.history.map((line) => line.at)),
+  });
+  const news = moves.filter(
+    (move) => move.guess || !input.history.some((line) => isToldBy(line, move)),
+  );
+  const taken = takenIn(input);
+  const begin = { start: stored.state, floor: Math.max(0, ...taken), taken };
+  const result = reconcile(news, [], begin);
+  const revised = datedBefore(input.history, news.find((move) => !move.guess)?.at ?? Infinity);
+  return { ...result, revised, facts: end.point.facts };
+}
+
+const takenIn = ({ history, takenNumbers = [] }: HistoryInput) => [
+  ...takenNumbers,
+  ...history.map((line) => line.number ?? 0),
+];
+
+/** Guesses at the end of the history that our own clock has dated after what follows them. */
+function datedBefore(history: readonly HistoryLine[], at: number): Reconciled['revised'] {
+  const firstOpen = history.findLastIndex((line) => line.guess !== true) + 1;
+  return history
+    .slice(firstOpen)
+    .filter((line) => line.at > at)
+    .map((line) => ({ line, move: { ...stands(line).move, at } }));
+}
+
+const isToldBy = (line: HistoryLine, move: Move) =>
+  line.causeId === move.causeId && line.to === move.to && line.event === move.event;
+
+/** Everything at hand is put in order anew. */
+function retell(input: HistoryInput): Reconstructed {
+  const { stored } = input;
+  const events = ownEvents(input, [...(input.past ?? []), ...input.events]);
+  const { lines, since, begin, floor } = windowOf(input);
+  const isReturn = lines[0]?.from === 'canceled';
+  const seen = events.filter(({ createdAt }) => createdAt > since);
+  const ids = new Set(seen.map(({ id }) => id));
+  const lineLinks = lines
+    .filter((line) => line.guess !== true && !ids.has(line.causeId ?? ''))
+    .map((line): Link => {
+      const { at, number = null } = line;
+      return { kind: 'line', id: `line ${number} ${line.causeId}`, at, told: number, line };
+    });
+  const start = trackerAt(input, null, { state: begin, facts: null, print: null });
+  const read = input.read ?? null;
+  const end = read === null ? null : start.pointOf(read);
+  const links = orderLinks([...linksOf(seen, lines), ...lineLinks], { start, end });
+  const told = tellMoves({
+    ...tellingOf(isReturn ? { ...input, formerState: 'canceled' } : input, seen),
+    start,
+    links,
+    run: null,
+    notBefore: since,
+    latest: since,
+  });
+  const from = begin === 'none' ? (told.moves[0]?.from ?? begin) : begin;
+  const result = reconcile(told.moves, lines, { start: from, floor, taken: takenIn(input) });
+  return { ...result, facts: told.end.point.facts ?? stored?.facts ?? null };
+}
+
+/** The lines that may still change: not those of an older release, and none before the first of a cut history. */
+function windowOf(input: HistoryInput): {
+  lines: HistoryLine[];
+  /** Events at or before it are told. */
+  since: number;
+  begin: LifecycleState;
+  floor: number;
+} {
+  const { history } = input;
+  const { pastSince = -Infinity } = input;
+  const isSettled = (line: HistoryLine) =>
+    (line.number ?? null) === null || (line.guess !== true && line.at < pastSince);
+  const firstOpen = history.findLastIndex(isSettled) + 1;
+  const lines = history.slice(firstOpen);
+  const lastOld = history[firstOpen - 1];
+  if (lastOld) {
+    const { at: since, to: begin, number } = lastOld;
+    return { lines, since, begin, floor: number ?? 0 };
+  }
+  const [first] = lines;
+  if (input.historyComplete === false && first) {
+    const floor = (first.number ?? 1) - 1;
+    return { lines, since: first.at - 1, begin: first.from ?? 'none', floor };
+  }
+  return { lines, since: -Infinity, begin: 'none', floor: 0 };
+}
+
+function tellingOf(input: HistoryInput, events: readonly EventFacts[]) {
+  const { stored, read } = input;
+  const id = read?.id ?? stored?.id ?? events.find((each) => each.subscription)?.subscriptionId;
+  const customerId = read?.customerId ?? stored?.customerId ?? '';
+  return { input, id: id ?? '', customerId, read, events };
+}
+
+function trackerAt(input: HistoryInput, stored: StoredSubscription | null, point?: Point): Tracker {
+  if (point) return new Tracker(input.catalogue, point);
+  const facts = stored?.facts ?? null;
+  const print = facts === null ? null : fingerprint(facts);
+  return new Tracker(input.catalogue, { state: stored?.state ?? 'none', facts, print });
+}
+
+/** Events of this subscription, distinct; an invoice or a schedule that names none may be its own. */
+function ownEvents(input: HistoryInput, events: readonly EventFacts[]): EventFacts[] {
+  const id = input.read?.id ?? input.stored?.id;
+  return distinctEvents(events).filter(
+    (event) =>
+      id === undefined || event.subscriptionId === id || (event.subscriptionId ?? null) === null,
+  );
+}

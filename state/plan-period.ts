@@ -1,0 +1,69 @@
+/**
+ * The period of a subscription is that of the item that carries the plan. Stripe's own words (`cancel_at_period_end`, the
+ * end of a schedule's phase) mean the item that ends first, which may be a monthly add-on or meter of a yearly plan.
+ */
+import { planOfPrice, type Catalogue } from './catalogue.ts';
+import { planItem } from './plan-change.ts';
+import type { PlanInvoice, SubscriptionFacts } from './types.ts';
+
+/** The same facts with the plan item's period in place of that of the item that ends first. */
+export function withPlanPeriod(catalogue: Catalogue, facts: SubscriptionFacts): SubscriptionFacts {
+  const item = planItem(catalogue, facts);
+  if (!item || item.periodEnd === null) return facts;
+  return {
+    ...facts,
+    planItemId: item.id,
+    currentPeriodStart: item.periodStart,
+    currentPeriodEnd: item.periodEnd,
+  };
+}
+
+/** The end of the period that ends first; null when Stripe did not say. */
+export function firstPeriodEnd(facts: Pick<SubscriptionFacts, 'items'>): number | null {
+  const ends = facts.items.flatMap(({ periodEnd }) => (periodEnd === null ? [] : [periodEnd]));
+  return ends.length > 0 ? Math.min(...ends) : null;
+}
+
+/** The plan item's end where another item ends before or after it; null where all end together. */
+export function ownPlanEnd(catalogue: Catalogue, facts: SubscriptionFacts): number | null {
+  const end = planItem(catalogue, facts)?.periodEnd ?? null;
+  return facts.items.some(({ periodEnd }) => periodEnd !== end) ? end : null;
+}
+
+/**
+ * The invoice that bills the plan's present period, as far as it is known: the latest one if it has a line of the plan
+ * for a whole period, else the one that was known before. Invoices of usage, add-ons and seats are none.
+ */
+export function planInvoiceOf(
+  catalogue: Catalogue,
+  facts: SubscriptionFacts,
+  known: PlanInvoice | null | undefined,
+): PlanInvoice | null {
+  const { latestInvoice, latestInvoiceId } = facts;
+  if (!latestInvoice || latestInvoiceId === null) return known ?? null;
+  const plan = planItem(catalogue, facts)?.priceId;
+  const ends = (facts.latestInvoiceLines ?? [])
+    .filter(({ priceId }) => priceId === plan || planOfPrice(catalogue, priceId) !== null)
+    .map(({ end }) => end);
+  if (ends.length === 0 && known?.id !== latestInvoiceId) return known ?? null;
+  return {
+    id: latestInvoiceId,
+    status: latestInvoice.status,
+    periodEnd: ends.length > 0 ? Math.max(...ends) : (known?.periodEnd ?? 0),
+    createdAt: facts.latestInvoiceTimes?.createdAt ?? known?.createdAt ?? null,
+    dueAt: facts.latestInvoiceTimes?.dueAt ?? known?.dueAt ?? null,
+  };
+}
+
+/** Whether an invoice bills the plan; unknown counts as yes, because most do. */
+export function billsPlan(facts: SubscriptionFacts, invoiceId: string | null): boolean {
+  const { planInvoice } = facts;
+  return !planInvoice || planInvoice.id === invoiceId || !planPeriodIsPaid(facts);
+}
+
+/** Whether the invoice of the plan's present period is known to be paid. */
+export function planPeriodIsPaid(facts: SubscriptionFacts): boolean {
+  const { planInvoice, currentPeriodEnd } = facts;
+  if (!planInvoice || currentPeriodEnd === null) return false;
+  return planInvoice.status === 'paid' && planInvoice.periodEnd >= currentPeriodEnd;
+}

@@ -1,0 +1,95 @@
+import type Stripe from 'stripe';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listConflicts } from '../../../db/owner-conflicts.ts';
+import { linkAccount } from '../../../server/operations/link.ts';
+import { newPerson, PRO, STARTER, type Person } from '../billing/person.ts';
+import { startTestServer, type TestServer } from '../../support/server.ts';
+
+describe('The account of a subscription', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({
+      database: 'sqlite',
+      env: { OWNER_METADATA_KEYS: 'user_id,userId,supabase_uid' },
+    });
+  });
+  afterAll(() => server.close());
+
+  async function buyAtStripe(
+    params: Partial<Stripe.SubscriptionCreateParams> = {},
+    customerMetadata: Record<string, string> = {},
+  ): Promise<{ customerId: string; subscriptionId: string }> {
+    const customer = await server.stripe.customers.create({
+      test_clock: server.env['STRIPE_TEST_CLOCK'],
+      payment_method: 'pm_card_visa',
+      invoice_settings: { default_payment_method: 'pm_card_visa' },
+      metadata: customerMetadata,
+    });
+    const { id } = await server.stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: server.env['STRIPE_PRO_MONTHLY_PRICE_ID'] }],
+      ...params,
+    });
+    await server.settled();
+    return { customerId: customer.id, subscriptionId: id };
+  }
+
+  async function expectWhole(person: Person, subscriptionId: string): Promise<void> {
+    expect((await person.subscription()).id).toBe(subscriptionId);
+    expect((await person.get('access')).json).toMatchObject({ allowed: true });
+    expect((await person.post('portal')).status).toBe(200);
+    expect((await person.get('invoices')).json['invoices']).toHaveLength(1);
+    expect((await person.get('credit')).status).toBe(200);
+    expect((await person.post('checkout', PRO)).status).toBe(409);
+  }
+
+  it.each([
+    ['subscription metadata', (id: string) => buyAtStripe({ metadata: { userId: id } })],
+    ['a key of another program', (id: string) => buyAtStripe({ metadata: { supabase_uid: id } })],
+    ['customer metadata', (id: string) => buyAtStripe({}, { user_id: id })],
+  ])('O-5, O-7: is learned from %s, and everything works at once', async (_name, buy) => {
+    const person = newPerson(server);
+    const { subscriptionId } = await buy(person.id);
+    await expectWhole(person, subscriptionId);
+  });
+
+  it('two claims on one customer are reported, and the link stays until an operator decides', async () => {
+    const person = newPerson(server);
+    const { customerId, subscriptionId } = await buyAtStripe(
+      { metadata: { user_id: person.id } },
+      { user_id: 'another' },
+    );
+    await expectWhole(person, subscriptionId);
+    expect(await listConflicts(server.database.knex, 9)).toMatchObject([
+      { customerId, accountId: 'another', source: 'customer' },
+    ]);
+    const request = { accountId: 'another', customerId, actor: 'system', mark: true };
+    expect(await linkAccount(server.services, request)).toEqual({
+      replaced: null,
+      subscriptions: 1,
+    });
+    expect(await listConflicts(server.database.knex, 9)).toEqual([]);
+    const { json } = await server.call('GET', '/api/billing/subscription', { user: 'another' });
+    expect(json).toMatchObject({ subscription: { id: subscriptionId } });
+    expect((await person.subscription()) as unknown).toBeNull();
+    const customer = (await server.stripe.customers.retrieve(customerId)) as Stripe.Customer;
+    expect(customer.metadata).toMatchObject({
+      tenure_account: 'another',
+      tenure_deployment: 'tenure',
+    });
+  });
+
+  it('O-11: a second live customer of an account is flagged and not merged', async () => {
+    const person = newPerson(server);
+    const first = await person.subscribe(STARTER);
+    const { customerId, subscriptionId } = await buyAtStripe({ metadata: { user_id: person.id } });
+    const marked: string[] = await server.database
+      .knex('subscriptions')
+      .where({ user_id: person.id, duplicate: true })
+      .pluck('id');
+    expect(marked.sort()).toEqual([first.id, subscriptionId].sort());
+    expect(await listConflicts(server.database.knex, 9)).toMatchObject([
+      { customerId, accountId: person.id },
+    ]);
+  });
+});

@@ -1,0 +1,112 @@
+/**
+ * What the history of a subscription must be, told from the raw events in the order in which Stripe made them. Written
+ * from the contract, without anything of the code under test: it reads JSON and knows the true order.
+ */
+import { SETTINGS, type Raw } from './factories.ts';
+
+/** One line: which event explains it, when, and between which states. */
+export interface ExpectedLine {
+  causeId: string;
+  at: number;
+  from: string;
+  to: string;
+}
+
+/** Ranks of the prices in the catalogue of the tests: a lower one to come makes it `downgrading`. */
+export type PriceRanks = Record<string, number>;
+
+export function expectedLines(events: readonly Raw[], ranks: PriceRanks): ExpectedLine[] {
+  const judge = new Judge(ranks);
+  for (const event of events) judge.take(event);
+  return judge.lines;
+}
+
+class Judge {
+  readonly lines: ExpectedLine[] = [];
+  private readonly ranks: PriceRanks;
+  private readonly phases = new Map<string, { price: string; at: number } | null>();
+  private readonly attempts = new Set<string>();
+  private object: Raw | null = null;
+  private state = 'none';
+
+  constructor(ranks: PriceRanks) {
+    this.ranks = ranks;
+  }
+
+  take(event: Raw): void {
+    const type = String(event['type']);
+    const object = get(event, 'data', 'object') as Raw;
+    const add = (to: string) => {
+      const at = Number(event['created']) * 1000;
+      this.lines.push({ causeId: String(event['id']), at, from: this.state, to });
+      this.state = to;
+    };
+    if (type.startsWith('subscription_schedule.')) {
+      if (object['status'] !== 'active') return;
+      this.phases.set(String(object['id']), nextPhase(object));
+      this.move(this.object, event, add);
+    } else if (type === 'invoice.payment_failed') this.failure(object, add);
+    else if (type.startsWith('customer.subscription.')) this.move(object, event, add);
+  }
+
+  private move(object: Raw | null, event: Raw, add: (to: string) => void): void {
+    if (object === null || this.state === 'canceled') return;
+    const to = this.stateOf(object, Number(event['created']));
+    const before = this.object;
+    this.object = object;
+    const from = this.state;
+    const changed = before !== null && planOf(before) !== planOf(object);
+    const rolled = before !== null && from === 'active' && startOf(object) >= endOf(before);
+    const isOver = to === 'canceled' || to === 'past_due';
+    if (rolled && !isOver) add('active');
+    if (changed && to !== 'canceled' && (from === 'active' || from === 'trialing')) add(from);
+    if (from !== to) add(to);
+    // A plan that changes where it cannot be told of is told of with the state that follows, once.
+    const couldNot =
+      from === 'cancel_pending' || from === 'past_due' || from === 'unpaid' || from === 'paused';
+    if (changed && couldNot && from !== to && (to === 'active' || to === 'trialing')) add(to);
+  }
+
+  /** The first failure is told by the subscription; the last by its end. */
+  private failure(invoice: Raw, add: (to: string) => void): void {
+    const attempt = Number(invoice['attempt_count']);
+    const name = `${String(invoice['id'])} ${attempt}`;
+    if (this.state !== 'past_due' || this.attempts.has(name)) return;
+    this.attempts.add(name);
+    if (attempt > 1 && attempt < SETTINGS.maxAttempts) add('past_due');
+  }
+
+  private stateOf(object: Raw, now: number): string {
+    const status = String(object['status']);
+    if (status === 'incomplete_expired') return 'canceled';
+    if (status !== 'active' && status !== 'trialing') return status;
+    if (object['cancel_at'] || object['cancel_at_period_end']) return 'cancel_pending';
+    const schedule = object['schedule'] as string | null;
+    const next = schedule === null || status === 'trialing' ? null : this.phases.get(schedule);
+    if (!next || next.at <= now) return status;
+    const rank = (price: string) => this.ranks[price] ?? 0;
+    return rank(next.price) < rank(priceOf(object)) ? 'downgrading' : status;
+  }
+}
+
+function get(value: unknown, ...keys: string[]): unknown {
+  let here = value;
+  for (const key of keys) here = (here as Raw | undefined)?.[key];
+  return here;
+}
+
+const itemsOf = (object: Raw) => get(object, 'items', 'data') as Raw[];
+const priceOf = (object: Raw) => String(get(itemsOf(object)[0], 'price', 'id'));
+const planOf = (object: Raw) =>
+  JSON.stringify(itemsOf(object).map((item) => [get(item, 'price', 'id'), item['quantity']]));
+const startOf = (object: Raw) => Number(itemsOf(object)[0]?.['current_period_start']);
+const endOf = (object: Raw) => Number(itemsOf(object)[0]?.['current_period_end']);
+
+function nextPhase(schedule: Raw): { price: string; at: number } | null {
+  const current = Number(get(schedule, 'current_phase', 'end_date'));
+  const phases = schedule['phases'] as Raw[];
+  const phase = phases.find((each) => Number(each['start_date']) >= current);
+  if (!phase) return null;
+  const [item] = phase['items'] as Raw[];
+  return { price: String(item?.['price']), at: Number(phase['start_date']) };
+}
