@@ -124,10 +124,7 @@ export function isAnswerLost(error: unknown): boolean {
  * repeats an error for as long as it remembers the key. The request's id in it leads from Stripe's log to ours, and the
  * command's id from Stripe's event to who gave the command: a caller chooses the request's id, but not this one.
  */
-export function freshKey(
-  step: string,
-  context: { requestId: string } | Commander,
-): string {
+export function freshKey(step: string, context: { requestId: string } | Commander): string {
   const random = randomBytes(6).toString('hex');
   const { requestId } = context;
   if (!('user' in context) || context.user === null) return `tenure-${step}-${requestId}-${random}`;

@@ -15,7 +15,10 @@ export async function ensureStripeCustomer(
 ): Promise<string> {
   const { stripe, database } = services;
   const userId = who.account.id;
-  const account = await ensureCustomer(database.knex, { userId, ...(await detailsOf(services, who)) });
+  const account = await ensureCustomer(database.knex, {
+    userId,
+    ...(await detailsOf(services, who)),
+  });
   if (account.stripeCustomerId !== null && account.deletedAt === null) {
     return account.stripeCustomerId;
   }

@@ -42,7 +42,10 @@ export function createDjangoListener({ services }: { services: Services }): Node
       'AUTH_JWT_SECRET is not set, so no token of Django can be read. Set it to the value of TENURE["JWT_SECRET"].',
     );
   }
-  const authenticate = createDjangoAuthenticate({ secret: jwtSecret, audience }, services.config.auth);
+  const authenticate = createDjangoAuthenticate(
+    { secret: jwtSecret, audience },
+    services.config.auth,
+  );
   const mounted = mountFetch(createHandler({ ...services, authenticate }), {
     mountPath: '',
     innerPath: '',

@@ -56,7 +56,10 @@ function isRefusedFlow(error: unknown): boolean {
   return isGatewayError(error, 'invalid') && (error.param?.startsWith('flow_data') ?? false);
 }
 
-async function flowRefused({ services, account }: CommandContext, cause: unknown): Promise<AppError> {
+async function flowRefused(
+  { services, account }: CommandContext,
+  cause: unknown,
+): Promise<AppError> {
   const current = await currentSubscriptionOfUser(
     services.database.knex,
     account.id,
