@@ -32,7 +32,7 @@ export async function ensureStripeCustomer(
   return attached.stripeCustomerId ?? created.id;
 }
 
-/** A team has a name of its own, and the address of whoever came first: the next of its people does not replace it. */
+/** A team has a name of its own, and the address of the first of its people: the next one does not replace it. */
 async function detailsOf(
   { database }: CoreServices,
   { user, account }: { user: User; account: Account },

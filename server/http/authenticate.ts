@@ -93,7 +93,7 @@ function userOf(payload: JWTPayload, auth: Config['auth']): User | null {
 }
 
 /**
- * The account that the claims name; null without AUTH_ACCOUNT_CLAIM. A token without the claim then names nobody who
+ * The account that the claims name; null without AUTH_ACCOUNT_CLAIM. A token without the claim then names no one who
  * pays: its user is not taken for an account, because a team may have that id. Throws 403 for it.
  */
 export function accountInClaims(claims: JWTPayload, auth: Config['auth']): UserAccount | null {

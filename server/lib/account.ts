@@ -6,7 +6,7 @@ export interface Account {
   id: string;
   name: string | null;
   role: Role;
-  /** Whether it is the user's own, of nobody else. */
+  /** Whether it is the user alone. */
   personal: boolean;
 }
 
