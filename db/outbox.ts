@@ -1,6 +1,5 @@
 import type { Effect } from '../state/effect-kinds.ts';
-import { databaseNow, isPostgres, type Db } from './database.ts';
-import { inChunks } from './in-chunks.ts';
+import { type Db, databaseNow, inChunks, isPostgres } from './database.ts';
 
 export type OutboxStatus = 'waiting' | 'delivered' | 'dead';
 

@@ -5,7 +5,7 @@ import type { EngineContext } from './context.ts';
 import { decide } from './decide.ts';
 import type { ClaimedTask, Decision } from './decision.ts';
 import { load } from './load.ts';
-import { loadPast } from './load-past.ts';
+import { loadPast } from './history-input.ts';
 import { readStripe } from './read-stripe.ts';
 
 /** How long decisions wait for the others of their batch, in ms, before they are committed without them. */

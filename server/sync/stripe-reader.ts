@@ -2,7 +2,7 @@ import type { StripeReader } from '../lib/engine-types.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
 import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { EngineOptions } from './options.ts';
-import { createSharedReads } from './bulk-read.ts';
+import { createBulkReads } from './bulk-read.ts';
 import { createTurns } from '../lib/token-bucket.ts';
 
 const LONGEST_PAUSE = 60_000;
@@ -65,7 +65,7 @@ export function createStripeReader(
     }
   }
 
-  const shared = createSharedReads(turns, attempt);
+  const shared = createBulkReads(turns, attempt);
 
   return {
     async read(call) {
@@ -83,7 +83,7 @@ export function createStripeReader(
   };
 }
 
-/** A key that Stripe refuses (401, 403) is an outage too: once it is mended, every event must still be there. */
+/** A key that Stripe refuses (401, 403) is an outage too: once it is fixed, every event must still be there. */
 function isOutage(error: unknown): error is Error {
   if (error instanceof ReadTimeout) return true;
   if (!isGatewayError(error)) return false;
