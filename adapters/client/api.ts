@@ -1598,8 +1598,8 @@ export interface paths {
           headers: { [name: string]: unknown };
           content: {
             'application/json': {
-              status: 'ready' | 'not_ready';
-              checks: {
+              status: 'ready' | 'not_ready' | 'stopping';
+              checks?: {
                 database: 'ok' | 'failed';
                 migrations: 'ok' | 'failed';
                 inbox: 'ok' | 'failed';
@@ -1614,8 +1614,8 @@ export interface paths {
           headers: { [name: string]: unknown };
           content: {
             'application/json': {
-              status: 'ready' | 'not_ready';
-              checks: {
+              status: 'ready' | 'not_ready' | 'stopping';
+              checks?: {
                 database: 'ok' | 'failed';
                 migrations: 'ok' | 'failed';
                 inbox: 'ok' | 'failed';
