@@ -10,7 +10,7 @@ import {
 
 export type { LogLevel, PriceVariable };
 
-/** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is nobody's. */
+/** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is none. */
 export type ProxyTrust = number | string[] | null;
 
 /** Everything that the environment decides. Secrets are in here: never log it whole. */
