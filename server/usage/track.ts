@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createObserver, type Middleware } from '../../adapters/express.ts';
+import { accountOf } from '../lib/account.ts';
 import type { Authenticate } from '../lib/services.ts';
 import { withAuthentication } from '../http/with-authentication.ts';
 import type { Services } from '../lib/services.ts';
@@ -55,7 +56,8 @@ export function trackRequests<Native extends IncomingMessage = IncomingMessage>(
     const status = await info.answered;
     if (!user || status === null || !counts(status)) return;
     const amount = quantity(info.native as Native, status);
-    if (amount > 0) await services.usage.track({ userId: user.id, meter, quantity: amount });
+    if (amount <= 0) return;
+    await services.usage.track({ userId: accountOf(user).id, meter, quantity: amount });
   }
 
   return createObserver((request, info) => {
