@@ -31,7 +31,7 @@ export interface DatabaseOptions {
 
 /**
  * Opens `postgres://…`, `sqlite:path` or `sqlite::memory:`. Does not migrate.
- * Throws on another scheme; a Postgres that is away shows at the first query.
+ * Throws on another scheme; a Postgres that is down shows at the first query.
  */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const dialect = dialectOf(url);
