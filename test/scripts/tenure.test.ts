@@ -20,7 +20,7 @@ afterAll(async () => {
 
 const tenure = (args: string[], env: Record<string, string> = {}) => runScript('tenure', args, env);
 
-describe('The command tenure', () => {
+describe('The command tenure', { timeout: 90_000 }, () => {
   it('lists its commands, and names what it does not know', async () => {
     const help = await tenure(['help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
