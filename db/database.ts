@@ -27,13 +27,13 @@ export interface DatabaseOptions {
   acquireTimeout?: number;
   /** How long PostgreSQL may take for a statement before its connection is given up, in ms; 0 for ever. Default 20 s. */
   queryTimeoutMs?: number;
-  /** Prints nothing about lost connections; whoever asked hears of them anyway. */
+  /** Prints nothing about lost connections; the query that met one fails anyway. */
   quiet?: boolean;
 }
 
 /**
  * Opens `postgres://…`, `sqlite:path` or `sqlite::memory:`. Does not migrate.
- * Throws on another scheme; a Postgres that is away shows at the first query.
+ * Throws on another scheme; a Postgres that is down shows at the first query.
  */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const dialect = dialectOf(url);

@@ -51,6 +51,7 @@ export interface components {
         declineCode?: string;
         stripeCode?: string | null;
         param?: string;
+        role?: string;
         reason?: string;
         feature?: string;
         eventId?: string;

@@ -65,7 +65,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
   };
 }
 
-/** Whoever starts and stops the engine, a host app too, starts and stops the sending of usage with it. */
+/** What starts and stops the engine, a host app too, starts and stops the sending of usage with it. */
 function withUsage(engine: Engine, usage: Usage): Engine {
   return {
     ...engine,

@@ -1,6 +1,8 @@
 import { errorResponse, newRequestId, reportRequest, requestIdFrom } from '../http/respond.ts';
 import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
+import { mayPay } from '../../state/roles.ts';
+import { accountOf, type Account } from '../lib/account.ts';
 import type { User } from '../lib/services.ts';
 import { isAdmin } from '../admin/pages/session.ts';
 import { AppError } from '../http/errors.ts';
@@ -169,11 +171,14 @@ async function answer(route: Route, call: Call): Promise<Response> {
   const user = await admit(route, call);
   const body = bodyOf(request, call.info);
   const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
-  const owner = user?.id ?? OPERATOR;
+  const account = user && accountOf(user);
+  if (account) requireRole(route, account);
+  const owner = account?.id ?? OPERATOR;
   const context: RouteContext = {
     ...body,
     services,
     user,
+    account,
     params: call.params,
     requestId,
     address: call.info.address ?? null,
@@ -197,7 +202,7 @@ async function answer(route: Route, call: Call): Promise<Response> {
 }
 
 /**
- * Who it is, and not too often: whoever we know is counted as themselves, so a proxy in front is not taken for
+ * Who it is, and not too often: a known user is counted by account, so a proxy in front is not taken for
  * one caller; everybody else, a wrong token too, by address.
  */
 async function admit(route: Route, call: Call): Promise<User | null> {
@@ -231,6 +236,15 @@ async function identify(route: Route, { services, request, info }: Call): Promis
     });
   }
   return null;
+}
+
+function requireRole({ members }: Route, { role }: Account): void {
+  if (members || mayPay(role)) return;
+  throw new AppError(
+    'forbidden',
+    'Only owners of the account, and those who see to its billing, may do this.',
+    { fields: { role } },
+  );
 }
 
 // A host may know its users by a cookie, which browsers also send for pages of other sites. They cannot send a token so.

@@ -1,31 +1,45 @@
 import { createHash } from 'node:crypto';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
-import { attachStripeCustomer, ensureCustomer } from '../../db/customers.ts';
+import { attachStripeCustomer, ensureCustomer, findCustomerByUser } from '../../db/customers.ts';
+import type { Account } from '../lib/account.ts';
 import type { User } from '../lib/services.ts';
 import type { CoreServices } from '../lib/services.ts';
 
 /**
- * The Stripe customer of a user, made at the first call. Concurrent first calls end with the same
- * customer: creation is the same request to Stripe, under one key for user and generation.
+ * The Stripe customer of an account, made at the first call. Concurrent first calls end with the same
+ * customer: creation is the same request to Stripe, under one key for account and generation.
  */
-export async function ensureStripeCustomer(services: CoreServices, user: User): Promise<string> {
+export async function ensureStripeCustomer(
+  services: CoreServices,
+  who: { user: User; account: Account },
+): Promise<string> {
   const { stripe, database } = services;
+  const userId = who.account.id;
   const account = await ensureCustomer(database.knex, {
-    userId: user.id,
-    email: user.email,
-    name: user.name,
+    userId,
+    ...(await detailsOf(services, who)),
   });
   if (account.stripeCustomerId !== null && account.deletedAt === null) {
     return account.stripeCustomerId;
   }
   const { deploymentId } = services.config.ownership;
-  const key = customerKey(`${deploymentId} ${user.id}`, account.deletedAt);
-  const created = await createCustomer(services, user.id, key);
+  const key = customerKey(`${deploymentId} ${userId}`, account.deletedAt);
+  const created = await createCustomer(services, userId, key);
   if (account.email !== null || account.name !== null) {
     await stripe.updateCustomer(created.id, { email: account.email, name: account.name });
   }
-  const attached = await attachStripeCustomer(database.knex, user.id, created.id);
+  const attached = await attachStripeCustomer(database.knex, userId, created.id);
   return attached.stripeCustomerId ?? created.id;
+}
+
+/** A team has a name of its own, and the address of the first of its people: the next one does not replace it. */
+async function detailsOf(
+  { database }: CoreServices,
+  { user, account }: { user: User; account: Account },
+): Promise<{ email: string | null; name: string | null }> {
+  if (account.personal) return { email: user.email, name: user.name };
+  const known = await findCustomerByUser(database.knex, account.id);
+  return { email: known?.email ?? user.email, name: account.name };
 }
 
 async function createCustomer(

@@ -6,10 +6,10 @@ import { actionsNow, syncAfter, type CommandContext } from './command.ts';
 import { stripeStatus } from '../../state/states.ts';
 
 /** Throws 409 `already_subscribed` unless a new subscription may begin. */
-export async function refuseSecond({ services, user }: CommandContext): Promise<void> {
+export async function refuseSecond({ services, account }: CommandContext): Promise<void> {
   const current = await currentSubscriptionOfUser(
     services.database.knex,
-    user.id,
+    account.id,
     services.catalogue,
   );
   const actions = actionsNow(services, current);
@@ -41,12 +41,12 @@ export async function refuseUnseenSecond(
 
 /** The trial that this user gets; null when the user or the card has had one. */
 export async function trialDaysFor(
-  { services, user }: CommandContext,
+  { services, account }: CommandContext,
   who: { customerId: string; fingerprint?: string | null },
 ): Promise<number | null> {
   const { days } = services.config.trial;
   if (days === 0) return null;
-  const had = await hadTrial(services.database.knex, { userId: user.id, ...who });
+  const had = await hadTrial(services.database.knex, { userId: account.id, ...who });
   return had ? null : days;
 }
 

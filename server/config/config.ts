@@ -10,7 +10,7 @@ import {
 
 export type { LogLevel, PriceVariable };
 
-/** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is nobody's. */
+/** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is none. */
 export type ProxyTrust = number | string[] | null;
 
 /** Everything that the environment decides. Secrets are in here: never log it whole. */
@@ -37,6 +37,10 @@ export interface Config {
     audience: string | null;
     issuer?: string | null;
     allowNoExpiry?: boolean;
+    /** Claims that name the account, its name, and the user's role in it; null: a user is their account. */
+    accountClaim?: string | null;
+    accountNameClaim?: string | null;
+    roleClaim?: string | null;
   };
   adminToken: string | null;
   plans: { file: string | null; prices: Record<PriceVariable, string | null> };
@@ -139,6 +143,11 @@ function contradictions(env: Environment, options: ConfigOptions): string[] {
   if (env.AUTH_JWT_SECRET && env.AUTH_JWKS_URL) {
     problems.push('AUTH_JWT_SECRET and AUTH_JWKS_URL exclude each other: keep one');
   }
+  if (!env.AUTH_ACCOUNT_CLAIM && (env.AUTH_ROLE_CLAIM ?? env.AUTH_ACCOUNT_NAME_CLAIM)) {
+    problems.push(
+      'AUTH_ACCOUNT_CLAIM is missing: AUTH_ROLE_CLAIM and AUTH_ACCOUNT_NAME_CLAIM say something about an account',
+    );
+  }
   if (env.OUTGOING_WEBHOOK_URL && !env.OUTGOING_WEBHOOK_SECRET) {
     problems.push('OUTGOING_WEBHOOK_SECRET is missing: outgoing webhooks are always signed');
   }
@@ -201,6 +210,9 @@ function toConfig(env: Environment): Config {
       audience: env.AUTH_JWT_AUDIENCE ?? null,
       issuer: env.AUTH_JWT_ISSUER ?? null,
       allowNoExpiry: env.AUTH_ALLOW_NO_EXPIRY === 'true',
+      accountClaim: env.AUTH_ACCOUNT_CLAIM ?? null,
+      accountNameClaim: env.AUTH_ACCOUNT_NAME_CLAIM ?? null,
+      roleClaim: env.AUTH_ROLE_CLAIM ?? null,
     },
     adminToken: env.ADMIN_TOKEN ?? null,
     plans: {

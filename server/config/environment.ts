@@ -29,6 +29,11 @@ const priceId = z
   .string()
   .regex(/^(price|plan)_\w+$/, 'must be a Stripe price id such as price_1Abc');
 
+const claim = z
+  .string()
+  .max(255)
+  .refine((name) => name !== 'sub', 'must be the name of another claim than sub: that is the user');
+
 /** Stripe tells of events for 30 days: what was deleted sooner could come again, with all that follows from it. */
 const RETENTION_WORDS =
   'must be a number of days from 35 (Stripe may send an event again for 30) to 3650, or 0 to keep everything';
@@ -99,6 +104,9 @@ export const environment = z.object({
   AUTH_JWKS_URL: httpUrl('must be the URL of a JSON Web Key Set').optional(),
   AUTH_JWT_AUDIENCE: z.string().optional(),
   AUTH_JWT_ISSUER: z.string().optional(),
+  AUTH_ACCOUNT_CLAIM: claim.optional(),
+  AUTH_ACCOUNT_NAME_CLAIM: claim.optional(),
+  AUTH_ROLE_CLAIM: claim.optional(),
   AUTH_ALLOW_NO_EXPIRY: z.enum(['true', 'false'], 'must be true or false').default('false'),
   STOREFRONT: z.enum(['demo'], 'must be demo, or empty').optional(),
   ADMIN_TOKEN: z

@@ -1,4 +1,4 @@
-import type { User } from '../lib/services.ts';
+import type { User, UserAccount } from '../lib/services.ts';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   createRemoteJWKSet,
@@ -8,6 +8,7 @@ import {
   type JWTVerifyOptions,
 } from 'jose';
 import type { Config } from '../config/config.ts';
+import { roleOf } from '../../state/roles.ts';
 import { AppError } from './errors.ts';
 
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -33,9 +34,10 @@ export function createAuthenticate(
     if (token === null || verify === null) return null;
     try {
       const payload = await verify(token);
-      return isFromTheFuture(payload) ? null : userOf(payload);
+      return isFromTheFuture(payload) ? null : userOf(payload, auth);
     } catch (error) {
       if (isBadToken(error)) return null;
+      if (error instanceof AppError) throw error;
       throw new AppError('authentication_unavailable', 'The signing keys cannot be read now.', {
         headers: { 'retry-after': '5' },
         cause: error,
@@ -82,14 +84,45 @@ function isFromTheFuture({ iat }: JWTPayload): boolean {
   return iat !== undefined && iat > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS;
 }
 
-function userOf(payload: JWTPayload): User | null {
-  const { sub, email, name } = payload;
-  if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0')) return null;
-  return {
-    id: sub,
-    email: wordsOf(email),
-    name: wordsOf(name),
-  };
+function userOf(payload: JWTPayload, auth: Config['auth']): User | null {
+  const { email, name } = payload;
+  const id = typeof payload.sub === 'string' ? idOf(payload.sub) : null;
+  if (id === null) return null;
+  const account = accountInClaims(payload, auth);
+  return { id, email: wordsOf(email), name: wordsOf(name), ...(account && { account }) };
+}
+
+/**
+ * The account that the claims name; null without AUTH_ACCOUNT_CLAIM. A token without the claim then names no one who
+ * pays: its user is not taken for an account, because a team may have that id. Throws 403 for it.
+ */
+export function accountInClaims(claims: JWTPayload, auth: Config['auth']): UserAccount | null {
+  const { accountClaim = null, accountNameClaim = null, roleClaim = null } = auth;
+  if (accountClaim === null) return null;
+  const id = idOf(claimAt(claims, accountClaim));
+  if (id === null) {
+    throw new AppError('forbidden', `The token names no account (claim "${accountClaim}").`);
+  }
+  const name = accountNameClaim === null ? null : wordsOf(claimAt(claims, accountNameClaim));
+  return { id, name, role: roleClaim === null ? 'owner' : roleOf(claimAt(claims, roleClaim)) };
+}
+
+/** A claim by its name, which may have dots in it, or else by a path into claims that are objects. */
+function claimAt(claims: JWTPayload, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return claims[name];
+  let value: unknown = claims;
+  for (const part of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part))
+      return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}
+
+function idOf(claim: unknown): string | null {
+  const id = Number.isSafeInteger(claim) ? String(claim) : claim;
+  const isId = typeof id === 'string' && id !== '' && id.length <= 255 && !id.includes('\0');
+  return isId ? id : null;
 }
 
 // PostgreSQL stores every character but U+0000.

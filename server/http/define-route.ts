@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { FetchHandler } from '../../adapters/fetch.ts';
+import type { Account } from '../lib/account.ts';
 import type { User } from '../lib/services.ts';
 import { AppError, type ErrorCode } from './errors.ts';
 import type { Services } from '../lib/services.ts';
@@ -10,8 +11,10 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** What every route gets, before its own schemas are applied. */
 export interface RouteContext {
   services: Services;
-  /** Set on `user` routes. */
+  /** Set on `user` routes: who acts. */
   user: User | null;
+  /** Set on `user` routes: who pays. Everything that is stored or asked for belongs to it. */
+  account: Account | null;
   params: Record<string, string>;
   requestId: string;
   /** Who is connected, as far as the adapter tells; null where it cannot. */
@@ -31,8 +34,9 @@ export interface HandlerContext<
   Body = undefined,
   Query = undefined,
   A extends Auth = Auth,
-> extends Omit<RouteContext, 'user'> {
+> extends Omit<RouteContext, 'user' | 'account'> {
   user: A extends 'user' ? User : User | null;
+  account: A extends 'user' ? Account : Account | null;
   body: Body;
   query: Query;
 }
@@ -48,6 +52,8 @@ interface RouteInfo<A extends Auth> {
   /** Canonical path, `:name` for parameters. */
   path: string;
   auth: A;
+  /** Whether members of an account may ask for it too. Otherwise only those who may pay: owner and billing. */
+  members?: A extends 'user' ? true : never;
   summary: string;
   description?: string;
   /** Schema of the JSON answer; null for answers that are not JSON. */

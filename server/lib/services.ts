@@ -13,6 +13,16 @@ export interface User {
   id: string;
   email: string | null;
   name: string | null;
+  /** Whom they act for, where that is a team or an organisation. Without it a user is their own account. */
+  account?: UserAccount | null;
+}
+
+/** An account as a token or a host names it. */
+export interface UserAccount {
+  id: string;
+  name?: string | null;
+  /** `owner`, `billing` or `member`; without one of these, a member. */
+  role?: string | null;
 }
 
 /**

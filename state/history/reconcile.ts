@@ -10,7 +10,7 @@ import { pairLines, type Pair } from './pair-lines.ts';
 /** A move that has no line yet. */
 export interface AddedLine {
   move: Move;
-  /** Between its neighbours'. */
+  /** Between those of the lines beside it. */
   number: number;
   /** True when a line after it was told before. */
   late: boolean;
@@ -116,7 +116,7 @@ const isAboutFailure = ({ event }: Move) =>
 
 const nameOf = ({ invoice, attempt = 1 }: Move['detail']) => `${invoice} ${attempt}`;
 
-/** Numbers for the moves without a line, between those of their neighbours. */
+/** Numbers for the moves without a line, between those of the lines beside them. */
 function numbered(pairs: readonly Pair[], begin: Beginning): AddedLine[] {
   const taken = new Set(begin.taken);
   const added: AddedLine[] = [];
@@ -131,7 +131,7 @@ function numbered(pairs: readonly Pair[], begin: Beginning): AddedLine[] {
     let end = i;
     while (end < pairs.length && pairs[end]!.line === null) end += 1;
     const ceiling = pairs[end]?.line?.number ?? null;
-    // Whoever keeps the highest number must end right, also where a line that was told is gone.
+    // A receiver that keeps the highest number must end right, also where a line that was told is gone.
     const from = ceiling === null ? Math.max(last, ...taken) : last;
     const step = ceiling === null ? NUMBER_STEP : (ceiling - from) / (end - i + 1);
     for (let k = i; k < end; k += 1) {

@@ -22,17 +22,17 @@ export const checkoutRoute = defineRoute({
   response: z.object({ url: z.url(), sessionId: z.string() }),
   errors: ['unknown_plan', 'unknown_price', 'unknown_promotion_code', 'already_subscribed'],
   handler: async (_request, context) => {
-    const { services, user, body } = context;
+    const { services, account, body } = context;
     const choice = chosenPrice(services.catalogue, body);
-    return withCustomerLock(services, user.id, async () => {
+    return withCustomerLock(services, account.id, async () => {
       await refuseSecond(context);
-      const customerId = await ensureStripeCustomer(services, user);
+      const customerId = await ensureStripeCustomer(services, context);
       await refuseUnseenSecond(context, customerId);
       const session = await openCheckout(
         services,
         {
           customerId,
-          userId: user.id,
+          userId: account.id,
           priceId: choice.priceId,
           quantity: choice.boughtQuantity,
           meterPrices: choice.meterPrices,

@@ -24,10 +24,10 @@ export const invoicesRoute = defineRoute({
   query: pageQuery,
   response: z.object({ invoices: z.array(invoiceSchema), nextCursor: z.string().nullable() }),
   errors: ['not_found'],
-  handler: async (_request, { services, user, query }) => {
-    const customerId = await stripeCustomerOf(services, user.id);
+  handler: async (_request, { services, account, query }) => {
+    const customerId = await stripeCustomerOf(services, account.id);
     if (customerId === null) return json({ invoices: [], nextCursor: null });
-    if (query.cursor) await ownInvoice(services, user.id, query.cursor);
+    if (query.cursor) await ownInvoice(services, account.id, query.cursor);
     const startingAfter = query.cursor ?? null;
     const { limit } = query;
     const page = await services.stripe.listInvoices({ customerId, limit, startingAfter });
@@ -42,10 +42,10 @@ export const upcomingRoute = defineRoute({
   auth: 'user',
   summary: 'The next invoice, or null when none will come',
   response: z.object({ invoice: invoiceSchema.nullable() }),
-  handler: async (_request, { services, user }) => {
+  handler: async (_request, { services, account }) => {
     const current = await currentSubscriptionOfUser(
       services.database.knex,
-      user.id,
+      account.id,
       services.catalogue,
     );
     const nothingComes = !current || !STATES[current.state].hasPeriod;
@@ -94,8 +94,8 @@ export const invoiceRoute = defineRoute({
   summary: 'An invoice, with the page to pay or confirm it on while it is open',
   response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
   errors: ['not_found'],
-  handler: async (_request, { services, user, params }) => {
-    const { id } = await ownInvoice(services, user.id, params['id'] ?? '');
+  handler: async (_request, { services, account, params }) => {
+    const { id } = await ownInvoice(services, account.id, params['id'] ?? '');
     const invoice = await services.stripe.retrievePayableInvoice(id);
     return json({ invoice: invoiceView(invoice), payment: neededOn(invoice) });
   },
@@ -110,8 +110,8 @@ export const invoicePdfRoute = defineRoute({
   response: null,
   status: 302,
   errors: ['not_found'],
-  handler: async (_request, { services, user, params }) => {
-    const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
+  handler: async (_request, { services, account, params }) => {
+    const invoice = await ownInvoice(services, account.id, params['id'] ?? '');
     if (!invoice.invoice_pdf) throw new AppError('not_found', 'This invoice has no PDF yet.');
     return new Response(null, { status: 302, headers: { location: invoice.invoice_pdf } });
   },
@@ -136,9 +136,9 @@ export const payInvoiceRoute = defineRoute({
   response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
   errors: ['not_found', 'not_allowed', 'card_declined'],
   handler: (_request, context) => {
-    const { services, user, params, body } = context;
-    return withCustomerLock(services, user.id, async () => {
-      const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
+    const { services, account, params, body } = context;
+    return withCustomerLock(services, account.id, async () => {
+      const invoice = await ownInvoice(services, account.id, params['id'] ?? '');
       if (invoice.status === 'paid') return json({ invoice: invoiceView(invoice), payment: null });
       const kept = await requirePayable(context, invoice);
       const method = body.paymentMethod ?? null;
@@ -161,7 +161,7 @@ async function requirePayable(context: CommandContext, invoice: Stripe.Invoice):
   const facts = id === null ? null : await readNow(services, id).catch(ifGone);
   if (id !== null && (facts === null || ENDED.has(facts.stripeStatus))) {
     const { database, catalogue } = services;
-    const current = await currentSubscriptionOfUser(database.knex, context.user.id, catalogue);
+    const current = await currentSubscriptionOfUser(database.knex, context.account.id, catalogue);
     throw new AppError(
       'not_allowed',
       'The subscription of this invoice is over: paying it would buy nothing. Subscribe again instead.',

@@ -19,13 +19,13 @@ export const paymentsRoute = defineRoute({
   response: z.object({ url: z.url(), sessionId: z.string() }),
   errors: ['unknown_product'],
   handler: (_request, context) => {
-    const { services, user, body } = context;
-    return withCustomerLock(services, user.id, async () => {
+    const { services, account, body } = context;
+    return withCustomerLock(services, account.id, async () => {
       const product = services.catalogue.products.find(({ id }) => id === body.product);
       if (!product) {
         throw new AppError('unknown_product', `There is no product "${body.product}".`);
       }
-      const customerId = await ensureStripeCustomer(services, user);
+      const customerId = await ensureStripeCustomer(services, context);
       const wish = `${product.priceId}|${body.quantity}`;
       const open = await services.stripe.openCheckouts(customerId);
       const same = open.find(
@@ -37,7 +37,7 @@ export const paymentsRoute = defineRoute({
         (await services.stripe.createPaymentCheckout(
           {
             customerId,
-            userId: user.id,
+            userId: account.id,
             priceId: product.priceId,
             quantity: body.quantity,
             automaticTax: services.config.automaticTax,

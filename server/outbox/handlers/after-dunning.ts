@@ -10,12 +10,14 @@ export async function settleInvoices(
   { core }: EngineContext,
   { subscriptionId, endedAt }: EffectPayloads['invoices.settle'],
 ): Promise<string | null> {
-  const settled = await settleOpenInvoices(
-    { services: core, requestId: `settle-${randomUUID()}` },
-    subscriptionId,
-    endedAt,
-  );
-  return settled === 0 ? 'no invoice was open' : null;
+  try {
+    const context = { services: core, requestId: `settle-${randomUUID()}` };
+    const settled = await settleOpenInvoices(context, subscriptionId, endedAt);
+    return settled === 0 ? 'no invoice was open' : null;
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+    return 'Stripe no longer has the subscription';
+  }
 }
 
 /** Ends what `DUNNING_FINAL_ACTION=unpaid` began, once the debt is paid, and collects the drafts kept meanwhile. */
