@@ -57,7 +57,7 @@ export function reconcile(
 }
 
 /**
- * Whoever keeps the highest number must end right: where a line with a higher one has led elsewhere and is gone, the
+ * A receiver that keeps the highest number must end right: where a line with a higher one has led elsewhere and is gone, the
  * last move is told by a line of its own.
  */
 function endTold(pairs: Pair[], lines: readonly HistoryLine[]): Pair[] {
