@@ -57,6 +57,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     engine: withUsage(engine, usage),
     usage,
     clock: engine.clock,
+    lifecycle: { isDraining: false },
     close: async () => {
       await usage.stop();
       await engine.stop();

@@ -73,6 +73,10 @@ export interface Config {
   logLevel: LogLevel;
   /** Server processes that share the port. */
   workers: number;
+  /** How long a server that is told to stop still takes requests, not ready any more, in ms. */
+  drainMs: number;
+  /** How long a start waits for a database that cannot be reached, in ms. */
+  databaseWaitMs: number;
   metricsToken: string | null;
   /** Whether the demonstration shop is open, where anybody signs in by typing an address. */
   storefront: boolean;
@@ -250,6 +254,8 @@ function toConfig(env: Environment): Config {
         : null,
     logLevel: env.LOG_LEVEL,
     workers: env.WORKERS,
+    drainMs: env.DRAIN_SECONDS * 1000,
+    databaseWaitMs: env.DATABASE_WAIT_SECONDS * 1000,
     metricsToken: env.METRICS_TOKEN ?? null,
     storefront: env.STOREFRONT === 'demo' || isLocalAccount(env),
     rateLimit: { perUser: env.RATE_LIMIT_PER_USER, perAddress: env.RATE_LIMIT_PER_ADDRESS },

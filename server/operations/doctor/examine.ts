@@ -78,7 +78,6 @@ function prepare(
     const database = openDatabase(config.databaseUrl, {
       poolSize: 1,
       acquireTimeout: 5_000,
-      quiet: true,
     });
     exam = {
       config,
