@@ -1,6 +1,12 @@
 import type { DecidedWork, Decision, Failure } from './decision.ts';
 import { recordAttempts } from '../../db/attempts.ts';
-import { linkCustomer, markCustomerDeleted, type OwnerLink } from '../../db/customers.ts';
+import {
+  linkCustomer,
+  markCustomerDeleted,
+  saveCustomerDetails,
+  type CustomerDetails,
+  type OwnerLink,
+} from '../../db/customers.ts';
 import type { Db } from '../../db/database.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
@@ -56,6 +62,7 @@ interface JointWork {
   accountIds: string[];
   loose: Pick<DecidedWork['loose'], 'events' | 'foreign' | 'effects'>;
   links: OwnerLink[];
+  details: CustomerDetails[];
   deletedCustomers: { id: string; at: number }[];
   moves: DecidedWork['moves'];
   failures: Failure[];
@@ -82,6 +89,7 @@ function together(decisions: Decision[]): JointWork {
       foreign: all.flatMap(({ loose }) => loose.foreign),
       effects: all.flatMap(({ loose }) => loose.effects),
     },
+    details: all.flatMap(({ loose }) => loose.details),
     deletedCustomers: all.flatMap(({ loose }) => loose.deletedCustomer ?? []),
     moves: all.flatMap(({ moves }) => moves),
     failures: all.flatMap(({ failures }) => failures),
@@ -99,6 +107,7 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   const ours = changes.filter(({ next }) => !next.foreign);
   const ledger = await recordTrials(trx, ours, ctx.core.config.trial);
   const duplicates = await markDuplicates(trx, work.accountIds);
+  for (const each of work.details) await saveCustomerDetails(trx, each);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
     ...verdicts.flatMap(({ effects, isQuiet }) =>

@@ -1,4 +1,4 @@
-import type { OwnerLink } from '../../db/customers.ts';
+import type { CustomerDetails, OwnerLink } from '../../db/customers.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import type { Claim } from '../../db/subjects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
@@ -22,6 +22,8 @@ export interface DecidedWork {
     foreign: DueEvent[];
     effects: CausedEffect[];
     links: OwnerLink[];
+    /** What `customer.updated` says. */
+    details: CustomerDetails[];
     deletedCustomer: { id: string; at: number } | null;
   };
   moves: { eventId: string; subject: string; subscriptionId: string }[];

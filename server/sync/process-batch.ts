@@ -1,4 +1,4 @@
-import type { OwnerLink } from '../../db/customers.ts';
+import type { CustomerDetails, OwnerLink } from '../../db/customers.ts';
 import type { Claim } from '../../db/subjects.ts';
 import { processedFailures } from '../../db/webhook-events.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
@@ -182,6 +182,7 @@ async function decideLoose(
     foreign: [],
     effects: [],
     links: [],
+    details: [],
     deletedCustomer: null,
   };
   if (work.loose.length === 0) return loose;
@@ -195,11 +196,18 @@ async function decideLoose(
     // What names no customer, such as a refund, tells only when it is read whose it is.
     const isForeign = userId === null && isOfCustomer(event);
     (isForeign ? loose.foreign : loose.events).push(event.row);
+    if (!isForeign) loose.details.push(...detailsIn(event.facts));
     if (!isForeign) loose.effects.push(...effectsOfLoose(event, { ...context, userId }));
   }
   const deletion = work.loose.find(({ facts }) => facts.type === 'customer.deleted');
   if (deletion) loose.deletedCustomer = { id: subject, at: deletion.facts.createdAt };
   return loose;
+}
+
+function detailsIn({ type, customer, createdAt: at }: EventFacts): CustomerDetails[] {
+  if (type !== 'customer.updated' || !customer) return [];
+  const { id: customerId, email, name } = customer;
+  return [{ customerId, email, name, at }];
 }
 
 /** The account that our own mark names, on a Checkout session or on the customer. */

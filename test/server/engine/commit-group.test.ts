@@ -7,7 +7,7 @@ const decision = (key: string): Decision => ({
   claim: { key, fence: 1 },
   work: {
     verdicts: [],
-    loose: { events: [], foreign: [], effects: [], links: [], deletedCustomer: null },
+    loose: { events: [], foreign: [], effects: [], links: [], details: [], deletedCustomer: null },
     moves: [],
     failures: [],
   },
