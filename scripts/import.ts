@@ -10,6 +10,7 @@ import {
   type ImportSummary,
 } from '../server/operations/import.ts';
 import { stateCounts } from '../db/counters.ts';
+import { isOfOtherStripe } from './same-stripe.ts';
 import { progressBar } from './progress-bar.ts';
 
 const HELP = `Takes the subscribers of an existing Stripe account over.
@@ -100,6 +101,7 @@ async function run(rules: ImportRule[], map: Map<string, string>): Promise<numbe
   const report = ['result,subscription,customer,account,status'];
   let left = 0;
   try {
+    if (await isOfOtherStripe(services)) return 1;
     const counts = await stateCounts(services.database.knex);
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
     const summary = await importAccount(services, {

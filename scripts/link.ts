@@ -3,6 +3,7 @@ import { createServices } from '../server/app/compose.ts';
 import { loadConfig } from '../server/config/config.ts';
 import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { linkAccount, NoSuchCustomer } from '../server/operations/link.ts';
+import { isOfOtherStripe } from './same-stripe.ts';
 
 const HELP = `Gives a Stripe customer to an account, with its subscriptions.
 
@@ -36,6 +37,7 @@ async function link(wanted: { accountId: string; customerId: string }): Promise<
   loadEnvironmentFile();
   const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
   try {
+    if (await isOfOtherStripe(services)) return 1;
     const result = await linkAccount(services, { actor: 'system', mark: values.mark, ...wanted });
     const before = result.replaced === null ? '' : `, in place of ${result.replaced}`;
     console.log(

@@ -3,6 +3,7 @@ import { loadConfig } from '../server/config/config.ts';
 import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { awaitReplay, replayEvents } from '../server/webhooks/replay.ts';
 import { createServices } from '../server/app/compose.ts';
+import { isOfOtherStripe } from './same-stripe.ts';
 
 const HELP = `Processes stored events again, and fetches from Stripe those that never arrived.
 
@@ -50,6 +51,7 @@ async function replay(): Promise<number> {
   }
   const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
   try {
+    if (await isOfOtherStripe(services)) return 1;
     await services.engine.start();
     const request = { ids: positionals, failed: values.failed, since, notify: values.notify };
     const result = await replayEvents(services, request);

@@ -5,6 +5,7 @@ import { createServices } from '../server/app/compose.ts';
 import type { Services } from '../server/lib/services.ts';
 import { verifyUsage, type UsageDifference } from '../server/usage/verify-usage.ts';
 import { verifyDatabase, type Difference, type VerifyResult } from '../server/operations/verify.ts';
+import { isOfOtherStripe } from './same-stripe.ts';
 import { progressBar } from './progress-bar.ts';
 
 const HELP = `Compares the database with Stripe, subscription by subscription.
@@ -39,6 +40,7 @@ async function verify(): Promise<number> {
   const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
   const bar = progressBar(!values.json);
   try {
+    if (await isOfOtherStripe(services)) return 1;
     const result = await verifyDatabase(services, {
       repair: values.repair,
       notify: values.notify,
