@@ -1,8 +1,7 @@
 import { errorResponse, newRequestId, reportRequest, requestIdFrom } from '../http/respond.ts';
 import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
-import { mayPay } from '../../state/roles.ts';
-import { accountOf, type Account } from '../lib/account.ts';
+import { accountOf, mayPay, type Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { isAdmin } from '../admin/pages/session.ts';
 import { AppError } from '../http/errors.ts';

@@ -6,7 +6,7 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
-import type { Account } from '../lib/account.ts';
+import type { Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';

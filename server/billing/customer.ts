@@ -9,7 +9,7 @@ import {
   type CustomerRow,
   type NewDetails,
 } from '../../db/customers.ts';
-import type { Account } from '../lib/account.ts';
+import type { Account } from '../../state/roles.ts';
 import type { CoreServices, User } from '../lib/services.ts';
 
 /** Who acts, and who pays. */

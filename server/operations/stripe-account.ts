@@ -10,7 +10,7 @@ import type { CoreServices, Services } from '../lib/services.ts';
 import { verifyDatabase } from './verify.ts';
 
 /** How long a start waits for Stripe to say whose the key is; the mode is known without it. */
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 
 /** The database belongs to another Stripe account, or to the other mode of this one. */
 export class OtherStripeAccount extends Error {
@@ -62,7 +62,7 @@ async function identityOf({
   const mode = config.stripe.live ? 'live' : 'test';
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), PATIENCE_MS);
+    timer = setTimeout(() => resolve(null), TIMEOUT_MS);
   });
   const asked = stripe.probeAccount().catch((error: unknown) => {
     if (!isGatewayError(error)) throw error;
