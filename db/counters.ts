@@ -161,7 +161,7 @@ export function countedArrows(
   );
 }
 
-/** How many subscriptions are in each state; states nobody is in are left out. */
+/** How many subscriptions are in each state; states with none are left out. */
 export async function stateCounts(db: Db): Promise<Partial<Record<LifecycleState, number>>> {
   const rows: { state: LifecycleState; count: number }[] = await db('subscription_counts')
     .select('state')

@@ -5,7 +5,7 @@ import { isPostgres, type Db } from './database.ts';
 
 /** What is known of a Stripe customer that a new subscription depends on. */
 export interface CustomerPast {
-  /** Whose customer it is; null for one that nobody here has. */
+  /** Whose customer it is; null for one without an account here. */
   userId: string | null;
   /** Those of this customer, and of the account's other ones; newest first. */
   subscriptions: { id: string; customerId: string; state: LifecycleState; createdAt: number }[];

@@ -27,13 +27,11 @@ export interface DatabaseOptions {
   acquireTimeout?: number;
   /** How long PostgreSQL may take for a statement before its connection is given up, in ms; 0 for ever. Default 20 s. */
   queryTimeoutMs?: number;
-  /** Prints nothing about lost connections; whoever asked hears of them anyway. */
-  quiet?: boolean;
 }
 
 /**
  * Opens `postgres://…`, `sqlite:path` or `sqlite::memory:`. Does not migrate.
- * Throws on another scheme; a Postgres that is away shows at the first query.
+ * Throws on another scheme; a Postgres that is down shows at the first query.
  */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const dialect = dialectOf(url);
@@ -61,13 +59,27 @@ function markFailedAcquires({ client }: Knex): void {
   };
 }
 
-function openSqlite(url: string, options: DatabaseOptions): Knex {
+/** The file of a `sqlite:` URL, with its whole path; `:memory:` for none. */
+export function sqliteFile(url: string): string {
   const name = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
-  const filename = name === ':memory:' ? name : resolve(name);
+  return name === ':memory:' ? name : resolve(name);
+}
+
+/** Knex would print lost connections between the lines of the log; who asked hears of them anyway. */
+const SILENT: Knex.Logger = {
+  warn: () => undefined,
+  error: () => undefined,
+  debug: () => undefined,
+  deprecate: () => undefined,
+};
+
+function openSqlite(url: string, options: DatabaseOptions): Knex {
+  const filename = sqliteFile(url);
   const knex = knexModule({
     client: 'sqlite3',
     connection: { filename },
     useNullAsDefault: true,
+    log: SILENT,
     acquireConnectionTimeout: options.acquireTimeout ?? 10_000,
     pool: {
       min: 1,
@@ -93,13 +105,6 @@ function prepareFile(filename: string): void {
   closeSync(openSync(filename, 'a', 0o600));
 }
 
-const SILENT: Knex.Logger = {
-  warn: () => undefined,
-  error: () => undefined,
-  debug: () => undefined,
-  deprecate: () => undefined,
-};
-
 function openPostgres(url: string, options: DatabaseOptions): Knex {
   return knexModule({
     client: 'pg',
@@ -115,7 +120,7 @@ function openPostgres(url: string, options: DatabaseOptions): Knex {
       idle_in_transaction_session_timeout: 30_000,
     },
     acquireConnectionTimeout: options.acquireTimeout ?? 10_000,
-    ...(options.quiet ? { log: SILENT } : {}),
+    log: SILENT,
     pool: {
       min: 0,
       max: options.poolSize ?? 10,

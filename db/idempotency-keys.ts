@@ -12,7 +12,7 @@ export type KeyClaim =
   | { kind: 'claimed' }
   /** The same request was answered before. */
   | { kind: 'answered'; response: StoredResponse }
-  /** The same request is being answered by somebody else now. */
+  /** The same request is being answered by another request now. */
   | { kind: 'in_progress' }
   /** The key was used for another request. */
   | { kind: 'conflict' };
@@ -35,7 +35,7 @@ interface HeldKey {
  * Takes an idempotency key of a user for one request. A holder that dies loses it after `lease` ms; one that works renews
  * it.
  */
-export async function claimKey(
+export async function takeKey(
   db: Db,
   key: HeldKey & { requestHash: string },
   terms: { now: number; lease: number },
@@ -88,7 +88,7 @@ export async function finishKey(
   return (await held(db, key).update({ status, response, locked_until: 0 })) > 0;
 }
 
-/** Gives a key back after a failure that a retry may mend. */
+/** Gives a key back after a failure that a retry may fix. */
 export async function releaseKey(db: Db, key: HeldKey): Promise<void> {
   await held(db, key).delete();
 }

@@ -182,7 +182,7 @@ export async function moveEvent(
     .update({ subject: to.subject, subscription_id: to.subscriptionId });
 }
 
-/** Lets an event rest until `nextAttemptAt` or, with `dead`, until somebody replays it. */
+/** Lets an event rest until `nextAttemptAt` or, with `dead`, until it is replayed. */
 export async function postponeEvent(
   db: Db,
   id: string,
@@ -277,7 +277,7 @@ export interface InboxHealth {
   dead: number;
   /** When the event that waits longest and is due was received; null when none is. */
   oldestDueAt: number | null;
-  /** Since when something has been due and nobody took it; null when nothing is. */
+  /** Since when something has been due without being claimed; null when nothing is. */
   dueSince: number | null;
 }
 

@@ -18,9 +18,9 @@ import {
 import { createServices } from '../server/app/compose.ts';
 import type { Services } from '../server/lib/services.ts';
 import { formatMoney } from '../state/money.ts';
-import { isOfOtherStripe } from './same-stripe.ts';
+import { OtherStripeAccount, refuseOtherStripe } from '../server/operations/stripe-account.ts';
 import { progressBar } from './progress-bar.ts';
-import { LocalStripeAway } from './stripe-cli/attach.ts';
+import { LocalStripeDown } from './stripe-cli/attach.ts';
 import { scriptEnvironment } from './script-environment.ts';
 
 const HELP = `Moves every subscription of one price to another.
@@ -85,7 +85,7 @@ async function main(): Promise<number> {
     });
     try {
       await migrate(services.database);
-      if (await isOfOtherStripe(services)) return 1;
+      await refuseOtherStripe(services);
       return await migrateOrPreview(services, request);
     } finally {
       await services.close();
@@ -98,7 +98,7 @@ async function main(): Promise<number> {
 }
 
 function isExpected(error: unknown): error is Error {
-  const kinds = [MigrationRefused, ConfigError, LocalStripeAway];
+  const kinds = [MigrationRefused, ConfigError, LocalStripeDown, OtherStripeAccount];
   return isGatewayError(error) || kinds.some((kind) => error instanceof kind);
 }
 

@@ -1599,8 +1599,8 @@ export interface paths {
           headers: { [name: string]: unknown };
           content: {
             'application/json': {
-              status: 'ready' | 'not_ready';
-              checks: {
+              status: 'ready' | 'not_ready' | 'stopping';
+              checks?: {
                 database: 'ok' | 'failed';
                 migrations: 'ok' | 'failed';
                 inbox: 'ok' | 'failed';
@@ -1615,8 +1615,8 @@ export interface paths {
           headers: { [name: string]: unknown };
           content: {
             'application/json': {
-              status: 'ready' | 'not_ready';
-              checks: {
+              status: 'ready' | 'not_ready' | 'stopping';
+              checks?: {
                 database: 'ok' | 'failed';
                 migrations: 'ok' | 'failed';
                 inbox: 'ok' | 'failed';

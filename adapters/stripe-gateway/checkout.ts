@@ -50,7 +50,7 @@ export function checkoutCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
       (await call(() => stripe.checkout.sessions.list({ subscription: subscriptionId, limit: 10 })))
         .data,
 
-    /** Sessions of this customer on which somebody could still pay, newest first. */
+    /** Sessions of this customer that can still be paid, newest first. */
     openCheckouts: (customerId: string): Promise<Stripe.Checkout.Session[]> =>
       call(() =>
         stripe.checkout.sessions

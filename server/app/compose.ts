@@ -57,6 +57,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     engine: withUsage(engine, usage),
     usage,
     clock: engine.clock,
+    lifecycle: { isDraining: false },
     close: async () => {
       await usage.stop();
       await engine.stop();
@@ -65,7 +66,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
   };
 }
 
-/** Whoever starts and stops the engine, a host app too, starts and stops the sending of usage with it. */
+/** What starts and stops the engine, a host app too, starts and stops the sending of usage with it. */
 function withUsage(engine: Engine, usage: Usage): Engine {
   return {
     ...engine,

@@ -26,7 +26,7 @@ import type { Engine } from '../lib/engine-types.ts';
 import { READ_LIMITS } from '../sync/load.ts';
 import { createSubjectReads } from '../sync/load-reads.ts';
 import { createSubjectRunner } from '../sync/customer-runner.ts';
-import { createSweeper } from '../operations/retention.ts';
+import { createRetention } from '../operations/retention.ts';
 import { createWorker } from '../sync/worker.ts';
 
 /** Puts the engine together; `start()` sets it going. */
@@ -72,7 +72,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     return added.filter(Boolean).length;
   }
   const catchUp = createCatchUp(ctx, store);
-  const sweeper = createSweeper(ctx);
+  const retention = createRetention(ctx);
   const overdue = createOverdueLoop(ctx);
 
   changes.subscribe((changed) => {
@@ -93,12 +93,12 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       changes.start();
       worker.start();
       effects.start();
-      sweeper.start();
+      retention.start();
       overdue.start();
     },
     async stop() {
       await catchUp.stop();
-      await sweeper.stop();
+      await retention.stop();
       await overdue.stop();
       await inbox.settled();
       await worker.stop();

@@ -206,7 +206,7 @@ async function answer(route: Route, call: Call): Promise<Response> {
 }
 
 /**
- * Who it is, and not too often: whoever we know is counted as themselves, so a proxy in front is not taken for
+ * Who it is, and not too often: a known user is counted by account, so a proxy in front is not taken for
  * one caller; everybody else, a wrong token too, by address.
  */
 async function admit(route: Route, call: Call): Promise<User | null> {

@@ -1,4 +1,4 @@
-import { migrate } from '../../db/migrate.ts';
+import { prepareDatabase } from '../../db/prepare-database.ts';
 import { fillAmounts } from '../catalogue/catalogue.ts';
 import { loadConfig } from '../config/config.ts';
 import { startServer, type RunningServer } from './http-server.ts';
@@ -8,6 +8,8 @@ import type { Services } from '../lib/services.ts';
 
 export interface RunOptions {
   env?: Record<string, string | undefined>;
+  /** Ends a start that waits for its database. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Run extends RunningServer {
@@ -19,7 +21,11 @@ export async function runServer(options: RunOptions = {}): Promise<Run> {
   const env = options.env ?? process.env;
   const services = createServices(loadConfig(env), { env });
   try {
-    await migrate(services.database, { note: (text) => services.log.info(text) });
+    await prepareDatabase(services.database, {
+      waitMs: services.config.databaseWaitMs,
+      note: (text) => services.log.warn(text),
+      signal: options.signal,
+    });
     await requireSameStripe(services);
     const server = await startServer(services);
     // Amounts are for showing; an unreachable Stripe must not keep the server from starting.

@@ -27,7 +27,7 @@ export interface CommandContext {
 }
 
 /**
- * A command of a person on their subscription, one at a time: is it allowed in this state, what is asked of
+ * A command of a user on their subscription, one at a time: is it allowed in this state, what is asked of
  * Stripe, and then the state as the processor reads it back. Answers `{subscription}`.
  */
 export async function runCommand(
@@ -66,7 +66,7 @@ export async function subscriptionNow(context: CommandContext): Promise<Subscrip
 }
 
 /**
- * Runs what asks something of Stripe. When it fails, nobody knows how far it came: the subscription is read back
+ * Runs what asks something of Stripe. When it fails, it is unknown how far it came: the subscription is read back
  * first, so that what is stored, and a second attempt, start from what is true.
  */
 export async function readBackAfterFailure<T>(
@@ -80,7 +80,7 @@ export async function readBackAfterFailure<T>(
     try {
       await syncAfter(context, subscription);
     } catch (second) {
-      // Stripe is away altogether, most likely; its webhook or the catch-up will tell.
+      // Stripe is down altogether, most likely; its webhook or the catch-up will tell.
       const { requestId } = context;
       context.services.log.warn({ err: second, requestId }, 'could not read back after a failure');
     }
@@ -116,13 +116,13 @@ export async function readNow(services: Services, id: string): Promise<Subscript
   return readSubscription(await retryRead(() => services.stripe.retrieveSubscription(id)));
 }
 
-/** A cut connection, a time-out, a 5xx or a key in use: the call may have been carried out all the same. */
+/** A cut connection, a time-out, a 5xx or a key in use: the call may have happened all the same. */
 export function isAnswerLost(error: unknown): boolean {
   return isGatewayError(error, 'unavailable', 'conflict');
 }
 
 /**
- * A key for one call to Stripe. The SDK's own retries share it; a person's retry gets another, because Stripe
+ * A key for one call to Stripe. The SDK's own retries share it; a user's retry gets another, because Stripe
  * repeats an error for as long as it remembers the key. The request's id in it leads from Stripe's log to ours, and the
  * command's id from Stripe's event to who gave the command: a caller chooses the request's id, but not this one.
  */

@@ -10,7 +10,7 @@ import {
 
 export type { LogLevel, PriceVariable };
 
-/** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is nobody's. */
+/** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is none. */
 export type ProxyTrust = number | string[] | null;
 
 /** Everything that the environment decides. Secrets are in here: never log it whole. */
@@ -75,6 +75,10 @@ export interface Config {
   logLevel: LogLevel;
   /** Server processes that share the port. */
   workers: number;
+  /** How long a server that is told to stop still takes requests, not ready any more, in ms. */
+  drainMs: number;
+  /** How long a start waits for a database that cannot be reached, in ms. */
+  databaseWaitMs: number;
   metricsToken: string | null;
   /** Whether the demonstration shop is open, where anybody signs in by typing an address. */
   storefront: boolean;
@@ -253,6 +257,8 @@ function toConfig(env: Environment): Config {
         : null,
     logLevel: env.LOG_LEVEL,
     workers: env.WORKERS,
+    drainMs: env.DRAIN_SECONDS * 1000,
+    databaseWaitMs: env.DATABASE_WAIT_SECONDS * 1000,
     metricsToken: env.METRICS_TOKEN ?? null,
     storefront: env.STOREFRONT === 'demo' || isLocalAccount(env),
     rateLimit: { perUser: env.RATE_LIMIT_PER_USER, perAddress: env.RATE_LIMIT_PER_ADDRESS },

@@ -160,6 +160,8 @@ export const environment = z.object({
     )
     .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  DRAIN_SECONDS: whole(0, 600, 'must be a number of seconds, 0 to 600').default(5),
+  DATABASE_WAIT_SECONDS: whole(0, 3_600, 'must be a number of seconds, 0 to 3600').default(60),
   WORKERS: whole(1, 64, 'must be a number of processes, 1 to 64').default(1),
   METRICS_TOKEN: z
     .string()

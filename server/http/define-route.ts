@@ -133,14 +133,26 @@ function parse(schema: z.ZodType, value: unknown, place: 'body' | 'query'): unkn
     const words = `The ${place} has a character that no text may have (U+0000).`;
     throw new AppError('invalid_request', words);
   }
-  const issues = result.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
-    path: issue.path.join('.'),
-    message: issue.message,
-  }));
+  const issues = result.error.issues
+    .flatMap((issue) => innerIssues(issue))
+    .slice(0, MAX_ISSUES)
+    .map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
   const words = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message));
   throw new AppError('invalid_request', `The ${place} is not valid: ${words.join('; ')}`, {
     fields: { issues },
   });
+}
+
+/** Of a choice between forms, what is wrong with the form that was meant: "Invalid input" alone helps no one. */
+function innerIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const isOtherForm = ({ path, code }: z.core.$ZodIssue) =>
+    path.length === 0 && code === 'invalid_type';
+  const meant = issue.errors.find((issues) => issues.length > 0 && !issues.some(isOtherForm));
+  if (meant === undefined) return [issue];
+  return meant.flatMap((each) =>
+    innerIssues(each).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })),
+  );
 }
 
 /** PostgreSQL stores every character but this one. */

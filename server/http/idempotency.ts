@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  claimKey,
+  takeKey,
   finishKey,
   releaseKey,
   renewKey,
@@ -48,7 +48,7 @@ export function requireKeyForm(key: string): void {
 
 /**
  * Runs a request once for its key. Repetitions get the first answer; at the same time, they wait
- * for it. An answer that a retry may mend (5xx, or one that says when to try again) is not kept.
+ * for it. An answer that a retry may fix (5xx, or one that says when to try again) is not kept.
  */
 export async function onceForKey(
   services: Services,
@@ -106,12 +106,12 @@ export async function onceForKey(
 
 async function waitForClaim(
   services: Services,
-  key: Parameters<typeof claimKey>[1],
+  key: Parameters<typeof takeKey>[1],
 ): Promise<KeyClaim> {
   const deadline = Date.now() + WAIT_MS;
   for (;;) {
     const now = Date.now();
-    const claim = await claimKey(services.database.knex, key, { now, lease: LEASE_MS });
+    const claim = await takeKey(services.database.knex, key, { now, lease: LEASE_MS });
     if (claim.kind !== 'in_progress' || now >= deadline) return claim;
     await sleep(POLL_MS);
   }

@@ -31,7 +31,7 @@ export interface Metrics {
   /** Mails, webhooks and other effects of the outbox. */
   effects: Counter<'kind' | 'outcome'>;
   /** Rows deleted because they were too old. */
-  swept: Counter<'table'>;
+  deletedRows: Counter<'table'>;
   stripeCall: (call: StripeCall) => void;
   /** This process's figures. */
   figures: () => Promise<Figures>;
@@ -98,7 +98,7 @@ export function createMetrics(): Metrics {
       labelNames: ['kind', 'outcome'] as const,
       registers,
     }),
-    swept: new Counter({
+    deletedRows: new Counter({
       name: 'tenure_rows_deleted_total',
       help: 'Rows deleted because they were too old, by table',
       labelNames: ['table'] as const,

@@ -65,6 +65,8 @@ export interface Services extends CoreServices {
   engine: Engine;
   /** Recording of usage; it starts and stops with the engine. */
   usage: Usage;
+  /** How far this server is on its way to a stop. */
+  lifecycle: { isDraining: boolean };
   /** Stops the engine, then closes the database. */
   close(): Promise<void>;
 }

@@ -49,10 +49,18 @@ export async function requireSameStripe(services: Services): Promise<void> {
 export async function otherStripe(
   services: Pick<CoreServices, 'config' | 'database' | 'stripe'>,
 ): Promise<string | null> {
-  const before = await rememberedStripe(services.database.knex);
+  const db = services.database.knex;
+  // A backup of an earlier release has no such table.
+  const before = (await db.schema.hasTable('deployment')) ? await rememberedStripe(db) : null;
   if (before === null) return null;
   const now = await identityOf(services);
   return isSame(before, now) ? null : wordsOf(before, now);
+}
+
+/** For commands: throws OtherStripeAccount, and remembers nothing. */
+export async function refuseOtherStripe(services: CoreServices): Promise<void> {
+  const words = await otherStripe(services);
+  if (words !== null) throw new OtherStripeAccount(words);
 }
 
 async function identityOf({

@@ -142,7 +142,7 @@ export const retryUsageRoute = defineRoute({
   method: 'POST',
   path: '/admin/api/usage/retry',
   auth: 'admin',
-  summary: 'Send usage again that Stripe refused, once the reason is mended',
+  summary: 'Send usage again that Stripe refused, once the reason is fixed',
   response: z.object({ retried: z.int() }),
   status: 202,
   handler: async (_request, { services }) => {

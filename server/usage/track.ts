@@ -8,7 +8,7 @@ import type { UsageReceipt } from '../lib/usage-types.ts';
 
 /**
  * Records usage of a user, from any code of the host. Resolves after the commit: then it is durable, and it will be
- * billed. Stripe is not called. Without `idempotencyKey` every call counts. Rejects as `Usage.record` does; whoever
+ * billed. Stripe is not called. Without `idempotencyKey` every call counts. Rejects as `Usage.record` does; the caller that
  * does not wait for it must catch.
  */
 export function trackUsage(

@@ -8,7 +8,7 @@ import {
   findCustomerByUser,
   markCustomerDeleted,
 } from '../../db/customers.ts';
-import { claimKey, finishKey, pruneKeys, releaseKey } from '../../db/idempotency-keys.ts';
+import { takeKey, finishKey, pruneKeys, releaseKey } from '../../db/idempotency-keys.ts';
 import { listen, notify } from '../../db/notifications.ts';
 import {
   claimEffects,
@@ -239,32 +239,32 @@ describe.each(DIALECTS)('on %s', (dialect) => {
 
     it('lets one request through and gives the others its answer', async () => {
       const claims = await Promise.all(
-        Array.from({ length: 10 }, () => claimKey(database.knex, key, terms)),
+        Array.from({ length: 10 }, () => takeKey(database.knex, key, terms)),
       );
       expect(claims.filter((claim) => claim.kind === 'claimed')).toHaveLength(1);
       expect(claims.filter((claim) => claim.kind === 'in_progress')).toHaveLength(9);
       const response = { status: 202, headers: { 'content-type': 'x' }, body: '{}' };
       await finishKey(database.knex, key, response);
-      expect(await claimKey(database.knex, key, terms)).toEqual({ kind: 'answered', response });
+      expect(await takeKey(database.knex, key, terms)).toEqual({ kind: 'answered', response });
     });
 
     it('refuses another request under the same key, and belongs to one user', async () => {
-      await claimKey(database.knex, key, terms);
+      await takeKey(database.knex, key, terms);
       const other = { ...key, requestHash: 'h2' };
-      expect(await claimKey(database.knex, other, terms)).toEqual({ kind: 'conflict' });
+      expect(await takeKey(database.knex, other, terms)).toEqual({ kind: 'conflict' });
       const mine = { ...key, userId: 'u2' };
-      expect(await claimKey(database.knex, mine, terms)).toEqual({ kind: 'claimed' });
+      expect(await takeKey(database.knex, mine, terms)).toEqual({ kind: 'claimed' });
     });
 
     it('can be taken over from a process that died, and given back after a failure', async () => {
-      await claimKey(database.knex, key, terms);
+      await takeKey(database.knex, key, terms);
       const later = { now: NOW + 1_000, lease: 1_000 };
       const claims = await Promise.all(
-        Array.from({ length: 5 }, () => claimKey(database.knex, key, later)),
+        Array.from({ length: 5 }, () => takeKey(database.knex, key, later)),
       );
       expect(claims.filter((claim) => claim.kind === 'claimed')).toHaveLength(1);
       await releaseKey(database.knex, key);
-      expect(await claimKey(database.knex, key, later)).toEqual({ kind: 'claimed' });
+      expect(await takeKey(database.knex, key, later)).toEqual({ kind: 'claimed' });
       expect(await pruneKeys(database.knex, NOW + 2_000, 9)).toBe(1);
     });
   });

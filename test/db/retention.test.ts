@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { attemptsOf, recordAttempts } from '../../db/attempts.ts';
-import { claimKey, pruneKeys } from '../../db/idempotency-keys.ts';
+import { takeKey, pruneKeys } from '../../db/idempotency-keys.ts';
 import { insertEvents } from '../../db/insert-events.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import {
@@ -199,7 +199,7 @@ describe.each(DIALECTS)('what is too old, on %s', (dialect) => {
 
   it('answers under an Idempotency-Key go, so many at once', async () => {
     for (const key of ['a', 'b', 'c']) {
-      await claimKey(database.knex, { userId: 'u', key, requestHash: 'x' }, { now: OLD, lease: 1 });
+      await takeKey(database.knex, { userId: 'u', key, requestHash: 'x' }, { now: OLD, lease: 1 });
     }
     expect(await pruneKeys(database.knex, BEFORE, 2)).toBe(2);
     expect(await pruneKeys(database.knex, BEFORE, 2)).toBe(1);

@@ -192,6 +192,7 @@ function createLabEngine(
     engine,
     usage: createUsage(core, engine),
     clock: engine.clock,
+    lifecycle: { isDraining: false },
     close: () => engine.stop(),
   };
   const handler = createHandler(services);

@@ -49,6 +49,8 @@ export interface TestServer {
   advance: (days: number) => Promise<void>;
   /** Waits until no webhook is on its way or unprocessed. */
   settled: () => Promise<void>;
+  /** Stops as SIGTERM does; `close()` is still needed. */
+  drain: () => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -127,6 +129,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
       await settled();
     },
     settled,
+    drain: server.drain,
     close: async () => {
       await server.close();
       if (!options.emulator) await emulator.close();

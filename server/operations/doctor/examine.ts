@@ -79,7 +79,6 @@ function prepare(
     const database = openDatabase(config.databaseUrl, {
       poolSize: 1,
       acquireTimeout: 5_000,
-      quiet: true,
     });
     exam = {
       config,
@@ -94,7 +93,7 @@ function prepare(
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) {
-      report.problem('configuration', problem, 'Mend it in the environment or in .env.');
+      report.problem('configuration', problem, 'Fix it in the environment or in .env.');
     }
     return null;
   }
