@@ -26,9 +26,9 @@ const fromRow = (row: Row): Grant => ({
   source: row.source,
   reason: row.reason,
   grantedBy: row.granted_by,
-  createdAt: Number(row.created_at),
-  endsAt: row.ends_at === null ? null : Number(row.ends_at),
-  revokedAt: row.revoked_at === null ? null : Number(row.revoked_at),
+  createdAt: row.created_at,
+  endsAt: row.ends_at,
+  revokedAt: row.revoked_at,
 });
 
 /** All grants of an account, newest first, those that are over too. */

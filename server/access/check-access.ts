@@ -58,7 +58,10 @@ export async function checkAccess(
   const whole = subscription ? null : planGrant(services.catalogue, active);
   const { level, reason } = whole ? GRANTED : paid;
   if (feature === undefined) return { allowed: level !== 'none', level, reason };
-  const plan = subscription?.plan == null ? null : findPlan(services.catalogue, subscription.plan);
+  const plan =
+    subscription === null || subscription.plan === null
+      ? null
+      : findPlan(services.catalogue, subscription.plan);
   const limit = limitWithGrants(services.catalogue, { paid: plan, active }, feature);
   if (limit !== undefined) {
     const answer = checkLimit(limit, used ?? (await usedOf(services, userId, feature)));

@@ -17,7 +17,13 @@ export const grantSchema = z.object({
 export function viewOfGrant(grant: Grant): z.infer<typeof grantSchema> {
   const { id, plan, features, limits, combine, source, reason, createdAt, endsAt } = grant;
   return {
-    ...{ id, plan, features, limits, combine, source, reason },
+    id,
+    plan,
+    features,
+    limits,
+    combine,
+    source,
+    reason,
     createdAt: new Date(createdAt).toISOString(),
     endsAt: endsAt === null ? null : new Date(endsAt).toISOString(),
   };

@@ -75,22 +75,47 @@ describe('R-10: a grant', () => {
     expect(grantedFeature(withoutFree, [], 'projects')).toBeNull();
   });
 
-  it.each<[string, Plan | null, Grant[], number | null | undefined]>([
-    ['the default plan alone', null, [], 1],
-    ['the better one of paid and default plan', pro, [], 10],
-    ['a better grant', starter, [grant({ limits: { projects: 5 } })], 5],
-    ['a worse grant takes nothing', pro, [grant({ limits: { projects: 5 } })], 10],
-    ['added to what is paid', pro, [grant({ limits: { projects: 5 }, combine: 'add' })], 15],
-    ['added to the default plan', null, [grant({ limits: { projects: 5 }, combine: 'add' })], 6],
-    [
-      'two that are added',
-      starter,
-      Array(2).fill(grant({ limits: { projects: 2 }, combine: 'add' })),
-      7,
-    ],
-    ['unlimited', starter, [grant({ limits: { projects: null } })], null],
-    ['of a granted plan', null, [grant({ plan: 'pro' })], 10],
-  ])('limits: %s', (_name, paid, active, limit) => {
+  it.each<{ name: string; paid: Plan | null; active: Grant[]; limit: number | null }>([
+    { name: 'the default plan alone', paid: null, active: [], limit: 1 },
+    { name: 'the better one of paid and default plan', paid: pro, active: [], limit: 10 },
+    {
+      name: 'a better grant',
+      paid: starter,
+      active: [grant({ limits: { projects: 5 } })],
+      limit: 5,
+    },
+    {
+      name: 'a worse grant takes nothing',
+      paid: pro,
+      active: [grant({ limits: { projects: 5 } })],
+      limit: 10,
+    },
+    {
+      name: 'added to what is paid',
+      paid: pro,
+      active: [grant({ limits: { projects: 5 }, combine: 'add' })],
+      limit: 15,
+    },
+    {
+      name: 'added to the default plan',
+      paid: null,
+      active: [grant({ limits: { projects: 5 }, combine: 'add' })],
+      limit: 6,
+    },
+    {
+      name: 'two that are added',
+      paid: starter,
+      active: Array(2).fill(grant({ limits: { projects: 2 }, combine: 'add' })),
+      limit: 7,
+    },
+    {
+      name: 'unlimited',
+      paid: starter,
+      active: [grant({ limits: { projects: null } })],
+      limit: null,
+    },
+    { name: 'of a granted plan', paid: null, active: [grant({ plan: 'pro' })], limit: 10 },
+  ])('limits: $name', ({ paid, active, limit }) => {
     expect(limitWithGrants(catalogue, { paid, active }, 'projects')).toBe(limit);
   });
 
