@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { EventFacts } from '../state/event-facts.ts';
-import { isPostgres, type Db } from './database.ts';
+import type { Db } from './database.ts';
 
 /** `waiting` covers what failed and will be tried again: `lastError` says why. `dead` waits for a replay. */
 export type EventStatus = 'waiting' | 'done' | 'ignored' | 'dead';
