@@ -1,8 +1,7 @@
 import { errorResponse, newRequestId, reportRequest, requestIdFrom } from '../http/respond.ts';
 import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
-import { mayPay } from '../../state/roles.ts';
-import { accountOf, type Account } from '../lib/account.ts';
+import { accountOf, mayPay, type Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { isAdmin } from '../admin/pages/session.ts';
 import { AppError } from '../http/errors.ts';
@@ -11,6 +10,7 @@ import { ADMIN_ROUTES } from '../admin/routes/index.ts';
 import { cancelRoute } from '../billing/cancel/route.ts';
 import { changeRoute, previewRoute, quantityRoute } from '../billing/change-plan/route.ts';
 import { checkoutRoute } from '../billing/checkout/route.ts';
+import { withoutLostCustomer } from '../billing/customer.ts';
 import { creditRoute } from '../billing/credit/route.ts';
 import { descriptionRoutes } from '../http/docs/route.ts';
 import {
@@ -186,14 +186,18 @@ async function answer(route: Route, call: Call): Promise<Response> {
     // Unlike the request id, the client's key is the same when the request comes again.
     commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashed(owner, key)}`,
   };
-  if (key === null) return route.handle(request, context);
+  const handle = () =>
+    account === null
+      ? route.handle(request, context)
+      : withoutLostCustomer(services, account.id, () => route.handle(request, context));
+  if (key === null) return handle();
   requireKeyForm(key);
   const bytes = call.info.consumed
     ? Buffer.from(JSON.stringify(await body.json()))
     : await body.bytes();
   return onceForKey(services, { owner, key, hash: hashRequest(request, bytes) }, async () => {
     try {
-      return await route.handle(request, context);
+      return await handle();
     } catch (error) {
       // Refusals are answers too: a repetition gets the same one.
       return errorResponse(services, error, answerId);

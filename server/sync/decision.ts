@@ -1,4 +1,4 @@
-import type { OwnerLink } from '../../db/customers.ts';
+import type { CustomerDetails, OwnerLink } from '../../db/customers.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { Claim } from '../../db/customer-locks.ts';
@@ -60,6 +60,8 @@ export interface Decision {
     foreign: DueEvent[];
     effects: CausedEffect[];
     links: OwnerLink[];
+    /** What `customer.updated` says. */
+    details: CustomerDetails[];
     deletedCustomer: { id: string; at: number } | null;
   };
   /** Events whose subscription belongs to another customer: only Stripe could say so. */
