@@ -45,7 +45,11 @@ import {
 import { webhookRoute } from '../webhooks/route.ts';
 import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts';
 import { takesIdempotencyKey } from '../http/openapi.ts';
-import { createRateLimits, type RateLimits } from '../http/rate-limit.ts';
+import { createRateLimits, networkOf, type RateLimits } from '../http/rate-limit.ts';
+import { createAtOnce, type AtOnce } from '../http/at-once.ts';
+import { bearerToken } from '../http/authenticate.ts';
+import { countRequest, requireRoom } from '../http/count-request.ts';
+import { requireFewWrongTokens, wrongTokensOf } from '../http/wrong-tokens.ts';
 import { bodyOf } from '../http/request-body.ts';
 import type { Route, RouteContext } from '../http/define-route.ts';
 import { matchRoute } from '../http/route-match.ts';
@@ -103,6 +107,7 @@ export interface HandlerOptions {
 export function createHandler(services: Services, options: HandlerOptions = {}): FetchHandler {
   const match = matchRoute(options.routes ?? ROUTES);
   const limits = createRateLimits(services.config.rateLimit, services.metrics);
+  const atOnce = createAtOnce();
   const handler: FetchHandler = async (request, info = {}) => {
     const started = performance.now();
     const given = request.headers.get('x-request-id');
@@ -125,6 +130,7 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
         params,
         dispatch: handler,
         limits,
+        atOnce,
       };
       response = await answer(route, call);
     } catch (error) {
@@ -164,6 +170,7 @@ interface Call {
   params: Record<string, string>;
   dispatch: FetchHandler;
   limits: RateLimits;
+  atOnce: AtOnce;
 }
 
 async function answer(route: Route, call: Call): Promise<Response> {
@@ -186,14 +193,34 @@ async function answer(route: Route, call: Call): Promise<Response> {
     // Unlike the request id, the client's key is the same when the request comes again.
     commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashed(owner, key)}`,
   };
-  if (key === null) return route.handle(request, context);
+  const run = () => withKey(route, call, { context, key, owner });
+  if (account === null) return run();
+  // Before anything is read or written: what is refused must cost others nothing.
+  requireRoom(route, call.limits, account.id);
+  const mayWait = request.method !== 'GET' && (route.oneByOne !== false || key !== null);
+  return mayWait ? call.atOnce(account.id, run) : run();
+}
+
+interface Keyed {
+  context: RouteContext;
+  key: string | null;
+  /** Whose key it is. */
+  owner: string;
+}
+
+async function withKey(route: Route, call: Call, keyed: Keyed): Promise<Response> {
+  const { services, request, answerId } = call;
+  const { context, key, owner } = keyed;
+  const handle = () => countRequest(route, { request, limits: call.limits }, context);
+  if (key === null) return handle();
   requireKeyForm(key);
+  const body = context;
   const bytes = call.info.consumed
     ? Buffer.from(JSON.stringify(await body.json()))
     : await body.bytes();
   return onceForKey(services, { owner, key, hash: hashRequest(request, bytes) }, async () => {
     try {
-      return await route.handle(request, context);
+      return await handle();
     } catch (error) {
       // Refusals are answers too: a repetition gets the same one.
       return errorResponse(services, error, answerId);
@@ -207,14 +234,22 @@ async function answer(route: Route, call: Call): Promise<Response> {
  */
 async function admit(route: Route, call: Call): Promise<User | null> {
   if (route.auth === 'signature' || route.limited === false) return identify(route, call);
-  const { limits, info } = call;
+  const { limits, info, services, request } = call;
+  const caller = networkOf(info.address ?? 'unknown');
+  const guesses = route.auth === 'admin' && bearerToken(request) !== null;
+  if (guesses) requireFewWrongTokens(services, caller);
   try {
     const user = await identify(route, call);
     if (user) limits.user(user.id);
     else if (route.auth === 'public') limits.address(info.address);
     return user;
   } catch (error) {
-    if (error instanceof AppError && error.code === 'unauthenticated') limits.address(info.address);
+    if (error instanceof AppError && error.code === 'unauthenticated') {
+      if (request.headers.has('authorization'))
+        services.metrics.refusedTokens.inc({ by: route.auth });
+      if (guesses) wrongTokensOf(services).count(caller);
+      limits.address(info.address);
+    }
     throw error;
   }
 }

@@ -80,8 +80,8 @@ export interface Config {
   metricsToken: string | null;
   /** Whether the demonstration shop is open, where anybody signs in by typing an address. */
   storefront: boolean;
-  /** Requests per minute and process; 0 is no limit. */
-  rateLimit: { perUser: number; perAddress: number };
+  /** Per minute and process, requests and calls to Stripe that an account's requests make; 0 is no limit. */
+  rateLimit: { perUser: number; perAddress: number; stripeCalls: number };
 }
 
 /** The environment says something that the server cannot run with; the message lists all of it. */
@@ -258,7 +258,11 @@ function toConfig(env: Environment): Config {
     databaseWaitMs: env.DATABASE_WAIT_SECONDS * 1000,
     metricsToken: env.METRICS_TOKEN ?? null,
     storefront: env.STOREFRONT === 'demo' || isLocalAccount(env),
-    rateLimit: { perUser: env.RATE_LIMIT_PER_USER, perAddress: env.RATE_LIMIT_PER_ADDRESS },
+    rateLimit: {
+      perUser: env.RATE_LIMIT_PER_USER,
+      perAddress: env.RATE_LIMIT_PER_ADDRESS,
+      stripeCalls: env.RATE_LIMIT_STRIPE_CALLS,
+    },
   };
 }
 

@@ -165,6 +165,11 @@ export const environment = z.object({
     .optional(),
   RATE_LIMIT_PER_USER: whole(0, 1_000_000, RATE_WORDS).default(1_200),
   RATE_LIMIT_PER_ADDRESS: whole(0, 1_000_000, RATE_WORDS).default(600),
+  RATE_LIMIT_STRIPE_CALLS: whole(
+    0,
+    1_000_000,
+    'must be a number of calls per minute; 0 for no limit',
+  ).default(240),
   TRUST_PROXY: z
     .string()
     .refine(

@@ -68,6 +68,10 @@ interface RouteInfo<A extends Auth> {
   page?: boolean;
   /** False where no rate limit applies: probes. Signed webhooks never have one. */
   limited?: false;
+  /** False where many of one account may be under way at once: they do not wait for each other. */
+  oneByOne?: false;
+  /** Whether it answers if a promotion code exists: who tries too many is refused for a while. */
+  triesCodes?: true;
   /** Errors beyond those that every route of its kind can give. */
   errors?: ErrorCode[];
 }

@@ -1,25 +1,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Database } from '../../../db/database.ts';
 import { loadAssets } from '../../http/pages/assets.ts';
 import { html } from '../../http/pages/html.ts';
 import { htmlDocument } from '../../http/pages/document.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
 import { AppError } from '../../http/errors.ts';
-import { createWindows, networkOf, type Windows } from '../../http/rate-limit.ts';
+import { networkOf } from '../../http/rate-limit.ts';
+import { wrongTokensOf } from '../../http/wrong-tokens.ts';
 import { defineRoute, type RouteContext } from '../../http/define-route.ts';
 import { formOf, page, redirect } from '../../http/pages/respond.ts';
 import { localPath } from './admin-page.ts';
-
-/** Wrong tokens allowed per address and minute; those of another address do not count. */
-const MAX_WRONG = 20;
-const wrong = new WeakMap<Database, Windows>();
-
-function wrongTokensOf({ database }: RouteContext['services']): Windows {
-  const known = wrong.get(database) ?? createWindows(MAX_WRONG);
-  wrong.set(database, known);
-  return known;
-}
 
 const login = defineRoute({
   method: 'GET',
