@@ -145,6 +145,11 @@ export function isPostgres(db: Db): boolean {
   return db.client.config.client === 'pg';
 }
 
+/** Lets the statements of a transaction wait for locked rows no longer than this; SQLite locks no rows. */
+export async function limitLockWait(trx: Db, ms: number): Promise<void> {
+  if (isPostgres(trx)) await trx.raw(`SET LOCAL lock_timeout = ${Math.round(ms)}`);
+}
+
 /**
  * "Now" in ms, for a statement, by the one clock that all processes share: PostgreSQL's. A SQLite file has one process,
  * and its clock.
@@ -153,4 +158,14 @@ export function databaseNow(db: Db): Knex.Raw {
   return isPostgres(db)
     ? db.raw('(extract(epoch FROM clock_timestamp()) * 1000)::bigint')
     : db.raw('?', [Date.now()]);
+}
+
+/** SQLite takes at most 500 rows in one INSERT of many, as a compound SELECT; PostgreSQL 65,535 values. */
+const MAX_ROWS = 400;
+
+/** Rows in portions that either database takes in one INSERT. */
+export function inChunks<Row>(rows: readonly Row[]): Row[][] {
+  const chunks: Row[][] = [];
+  for (let i = 0; i < rows.length; i += MAX_ROWS) chunks.push(rows.slice(i, i + MAX_ROWS));
+  return chunks;
 }

@@ -85,20 +85,27 @@ ON CONFLICT (key) DO UPDATE SET
 RETURNING key, fence`;
 
 /**
- * Takes the leases of these subjects, whether they have events or not; those that somebody else holds are left
- * out. Keys are unique and sorted, so that two processes cannot lock each other out.
+ * Takes the leases of these customers, whether they have events or not; those that another owner holds are left out, and
+ * not waited for while their commit is under way. Rows are locked in one order, so that two processes cannot lock each
+ * other out.
  */
-export async function claimSubjects(db: Db, keys: string[], terms: LeaseTerms): Promise<Claim[]> {
+export async function claimSubjects(
+  db: Db,
+  keys: readonly string[],
+  terms: LeaseTerms,
+): Promise<Claim[]> {
   const { owner, now, duration } = terms;
+  const sorted = [...keys].sort((a, b) => (a < b ? -1 : 1));
   const sql = `
     INSERT INTO subjects (key, fence, lease_until, owner)
-    VALUES ${keys.map(() => '(?, ?, ?, ?)').join(', ')}
+    SELECT asked.key, CAST(? AS bigint), CAST(? AS bigint), CAST(? AS text)
+    FROM (${sorted.map(() => 'SELECT CAST(? AS text) AS key').join(' UNION ALL ')}) AS asked
+    WHERE coalesce((SELECT lease_until FROM subjects WHERE subjects.key = asked.key), 0) <= ?
     ON CONFLICT (key) DO UPDATE SET
       fence = subjects.fence + 1, lease_until = excluded.lease_until, owner = excluded.owner
       WHERE subjects.lease_until <= ?
     RETURNING key, fence`;
-  const rows = keys.flatMap((key) => [key, now, now + duration, owner]);
-  return rowsOf(await db.raw(sql, [...rows, now]));
+  return rowsOf(await db.raw(sql, [now, now + duration, owner, ...sorted, now, now]));
 }
 
 /** The same for one subject; null while somebody else holds it. */

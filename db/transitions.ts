@@ -7,8 +7,7 @@ import type {
 } from '../state/types.ts';
 import type { Value } from './binary-array.ts';
 import { columnsOf, runPrepared, unnest } from './columns.ts';
-import { isPostgres, type Db } from './database.ts';
-import { inChunks } from './in-chunks.ts';
+import { type Db, inChunks, isPostgres } from './database.ts';
 
 /** One line of the history as stored; the table is append-only. */
 export interface TransitionRow extends Transition {

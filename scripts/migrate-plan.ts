@@ -19,7 +19,7 @@ import { createServices } from '../server/app/compose.ts';
 import type { Services } from '../server/lib/services.ts';
 import { formatMoney } from '../state/money.ts';
 import { progressBar } from './progress-bar.ts';
-import { LocalStripeAway } from './stripe-cli/attach.ts';
+import { LocalStripeDown } from './stripe-cli/attach.ts';
 import { scriptEnvironment } from './script-environment.ts';
 
 const HELP = `Moves every subscription of one price to another.
@@ -95,7 +95,7 @@ async function main(): Promise<number> {
 }
 
 function isExpected(error: unknown): error is Error {
-  const kinds = [MigrationRefused, ConfigError, LocalStripeAway];
+  const kinds = [MigrationRefused, ConfigError, LocalStripeDown];
   return isGatewayError(error) || kinds.some((kind) => error instanceof kind);
 }
 

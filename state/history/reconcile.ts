@@ -44,7 +44,7 @@ export function reconcile(
   lines: readonly HistoryLine[],
   begin: Beginning,
 ): Reconciled {
-  const pairs = inTime(pairLines(moves, lines, begin.start));
+  const pairs = inTime(endTold(pairLines(moves, lines, begin.start), lines));
   const used = new Set(pairs.map(({ line }) => line));
   return {
     added: numbered(pairs, begin),
@@ -54,6 +54,20 @@ export function reconcile(
     removed: lines.filter((line) => !used.has(line)),
     moves: pairs.map(({ move }) => move),
   };
+}
+
+/**
+ * A receiver that keeps the highest number must end right: where a line with a higher one has led elsewhere and is gone, the
+ * last move is told by a line of its own.
+ */
+function endTold(pairs: Pair[], lines: readonly HistoryLine[]): Pair[] {
+  const last = pairs.at(-1);
+  if (!last?.line) return pairs;
+  const { move, line } = last;
+  const used = new Set(pairs.map((pair) => pair.line));
+  const outnumbers = (each: HistoryLine) => (each.number ?? 0) > (line.number ?? 0);
+  const isMisled = lines.some((each) => !used.has(each) && outnumbers(each) && each.to !== move.to);
+  return isMisled ? [...pairs.slice(0, -1), { move, line: null }] : pairs;
 }
 
 /**
@@ -92,13 +106,15 @@ function isNews(move: Move, line: HistoryLine): boolean {
     move.event !== line.event ||
     move.guess !== (line.guess === true) ||
     (!move.guess && (move.at !== line.at || move.causeId !== line.causeId)) ||
-    (isAboutFailure(move) && move.detail['invoice'] !== line.detail?.['invoice'])
+    (isAboutFailure(move) && nameOf(move.detail) !== nameOf(line.detail ?? {}))
   );
 }
 
 /** A payment that comes an hour after the move that it is for adds nothing to say; a refusal does. */
 const isAboutFailure = ({ event }: Move) =>
   event === 'payment_failed' || event === 'trial_ended_unpaid';
+
+const nameOf = ({ invoice, attempt = 1 }: Move['detail']) => `${invoice} ${attempt}`;
 
 /** Numbers for the moves without a line, between those of the lines beside them. */
 function numbered(pairs: readonly Pair[], begin: Beginning): AddedLine[] {
