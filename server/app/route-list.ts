@@ -46,6 +46,8 @@ import { webhookRoute } from '../webhooks/route.ts';
 import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts';
 import { takesIdempotencyKey } from '../http/openapi.ts';
 import { createRateLimits, networkOf, type RateLimits } from '../http/rate-limit.ts';
+import { withAuditSource, type AuditSource } from '../../db/audit-log.ts';
+import { audited, auditRefusal } from '../http/audit.ts';
 import { createAtOnce, type AtOnce } from '../http/at-once.ts';
 import { bearerToken } from '../http/authenticate.ts';
 import { countRequest, requireRoom } from '../http/count-request.ts';
@@ -121,6 +123,7 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       const { params, route } = match(request.method, pathname);
       pattern = route.path;
       if (route.page) refuseNul(search);
+      const source = { requestId, address: info.address ?? null, recorded: 0 };
       const call = {
         services,
         request,
@@ -131,8 +134,9 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
         dispatch: handler,
         limits,
         atOnce,
+        source,
       };
-      response = await answer(route, call);
+      response = await withAuditSource(source, () => answer(route, call));
     } catch (error) {
       response = errorResponse(services, error, answerId);
     }
@@ -171,10 +175,11 @@ interface Call {
   dispatch: FetchHandler;
   limits: RateLimits;
   atOnce: AtOnce;
+  source: AuditSource;
 }
 
 async function answer(route: Route, call: Call): Promise<Response> {
-  const { services, request, requestId, answerId } = call;
+  const { services, request, requestId } = call;
   const user = await admit(route, call);
   const body = bodyOf(request, call.info);
   const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
@@ -211,7 +216,10 @@ interface Keyed {
 async function withKey(route: Route, call: Call, keyed: Keyed): Promise<Response> {
   const { services, request, answerId } = call;
   const { context, key, owner } = keyed;
-  const handle = () => countRequest(route, { request, limits: call.limits }, context);
+  const handle = () =>
+    audited(route, { ...call, context }, () =>
+      countRequest(route, { request, limits: call.limits }, context),
+    );
   if (key === null) return handle();
   requireKeyForm(key);
   const body = context;
@@ -247,7 +255,10 @@ async function admit(route: Route, call: Call): Promise<User | null> {
     if (error instanceof AppError && error.code === 'unauthenticated') {
       if (request.headers.has('authorization'))
         services.metrics.refusedTokens.inc({ by: route.auth });
-      if (guesses) wrongTokensOf(services).count(caller);
+      if (guesses) {
+        wrongTokensOf(services).count(caller);
+        await auditRefusal(services, 'token.refused', { path: route.path });
+      }
       limits.address(info.address);
     }
     throw error;

@@ -37,11 +37,11 @@ export function createBytesUnderWay({ total, perAddress }: ByteLimits): BytesUnd
   /** In the order in which they began. */
   const entries = new Set<Entry>();
   const byNetwork = new Map<string, number>();
-  let sum = 0;
+  const all = { bytes: 0 };
 
   function count(entry: Entry, bytes: number): void {
     entry.bytes += bytes;
-    sum += bytes;
+    all.bytes += bytes;
     const left = (byNetwork.get(entry.network) ?? 0) + bytes;
     if (left === 0) byNetwork.delete(entry.network);
     else byNetwork.set(entry.network, left);
@@ -73,12 +73,12 @@ export function createBytesUnderWay({ total, perAddress }: ByteLimits): BytesUnd
           count(entry, bytes);
           while ((byNetwork.get(entry.network) ?? 0) > perAddress)
             cutOldest(({ network }) => network === entry.network);
-          while (sum > total) cutOldest(() => true);
+          while (all.bytes > total) cutOldest(() => true);
         },
         end: () => end(entry),
       };
     },
-    bytes: () => sum,
+    bytes: () => all.bytes,
   };
 }
 

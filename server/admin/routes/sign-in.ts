@@ -6,7 +6,8 @@ import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
 import { AppError } from '../../http/errors.ts';
 import { networkOf } from '../../http/rate-limit.ts';
-import { wrongTokensOf } from '../../http/wrong-tokens.ts';
+import { auditRefusal, auditSession } from '../../http/audit.ts';
+import { requireFewWrongTokens, wrongTokensOf } from '../../http/wrong-tokens.ts';
 import { defineRoute, type RouteContext } from '../../http/define-route.ts';
 import { formOf, page, redirect } from '../../http/pages/respond.ts';
 import { localPath } from './admin-page.ts';
@@ -18,15 +19,21 @@ const login = defineRoute({
   page: true,
   summary: 'The sign-in form; with a link from the console, the sign-in',
   response: null,
-  handler: async (request, { services }) => {
+  handler: async (request, context) => {
+    const { services } = context;
     const query = new URL(request.url).searchParams;
     const back = localPath(query.get('back'));
     const link = query.get('link');
     if (link === null) return form(request, { services, error: null, back });
+    const caller = networkOf(context.address ?? 'unknown');
+    requireFewWrongTokens(services, caller);
     if (!(await redeemLoginLink(services, link))) {
+      wrongTokensOf(services).count(caller);
+      await auditRefusal(services, 'sign_in.failed', { by: 'link' });
       const error = 'This link has been used, or is over. Sign in with the admin token.';
       return form(request, { services, error, back });
     }
+    await auditSession(services, 'sign_in', { by: 'link' });
     const response = await signedIn(request, back);
     response.headers.append('set-cookie', sessionCookie(services));
     return response;
@@ -75,8 +82,10 @@ const submit = defineRoute({
     }
     if (adminToken === null || !equal(fields.get('token') ?? '', adminToken)) {
       wrongTokens.count(caller);
+      await auditRefusal(services, 'sign_in.failed', { by: 'token' });
       return form(request, { services, error: 'This is not the admin token.', back, status: 401 });
     }
+    await auditSession(services, 'sign_in', { by: 'token' });
     return redirect(back, [sessionCookie(services)]);
   },
 });
