@@ -33,6 +33,8 @@ export interface Config {
   http: { port: number; host: string; appUrl: string; trustProxy: ProxyTrust };
   auth: {
     jwtSecret: string | null;
+    /** Secrets that are still good while they are replaced. */
+    formerJwtSecrets?: string[];
     jwksUrl: string | null;
     audience: string | null;
     issuer?: string | null;
@@ -43,6 +45,8 @@ export interface Config {
     roleClaim?: string | null;
   };
   adminToken: string | null;
+  /** Tokens that are still good while they are replaced. */
+  formerAdminTokens: string[];
   plans: { file: string | null; prices: Record<PriceVariable, string | null> };
   trial: {
     days: number;
@@ -177,15 +181,16 @@ function liveProblems(env: Environment): string[] {
   for (const name of ['APP_URL', 'AUTH_JWKS_URL', 'OUTGOING_WEBHOOK_URL'] as const) {
     if (env[name]?.startsWith('http:')) problems.push(`${name} must be https with a live key`);
   }
-  const secrets = ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'METRICS_TOKEN'] as const;
-  for (const [i, name] of secrets.entries()) {
-    const value = env[name];
-    if (!value) continue;
+  const names = ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'METRICS_TOKEN'] as const;
+  const secrets = names.flatMap((name) =>
+    [env[name] ?? []].flat().map((value) => ({ name, value })),
+  );
+  for (const [i, { name, value }] of secrets.entries()) {
     if (new Set(value).size < 8) {
       problems.push(`${name} is too easy to guess for a live key (openssl rand -hex 32)`);
     }
-    const other = secrets.slice(i + 1).find((each) => env[each] === value);
-    if (other) problems.push(`${name} and ${other} must differ with a live key`);
+    const other = secrets.slice(i + 1).find((each) => each.value === value);
+    if (other) problems.push(`${name} and ${other.name} must differ with a live key`);
   }
   return problems;
 }
@@ -209,7 +214,8 @@ function toConfig(env: Environment): Config {
       appUrl: (env.APP_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, ''),
     },
     auth: {
-      jwtSecret: env.AUTH_JWT_SECRET ?? null,
+      jwtSecret: env.AUTH_JWT_SECRET?.[0] ?? null,
+      formerJwtSecrets: env.AUTH_JWT_SECRET?.slice(1) ?? [],
       jwksUrl: env.AUTH_JWKS_URL ?? null,
       audience: env.AUTH_JWT_AUDIENCE ?? null,
       issuer: env.AUTH_JWT_ISSUER ?? null,
@@ -218,7 +224,8 @@ function toConfig(env: Environment): Config {
       accountNameClaim: env.AUTH_ACCOUNT_NAME_CLAIM ?? null,
       roleClaim: env.AUTH_ROLE_CLAIM ?? null,
     },
-    adminToken: env.ADMIN_TOKEN ?? null,
+    adminToken: env.ADMIN_TOKEN?.[0] ?? null,
+    formerAdminTokens: env.ADMIN_TOKEN?.slice(1) ?? [],
     plans: {
       file: env.PLANS_FILE ?? null,
       prices: {

@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { loadAssets } from '../../http/pages/assets.ts';
 import { html } from '../../http/pages/html.ts';
 import { htmlDocument } from '../../http/pages/document.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
 import { AppError } from '../../http/errors.ts';
+import { isAdminToken } from '../../http/authenticate.ts';
 import { networkOf } from '../../http/rate-limit.ts';
 import { auditRefusal, auditSession } from '../../http/audit.ts';
 import { requireFewWrongTokens, wrongTokensOf } from '../../http/wrong-tokens.ts';
@@ -70,7 +70,6 @@ const submit = defineRoute({
   response: null,
   handler: async (request, context) => {
     const { services } = context;
-    const { adminToken } = services.config;
     requireSameOrigin(request);
     const fields = await formOf(request, context);
     const back = localPath(fields.get('back'));
@@ -80,7 +79,7 @@ const submit = defineRoute({
       const error = 'Too many wrong tokens; wait a minute.';
       return form(request, { services, error, back, status: 429 });
     }
-    if (adminToken === null || !equal(fields.get('token') ?? '', adminToken)) {
+    if (!isAdminToken(fields.get('token') ?? '', services.config)) {
       wrongTokens.count(caller);
       await auditRefusal(services, 'sign_in.failed', { by: 'token' });
       return form(request, { services, error: 'This is not the admin token.', back, status: 401 });
@@ -97,11 +96,6 @@ function requireSameOrigin(request: Request): void {
   if (origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host)) {
     throw new AppError('forbidden', 'This form was sent from another site.');
   }
-}
-
-function equal(a: string, b: string): boolean {
-  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(a), hash(b));
 }
 
 interface FormState {
