@@ -245,7 +245,7 @@ async function admit(route: Route, call: Call): Promise<User | null> {
   const { limits, info, services, request } = call;
   const caller = networkOf(info.address ?? 'unknown');
   const guesses = route.auth === 'admin' && bearerToken(request) !== null;
-  if (guesses) requireFewWrongTokens(services, caller);
+  if (guesses) requireFewWrongTokens(services, 'api', caller);
   try {
     const user = await identify(route, call);
     if (user) limits.user(user.id);
@@ -256,7 +256,7 @@ async function admit(route: Route, call: Call): Promise<User | null> {
       if (request.headers.has('authorization'))
         services.metrics.refusedTokens.inc({ by: route.auth });
       if (guesses) {
-        wrongTokensOf(services).count(caller);
+        wrongTokensOf(services, 'api').count(caller);
         await auditRefusal(services, 'token.refused', { path: route.path });
       }
       limits.address(info.address);

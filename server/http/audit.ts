@@ -6,7 +6,7 @@ import { createWindows, type Windows } from './rate-limit.ts';
 
 /** Of a body, so much is kept. */
 const MAX_BODY_CHARACTERS = 2_000;
-/** Rows of failed sign-ins that a process writes in a minute: whoever guesses from many addresses must not fill the table. */
+/** Rows of failed sign-ins that a process writes in a minute: guesses from many addresses must not fill the table. */
 const MAX_FAILURES = 200;
 const failures = new WeakMap<object, Windows>();
 

@@ -26,9 +26,9 @@ const login = defineRoute({
     const link = query.get('link');
     if (link === null) return form(request, { services, error: null, back });
     const caller = networkOf(context.address ?? 'unknown');
-    requireFewWrongTokens(services, caller);
+    requireFewWrongTokens(services, 'form', caller);
     if (!(await redeemLoginLink(services, link))) {
-      wrongTokensOf(services).count(caller);
+      wrongTokensOf(services, 'form').count(caller);
       await auditRefusal(services, 'sign_in.failed', { by: 'link' });
       const error = 'This link has been used, or is over. Sign in with the admin token.';
       return form(request, { services, error, back });
@@ -74,7 +74,7 @@ const submit = defineRoute({
     const fields = await formOf(request, context);
     const back = localPath(fields.get('back'));
     const caller = networkOf(context.address ?? 'unknown');
-    const wrongTokens = wrongTokensOf(services);
+    const wrongTokens = wrongTokensOf(services, 'form');
     if (wrongTokens.wait(caller) > 0) {
       const error = 'Too many wrong tokens; wait a minute.';
       return form(request, { services, error, back, status: 429 });
