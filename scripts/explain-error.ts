@@ -4,6 +4,7 @@ const FOR_PEOPLE: ReadonlySet<string> = new Set([
   'GatewayError',
   'LocalStripeDown',
   'MigrationRefused',
+  'OtherStripeAccount',
 ]);
 
 /** An error of a command in one line that says what to do, and the exit code: 2 for a wrong call, else 1. */

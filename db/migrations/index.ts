@@ -9,6 +9,7 @@ import { ownership } from './0008-ownership.ts';
 import { keyHolders } from './0010-key-holders.ts';
 import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
+import { customerDetails } from './0014-customer-details.ts';
 import { auditSource } from './0020-audit-source.ts';
 import type { Migration } from './migration.ts';
 
@@ -27,5 +28,6 @@ export const migrations: readonly Migration[] = [
   keyHolders,
   history,
   returns,
+  customerDetails,
   auditSource,
 ];

@@ -1,8 +1,7 @@
 import { errorResponse, newRequestId, reportRequest, requestIdFrom } from '../http/respond.ts';
 import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
-import { mayPay } from '../../state/roles.ts';
-import { accountOf, type Account } from '../lib/account.ts';
+import { accountOf, mayPay, type Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { isAdmin } from '../admin/pages/session.ts';
 import { AppError } from '../http/errors.ts';
@@ -11,6 +10,7 @@ import { ADMIN_ROUTES } from '../admin/routes/index.ts';
 import { cancelRoute } from '../billing/cancel/route.ts';
 import { changeRoute, previewRoute, quantityRoute } from '../billing/change-plan/route.ts';
 import { checkoutRoute } from '../billing/checkout/route.ts';
+import { withoutLostCustomer } from '../billing/customer.ts';
 import { creditRoute } from '../billing/credit/route.ts';
 import { descriptionRoutes } from '../http/docs/route.ts';
 import {
@@ -216,10 +216,11 @@ interface Keyed {
 async function withKey(route: Route, call: Call, keyed: Keyed): Promise<Response> {
   const { services, request, answerId } = call;
   const { context, key, owner } = keyed;
+  const counted = () => countRequest(route, { request, limits: call.limits }, context);
   const handle = () =>
-    audited(route, { ...call, context }, () =>
-      countRequest(route, { request, limits: call.limits }, context),
-    );
+    context.account === null
+      ? audited(route, { ...call, context }, counted)
+      : withoutLostCustomer(services, context.account.id, counted);
   if (key === null) return handle();
   requireKeyForm(key);
   const body = context;

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { isGivenBack } from '../../db/command-locks.ts';
 import type { Db } from '../../db/database.ts';
-import { claimSubject, releaseSubject, renewSubject, type Claim } from '../../db/subjects.ts';
+import { claimCustomer, releaseClaim, renewClaim, type Claim } from '../../db/customer-locks.ts';
 import { createInOrder } from '../http/at-once.ts';
 import { AppError } from '../http/errors.ts';
+import { startHeartbeat } from '../lib/lease.ts';
 import { sleep } from '../lib/limit.ts';
 import type { Services } from '../lib/services.ts';
 
@@ -46,18 +47,17 @@ async function withLease<T>(
   const db = services.database.knex;
   const owner = randomUUID();
   const claim = await takeLock(db, { userId, owner, deadline });
-  const terms = () => ({ owner, now: Date.now(), duration: LEASE_MS });
-  const renewal = setInterval(() => {
-    renewSubject(db, claim, terms()).catch((error: unknown) => {
-      services.log.warn({ err: error, userId }, 'could not renew the lease of a command');
-    });
-  }, LEASE_MS / 3);
-  renewal.unref();
+  const terms = { owner, duration: LEASE_MS };
+  const stopHeartbeat = startHeartbeat(() => renewClaim(db, claim, terms), {
+    leaseMs: LEASE_MS,
+    failed: (error) =>
+      services.log.warn({ err: error, userId }, 'could not renew the lease of a command'),
+  });
   try {
     return await task();
   } finally {
-    clearInterval(renewal);
-    await releaseSubject(db, claim, owner);
+    stopHeartbeat();
+    await releaseClaim(db, claim, owner);
   }
 }
 
@@ -67,7 +67,7 @@ async function takeLock(
 ): Promise<Claim> {
   const key = `command of ${userId}`;
   for (;;) {
-    const claim = await claimSubject(db, key, { owner, now: Date.now(), duration: LEASE_MS });
+    const claim = await claimCustomer(db, key, { owner, duration: LEASE_MS });
     if (claim) return claim;
     const claimAgainAt = performance.now() + CLAIM_EVERY_MS;
     let pause = FIRST_PAUSE_MS;

@@ -19,6 +19,8 @@ export interface Config {
     secretKey: string;
     /** True for a live key. */
     live: boolean;
+    /** The account and mode that a database of another one may be used with, as `acct_1:live`. */
+    accept?: string | null;
     /** Another host than Stripe's, e.g. the emulator; null is Stripe itself. */
     apiBase: string | null;
     webhookSecrets: string[];
@@ -200,6 +202,7 @@ function toConfig(env: Environment): Config {
     stripe: {
       secretKey: env.STRIPE_SECRET_KEY,
       live: isLive(env),
+      accept: env.ACCEPT_STRIPE_ACCOUNT ?? null,
       apiBase: env.STRIPE_API_BASE ?? null,
       webhookSecrets: env.STRIPE_WEBHOOK_SECRET,
       testClock: env.STRIPE_TEST_CLOCK ?? null,

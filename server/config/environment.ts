@@ -65,6 +65,10 @@ export const environment = z.object({
     .regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, - or _')
     .default('tenure'),
   OWNER_METADATA_KEYS: z.string().default('user_id,userId').transform(splitList),
+  ACCEPT_STRIPE_ACCOUNT: z
+    .string()
+    .regex(/^\w+:(live|test)$/, 'must be an account and its mode, such as acct_1Abc:live')
+    .optional(),
   STRIPE_API_BASE: httpUrl('must be a URL such as http://127.0.0.1:12111').optional(),
   STRIPE_PORTAL_CONFIGURATION: z
     .string()

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { FetchHandler } from '../../adapters/fetch.ts';
-import type { Account } from '../lib/account.ts';
+import type { Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError, type ErrorCode } from './errors.ts';
 import type { Services } from '../lib/services.ts';

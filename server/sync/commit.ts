@@ -1,10 +1,16 @@
 import type { Decision, Failure, Outcome, SubscriptionDecision } from './decision.ts';
 import { recordAttempts } from '../../db/attempts.ts';
-import { linkCustomer, markCustomerDeleted, type OwnerLink } from '../../db/customers.ts';
+import {
+  linkCustomer,
+  markCustomerDeleted,
+  saveCustomerDetails,
+  type CustomerDetails,
+  type OwnerLink,
+} from '../../db/customers.ts';
 import { limitLockWait, type Db } from '../../db/database.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
-import { releaseSubjects, type Claim } from '../../db/subjects.ts';
+import { releaseClaims, type Claim } from '../../db/customer-locks.ts';
 import { markDuplicates } from '../../db/subscriptions.ts';
 import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
@@ -42,7 +48,7 @@ export async function commit(
   const done = await ctx.core.database.knex.transaction(async (trx) => {
     await limitLockWait(trx, decisions.length > 1 ? JOINT_LOCK_TIMEOUT_MS : LOCK_TIMEOUT_MS);
     const claims = decisions.map(({ claim }) => claim);
-    const ours = await releaseSubjects(trx, claims, ctx.owner);
+    const ours = await releaseClaims(trx, claims, ctx.owner);
     if (ours.size === 0) return null;
     const work = together(decisions.filter(({ claim }) => ours.has(claim)));
     const written = await write(trx, ctx, work);
@@ -61,6 +67,7 @@ interface JointWork {
   accountIds: string[];
   other: Pick<Decision['other'], 'events' | 'foreign' | 'effects'>;
   links: OwnerLink[];
+  details: CustomerDetails[];
   deletedCustomers: { id: string; at: number }[];
   moves: Decision['moves'];
   failures: Failure[];
@@ -86,6 +93,7 @@ function together(decisions: Decision[]): JointWork {
       foreign: decisions.flatMap(({ other }) => other.foreign),
       effects: decisions.flatMap(({ other }) => other.effects),
     },
+    details: decisions.flatMap(({ other }) => other.details),
     deletedCustomers: decisions.flatMap(({ other }) => other.deletedCustomer ?? []),
     moves: decisions.flatMap(({ moves }) => moves),
     failures: decisions.flatMap(({ failures }) => failures),
@@ -103,6 +111,7 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   const ours = changes.filter(({ next }) => !next.foreign);
   const ledger = await recordTrials(trx, ours, ctx.core.config.trial);
   const duplicates = await markDuplicates(trx, work.accountIds);
+  for (const each of work.details) await saveCustomerDetails(trx, each);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
     ...subscriptions.flatMap((each) =>

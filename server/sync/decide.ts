@@ -1,4 +1,4 @@
-import type { OwnerLink } from '../../db/customers.ts';
+import type { CustomerDetails, OwnerLink } from '../../db/customers.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { planOfFacts } from '../../state/catalogue.ts';
 import { decideBatch } from '../../state/decide-batch.ts';
@@ -196,8 +196,15 @@ function decideOther(loaded: Loaded, context: DecisionContext): Decision['other'
     foreign: other.filter(isForeign).map(({ row }) => row),
     effects: ours.flatMap((event) => effectsOfEvent(event, { ...context, userId })),
     links: marked ? [marked] : [],
+    details: ours.flatMap(({ facts }) => detailsIn(facts)),
     deletedCustomer: deletion ? { id: task.key, at: deletion.facts.createdAt } : null,
   };
+}
+
+function detailsIn({ type, customer, createdAt: at }: WaitingEvent['facts']): CustomerDetails[] {
+  if (type !== 'customer.updated' || !customer) return [];
+  const { id: customerId, email, name } = customer;
+  return [{ customerId, email, name, at }];
 }
 
 /** The account that our own mark names, on a Checkout session or on the customer. */

@@ -47,6 +47,8 @@ describe.each(DIALECTS)('on %s', (dialect) => {
         name: null,
         createdAt: NOW,
         deletedAt: null,
+        claimedEmail: 'A@b.c',
+        claimedName: '',
       });
     });
 
