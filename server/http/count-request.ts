@@ -6,12 +6,13 @@ import { countStripeCalls } from './stripe-calls.ts';
 const triesCodes = (route: Route): boolean =>
   route.triesCodes === true || route.errors?.includes('unknown_promotion_code') === true;
 
-/** Routes that were seen to call Stripe. */
-const callers = new WeakSet<Route>();
+/** Every command does; of what is read, the routes that say so. */
+const asksStripe = (route: Route): boolean =>
+  route.asksStripe ?? (route.method !== 'GET' && route.oneByOne !== false);
 
 /** Throws where the account has made too many calls to Stripe, or tried too many codes. */
 export function requireRoom(route: Route, limits: RateLimits, accountId: string): void {
-  if (callers.has(route)) limits.requireStripeCalls(accountId);
+  if (asksStripe(route)) limits.requireStripeCalls(accountId);
   if (triesCodes(route)) limits.requireFewWrongCodes(accountId);
 }
 
@@ -23,10 +24,7 @@ export async function countRequest(
 ): Promise<Response> {
   const accountId = context.account?.id;
   if (accountId === undefined) return route.handle(request, context);
-  const count = () => {
-    callers.add(route);
-    limits.stripeCall(accountId);
-  };
+  const count = () => limits.stripeCall(accountId);
   try {
     return await countStripeCalls(count, () => route.handle(request, context));
   } catch (error) {
