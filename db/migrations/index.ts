@@ -11,6 +11,7 @@ import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
 import { customerDetails } from './0014-customer-details.ts';
 import { auditSource } from './0020-audit-source.ts';
+import { grants } from './0022-grants.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   returns,
   customerDetails,
   auditSource,
+  grants,
 ];
