@@ -16,6 +16,8 @@ export interface DjangoUser {
   id: string;
   email: string | null;
   name: string | null;
+  /** All that the token says, the account too. */
+  claims: Record<string, unknown>;
 }
 
 /**
@@ -36,7 +38,7 @@ export async function readDjangoToken(
     });
     const { sub, email, name, iat = 0, exp = Infinity } = payload;
     if (typeof sub !== 'string' || sub === '' || exp - iat > TOKEN_SECONDS) return null;
-    return { id: sub, email: text(email), name: text(name) };
+    return { id: sub, email: text(email), name: text(name), claims: payload };
   } catch (error) {
     if (error instanceof errors.JOSEError) return null;
     throw error;
@@ -45,11 +47,22 @@ export async function readDjangoToken(
 
 /** The token that Django would send for a user: for other services that speak to the same server. */
 export async function mintDjangoToken(
-  user: { id: string; email?: string | null; name?: string | null },
+  user: {
+    id: string;
+    email?: string | null;
+    name?: string | null;
+    account?: { id: string; name?: string | null; role?: string | null } | null;
+  },
   { secret, audience }: DjangoTokens,
 ): Promise<string> {
   const claims = Object.fromEntries(
-    Object.entries({ email: user.email, name: user.name }).filter(([, value]) => Boolean(value)),
+    Object.entries({
+      email: user.email,
+      name: user.name,
+      account_id: user.account?.id,
+      account_name: user.account?.name,
+      account_role: user.account?.role,
+    }).filter(([, value]) => Boolean(value)),
   );
   const token = new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

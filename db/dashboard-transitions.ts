@@ -15,7 +15,7 @@ export interface ArrowQuery {
 
 /**
  * Who took an arrow, newest first. Ids grow with the time of recording, so the window cuts the list off at its
- * end; as a condition of the query it would make the database read the whole past of an arrow nobody took lately.
+ * end; as a condition of the query it would make the database read the whole past of an arrow that was not taken lately.
  */
 export async function transitionsOfArrow(db: Db, query: ArrowQuery): Promise<TransitionRow[]> {
   const select = db('transitions').orderBy('id', 'desc').limit(query.limit);

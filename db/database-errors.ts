@@ -52,7 +52,8 @@ export function databaseFailure(error: unknown): DatabaseFailure | null {
   if (!(error instanceof Error)) return null;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (code.startsWith('SQLITE_')) return BY_SQLITE_CODE[code] ?? null;
-  if (/^[0-9A-Z]{5}$/.test(code) && code !== 'EPIPE') {
+  // PostgreSQL's begin with a digit, F, H, P or X; those of the system (EPIPE, EROFS) with E.
+  if (/^[0-9FHPX][0-9A-Z]{4}$/.test(code)) {
     return BY_SQLSTATE[code] ?? BY_SQLSTATE[code.slice(0, 2)] ?? null;
   }
   // Nothing else connects without saying what it was.

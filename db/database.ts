@@ -27,13 +27,11 @@ export interface DatabaseOptions {
   acquireTimeout?: number;
   /** How long PostgreSQL may take for a statement before its connection is given up, in ms; 0 for ever. Default 20 s. */
   queryTimeoutMs?: number;
-  /** Prints nothing about lost connections; whoever asked hears of them anyway. */
-  quiet?: boolean;
 }
 
 /**
  * Opens `postgres://…`, `sqlite:path` or `sqlite::memory:`. Does not migrate.
- * Throws on another scheme; a Postgres that is away shows at the first query.
+ * Throws on another scheme; a Postgres that is down shows at the first query.
  */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const dialect = dialectOf(url);
@@ -61,13 +59,27 @@ function markFailedAcquires({ client }: Knex): void {
   };
 }
 
-function openSqlite(url: string, options: DatabaseOptions): Knex {
+/** The file of a `sqlite:` URL, with its whole path; `:memory:` for none. */
+export function sqliteFile(url: string): string {
   const name = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
-  const filename = name === ':memory:' ? name : resolve(name);
+  return name === ':memory:' ? name : resolve(name);
+}
+
+/** Knex would print lost connections between the lines of the log; who asked hears of them anyway. */
+const SILENT: Knex.Logger = {
+  warn: () => undefined,
+  error: () => undefined,
+  debug: () => undefined,
+  deprecate: () => undefined,
+};
+
+function openSqlite(url: string, options: DatabaseOptions): Knex {
+  const filename = sqliteFile(url);
   const knex = knexModule({
     client: 'sqlite3',
     connection: { filename },
     useNullAsDefault: true,
+    log: SILENT,
     acquireConnectionTimeout: options.acquireTimeout ?? 10_000,
     pool: {
       min: 1,
@@ -93,13 +105,6 @@ function prepareFile(filename: string): void {
   closeSync(openSync(filename, 'a', 0o600));
 }
 
-const SILENT: Knex.Logger = {
-  warn: () => undefined,
-  error: () => undefined,
-  debug: () => undefined,
-  deprecate: () => undefined,
-};
-
 function openPostgres(url: string, options: DatabaseOptions): Knex {
   return knexModule({
     client: 'pg',
@@ -115,7 +120,7 @@ function openPostgres(url: string, options: DatabaseOptions): Knex {
       idle_in_transaction_session_timeout: 30_000,
     },
     acquireConnectionTimeout: options.acquireTimeout ?? 10_000,
-    ...(options.quiet ? { log: SILENT } : {}),
+    log: SILENT,
     pool: {
       min: 0,
       max: options.poolSize ?? 10,
@@ -140,12 +145,27 @@ export function isPostgres(db: Db): boolean {
   return db.client.config.client === 'pg';
 }
 
-/**
- * "Now" in ms, for a statement, by the one clock that all processes share: PostgreSQL's. A SQLite file has one process,
- * and its clock.
- */
-export function databaseNow(db: Db): Knex.Raw {
+/** Lets the statements of a transaction wait for locked rows no longer than this; SQLite locks no rows. */
+export async function limitLockWait(trx: Db, ms: number): Promise<void> {
+  if (isPostgres(trx)) await trx.raw(`SET LOCAL lock_timeout = ${Math.round(ms)}`);
+}
+
+/** "Now" in ms, as SQL, by the one clock that all processes share: that of the statement. */
+export function nowSql(db: Db): string {
   return isPostgres(db)
-    ? db.raw('(extract(epoch FROM clock_timestamp()) * 1000)::bigint')
-    : db.raw('?', [Date.now()]);
+    ? '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
+    : "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)";
+}
+
+/** The same as a value for a query. */
+export const databaseNow = (db: Db): Knex.Raw => db.raw(nowSql(db));
+
+/** SQLite takes at most 500 rows in one INSERT of many, as a compound SELECT; PostgreSQL 65,535 values. */
+const MAX_ROWS = 400;
+
+/** Rows in portions that either database takes in one INSERT. */
+export function inChunks<Row>(rows: readonly Row[]): Row[][] {
+  const chunks: Row[][] = [];
+  for (let i = 0; i < rows.length; i += MAX_ROWS) chunks.push(rows.slice(i, i + MAX_ROWS));
+  return chunks;
 }

@@ -12,7 +12,7 @@ export type KeyClaim =
   | { kind: 'claimed' }
   /** The same request was answered before. */
   | { kind: 'answered'; response: StoredResponse }
-  /** The same request is being answered by somebody else now. */
+  /** The same request is being answered by another request now. */
   | { kind: 'in_progress' }
   /** The key was used for another request. */
   | { kind: 'conflict' };
@@ -35,7 +35,7 @@ interface HeldKey {
  * Takes an idempotency key of a user for one request. A holder that dies loses it after `lease` ms; one that works renews
  * it.
  */
-export async function claimKey(
+export async function takeKey(
   db: Db,
   key: HeldKey & { requestHash: string },
   terms: { now: number; lease: number },
@@ -68,6 +68,14 @@ export async function claimKey(
   return taken > 0 ? { kind: 'claimed' } : { kind: 'in_progress' };
 }
 
+/** Whether a key is still being worked on by its holder. It writes nothing: repetitions that wait ask again and again. */
+export async function isKeyHeld(db: Db, { userId, key }: HeldKey, now: number): Promise<boolean> {
+  const row: Row | undefined = await db('idempotency_keys')
+    .where({ user_id: userId, key })
+    .first('status', 'locked_until');
+  return row !== undefined && row.status === null && row.locked_until > now;
+}
+
 /** Keeps a key for longer; false when another holder has it by now. */
 export async function renewKey(
   db: Db,
@@ -88,7 +96,7 @@ export async function finishKey(
   return (await held(db, key).update({ status, response, locked_until: 0 })) > 0;
 }
 
-/** Gives a key back after a failure that a retry may mend. */
+/** Gives a key back after a failure that a retry may fix. */
 export async function releaseKey(db: Db, key: HeldKey): Promise<void> {
   await held(db, key).delete();
 }

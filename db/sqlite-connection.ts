@@ -50,7 +50,12 @@ export function prepareConnection(
     prepared.delete(connection);
     close(closed);
   };
-  patiently((sql, callback) => connection.exec(sql, callback as Callback), PRAGMAS, [done]);
+  const ready = (error: Error | null) => {
+    // The pool forgets one that could not be prepared, and would leave its file open.
+    if (error) close(() => done(error));
+    else done(null);
+  };
+  patiently((sql, callback) => connection.exec(sql, callback as Callback), PRAGMAS, [ready]);
 }
 
 const prepared = new WeakMap<SqliteConnection, Map<string, Statement>>();

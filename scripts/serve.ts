@@ -17,15 +17,28 @@ const { values } = parseArgs({ options: { help: { type: 'boolean', default: fals
 if (values.help) {
   process.stdout.write(HELP);
 } else {
+  const stopAsked = new AbortController();
   try {
     loadEnvironmentFile();
-    const starting = runServers();
-    // A stop may be asked for while it starts: requests are taken before all is ready.
-    if (cluster.isPrimary) stopOnSignal(async () => (await starting)?.close());
+    const starting = runServers(process.env, stopAsked.signal);
+    if (cluster.isPrimary) {
+      stopOnSignal(async (signal) => {
+        stopAsked.abort();
+        // A stop may be asked for while it starts: requests are taken before all is ready.
+        const servers = await starting.catch(() => null);
+        // Ctrl-C comes from a terminal: no balancer has to see it first.
+        await (signal === 'SIGTERM' ? servers?.drain() : servers?.close());
+      });
+    }
     const servers = await starting;
     servers?.log.info({ url: servers.url }, 'ready');
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
+    // The stop ends the process.
+    if (!stopAsked.signal.aborted) fail(error);
   }
+}
+
+function fail(error: unknown): never {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
 }

@@ -44,7 +44,7 @@ async function start(): Promise<void> {
     const servers = await runServers();
     // One of several processes: the first one does the talking.
     if (!servers) return;
-    stopOnSignal(servers.close);
+    stopOnSignal((signal) => (signal === 'SIGTERM' ? servers.drain() : servers.close()));
     const { createLoginLink } = await import('../server/admin/pages/session.ts');
     const link = createLoginLink(servers);
     console.log(`Tenure is ready on ${servers.url}`);

@@ -1,4 +1,4 @@
-/** What a person may ask for in a state: read from the machine. */
+/** What a user may ask for in a state: read from the machine. */
 import { isPeriodLost } from './access.ts';
 import { isAgreedEnd, stoppedForDebt } from './lifecycle.ts';
 import { allowedEvents } from './machine.ts';
@@ -28,7 +28,7 @@ const ACTIONS: readonly Action[] = [
 ];
 
 /**
- * The actions that make sense for a subscription (null: for somebody without one). With `accessNow`, an end
+ * The actions that make sense for a subscription (null: for an account without one). With `accessNow`, an end
  * that has passed although Stripe's word about it is missing is not offered to be undone.
  */
 export function allowedActions(

@@ -307,6 +307,9 @@ function detailOf(
   const reason = event.type === 'paused' ? facts.pauseReason : facts.cancellationReason;
   if (reason) detail['reason'] = reason;
   if (event.type === 'payment_failed') detail['attempt'] = event.attempt ?? 1;
+  if (event.type === 'trial_ended_unpaid' && attemptOf(signal) > 1) {
+    detail['attempt'] = attemptOf(signal);
+  }
   if (event.type === 'retries_exhausted') {
     detail['attempts'] = Math.max(stored?.failedAttempts ?? 0, attemptOf(signal));
   }

@@ -84,7 +84,9 @@ function fromTransitions(input: EffectInput): Effect[] {
     // A payload of the subscription itself is asked below: it knows which invoice it was.
     if (line.event === 'payment_succeeded' && !input.event?.subscription) {
       const objectId = String(line.detail['invoice'] ?? after.id);
-      effects.push(hook('payment.recovered', objectId, { at: line.at, data: person(input) }));
+      effects.push(
+        hook('payment.recovered', objectId, { at: line.at, data: subscriptionData(input) }),
+      );
     }
   }
   return effects;
@@ -123,7 +125,7 @@ function failed(input: EffectInput, failure: FailedSignal): Effect[] {
   const final = failure.attempt >= maxAttempts;
   const objectId = `${failure.invoiceId}:${failure.attempt}`;
   const data = {
-    ...person(input),
+    ...subscriptionData(input),
     ...(input.event?.invoice ? invoiceData(input.event.invoice) : {}),
     attempt: failure.attempt,
     maxAttempts,
@@ -140,7 +142,7 @@ function failed(input: EffectInput, failure: FailedSignal): Effect[] {
 function paid(input: EffectInput, invoice: InvoiceFacts): Effect[] {
   if (invoice.amountPaid <= 0) return [];
   const at = input.event?.createdAt ?? input.now;
-  const data = { ...person(input), ...invoiceData(invoice) };
+  const data = { ...subscriptionData(input), ...invoiceData(invoice) };
   const effects: Effect[] = [
     hook('payment.succeeded', invoice.id, { at, data }),
     { objectId: invoice.id, kind: 'mail.receipt', payload: data },
@@ -179,12 +181,14 @@ function recovered(input: EffectInput): Effect[] {
     return [];
   }
   const objectId = now.latestInvoiceId ?? now.id;
-  return [hook('payment.recovered', objectId, { at: event.createdAt, data: person(input) })];
+  return [
+    hook('payment.recovered', objectId, { at: event.createdAt, data: subscriptionData(input) }),
+  ];
 }
 
 function actionRequired(input: EffectInput, invoice: InvoiceFacts): Effect[] {
   const objectId = `${invoice.id}:${Math.max(1, invoice.attemptCount)}`;
-  const data = { ...person(input), ...invoiceData(invoice) };
+  const data = { ...subscriptionData(input), ...invoiceData(invoice) };
   const at = input.event?.createdAt ?? input.now;
   return [
     hook('payment.action_required', objectId, { at, data }),
@@ -196,7 +200,7 @@ function trialEnding(input: EffectInput): Effect[] {
   const facts = input.event?.subscription;
   if (!facts || facts.trialEnd === null) return [];
   const objectId = `${facts.id}:${facts.trialEnd}`;
-  const data = { ...person(input), trialEnd: iso(facts.trialEnd) };
+  const data = { ...subscriptionData(input), trialEnd: iso(facts.trialEnd) };
   const at = input.event?.createdAt ?? input.now;
   return [
     hook('trial.ending', objectId, { at, data }),
@@ -208,7 +212,7 @@ function canceled(input: EffectInput, at: number): Effect[] {
   const facts = input.after?.facts;
   if (!facts) return [];
   const data = {
-    ...person(input),
+    ...subscriptionData(input),
     endedAt: iso(facts.endedAt ?? at),
     reason: facts.cancellationReason,
   };
@@ -219,7 +223,7 @@ function canceled(input: EffectInput, at: number): Effect[] {
 }
 
 /**
- * The last failed attempt: the configured action is carried out at Stripe, once for an invoice. Only while
+ * The last failed attempt: the configured action is run at Stripe, once for an invoice. Only while
  * it is past due: told late, after the customer paid, a failure ends nothing. And only when events told of as many
  * failures: those from before, which only a read counted, are for Stripe's own settings to end.
  */
@@ -291,7 +295,7 @@ export function changedPayload(
     requestId: line.actor?.requestId ?? null,
     unexpected,
     late,
-    ...person({ event: null, after }),
+    ...subscriptionData({ event: null, after }),
     subscriptionId: after.id,
   };
   return { type: 'subscription.changed', timestamp: iso(line.at), data };
@@ -304,7 +308,7 @@ function causeOf(input: EffectInput): { type: string; id: string } {
 
 const INTERVAL_NAMES = { day: 'daily', week: 'weekly', month: 'monthly', year: 'yearly' } as const;
 
-function person(
+function subscriptionData(
   input: Pick<EffectInput, 'event' | 'after'> & { userId?: string | null },
 ): SubscriptionData {
   const { after, event } = input;

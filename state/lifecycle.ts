@@ -38,7 +38,7 @@ export const UNPAID_MARK = 'tenure_unpaid';
 
 /**
  * The unpaid invoice for which we stopped collection: Stripe gives the status `unpaid` by its own settings alone. Null for
- * a pause that somebody asked for.
+ * a pause that was asked for.
  */
 export function stoppedForDebt(
   facts: Pick<SubscriptionFacts, 'pauseCollection' | 'metadata'>,
@@ -86,6 +86,6 @@ export function isKnownStatus(name: string): boolean {
 /** The status to store for a state. */
 export function statusOf(state: LifecycleState): SubscriptionStatus {
   if (state === 'downgrading') return 'active';
-  // Only a first sight with a status nobody knows is stored in `none`; `incomplete` gives no access either.
+  // Only a first sight with an unknown status is stored in `none`; `incomplete` gives no access either.
   return state === 'none' ? 'incomplete' : state;
 }

@@ -3,7 +3,7 @@
  * Times are milliseconds since the epoch (UTC); amounts are integer minor units.
  */
 
-/** The states of a subscription's life, in the order in which a person meets them. */
+/** The states of a subscription's life, in the order in which a customer meets them. */
 export const LIFECYCLE_STATES = [
   'none',
   'incomplete',
@@ -46,7 +46,7 @@ export const LIFECYCLE_EVENTS = [
 ] as const;
 export type LifecycleEventType = (typeof LIFECYCLE_EVENTS)[number];
 
-/** What a person may ask for; each is checked against the machine before Stripe is called. */
+/** What a user may ask for; each is checked against the machine before Stripe is called. */
 export type Action =
   | 'checkout'
   | 'change'
@@ -182,7 +182,7 @@ export type CauseType =
   | 'link'
   | 'import';
 
-/** Why something moved: a Stripe event, a request of a person, a repair. */
+/** Why something moved: a Stripe event, a request of a user, a repair. */
 export interface Cause {
   type: CauseType;
   id: string;

@@ -24,7 +24,7 @@ export type UsageRefusal =
   | 'before_subscription'
   | 'period_closed';
 
-/** Where the billing periods of somebody begin and end, in ms. */
+/** Where the billing periods of an account begin and end, in ms. */
 export interface BillingPeriods {
   /** Starts and ends of the periods that are known, ascending. */
   boundaries: readonly number[];
@@ -51,7 +51,7 @@ export function refuseUsage(
   return null;
 }
 
-/** What each refusal means, for whoever sent it. */
+/** What each refusal means, for the sender. */
 export const USAGE_REFUSAL_WORDS: Readonly<Record<UsageRefusal, string>> = {
   negative_quantity: 'Usage is never negative; a correction takes some back.',
   quantity_too_large: `One record holds at most ${LARGEST_QUANTITY}; use a bigger unit, or several records.`,
@@ -94,7 +94,7 @@ export function meterTimestamp(
   // What was used before this subscription is none of its business, however it came to be late.
   const foreign = context.since !== null && window.lastAt < context.since;
   const end = foreign ? null : periodAfter(window.lastAt, context.boundaries);
-  // Within the draft's last moments nobody knows which side the event falls on: it goes where it surely counts.
+  // Within the draft's last moments it is unknown which side the event falls on: it goes where it counts in any case.
   if (end === null || context.now < end + DRAFT_MS - MINUTE) {
     return { seconds: beforeNow(own, context), carriedOver: false };
   }

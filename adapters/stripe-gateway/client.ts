@@ -85,7 +85,7 @@ function observedClient(onCall: (call: StripeCall) => void): Stripe.HttpClient {
   return client;
 }
 
-/** Names of resources are small letters; everything else between slashes is somebody's id. */
+/** Names of resources are small letters; everything else between slashes is an id. */
 function resourceOf(path: string): string {
   const [plain = ''] = path.split('?');
   return plain.replaceAll(/[^/]+/g, (part) => (/^(v\d|[a-z_]+)$/.test(part) ? part : ':id'));

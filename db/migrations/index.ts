@@ -9,7 +9,11 @@ import { ownership } from './0008-ownership.ts';
 import { keyHolders } from './0010-key-holders.ts';
 import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
+import { customerDetails } from './0014-customer-details.ts';
 import { beforeCancel } from './0016-before-cancel.ts';
+import { auditSource } from './0020-audit-source.ts';
+import { grants } from './0022-grants.ts';
+import { purchases } from './0023-purchases.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -27,5 +31,9 @@ export const migrations: readonly Migration[] = [
   keyHolders,
   history,
   returns,
+  customerDetails,
   beforeCancel,
+  auditSource,
+  grants,
+  purchases,
 ];

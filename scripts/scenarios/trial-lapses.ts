@@ -5,7 +5,7 @@ export const trialLapses: Scenario = {
   title: 'A trial without a card ends, and with it the access',
   steps: [
     {
-      // The CLI's own fixture, put on our clock and given an owner.
+      // The CLI's own fixture, put on our clock, given an owner, and its price made one of a plan's product.
       does: 'Starts a trial without a card',
       cli: [
         [
@@ -13,6 +13,7 @@ export const trialLapses: Scenario = {
           '--add customer:test_clock=${clock}',
           '--add subscription:metadata.user_id=${user}',
           '--add subscription:trial_settings.end_behavior.missing_payment_method=cancel',
+          '--override price:product=tenure_e2e_pro',
           '--override subscription:trial_period_days=7',
         ].join(' '),
         {

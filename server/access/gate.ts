@@ -1,5 +1,6 @@
 import type { RequestInfo } from '../../adapters/fetch.ts';
 import { checkAccess, refusalCode } from './check-access.ts';
+import { accountOf } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError, type ErrorCode } from '../http/errors.ts';
 import { errorResponse } from '../http/respond.ts';
@@ -8,7 +9,7 @@ import type { Services } from '../lib/services.ts';
 export interface GateOptions {
   /** A feature that the plan must have as well, or a limit of which something must be left. */
   feature?: string;
-  /** How much of the limit a user has used, where only the host app can count it. */
+  /** How much of the limit the user's account has used, where only the host app can count it. */
   used?: (user: User) => Promise<number> | number;
   /** Where browsers are sent; `?reason=…` is added. Default `/billing`. */
   redirectTo?: string;
@@ -49,7 +50,8 @@ async function refusalOf(
   { feature, used }: GateOptions,
 ): Promise<AppError | null> {
   if (!user) return new AppError('unauthenticated', 'A valid bearer token is needed.');
-  const answer = await checkAccess(services, user.id, { feature, used: await used?.(user) });
+  const question = { feature, used: await used?.(user) };
+  const answer = await checkAccess(services, accountOf(user).id, question);
   if (answer.allowed) return null;
   const { level: _level, allowed: _allowed, ...fields } = answer;
   const code = refusalCode(answer);

@@ -7,6 +7,7 @@ export const accessRoute = defineRoute({
   method: 'GET',
   path: '/api/billing/access',
   auth: 'user',
+  members: true,
   summary: 'Whether the caller may use the product, or a feature',
   description:
     '`feature` is a feature, or a limit of the plan: then `limit` (null is unlimited) and `remaining` are answered, ' +
@@ -23,6 +24,6 @@ export const accessRoute = defineRoute({
     limit: z.int().nullable().optional(),
     remaining: z.int().nullable().optional(),
   }),
-  handler: async (_request, { services, user, query }) =>
-    json(await checkAccess(services, user.id, query)),
+  handler: async (_request, { services, account, query }) =>
+    json(await checkAccess(services, account.id, query)),
 });

@@ -29,17 +29,21 @@ export const healthRoute = defineRoute({
 const check = z.enum(['ok', 'failed']);
 
 const readiness = z.object({
-  status: z.enum(['ready', 'not_ready']),
-  checks: z.object({
-    database: check,
-    migrations: check,
-    inbox: check,
-    worker: check,
-    /** `late`: missed events have not been looked for in full for ten minutes. That alone makes no server unready. */
-    catchUp: z.enum(['ok', 'late']),
-  }),
+  /** `stopping`: it was told to stop, and takes requests for a little longer. */
+  status: z.enum(['ready', 'not_ready', 'stopping']),
+  /** Not there while it is stopping. */
+  checks: z
+    .object({
+      database: check,
+      migrations: check,
+      inbox: check,
+      worker: check,
+      /** `late`: missed events have not been looked for in full for ten minutes. That alone makes no server unready. */
+      catchUp: z.enum(['ok', 'late']),
+    })
+    .optional(),
 });
-type Checks = z.infer<typeof readiness>['checks'];
+type Checks = NonNullable<z.infer<typeof readiness>['checks']>;
 
 /** Ready to serve: the database can be written and is migrated, and what arrives is processed. */
 export const readyRoute = defineRoute({
@@ -51,6 +55,7 @@ export const readyRoute = defineRoute({
   response: readiness,
   others: { 503: readiness },
   handler: async (_request, { services }) => {
+    if (services.lifecycle.isDraining) return json({ status: 'stopping' }, 503);
     const checks = await sharedChecks(services);
     const ready = Object.values(checks).every((result) => result !== 'failed');
     return json({ status: ready ? 'ready' : 'not_ready', checks }, ready ? 200 : 503);

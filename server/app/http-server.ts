@@ -23,6 +23,8 @@ export interface RunningServer {
   port: number;
   /** Stops accepting, finishes requests in flight, then closes the services. */
   close: () => Promise<void>;
+  /** The same, after `/readyz` has answered 503 for `DRAIN_SECONDS`: balancers have sent everything elsewhere by then. */
+  drain: () => Promise<void>;
 }
 
 /** Serves the API on `config.http`; rejects when the port is taken. */
@@ -33,7 +35,7 @@ export async function startServer(
   const { host, port } = services.config.http;
   const app = createApp(createHandler(services), services.config.http);
   const serve = createFastPath(services, app);
-  let closing = false;
+  const { log, lifecycle } = services;
   // A set of responses would be made anew all the time, and its old tables keep requests alive until a great collection.
   const connections = new Map<Socket, ServerResponse | null>();
   const limits = {
@@ -48,8 +50,8 @@ export async function startServer(
     response.once('close', () => {
       if (connections.get(socket) === response) connections.set(socket, null);
     });
-    // A kept-alive connection would outlive the stop.
-    if (closing) response.setHeader('connection', 'close');
+    // A kept-alive connection would outlive the stop, and a request that meets its end would fail.
+    if (lifecycle.isDraining) response.setHeader('connection', 'close');
     serve(request, response);
   });
   server.on('connection', (socket: Socket) => {
@@ -60,16 +62,31 @@ export async function startServer(
   await services.engine.start();
   const bound = (server.address() as AddressInfo).port;
   let closed: Promise<void> | undefined;
+  let draining: Promise<void> | undefined;
+  const close = () => (closed ??= stopNow());
+  async function stopNow(): Promise<void> {
+    lifecycle.isDraining = true;
+    log.info('stopping: requests in flight are finished, no new ones are taken');
+    // The live view must be done with the database before it is closed.
+    await Promise.all([endConnections(server, connections), liveHub(services).close()]);
+    await services.close();
+    log.info('stopped');
+  }
+  async function drain(): Promise<void> {
+    const ms = services.config.drainMs;
+    lifecycle.isDraining = true;
+    log.info(
+      { ms },
+      'told to stop: /readyz answers 503 and requests are still taken (DRAIN_SECONDS)',
+    );
+    await sleep(ms);
+    await close();
+  }
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     port: bound,
-    close: () => {
-      closing = true;
-      // The live view must be done with the database before it is closed.
-      return (closed ??= Promise.all([drain(server, connections), liveHub(services).close()]).then(
-        () => services.close(),
-      ));
-    },
+    close,
+    drain: () => (draining ??= drain()),
   };
 }
 
@@ -84,7 +101,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 }
 
 /** Ends what is connected, each with the answer that is under way on it, if one is. */
-async function drain(
+async function endConnections(
   server: Server,
   connections: ReadonlyMap<Socket, ServerResponse | null>,
 ): Promise<void> {

@@ -1,12 +1,15 @@
-import { migrate } from '../../db/migrate.ts';
+import { prepareDatabase } from '../../db/prepare-database.ts';
 import { fillAmounts } from '../catalogue/catalogue.ts';
 import { loadConfig } from '../config/config.ts';
 import { startServer, type RunningServer } from './http-server.ts';
 import { createServices } from './compose.ts';
+import { requireSameStripe } from '../operations/stripe-account.ts';
 import type { Services } from '../lib/services.ts';
 
 export interface RunOptions {
   env?: Record<string, string | undefined>;
+  /** Ends a start that waits for its database. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Run extends RunningServer {
@@ -18,7 +21,12 @@ export async function runServer(options: RunOptions = {}): Promise<Run> {
   const env = options.env ?? process.env;
   const services = createServices(loadConfig(env), { env });
   try {
-    await migrate(services.database, { note: (text) => services.log.info(text) });
+    await prepareDatabase(services.database, {
+      waitMs: services.config.databaseWaitMs,
+      note: (text) => services.log.warn(text),
+      signal: options.signal,
+    });
+    await requireSameStripe(services);
     const server = await startServer(services);
     // Amounts are for showing; an unreachable Stripe must not keep the server from starting.
     await fillAmounts(services.catalogue, services);

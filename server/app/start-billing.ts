@@ -1,10 +1,11 @@
 import { withAuthentication } from '../http/with-authentication.ts';
-import { migrate } from '../../db/migrate.ts';
+import { prepareDatabase } from '../../db/prepare-database.ts';
 import type { Authenticate } from '../lib/services.ts';
 import { fillAmounts } from '../catalogue/catalogue.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Logger } from '../lib/log.ts';
 import { createServices } from './compose.ts';
+import { requireSameStripe } from '../operations/stripe-account.ts';
 import type { Services } from '../lib/services.ts';
 
 export interface BillingOptions<Native = unknown> {
@@ -27,7 +28,11 @@ export async function startBilling<Native = unknown>(
   const config = loadConfig(env, { ownAuthentication: authenticate !== undefined });
   const services = withAuthentication(createServices(config, { env, log }), authenticate);
   try {
-    await migrate(services.database, { note: (text) => services.log.info(text) });
+    await prepareDatabase(services.database, {
+      waitMs: config.databaseWaitMs,
+      note: (text) => services.log.warn(text),
+    });
+    await requireSameStripe(services);
     await services.engine.start();
     // Amounts are for showing; an unreachable Stripe must not keep the host from starting.
     await fillAmounts(services.catalogue, services);

@@ -6,11 +6,13 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
+import type { Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
 import { json } from '../http/define-route.ts';
 import type { Services } from '../lib/services.ts';
+import { followDetails } from './customer.ts';
 import { withCustomerLock } from './with-customer-lock.ts';
 import { refusalWords } from './refusal-words.ts';
 import { subscriptionView } from './subscription-view.ts';
@@ -19,12 +21,13 @@ import { subscriptionView } from './subscription-view.ts';
 export interface CommandContext {
   services: Services;
   user: User;
+  account: Account;
   requestId: string;
   commandKey: (step: string) => string;
 }
 
 /**
- * A command of a person on their subscription, one at a time: is it allowed in this state, what is asked of
+ * A command of a user on their subscription, one at a time: is it allowed in this state, what is asked of
  * Stripe, and then the state as the processor reads it back. Answers `{subscription}`.
  */
 export async function runCommand(
@@ -32,8 +35,8 @@ export async function runCommand(
   action: Action,
   atStripe: (subscription: SubscriptionRow) => Promise<unknown>,
 ): Promise<Response> {
-  const { services, user } = context;
-  return withCustomerLock(services, user.id, async () => {
+  const { services, account } = context;
+  return withCustomerLock(services, account.id, async () => {
     const subscription = requireAction(services, await subscriptionNow(context), action);
     await readBackAfterFailure(context, subscription, () => atStripe(subscription));
     const next = await syncAfter(context, subscription);
@@ -46,9 +49,10 @@ export async function runCommand(
  * failed command before it, has left behind.
  */
 export async function subscriptionNow(context: CommandContext): Promise<SubscriptionRow | null> {
-  const { services, user, requestId } = context;
+  const { services, account, requestId } = context;
   const db = services.database.knex;
-  const stored = await currentSubscriptionOfUser(db, user.id, services.catalogue);
+  await followDetails(services, context);
+  const stored = await currentSubscriptionOfUser(db, account.id, services.catalogue);
   if (!stored || stored.state === 'canceled') return stored;
   const cause: Cause = {
     type: 'catch_up',
@@ -58,11 +62,11 @@ export async function subscriptionNow(context: CommandContext): Promise<Subscrip
   };
   const { id: subscriptionId, customerId } = stored;
   await services.engine.syncSubscription({ subscriptionId, customerId, cause });
-  return currentSubscriptionOfUser(db, user.id, services.catalogue);
+  return currentSubscriptionOfUser(db, account.id, services.catalogue);
 }
 
 /**
- * Runs what asks something of Stripe. When it fails, nobody knows how far it came: the subscription is read back
+ * Runs what asks something of Stripe. When it fails, it is unknown how far it came: the subscription is read back
  * first, so that what is stored, and a second attempt, start from what is true.
  */
 export async function readBackAfterFailure<T>(
@@ -76,7 +80,7 @@ export async function readBackAfterFailure<T>(
     try {
       await syncAfter(context, subscription);
     } catch (second) {
-      // Stripe is away altogether, most likely; its webhook or the catch-up will tell.
+      // Stripe is down altogether, most likely; its webhook or the catch-up will tell.
       const { requestId } = context;
       context.services.log.warn({ err: second, requestId }, 'could not read back after a failure');
     }
@@ -112,25 +116,24 @@ export async function readNow(services: Services, id: string): Promise<Subscript
   return readSubscription(await retryRead(() => services.stripe.retrieveSubscription(id)));
 }
 
-/** A cut connection, a time-out, a 5xx or a key in use: the call may have been carried out all the same. */
+/** A cut connection, a time-out, a 5xx or a key in use: the call may have happened all the same. */
 export function isAnswerLost(error: unknown): boolean {
   return isGatewayError(error, 'unavailable', 'conflict');
 }
 
 /**
- * A key for one call to Stripe. The SDK's own retries share it; a person's retry gets another, because Stripe
+ * A key for one call to Stripe. The SDK's own retries share it; a user's retry gets another, because Stripe
  * repeats an error for as long as it remembers the key. The request's id in it leads from Stripe's log to ours, and the
  * command's id from Stripe's event to who gave the command: a caller chooses the request's id, but not this one.
  */
-export function freshKey(
-  step: string,
-  context: { requestId: string } | Pick<CommandContext, 'services' | 'user' | 'requestId'>,
-): string {
+export function freshKey(step: string, context: { requestId: string } | Commander): string {
   const random = randomBytes(6).toString('hex');
   const { requestId } = context;
   if (!('user' in context) || context.user === null) return `tenure-${step}-${requestId}-${random}`;
   return `tenure-${step}-${requestId}-c${commandOf(context).id}-${random}`;
 }
+
+type Commander = Pick<CommandContext, 'services' | 'user' | 'account' | 'requestId'>;
 
 interface Command {
   id: string;
@@ -140,12 +143,12 @@ interface Command {
 const COMMANDS = new WeakMap<object, Command>();
 
 /** The command of a request. It is remembered beside the first call to Stripe, well before its event can come. */
-function commandOf(context: Pick<CommandContext, 'services' | 'user' | 'requestId'>): Command {
+function commandOf(context: Commander): Command {
   const known = COMMANDS.get(context);
   if (known) return known;
-  const { services, user, requestId } = context;
+  const { services, user, account, requestId } = context;
   const id = randomBytes(10).toString('hex');
-  const row = { id, actor: `user:${user.id}`, account: user.id, requestId };
+  const row = { id, actor: `user:${user.id}`, account: account.id, requestId };
   const recorded = recordCommand(services.database.knex, row).catch((error: unknown) => {
     // The move keeps its line; who made it is then known by the request's own read alone.
     services.log.warn({ err: error, requestId }, 'could not remember who gave a command');
@@ -160,7 +163,7 @@ export async function syncAfter(
   context: CommandContext,
   subscription: { id: string; customerId: string },
 ): Promise<StoredSubscription | null> {
-  const { services, user } = context;
+  const { services, account } = context;
   await COMMANDS.get(context)?.recorded;
   const stored = await retryRead(() =>
     services.engine.syncSubscription({
@@ -169,7 +172,7 @@ export async function syncAfter(
       cause: requestCause(context),
     }),
   );
-  services.access.invalidate(user.id);
+  services.access.invalidate(account.id);
   return stored;
 }
 

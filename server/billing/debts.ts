@@ -61,7 +61,7 @@ export async function refuseDebtor(
   customerId: string,
 ): Promise<void> {
   if (former?.state !== 'canceled') return;
-  const [debt] = await debtsOf(context.services, { userId: context.user.id, customerId });
+  const [debt] = await debtsOf(context.services, { userId: context.account.id, customerId });
   if (debt) throw owed(context, former, debt);
 }
 

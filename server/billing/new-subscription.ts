@@ -2,19 +2,17 @@ import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscr
 import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
-import { actionsNow, syncAfter, type CommandContext } from './command.ts';
+import { actionsNow, subscriptionNow, syncAfter, type CommandContext } from './command.ts';
 import { stripeStatus } from '../../state/states.ts';
 
 /** Throws 409 `already_subscribed` unless a new subscription may begin; returns the one that there was, if any. */
-export async function refuseSecond({
-  services,
-  user,
-}: CommandContext): Promise<SubscriptionRow | null> {
-  const current = await currentSubscriptionOfUser(
-    services.database.knex,
-    user.id,
-    services.catalogue,
-  );
+export async function refuseSecond(context: CommandContext): Promise<SubscriptionRow | null> {
+  const { services, account } = context;
+  const { knex } = services.database;
+  const stored = await currentSubscriptionOfUser(knex, account.id, services.catalogue);
+  if (actionsNow(services, stored).includes('checkout')) return stored;
+  // Read again: what ended at Stripe unheard must not keep its payer out for ever.
+  const current = await subscriptionNow(context);
   const actions = actionsNow(services, current);
   if (actions.includes('checkout')) return current;
   throw new AppError('already_subscribed', 'There is a subscription already; change that one.', {
@@ -44,12 +42,12 @@ export async function refuseUnseenSecond(
 
 /** The trial that this user gets; null when the user or the card has had one. */
 export async function trialDaysFor(
-  { services, user }: CommandContext,
+  { services, account }: CommandContext,
   who: { customerId: string; fingerprint?: string | null },
 ): Promise<number | null> {
   const { days } = services.config.trial;
   if (days === 0) return null;
-  const had = await hadTrial(services.database.knex, { userId: user.id, ...who });
+  const had = await hadTrial(services.database.knex, { userId: account.id, ...who });
   return had ? null : days;
 }
 

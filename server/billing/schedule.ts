@@ -156,7 +156,7 @@ function laterPhases({ phases, current_phase, status }: Stripe.SubscriptionSched
 
 /** Throws 409 for a schedule that holds more than one coming change of plan: it is not ours to release or overwrite. */
 async function requireOwn(
-  { services, user }: CommandContext,
+  { services, account }: CommandContext,
   schedule: Stripe.SubscriptionSchedule,
 ): Promise<void> {
   const [next, ...more] = laterPhases(schedule);
@@ -169,7 +169,7 @@ async function requireOwn(
   if (isPlain || !isRunning(schedule)) return;
   services.log.warn({ schedule: schedule.id }, 'a command would have dropped an agreed schedule');
   const { database, catalogue } = services;
-  const row = await currentSubscriptionOfUser(database.knex, user.id, catalogue);
+  const row = await currentSubscriptionOfUser(database.knex, account.id, catalogue);
   throw new AppError(
     'not_allowed',
     'Terms were agreed for the coming periods of this subscription; ask whoever made them to change it.',

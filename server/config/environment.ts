@@ -29,6 +29,11 @@ const priceId = z
   .string()
   .regex(/^(price|plan)_\w+$/, 'must be a Stripe price id such as price_1Abc');
 
+const claim = z
+  .string()
+  .max(255)
+  .refine((name) => name !== 'sub', 'must be the name of another claim than sub: that is the user');
+
 /** Stripe tells of events for 30 days: what was deleted sooner could come again, with all that follows from it. */
 const RETENTION_WORDS =
   'must be a number of days from 35 (Stripe may send an event again for 30) to 3650, or 0 to keep everything';
@@ -60,6 +65,10 @@ export const environment = z.object({
     .regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, - or _')
     .default('tenure'),
   OWNER_METADATA_KEYS: z.string().default('user_id,userId').transform(splitList),
+  ACCEPT_STRIPE_ACCOUNT: z
+    .string()
+    .regex(/^\w+:(live|test)$/, 'must be an account and its mode, such as acct_1Abc:live')
+    .optional(),
   STRIPE_API_BASE: httpUrl('must be a URL such as http://127.0.0.1:12111').optional(),
   STRIPE_PORTAL_CONFIGURATION: z
     .string()
@@ -91,19 +100,27 @@ export const environment = z.object({
   ).optional(),
   AUTH_JWT_SECRET: z
     .string()
+    .transform(splitList)
     .refine(
-      (value) => Buffer.byteLength(value) >= 32,
-      'must be 32 bytes or more (openssl rand -hex 32)',
+      (values) => values.length > 0 && values.every((value) => Buffer.byteLength(value) >= 32),
+      'must be 32 bytes or more (openssl rand -hex 32); the new one and the old one, separated by a comma, while rotating',
     )
     .optional(),
   AUTH_JWKS_URL: httpUrl('must be the URL of a JSON Web Key Set').optional(),
   AUTH_JWT_AUDIENCE: z.string().optional(),
   AUTH_JWT_ISSUER: z.string().optional(),
+  AUTH_ACCOUNT_CLAIM: claim.optional(),
+  AUTH_ACCOUNT_NAME_CLAIM: claim.optional(),
+  AUTH_ROLE_CLAIM: claim.optional(),
   AUTH_ALLOW_NO_EXPIRY: z.enum(['true', 'false'], 'must be true or false').default('false'),
   STOREFRONT: z.enum(['demo'], 'must be demo, or empty').optional(),
   ADMIN_TOKEN: z
     .string()
-    .min(16, 'must be 16 characters or more (openssl rand -hex 32)')
+    .transform(splitList)
+    .refine(
+      (values) => values.length > 0 && values.every((value) => value.length >= 16),
+      'must be 16 characters or more (openssl rand -hex 32); the new one and the old one, separated by a comma, while rotating',
+    )
     .optional(),
   TRIAL_DAYS: whole(0, 730, 'must be a number of days, 0 (no trial) to 730').default(14),
   TRIAL_END_WITHOUT_METHOD: z
@@ -148,6 +165,8 @@ export const environment = z.object({
     )
     .optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  DRAIN_SECONDS: whole(0, 600, 'must be a number of seconds, 0 to 600').default(5),
+  DATABASE_WAIT_SECONDS: whole(0, 3_600, 'must be a number of seconds, 0 to 3600').default(60),
   WORKERS: whole(1, 64, 'must be a number of processes, 1 to 64').default(1),
   METRICS_TOKEN: z
     .string()
@@ -155,6 +174,11 @@ export const environment = z.object({
     .optional(),
   RATE_LIMIT_PER_USER: whole(0, 1_000_000, RATE_WORDS).default(1_200),
   RATE_LIMIT_PER_ADDRESS: whole(0, 1_000_000, RATE_WORDS).default(600),
+  RATE_LIMIT_STRIPE_CALLS: whole(
+    0,
+    1_000_000,
+    'must be a number of calls per minute; 0 for no limit',
+  ).default(240),
   TRUST_PROXY: z
     .string()
     .refine(

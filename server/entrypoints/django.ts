@@ -2,7 +2,8 @@
 import { readDjangoToken, type DjangoTokens } from '../../adapters/django.ts';
 import { mountFetch } from '../../adapters/fetch.ts';
 import { createNodeListener, type NodeListener } from '../../adapters/node.ts';
-import { bearerToken } from '../http/authenticate.ts';
+import { accountInClaims, bearerToken } from '../http/authenticate.ts';
+import type { Config } from '../config/config.ts';
 import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { isBillingPath } from '../app/start-billing.ts';
@@ -14,13 +15,19 @@ export { mintDjangoToken, readDjangoToken, type DjangoTokens } from '../../adapt
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';
 export type { Services } from '../lib/services.ts';
 
-/** An `authenticate` that believes the 60-second tokens of Django and nothing else. */
+/** An `authenticate` that believes the 60-second tokens of Django and nothing else; `claims` names those of the account. */
 export function createDjangoAuthenticate(
   tokens: DjangoTokens,
+  claims: Partial<Config['auth']> = {},
 ): (request: Request) => Promise<User | null> {
+  const auth: Config['auth'] = { jwtSecret: null, jwksUrl: null, audience: null, ...claims };
   return async (request) => {
     const token = bearerToken(request);
-    return token === null ? null : readDjangoToken(token, tokens);
+    const found = token === null ? null : await readDjangoToken(token, tokens);
+    if (!found) return null;
+    const { claims: all, ...user } = found;
+    const account = accountInClaims(all, auth);
+    return { ...user, ...(account && { account }) };
   };
 }
 
@@ -35,7 +42,10 @@ export function createDjangoListener({ services }: { services: Services }): Node
       'AUTH_JWT_SECRET is not set, so no token of Django can be read. Set it to the value of TENURE["JWT_SECRET"].',
     );
   }
-  const authenticate = createDjangoAuthenticate({ secret: jwtSecret, audience });
+  const authenticate = createDjangoAuthenticate(
+    { secret: jwtSecret, audience },
+    services.config.auth,
+  );
   const mounted = mountFetch(createHandler({ ...services, authenticate }), {
     mountPath: '',
     innerPath: '',

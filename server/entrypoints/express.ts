@@ -9,7 +9,7 @@ import { createHandler } from '../app/route-list.ts';
 import type { Services } from '../lib/services.ts';
 
 export type { Middleware };
-export type { Authenticate, User } from '../lib/services.ts';
+export type { Authenticate, User, UserAccount } from '../lib/services.ts';
 export { loadConfig, ConfigError } from '../config/config.ts';
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';
 export { createServices } from '../app/compose.ts';

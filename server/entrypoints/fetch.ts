@@ -11,7 +11,7 @@ import type { Services } from '../lib/services.ts';
 
 export type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
 export { createNodeListener, type NodeListener } from '../../adapters/node.ts';
-export type { Authenticate, User } from '../lib/services.ts';
+export type { Authenticate, User, UserAccount } from '../lib/services.ts';
 export { loadConfig, ConfigError } from '../config/config.ts';
 export type { Gate } from '../access/gate.ts';
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';

@@ -2,7 +2,7 @@
 export { migrate } from '../../db/migrate.ts';
 export { checkAccess, isSubscriptionActive, type AccessAnswer } from '../access/check-access.ts';
 export { createAuthenticate } from '../http/authenticate.ts';
-export type { Authenticate, User } from '../lib/services.ts';
+export type { Authenticate, User, UserAccount } from '../lib/services.ts';
 export { ConfigError, loadConfig, type Config } from '../config/config.ts';
 export { AppError, ERROR_STATUS, type ErrorCode } from '../http/errors.ts';
 export { createGate, type Gate, type GateOptions } from '../access/gate.ts';

@@ -8,6 +8,7 @@ import {
 } from '../../adapters/next.ts';
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { checkAccess, refusalCode, type AccessAnswer } from '../access/check-access.ts';
+import { accountOf, type Account } from '../../state/roles.ts';
 import type { Authenticate, User } from '../lib/services.ts';
 import { subscriptionView, type SubscriptionView } from '../billing/subscription-view.ts';
 import { isBillingPath, startBilling, type BillingOptions } from '../app/start-billing.ts';
@@ -15,7 +16,7 @@ import { withAuthentication } from '../http/with-authentication.ts';
 import { createHandler } from '../app/route-list.ts';
 import type { Services } from '../lib/services.ts';
 
-export type { AccessAnswer, RouteHandlers, Services, SubscriptionView, User };
+export type { AccessAnswer, Account, RouteHandlers, Services, SubscriptionView, User };
 
 export interface NextBillingOptions extends Omit<BillingOptions, 'authenticate'> {
   /** How the app knows its users, from cookies or headers; default: the bearer token of the configuration. */
@@ -35,12 +36,14 @@ export interface NextBilling {
   services: () => Promise<Services>;
   /** Who asks for this page or action; null without a known user. */
   getUser: () => Promise<User | null>;
-  /** The caller's subscription; null when they never had one. */
+  /** Who pays for them, and their role there: their team's account, or their own; null without a known user. */
+  getAccount: () => Promise<Account | null>;
+  /** The subscription of the caller's account; null when it never had one. */
   getSubscription: () => Promise<SubscriptionView | null>;
   /** Goes on for callers with access (also by grace); redirects everybody else. */
-  requireActiveSubscription: () => Promise<AccessAnswer & { user: User }>;
+  requireActiveSubscription: () => Promise<AccessAnswer & { user: User; account: Account }>;
   /** Goes on for callers whose plan has the feature; redirects everybody else. */
-  requireFeature: (feature: string) => Promise<AccessAnswer & { user: User }>;
+  requireFeature: (feature: string) => Promise<AccessAnswer & { user: User; account: Account }>;
 }
 
 /** Starts nothing: the first request or page does, so that `next build` needs no database and no key. */
@@ -59,8 +62,8 @@ export function createBilling(options: NextBillingOptions = {}): NextBilling {
   const require = async (feature?: string) => {
     const user = await getUser();
     if (!user) return leave(signIn ?? redirectTo, 'unauthenticated');
-    const access = await checkAccess(await services(), user.id, feature);
-    if (access.allowed) return { ...access, user };
+    const access = await checkAccess(await services(), accountOf(user).id, feature);
+    if (access.allowed) return { ...access, user, account: accountOf(user) };
     return leave(redirectTo, refusalCode(access));
   };
   let handler: FetchHandler | undefined;
@@ -72,12 +75,20 @@ export function createBilling(options: NextBillingOptions = {}): NextBilling {
     }),
     services,
     getUser,
+    getAccount: async () => {
+      const user = await getUser();
+      return user && accountOf(user);
+    },
     getSubscription: async () => {
       const user = await getUser();
       const running = await services();
       const stored =
         user &&
-        (await currentSubscriptionOfUser(running.database.knex, user.id, running.catalogue));
+        (await currentSubscriptionOfUser(
+          running.database.knex,
+          accountOf(user).id,
+          running.catalogue,
+        ));
       return stored ? subscriptionView(running, stored) : null;
     },
     requireActiveSubscription: () => require(),

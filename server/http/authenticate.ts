@@ -1,4 +1,4 @@
-import type { User } from '../lib/services.ts';
+import type { User, UserAccount } from '../lib/services.ts';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   createRemoteJWKSet,
@@ -8,6 +8,7 @@ import {
   type JWTVerifyOptions,
 } from 'jose';
 import type { Config } from '../config/config.ts';
+import { roleOf } from '../../state/roles.ts';
 import { AppError } from './errors.ts';
 
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -33,9 +34,10 @@ export function createAuthenticate(
     if (token === null || verify === null) return null;
     try {
       const payload = await verify(token);
-      return isFromTheFuture(payload) ? null : userOf(payload);
+      return isFromTheFuture(payload) ? null : userOf(payload, auth);
     } catch (error) {
       if (isBadToken(error)) return null;
+      if (error instanceof AppError) throw error;
       throw new AppError('authentication_unavailable', 'The signing keys cannot be read now.', {
         headers: { 'retry-after': '5' },
         cause: error,
@@ -44,11 +46,25 @@ export function createAuthenticate(
   };
 }
 
-/** True when the request carries the admin token; compared in constant time. */
-export function hasAdminToken(request: Request, adminToken: string | null): boolean {
+/** True when the request carries the admin token. */
+export function hasAdminToken(request: Request, config: AdminTokens): boolean {
   const given = bearerToken(request);
-  if (given === null || adminToken === null) return false;
-  return timingSafeEqual(sha256(given), sha256(adminToken));
+  return given !== null && isAdminToken(given, config);
+}
+
+type AdminTokens = Pick<Config, 'adminToken' | 'formerAdminTokens'>;
+
+/** Whether a text is the admin token, or the one before while it is replaced; compared in constant time. */
+export function isAdminToken(
+  given: string,
+  { adminToken, formerAdminTokens }: AdminTokens,
+): boolean {
+  if (adminToken === null) return false;
+  const hash = sha256(given);
+  const equal = [adminToken, ...formerAdminTokens].map((each) =>
+    timingSafeEqual(hash, sha256(each)),
+  );
+  return equal.includes(true);
 }
 
 /** The token of `Authorization: Bearer …`, or null. */
@@ -65,9 +81,10 @@ function verifierOf(auth: Config['auth']): ((token: string) => Promise<JWTPayloa
     requiredClaims: auth.allowNoExpiry ? ['sub'] : ['sub', 'exp'],
   };
   if (auth.jwtSecret !== null) {
-    const key = new TextEncoder().encode(auth.jwtSecret);
-    return async (token) =>
-      (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
+    const keys = [auth.jwtSecret, ...(auth.formerJwtSecrets ?? [])].map((secret) =>
+      new TextEncoder().encode(secret),
+    );
+    return (token) => verifyWithAny(token, keys, { ...options, algorithms: ['HS256'] });
   }
   if (auth.jwksUrl !== null) {
     const keys = createRemoteJWKSet(new URL(auth.jwksUrl));
@@ -77,19 +94,65 @@ function verifierOf(auth: Config['auth']): ((token: string) => Promise<JWTPayloa
   return null;
 }
 
+/** While a secret is replaced, there are tokens of two. */
+async function verifyWithAny(
+  token: string,
+  [key, ...others]: Uint8Array[],
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, key!, options)).payload;
+  } catch (error) {
+    const isOfAnother = error instanceof errors.JWSSignatureVerificationFailed;
+    if (!isOfAnother || others.length === 0) throw error;
+    return verifyWithAny(token, others, options);
+  }
+}
+
 /** The library looks at `iat` only where tokens have a greatest age. */
 function isFromTheFuture({ iat }: JWTPayload): boolean {
   return iat !== undefined && iat > Date.now() / 1000 + CLOCK_TOLERANCE_SECONDS;
 }
 
-function userOf(payload: JWTPayload): User | null {
-  const { sub, email, name } = payload;
-  if (typeof sub !== 'string' || sub === '' || sub.length > 255 || sub.includes('\0')) return null;
-  return {
-    id: sub,
-    email: wordsOf(email),
-    name: wordsOf(name),
-  };
+function userOf(payload: JWTPayload, auth: Config['auth']): User | null {
+  const { email, name } = payload;
+  const id = typeof payload.sub === 'string' ? idOf(payload.sub) : null;
+  if (id === null) return null;
+  const account = accountInClaims(payload, auth);
+  return { id, email: wordsOf(email), name: wordsOf(name), ...(account && { account }) };
+}
+
+/**
+ * The account that the claims name; null without AUTH_ACCOUNT_CLAIM. A token without the claim then names no one who
+ * pays: its user is not taken for an account, because a team may have that id. Throws 403 for it.
+ */
+export function accountInClaims(claims: JWTPayload, auth: Config['auth']): UserAccount | null {
+  const { accountClaim = null, accountNameClaim = null, roleClaim = null } = auth;
+  if (accountClaim === null) return null;
+  const id = idOf(claimAt(claims, accountClaim));
+  if (id === null) {
+    throw new AppError('forbidden', `The token names no account (claim "${accountClaim}").`);
+  }
+  const name = accountNameClaim === null ? null : wordsOf(claimAt(claims, accountNameClaim));
+  return { id, name, role: roleClaim === null ? 'owner' : roleOf(claimAt(claims, roleClaim)) };
+}
+
+/** A claim by its name, which may have dots in it, or else by a path into claims that are objects. */
+function claimAt(claims: JWTPayload, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return claims[name];
+  let value: unknown = claims;
+  for (const part of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part))
+      return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}
+
+function idOf(claim: unknown): string | null {
+  const id = Number.isSafeInteger(claim) ? String(claim) : claim;
+  const isId = typeof id === 'string' && id !== '' && id.length <= 255 && !id.includes('\0');
+  return isId ? id : null;
 }
 
 // PostgreSQL stores every character but U+0000.

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { FetchHandler } from '../../adapters/fetch.ts';
+import type { Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError, type ErrorCode } from './errors.ts';
 import type { Services } from '../lib/services.ts';
@@ -10,8 +11,10 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** What every route gets, before its own schemas are applied. */
 export interface RouteContext {
   services: Services;
-  /** Set on `user` routes. */
+  /** Set on `user` routes: who acts. */
   user: User | null;
+  /** Set on `user` routes: who pays. Everything that is stored or asked for belongs to it. */
+  account: Account | null;
   params: Record<string, string>;
   requestId: string;
   /** Who is connected, as far as the adapter tells; null where it cannot. */
@@ -31,8 +34,9 @@ export interface HandlerContext<
   Body = undefined,
   Query = undefined,
   A extends Auth = Auth,
-> extends Omit<RouteContext, 'user'> {
+> extends Omit<RouteContext, 'user' | 'account'> {
   user: A extends 'user' ? User : User | null;
+  account: A extends 'user' ? Account : Account | null;
   body: Body;
   query: Query;
 }
@@ -48,6 +52,8 @@ interface RouteInfo<A extends Auth> {
   /** Canonical path, `:name` for parameters. */
   path: string;
   auth: A;
+  /** Whether members of an account may ask for it too. Otherwise only those who may pay: owner and billing. */
+  members?: A extends 'user' ? true : never;
   summary: string;
   description?: string;
   /** Schema of the JSON answer; null for answers that are not JSON. */
@@ -62,6 +68,12 @@ interface RouteInfo<A extends Auth> {
   page?: boolean;
   /** False where no rate limit applies: probes. Signed webhooks never have one. */
   limited?: false;
+  /** False where many of one account may be under way at once: they do not wait for each other. */
+  oneByOne?: false;
+  /** Whether it reads from Stripe: who has made too many calls is refused for a while. Commands always are. */
+  asksStripe?: true;
+  /** Whether it answers if a promotion code exists: who tries too many is refused for a while. */
+  triesCodes?: true;
   /** Errors beyond those that every route of its kind can give. */
   errors?: ErrorCode[];
 }
@@ -127,14 +139,26 @@ function parse(schema: z.ZodType, value: unknown, place: 'body' | 'query'): unkn
     const words = `The ${place} has a character that no text may have (U+0000).`;
     throw new AppError('invalid_request', words);
   }
-  const issues = result.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
-    path: issue.path.join('.'),
-    message: issue.message,
-  }));
+  const issues = result.error.issues
+    .flatMap((issue) => innerIssues(issue))
+    .slice(0, MAX_ISSUES)
+    .map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
   const words = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message));
   throw new AppError('invalid_request', `The ${place} is not valid: ${words.join('; ')}`, {
     fields: { issues },
   });
+}
+
+/** Of a choice between forms, what is wrong with the form that was meant: "Invalid input" alone helps no one. */
+function innerIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const isOtherForm = ({ path, code }: z.core.$ZodIssue) =>
+    path.length === 0 && code === 'invalid_type';
+  const meant = issue.errors.find((issues) => issues.length > 0 && !issues.some(isOtherForm));
+  if (meant === undefined) return [issue];
+  return meant.flatMap((each) =>
+    innerIssues(each).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })),
+  );
 }
 
 /** PostgreSQL stores every character but this one. */

@@ -232,6 +232,7 @@ const ERROR_FIELDS: Json = {
   declineCode: text('Why the bank refused (`card_declined`).'),
   stripeCode: { ...text("Stripe's own code (`stripe_rejected`)."), type: ['string', 'null'] },
   param: text('The parameter that Stripe refused.'),
+  role: text('The role of the caller in the account (`forbidden`).'),
   reason: text('Why access is refused (`subscription_required`, `feature_required`).'),
   feature: text('The feature that is not in the plan.'),
   eventId: text('The event that is stored and waits (webhook).'),

@@ -22,6 +22,8 @@ export interface Metrics {
   requests: Histogram<'method' | 'route' | 'status'>;
   /** Requests that were refused for coming too often. */
   limited: Counter<'by'>;
+  /** Bearer tokens that were refused, by the kind of route. */
+  refusedTokens: Counter<'by'>;
   /** Processing of a customer: claimed, read from Stripe, decided, written. */
   subjects: Histogram<'outcome'>;
   /** Webhook events dealt with, or failed and left to wait. */
@@ -31,7 +33,7 @@ export interface Metrics {
   /** Mails, webhooks and other effects of the outbox. */
   effects: Counter<'kind' | 'outcome'>;
   /** Rows deleted because they were too old. */
-  swept: Counter<'table'>;
+  deletedRows: Counter<'table'>;
   stripeCall: (call: StripeCall) => void;
   /** This process's figures. */
   figures: () => Promise<Figures>;
@@ -73,6 +75,12 @@ export function createMetrics(): Metrics {
       labelNames: ['by'] as const,
       registers,
     }),
+    refusedTokens: new Counter({
+      name: 'tenure_tokens_refused_total',
+      help: 'Bearer tokens that were wrong or expired, by the kind of route (user, admin)',
+      labelNames: ['by'] as const,
+      registers,
+    }),
     subjects: new Histogram({
       name: 'tenure_subject_processing_seconds',
       help: 'Turns at a customer: claimed, read from Stripe, decided, written',
@@ -98,7 +106,7 @@ export function createMetrics(): Metrics {
       labelNames: ['kind', 'outcome'] as const,
       registers,
     }),
-    swept: new Counter({
+    deletedRows: new Counter({
       name: 'tenure_rows_deleted_total',
       help: 'Rows deleted because they were too old, by table',
       labelNames: ['table'] as const,

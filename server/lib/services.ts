@@ -1,3 +1,4 @@
+import type { Grant } from '../../state/grants.ts';
 import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
@@ -13,6 +14,16 @@ export interface User {
   id: string;
   email: string | null;
   name: string | null;
+  /** Whom they act for, where that is a team or an organisation. Without it a user is their own account. */
+  account?: UserAccount | null;
+}
+
+/** An account as a token or a host names it. */
+export interface UserAccount {
+  id: string;
+  name?: string | null;
+  /** `owner`, `billing` or `member`; without one of these, a member. */
+  role?: string | null;
 }
 
 /**
@@ -29,6 +40,8 @@ export interface AccessCache {
   subscriptionOf(userId: string): Promise<SubscriptionRow | null>;
   /** What Stripe entitles the user's customer to; null when it was never read. */
   featuresOf(userId: string, customerId: string): Promise<ReadonlySet<string> | null>;
+  /** All grants of an account, those that are over too. */
+  grantsOf(accountId: string): Promise<readonly Grant[]>;
   /** Forgets a user; called in the process that stored a change. */
   invalidate(userId: string): void;
   /** Forgets everybody, when changes of other processes may have been missed. */
@@ -55,6 +68,8 @@ export interface Services extends CoreServices {
   engine: Engine;
   /** Recording of usage; it starts and stops with the engine. */
   usage: Usage;
+  /** How far this server is on its way to a stop. */
+  lifecycle: { isDraining: boolean };
   /** Stops the engine, then closes the database. */
   close(): Promise<void>;
 }

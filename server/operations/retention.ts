@@ -10,7 +10,7 @@ import {
 import type { EngineContext } from '../sync/context.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 
-const JOB = 'sweep';
+const JOB = 'retention';
 const LEASE = 60_000;
 const DAY = 86_400_000;
 /** How long the answer to a request is kept under its Idempotency-Key: as long as Stripe keeps its own at least. */
@@ -30,26 +30,26 @@ type Table = 'webhook_events' | 'processing_attempts' | 'outbox' | 'subjects' | 
 
 /**
  * Deletes what is too old, now and then and a few rows at a time; of several processes, one does it at a time. Without
- * `EVENT_RETENTION_DAYS` that is only what nobody can miss. The history of subscriptions is never deleted.
+ * `EVENT_RETENTION_DAYS` that is only what is never needed again. The history of subscriptions is never deleted.
  */
-export function createSweeper(ctx: EngineContext): Loop {
+export function createRetention(ctx: EngineContext): Loop {
   const { core, owner, options } = ctx;
   const db = core.database.knex;
-  const idle = Math.min(options.sweepEvery || DAY, 5 * 60_000);
-  let sweep: AsyncGenerator<void, void> | null = null;
+  const idle = Math.min(options.retentionEvery || DAY, 5 * 60_000);
+  let deletion: AsyncGenerator<void, void> | null = null;
   let pause = idle;
   let notBefore = 0;
 
   async function round(): Promise<boolean> {
     pause = idle;
-    if (sweep === null && !(await isDue())) return false;
+    if (deletion === null && !(await isDue())) return false;
     if (!(await leadJob(db, JOB, { owner, duration: LEASE }))) {
-      sweep = null;
+      deletion = null;
       return false;
     }
-    sweep ??= sweepOnce(ctx);
+    deletion ??= deleteOld(ctx);
     const from = performance.now();
-    const { done } = await sweep.next();
+    const { done } = await deletion.next();
     pause = Math.max(SHORTEST_REST, REST * (performance.now() - from));
     if (done) await end();
     return false;
@@ -58,12 +58,12 @@ export function createSweeper(ctx: EngineContext): Loop {
   /** Once in a while for all processes together; not while this one starts. */
   async function isDue(): Promise<boolean> {
     const now = Date.now();
-    if (options.sweepEvery <= 0 || now < notBefore) return false;
-    return now - Number((await readCursor(db, JOB)) ?? 0) >= options.sweepEvery;
+    if (options.retentionEvery <= 0 || now < notBefore) return false;
+    return now - Number((await readCursor(db, JOB)) ?? 0) >= options.retentionEvery;
   }
 
   async function end(): Promise<void> {
-    sweep = null;
+    deletion = null;
     pause = idle;
     await saveCursor(db, JOB, String(Date.now()));
     await resignJob(db, JOB, owner);
@@ -73,7 +73,7 @@ export function createSweeper(ctx: EngineContext): Loop {
     round,
     rest: () => pause,
     failed: (error) => {
-      sweep = null;
+      deletion = null;
       core.log.warn({ err: error }, 'could not delete what is too old; it is tried again');
     },
     afterError: idle,
@@ -86,21 +86,21 @@ export function createSweeper(ctx: EngineContext): Loop {
     },
     async stop() {
       await loop.stop();
-      if (sweep !== null) await resignJob(db, JOB, owner).catch(() => undefined);
-      sweep = null;
+      if (deletion !== null) await resignJob(db, JOB, owner).catch(() => undefined);
+      deletion = null;
     },
   };
 }
 
 /** Goes through the tables step by step. */
-async function* sweepOnce(ctx: EngineContext): AsyncGenerator<void, void> {
+async function* deleteOld(ctx: EngineContext): AsyncGenerator<void, void> {
   const { database, config, log } = ctx.core;
   const db = database.knex;
   const now = Date.now();
   const deleted = new Map<Table, number>();
   const count = (table: Table, rows: number) => {
     deleted.set(table, (deleted.get(table) ?? 0) + rows);
-    if (rows > 0) ctx.core.metrics.swept.inc({ table }, rows);
+    if (rows > 0) ctx.core.metrics.deletedRows.inc({ table }, rows);
   };
 
   for (let rows = STEP; rows === STEP;) {
@@ -115,18 +115,18 @@ async function* sweepOnce(ctx: EngineContext): AsyncGenerator<void, void> {
     yield;
   }
   const { eventRetentionDays: days } = config;
-  if (days !== null) yield* sweepEvents({ db, before: now - days * DAY, count });
+  if (days !== null) yield* deleteOldEvents({ db, before: now - days * DAY, count });
   const rows = Object.fromEntries([...deleted].filter(([, each]) => each > 0));
   if (Object.keys(rows).length > 0) log.info({ rows }, 'deleted what was too old');
 }
 
-interface EventSweep {
+interface OldEvents {
   db: EngineContext['core']['database']['knex'];
   before: number;
   count: (table: Table, rows: number) => void;
 }
 
-async function* sweepEvents({ db, before, count }: EventSweep): AsyncGenerator<void, void> {
+async function* deleteOldEvents({ db, before, count }: OldEvents): AsyncGenerator<void, void> {
   const stays = new Set<string>();
   let at: EventPosition | null = null;
   do {

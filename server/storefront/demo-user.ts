@@ -32,10 +32,14 @@ function demoUser(email: string): DemoUser {
 
 /** `Set-Cookie` with a token such as a host app mints after its own login. */
 export async function demoCookie(config: Config, email: string): Promise<string> {
-  const { audience, issuer = null, jwtSecret } = config.auth;
+  const { audience, issuer = null, jwtSecret, accountClaim = null, roleClaim = null } = config.auth;
   if (jwtSecret === null) throw new AppError('not_found', 'There is no demo login here.');
   const user = demoUser(email);
-  const token = new SignJWT({ email: user.email })
+  const token = new SignJWT({
+    email: user.email,
+    ...(accountClaim === null ? {} : { [accountClaim]: user.id }),
+    ...(roleClaim === null ? {} : { [roleClaim]: 'owner' }),
+  })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(user.id)
     .setIssuedAt()

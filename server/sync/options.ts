@@ -34,7 +34,7 @@ export interface EngineOptions {
   /** How often events are looked for that never arrived; 0 never. */
   catchUpEvery: number;
   /** How often what is too old is deleted; 0 never. */
-  sweepEvery: number;
+  retentionEvery: number;
   /** How often to look for debts that are no longer being collected; 0 never. */
   overdueEvery: number;
   /** Most deliveries that may wait in memory, to be stored or processed; beyond, they are answered 503. */
@@ -59,7 +59,7 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   readTimeout: 20_000,
   outageBase: 1_000,
   catchUpEvery: 60_000,
-  sweepEvery: 3_600_000,
+  retentionEvery: 3_600_000,
   overdueEvery: 60_000,
   maxBacklog: 5_000,
   maxBatch: 500,

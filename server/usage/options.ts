@@ -14,7 +14,7 @@ export interface UsageOptions {
   /** Most records that may wait in memory to be stored; beyond, recording fails with `overloaded`. */
   maxBuffered: number;
   /** How long a commit that fails is tried again before its callers are told. */
-  commitPatience: number;
+  commitTimeoutMs: number;
   /** How long keys of records are remembered, so that a repetition is known. */
   keepKeys: number;
   /** How long delivered windows are kept beside their totals. */
@@ -29,7 +29,7 @@ const DEFAULTS: Omit<UsageOptions, 'flushEvery' | 'eventsPerSecond'> = {
   retryBase: 2_000,
   retryMax: 600_000,
   maxBuffered: 50_000,
-  commitPatience: 10_000,
+  commitTimeoutMs: 10_000,
   keepKeys: 40 * DAY,
   keepWindows: 7 * DAY,
 };

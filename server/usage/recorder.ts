@@ -45,11 +45,11 @@ const FIRST_PAUSE = 50;
 /**
  * Group commit: one transaction stores whatever gathered while the one before it was under way. Each caller is
  * answered after its own commit. A commit that fails is tried again with the same keys, so that it is safe even
- * when nobody knows whether it came through.
+ * when it is unknown whether it came through.
  */
 export function createUsageRecorder(
   database: Database,
-  options: Pick<UsageOptions, 'maxBuffered' | 'commitPatience'>,
+  options: Pick<UsageOptions, 'maxBuffered' | 'commitTimeoutMs'>,
   log: Logger,
 ): UsageRecorder {
   let open: Batch | null = null;
@@ -68,7 +68,7 @@ export function createUsageRecorder(
   }
 
   async function storeBatch(batch: Batch): Promise<void> {
-    const giveUp = Date.now() + options.commitPatience;
+    const giveUp = Date.now() + options.commitTimeoutMs;
     for (let pause = FIRST_PAUSE; ; pause *= 2) {
       try {
         batch.settle(await storeRows(database, batch.rows));
@@ -153,7 +153,7 @@ function newBatch(): Batch {
     fail = reject;
   });
   const accepted = done.then(() => true);
-  // Whoever waits gets the error; that nobody waits must not end the process.
+  // The caller that waits gets the error; without one, it must not end the process.
   accepted.catch(() => undefined);
   return { rows: [], merged: new Map(), keys: new Map(), done, accepted, settle, fail };
 }

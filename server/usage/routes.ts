@@ -26,6 +26,8 @@ export const recordUsageRoute = defineRoute({
   method: 'POST',
   path: '/api/billing/usage',
   auth: 'user',
+  oneByOne: false,
+  members: true,
   summary: 'Record usage, one piece or up to 1,000',
   description:
     'Durable when it is answered; Stripe is told in batches. All or nothing is recorded: `usage_refused` lists what is ' +
@@ -43,7 +45,7 @@ export const recordUsageRoute = defineRoute({
     'idempotency_conflict',
     'overloaded',
   ],
-  handler: async (_request, { services, user, body }) => {
+  handler: async (_request, { services, account, body }) => {
     const inputs = Array.isArray(body) ? body : [body];
     const foreign = inputs.find(
       ({ meter }) => services.usage.knows(meter) && !services.usage.isReportedByUser(meter),
@@ -57,7 +59,7 @@ export const recordUsageRoute = defineRoute({
     const receipt = await services.usage.record(
       inputs.map(({ timestamp, ...input }) => ({
         ...input,
-        userId: user.id,
+        userId: account.id,
         reportedBy: 'user' as const,
         at: timestamp === undefined ? undefined : Date.parse(timestamp),
       })),
@@ -85,15 +87,15 @@ export const usageRoute = defineRoute({
     refused: z.int(),
   }),
   errors: ['unknown_meter'],
-  handler: async (_request, { services, user, query }) => {
+  handler: async (_request, { services, account, query }) => {
     const { meter } = query;
     if (!services.usage.knows(meter)) {
       throw new AppError('unknown_meter', `No plan has a meter "${meter}".`);
     }
-    const account = await services.usage.account(user.id);
-    const { from, until } = usagePeriod(account, services.clock.now());
+    const billed = await services.usage.account(account.id);
+    const { from, until } = usagePeriod(billed, services.clock.now());
     const totals = await services.usage.totals(
-      { userId: user.id, meter },
+      { userId: account.id, meter },
       { from, until: until ?? Number.MAX_SAFE_INTEGER },
     );
     return json({
@@ -141,7 +143,7 @@ export const retryUsageRoute = defineRoute({
   method: 'POST',
   path: '/admin/api/usage/retry',
   auth: 'admin',
-  summary: 'Send usage again that Stripe refused, once the reason is mended',
+  summary: 'Send usage again that Stripe refused, once the reason is fixed',
   response: z.object({ retried: z.int() }),
   status: 202,
   handler: async (_request, { services }) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createObserver, type Middleware } from '../../adapters/express.ts';
+import { accountOf } from '../../state/roles.ts';
 import type { Authenticate } from '../lib/services.ts';
 import { withAuthentication } from '../http/with-authentication.ts';
 import type { Services } from '../lib/services.ts';
@@ -7,7 +8,7 @@ import type { UsageReceipt } from '../lib/usage-types.ts';
 
 /**
  * Records usage of a user, from any code of the host. Resolves after the commit: then it is durable, and it will be
- * billed. Stripe is not called. Without `idempotencyKey` every call counts. Rejects as `Usage.record` does; whoever
+ * billed. Stripe is not called. Without `idempotencyKey` every call counts. Rejects as `Usage.record` does; the caller that
  * does not wait for it must catch.
  */
 export function trackUsage(
@@ -55,7 +56,8 @@ export function trackRequests<Native extends IncomingMessage = IncomingMessage>(
     const status = await info.answered;
     if (!user || status === null || !counts(status)) return;
     const amount = quantity(info.native as Native, status);
-    if (amount > 0) await services.usage.track({ userId: user.id, meter, quantity: amount });
+    if (amount <= 0) return;
+    await services.usage.track({ userId: accountOf(user).id, meter, quantity: amount });
   }
 
   return createObserver((request, info) => {

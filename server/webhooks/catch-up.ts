@@ -132,7 +132,7 @@ async function begin(db: Db): Promise<number> {
 
 export interface CatchUpOptions extends Pick<
   ScanOptions,
-  'onItsWay' | 'signal' | 'patienceMs' | 'isQuiet'
+  'onItsWay' | 'signal' | 'timeoutMs' | 'isQuiet'
 > {
   /** Looks at everything since then (in seconds) and leaves the position alone. */
   since?: number;

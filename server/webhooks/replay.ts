@@ -103,10 +103,10 @@ async function replaySince(
     return services.engine.store(events);
   };
   const parts = { core: services, reader: services.engine.reader };
-  const patienceMs = 10 * 60_000;
+  const timeoutMs = 10 * 60_000;
   await catchUp(parts, store, {
     since: Math.floor(since / 1000),
-    patienceMs,
+    timeoutMs,
     isQuiet: !notify,
   });
   await eachEvent(services, { since }, async (ids) => {
@@ -128,13 +128,13 @@ async function eachEvent(
   } while (after);
 }
 
-/** What became of replayed events, once each was tried or `patience` ms have passed. */
+/** What became of replayed events, once each was tried or `timeoutMs` ms have passed. */
 export async function awaitReplay(
   services: Services,
   ids: string[],
-  patience: number,
+  timeoutMs: number,
 ): Promise<{ done: string[]; failed: { id: string; error: string }[] }> {
-  const deadline = Date.now() + patience;
+  const deadline = Date.now() + timeoutMs;
   const done: string[] = [];
   const failed: { id: string; error: string }[] = [];
   for (const id of ids) {

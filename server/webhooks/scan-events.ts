@@ -8,7 +8,7 @@ import { StripeOutage } from '../lib/stripe-outage.ts';
 import { isRelevant, toNewEvent } from './parse-event.ts';
 
 /** How long a page is tried for while Stripe cannot be asked, in ms. The scan goes on from there another time. */
-const PAGE_PATIENCE_MS = 30_000;
+const PAGE_TIMEOUT_MS = 30_000;
 /** Further ahead than clocks differ by: a test clock's time, which says nothing about when it was sent. In seconds. */
 const TEST_CLOCK = 60;
 
@@ -31,7 +31,7 @@ export interface ScanOptions {
   isQuiet?: boolean | undefined;
   /** Younger events are most likely on their way, and left alone. In seconds. */
   onItsWay?: number | undefined;
-  patienceMs?: number | undefined;
+  timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Called before each page but the first with the place where the scan goes on; it may throw to end it. */
   onPage?: ((after: string, answeredAt: number | null) => Promise<void>) | undefined;
@@ -67,9 +67,9 @@ export async function scanEvents(
 async function readPage(
   { reader }: Parts,
   scan: EventScan,
-  { patienceMs = PAGE_PATIENCE_MS, signal }: ScanOptions,
+  { timeoutMs = PAGE_TIMEOUT_MS, signal }: ScanOptions,
 ): Promise<EventPage> {
-  const deadline = performance.now() + patienceMs;
+  const deadline = performance.now() + timeoutMs;
   const range = { createdFrom: scan.from, createdUntil: scan.until };
   let { after } = scan;
   for (;;) {

@@ -31,16 +31,16 @@ const OWN_KEYS: readonly [prefix: string, actor: string][] = [
  * request caused came with time, unless time alone cannot do it: then it was the customer, in the portal.
  */
 export function actorOf(event: EventFacts, move: Transition, commands?: Commands): Actor {
-  const nobody = { account: null, requestId: null };
+  const unnamed = { account: null, requestId: null };
   const { idempotencyKey, requestId } = event;
   const command = commandIn(idempotencyKey);
   const known = command === null ? undefined : commands?.get(command);
   if (known) return known;
   const own = OWN_KEYS.find(([prefix]) => idempotencyKey?.startsWith(prefix));
-  if (own) return { name: own[1], ...nobody };
-  if (requestId !== null) return { name: 'dashboard', ...nobody };
-  if (DUNNING.has(move.event)) return { name: 'dunning', ...nobody };
-  return { name: isByTime(event, move) ? 'stripe' : 'portal', ...nobody };
+  if (own) return { name: own[1], ...unnamed };
+  if (requestId !== null) return { name: 'dashboard', ...unnamed };
+  if (DUNNING.has(move.event)) return { name: 'dunning', ...unnamed };
+  return { name: isByTime(event, move) ? 'stripe' : 'portal', ...unnamed };
 }
 
 const DUNNING: ReadonlySet<Transition['event']> = new Set([

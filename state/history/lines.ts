@@ -12,7 +12,7 @@ export interface HistoryLine {
   causeId: string | null;
   event?: LifecycleEventType;
   detail?: Transition['detail'];
-  /** Place in the history: a line found later has a number between its neighbours. null for lines of older releases. */
+  /** Place in the history: a line found later has a number between those beside it. null for lines of older releases. */
   number?: number | null;
   /** True while no event of Stripe explains it: it was found by a read. */
   guess?: boolean;

@@ -103,6 +103,11 @@ export class Tracker {
     return { ...facts, nextPhase: next !== null && next.at > at ? next : null };
   }
 
+  /** Whether it is known what the schedule of a payload is waiting for. */
+  knowsSchedule({ scheduleId, scheduleExpanded }: SubscriptionFacts): boolean {
+    return scheduleId === null || scheduleExpanded === true || this.phases.has(scheduleId);
+  }
+
   /** Where `facts` stand. */
   pointOf(facts: SubscriptionFacts, print: string | null = null): Point {
     const { state } = lifecycleOf(facts, {

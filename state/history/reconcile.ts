@@ -10,7 +10,7 @@ import { pairLines, type Pair } from './pair-lines.ts';
 /** A move that has no line yet. */
 export interface AddedLine {
   move: Move;
-  /** Between its neighbours'. */
+  /** Between those of the lines beside it. */
   number: number;
   /** True when a line after it was told before. */
   late: boolean;
@@ -44,7 +44,7 @@ export function reconcile(
   lines: readonly HistoryLine[],
   begin: Beginning,
 ): Reconciled {
-  const pairs = inTime(pairLines(moves, lines, begin.start));
+  const pairs = inTime(endTold(pairLines(moves, lines, begin.start), lines));
   const used = new Set(pairs.map(({ line }) => line));
   return {
     added: numbered(pairs, begin),
@@ -54,6 +54,20 @@ export function reconcile(
     removed: lines.filter((line) => !used.has(line)),
     moves: pairs.map(({ move }) => move),
   };
+}
+
+/**
+ * A receiver that keeps the highest number must end right: where a line with a higher one has led elsewhere and is gone, the
+ * last move is told by a line of its own.
+ */
+function endTold(pairs: Pair[], lines: readonly HistoryLine[]): Pair[] {
+  const last = pairs.at(-1);
+  if (!last?.line) return pairs;
+  const { move, line } = last;
+  const used = new Set(pairs.map((pair) => pair.line));
+  const outnumbers = (each: HistoryLine) => (each.number ?? 0) > (line.number ?? 0);
+  const isMisled = lines.some((each) => !used.has(each) && outnumbers(each) && each.to !== move.to);
+  return isMisled ? [...pairs.slice(0, -1), { move, line: null }] : pairs;
 }
 
 /**
@@ -92,7 +106,7 @@ function isNews(move: Move, line: HistoryLine): boolean {
     move.event !== line.event ||
     move.guess !== (line.guess === true) ||
     (!move.guess && (move.at !== line.at || move.causeId !== line.causeId)) ||
-    (isAboutFailure(move) && move.detail['invoice'] !== line.detail?.['invoice'])
+    (isAboutFailure(move) && nameOf(move.detail) !== nameOf(line.detail ?? {}))
   );
 }
 
@@ -100,7 +114,9 @@ function isNews(move: Move, line: HistoryLine): boolean {
 const isAboutFailure = ({ event }: Move) =>
   event === 'payment_failed' || event === 'trial_ended_unpaid';
 
-/** Numbers for the moves without a line, between those of their neighbours. */
+const nameOf = ({ invoice, attempt = 1 }: Move['detail']) => `${invoice} ${attempt}`;
+
+/** Numbers for the moves without a line, between those of the lines beside them. */
 function numbered(pairs: readonly Pair[], begin: Beginning): AddedLine[] {
   const taken = new Set(begin.taken);
   const added: AddedLine[] = [];
@@ -115,7 +131,7 @@ function numbered(pairs: readonly Pair[], begin: Beginning): AddedLine[] {
     let end = i;
     while (end < pairs.length && pairs[end]!.line === null) end += 1;
     const ceiling = pairs[end]?.line?.number ?? null;
-    // Whoever keeps the highest number must end right, also where a line that was told is gone.
+    // A receiver that keeps the highest number must end right, also where a line that was told is gone.
     const from = ceiling === null ? Math.max(last, ...taken) : last;
     const step = ceiling === null ? NUMBER_STEP : (ceiling - from) / (end - i + 1);
     for (let k = i; k < end; k += 1) {

@@ -72,6 +72,8 @@ function continuation(input: HistoryInput): Link[] | null {
   for (const link of ordered) {
     if (link.kind === 'schedule' && !isInUse(link.scheduleId, stored, ordered)) return null;
     if (link.at < last || gapBefore(tracker, link) !== 0) return null;
+    // What comes next is in the schedule, which may have told of it before.
+    if ('after' in link && !tracker.knowsSchedule(link.after)) return null;
     const { state } = tracker.point;
     tracker = tracker.follow(link);
     // Which payment failed may have come before.
@@ -90,12 +92,15 @@ function newLinks(
 ): Link[] | null {
   const print = fingerprint(stored.facts);
   const start = trackerAt(input, stored);
+  const last = lastEventTime(input.history);
   const causes = new Set(input.history.map(({ causeId }) => causeId));
   const news: Link[] = [];
   for (const link of linksOf(events, [])) {
     if (causes.has(link.id)) return null;
-    // A schedule may explain what a read has shown before it came.
-    if (link.kind === 'schedule' && input.history.at(-1)?.guess === true) return null;
+    // A schedule may explain what a read or an event has shown before it came.
+    if (link.kind === 'schedule' && (input.history.at(-1)?.guess === true || link.at <= last)) {
+      return null;
+    }
     if (link.kind === 'created') {
       if (hasBeginning(input.history) || input.historyComplete === false) continue;
       return null;
@@ -103,7 +108,13 @@ function newLinks(
     const isKnown = 'afterPrint' in link && link.afterPrint === print;
     if (!isKnown || !isSilent(link, start)) news.push(link);
   }
-  return news;
+  return news.length > 0 && isRoundTrip(input.history, stored.state) ? null : news;
+}
+
+/** Whether reads alone have shown that it left its state and came back: events may tell of the same. */
+function isRoundTrip(history: readonly HistoryLine[], state: LifecycleState): boolean {
+  const firstOpen = history.findLastIndex((line) => line.guess !== true) + 1;
+  return history.slice(firstOpen).some((line) => line.from === state && line.to !== state);
 }
 
 /** Whether a schedule manages the subscription now or from a waiting event on; if not, it may have done so before. */
@@ -126,11 +137,15 @@ function isLateFailure(
 ): boolean {
   const signal = signalOf(event);
   if (signal?.type !== 'payment_failed') return false;
-  const isBare = (line: HistoryLine) =>
-    line.to === 'past_due' && line.from !== 'past_due' && line.detail?.['invoice'] === undefined;
+  const isBare = ({ from, to, detail }: HistoryLine) =>
+    to === 'past_due' &&
+    from !== 'past_due' &&
+    (detail?.['invoice'] === undefined ||
+      (detail['invoice'] === signal.invoiceId && Number(detail['attempt'] ?? 1) > 1));
   if (signal.attempt === 1 && known.history.some(isBare)) return true;
   if (hasAttempt(known.history, signal)) return false;
-  if (signal.at < known.last) return true;
+  // Of one second it may have come before.
+  if (signal.at < known.last + Number(signal.attempt > 1)) return true;
   // The entry into past_due is told already, without it.
   return signal.attempt === 1 && known.stored.state === 'past_due';
 }

@@ -1,6 +1,7 @@
 /** Helpers of the browser tests: signing in, axe, and where screenshots go. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { SAMPLED } from '../support/sizes.ts';
 import type { BrowserContext, Page } from 'playwright-core';
 import { createLoginLink } from '../../server/admin/pages/session.ts';
 import type { TestServer } from '../support/server.ts';
@@ -33,8 +34,9 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
   );
 }
 
-/** Keeps a picture of the whole page under test-output/dashboard/. */
+/** With `FULL=1`, keeps a picture of the whole page under test-output/dashboard/. */
 export async function picture(page: Page, name: string): Promise<void> {
+  if (SAMPLED) return;
   mkdirSync('test-output/dashboard', { recursive: true });
   await page.screenshot({ path: `test-output/dashboard/${name}.png`, fullPage: true });
 }

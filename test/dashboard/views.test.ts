@@ -51,7 +51,7 @@ describe('Every view of the dashboard', () => {
   afterAll(() => browser.close());
 
   for (const colorScheme of ['light', 'dark'] as const) {
-    it(`has nothing that axe-core objects to in ${colorScheme}, and is kept as a picture`, async () => {
+    it(`has nothing that axe-core objects to in ${colorScheme}, and with FULL=1 is kept as a picture`, async () => {
       await page.emulateMedia({ colorScheme });
       const found: Record<string, string[]> = {};
       for (const [name, path] of views()) {

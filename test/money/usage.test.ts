@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Stripe } from 'stripe';
-import { claimKey, finishKey } from '../../db/idempotency-keys.ts';
+import { takeKey, finishKey } from '../../db/idempotency-keys.ts';
 import { onceForKey } from '../../server/http/idempotency.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson, PRO, PRO_YEARLY, refusal, type Person } from '../server/billing/person.ts';
@@ -83,7 +83,7 @@ describe('Usage is billed once, and only by who may report it', { timeout: 90_00
     const { knex } = server.database;
     const request = { owner: 'admin', key: 'one', hash: 'h' };
     const claim = () =>
-      claimKey(
+      takeKey(
         knex,
         { userId: 'admin', key: 'one', requestHash: 'h', holder: 'second' },
         { now: Date.now(), lease: 60_000 },

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { randomFrom } from '../support/random.ts';
+import { RUNS } from '../support/sizes.ts';
 import { migrationLab, type MigrationLab } from './migration-lab.ts';
 
 const SUBSCRIPTIONS = 30;
 /** Kills before a run is left alone; ten times as many with TENURE_TEST_RUNS=10. */
-const KILLS = Number(process.env['TENURE_TEST_RUNS'] ?? 1);
+const KILLS = RUNS;
 
 const directory = mkdtempSync(join(tmpdir(), 'tenure-migrate-'));
 let lab: MigrationLab;

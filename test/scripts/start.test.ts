@@ -52,7 +52,8 @@ describe('npm start on a fresh machine', { timeout: 120_000 }, () => {
   });
 
   it('keeps its secrets for its owner only', () => {
-    expect(statSync(join(dataDir, 'local.json')).mode & 0o777).toBe(0o600);
+    for (const file of ['local.json', 'stripe.json', 'tenure.sqlite'])
+      expect(statSync(join(dataDir, file)).mode & 0o777, file).toBe(0o600);
   });
 
   it('finishes the requests in flight at Ctrl-C, and exits 0', async () => {

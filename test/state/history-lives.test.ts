@@ -6,7 +6,10 @@ import { expectedLines } from './history-judge.ts';
 import { RANKS, RecordedHistory } from './recorded-history.ts';
 import { SimulatedSubscription, STEPS, type SimulatorStep } from './simulator.ts';
 
+/** A failing run is repeated by the seed that it prints. */
+const SEED = process.env['TENURE_TEST_SEED'];
 const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? (process.env['FULL'] ? 20_000 : 1_000));
+
 function live(start: 'incomplete' | 'trialing' | 'active', steps: readonly SimulatorStep[]) {
   const life = new SimulatedSubscription(start);
   for (const step of steps) life.step(step);
@@ -66,11 +69,7 @@ describe('the history of random lives', () => {
           }
           record.deliver([], life.read, now(end));
           expect(record.shown()).toEqual(expectedLines(life.events, RANKS));
-          // Told once, and whoever keeps the highest number ends right.
-          const numbers = record.told.map(({ number }) => number);
-          expect(new Set(numbers).size).toBe(numbers.length);
-          const last = record.told.find(({ number }) => number === Math.max(...numbers));
-          expect(last?.to).toBe(record.stored?.state);
+          expectEndsRight(record);
           // A replay tells nothing again; all that it may add is the invoice that a refused payment was for.
           const shown = structuredClone(record.shown());
           const again = record.deliver(life.events.map(readEvent), life.read, now(end) + 9_000);
@@ -81,18 +80,114 @@ describe('the history of random lives', () => {
           }
         },
       ),
-      // Known and open: about one life in 2,000 misses or doubles a line that ends with the subscription (seeds 1, 3, 956550536). Until that is
-      // fixed the sample is always the same; FULL=1 and TENURE_TEST_SEED draw others.
       {
         numRuns: RUNS,
         verbose: fc.VerbosityLevel.Verbose,
-        ...(process.env['FULL'] === '1'
-          ? {}
-          : { seed: Number(process.env['TENURE_TEST_SEED'] ?? 5) }),
+        ...(SEED === undefined ? {} : { seed: Number(SEED) }),
       },
     );
   }, 600_000);
 });
+
+interface Life {
+  why: string;
+  start: 'incomplete' | 'trialing' | 'active';
+  steps: SimulatorStep[];
+  /** Which events arrive together, and how many Stripe had made when the subscription was read. */
+  batches: [events: number[], read: number][];
+}
+
+const LIVES: Life[] = [
+  {
+    why: 'a schedule was told of before the subscription named it',
+    start: 'active',
+    steps: ['schedule_downgrade', 'schedule_cancel'],
+    batches: [
+      [[3, 2, 1, 0], 3],
+      [[5, 4], 5],
+    ],
+  },
+  {
+    why: 'a schedule was told of before the subscription named it and ended',
+    start: 'active',
+    steps: ['pay', 'schedule_downgrade', 'cancel_now'],
+    batches: [
+      [[0, 1, 2, 3, 4, 5], 5],
+      [[6, 7], 7],
+    ],
+  },
+  {
+    why: 'the schedule of a downgrade comes last, all of one second',
+    start: 'active',
+    steps: ['schedule_downgrade', 'same_second', 'schedule_cancel'],
+    batches: [
+      [[0, 1, 2], 2],
+      [[4, 5], 5],
+      [[3], 5],
+    ],
+  },
+  {
+    why: 'the first of two refusals of one second comes last',
+    start: 'trialing',
+    steps: ['fail', 'same_second', 'fail', 'pay'],
+    batches: [
+      [[2, 4, 0, 3], 6],
+      [[1, 5, 6], 6],
+    ],
+  },
+  {
+    why: 'a refusal of the second of the end comes after it',
+    start: 'active',
+    steps: ['fail', 'fail', 'same_second', 'cancel_now'],
+    batches: [
+      [[0, 1, 2, 3, 4, 6], 6],
+      [[5], 6],
+    ],
+  },
+  {
+    why: 'reads have shown a pause and its end before their events come',
+    start: 'active',
+    steps: ['pause', 'resume'],
+    batches: [
+      [[0], 3],
+      [[1], 4],
+      [[2, 3, 4], 4],
+    ],
+  },
+  {
+    why: 'the line with the highest number was wrong',
+    start: 'active',
+    steps: ['schedule_downgrade', 'fail', 'pay', 'schedule_downgrade', 'undo_downgrade'],
+    batches: [
+      [[6, 11], 11],
+      [[10], 11],
+      [[4, 12, 2], 12],
+      [[0, 1, 3, 5, 7, 8, 9], 12],
+    ],
+  },
+];
+
+describe('P-1, P-24: lives that once went wrong', () => {
+  it.each(LIVES)('$why', ({ start, steps, batches }) => {
+    const life = live(start, steps);
+    const record = new RecordedHistory();
+    for (const [indexes, read] of batches) {
+      const events = indexes.map((index) => readEvent(life.events[index]!));
+      record.deliver(events, life.reads[read]!, Number(life.events[read]!['created']) * 1000);
+      expectConnected(record.lines);
+    }
+    expect(record.shown()).toEqual(expectedLines(life.events, RANKS));
+    expectEndsRight(record);
+  });
+});
+
+/** Told once, and whoever keeps the highest number ends right. */
+function expectEndsRight({ told, stored }: RecordedHistory): void {
+  const numbers = told.map(({ number }) => number);
+  expect(new Set(numbers).size).toBe(numbers.length);
+  const last = told.find(({ number }) => number === Math.max(...numbers));
+  expect(last?.to).toBe(stored?.state);
+}
 
 function shuffle(list: unknown[], draw: (below: number) => number): void {
   for (let i = list.length - 1; i > 0; i -= 1) {

@@ -49,6 +49,8 @@ export interface TestServer {
   advance: (days: number) => Promise<void>;
   /** Waits until no webhook is on its way or unprocessed. */
   settled: () => Promise<void>;
+  /** Stops as SIGTERM does; `close()` is still needed. */
+  drain: () => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -100,6 +102,8 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     DATABASE_URL: database.url,
     PORT: String(port),
     LOG_LEVEL: 'silent',
+    // In seconds, tests do what customers do in months.
+    RATE_LIMIT_STRIPE_CALLS: '0',
     ...(options.testClock === false ? { STRIPE_TEST_CLOCK: undefined } : {}),
     ...(await options.prepare?.(stripe)),
     ...options.env,
@@ -127,6 +131,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
       await settled();
     },
     settled,
+    drain: server.drain,
     close: async () => {
       await server.close();
       if (!options.emulator) await emulator.close();

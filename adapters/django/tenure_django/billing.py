@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 
 from .cache import Answer, remembered
 from .client import get_json
-from .identity import token_for, user_id_of
+from .identity import Account, account_of, has_accounts, token_for, user_id_of
 
 _ENTITLED = ("full", "grace")
 
@@ -34,10 +34,18 @@ class Access:
 
 
 class Billing:
-    """A user's billing state. Every attribute may raise ``BillingUnavailable`` on first use."""
+    """The billing state of a user, or of the account they act for. Every attribute may raise ``BillingUnavailable`` on first use."""
 
-    def __init__(self, user: Any) -> None:
+    def __init__(
+        self,
+        user: Any,
+        request: Optional[HttpRequest] = None,
+        *,
+        account: Optional[Account] = None,
+    ) -> None:
         self.user = user
+        self._request = request
+        self._account = account
 
     @cached_property
     def user_id(self) -> Optional[str]:
@@ -45,11 +53,25 @@ class Billing:
         return user_id_of(self.user)
 
     @cached_property
-    def subscription(self) -> Optional[dict[str, Any]]:
-        """The subscription as the server's JSON says it (camelCase), or None."""
+    def account(self) -> Optional[Account]:
+        """The team that the user acts for; None without one, and where users pay themselves."""
+        return self._account or account_of(self._request)
+
+    @property
+    def account_id(self) -> Optional[str]:
+        """Who pays: the team, or the user where ``TENURE["ACCOUNT"]`` is not set."""
         if self.user_id is None:
             return None
-        found: Optional[dict[str, Any]] = remembered(self.user_id, "subscription", self._ask)
+        if self.account is None:
+            return None if has_accounts() else self.user_id
+        return self.account.id
+
+    @cached_property
+    def subscription(self) -> Optional[dict[str, Any]]:
+        """The subscription as the server's JSON says it (camelCase), or None."""
+        if self.account_id is None:
+            return None
+        found: Optional[dict[str, Any]] = remembered(self.account_id, "subscription", self._ask)
         return found
 
     @property
@@ -85,7 +107,7 @@ class Billing:
     @cached_property
     def features(self) -> frozenset[str]:
         """The names of the plan's features, empty without access."""
-        if self.user_id is None or not self.is_active or self.plan is None:
+        if self.account_id is None or not self.is_active or self.plan is None:
             return frozenset()
         plans = remembered("", "plans", lambda: (get_json("/api/billing/plans", None), None))
         found = next((p for p in plans.get("plans", []) if p.get("id") == self.plan), {})
@@ -93,13 +115,13 @@ class Billing:
 
     def has_feature(self, feature: str) -> bool:
         """The server's answer for one feature: the authority, entitlements included."""
-        if self.user_id is None:
+        if self.account_id is None:
             return False
         target = f"/api/billing/access?feature={quote(feature, safe='')}"
         answer = remembered(
-            self.user_id,
+            self.account_id,
             f"feature:{feature}",
-            lambda: (get_json(target, token_for(self.user)), _seconds_left(self.access)),
+            lambda: (get_json(target, self._token()), _seconds_left(self.access)),
         )
         return answer.get("allowed") is True
 
@@ -113,8 +135,11 @@ class Billing:
         allowed: bool = await sync_to_async(self.has_feature)(feature)
         return allowed
 
+    def _token(self) -> Optional[str]:
+        return token_for(self.user, self.account)
+
     def _ask(self) -> Answer:
-        answer = get_json("/api/billing/subscription", token_for(self.user))
+        answer = get_json("/api/billing/subscription", self._token())
         subscription = answer.get("subscription")
         return subscription, _seconds_left(_access_in(subscription))
 
@@ -125,7 +150,7 @@ def get_billing(request: HttpRequest) -> Billing:
     base = getattr(request, "_request", request)  # REST framework wraps Django's request
     found = getattr(base, "_tenure_billing", None)
     if found is None or found.user is not user:
-        found = Billing(user)
+        found = Billing(user, base)
         base._tenure_billing = found
     return found
 

@@ -10,9 +10,11 @@ from typing import Any, Union
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.http import HttpRequest
 
 from .validation import Problem, problems_in
 
+AccountField = Union[str, Callable[[HttpRequest], Any], None]
 UserField = Union[str, Callable[[Any], Any], None]
 
 
@@ -30,6 +32,8 @@ class Config:
     user_id: UserField = "pk"
     user_email: UserField = "email"
     user_name: UserField = "get_full_name"
+    #: A function of the request (or its dotted path): the team that the user acts for. None: users pay.
+    account: AccountField = None
     connect_timeout: float = 3.0
     read_timeout: float = 30.0
     #: Idle connections kept per process, and for how long: below the server's keep-alive of 5 s.

@@ -41,6 +41,8 @@ def denial_for(request: HttpRequest, need: Requirement) -> Optional[Denial]:
     try:
         if billing.user_id is None:
             return Denial(401, "unauthenticated", "Log in first.")
+        if billing.account_id is None:
+            return Denial(403, "forbidden", "Choose a team first.")
         access = billing.access
         if not access.allowed or (access.level == "grace" and not need.grace):
             return Denial(402, "subscription_required", "This needs an active subscription.")

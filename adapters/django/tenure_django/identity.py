@@ -8,13 +8,46 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Optional
 
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
 from .conf import Config, UserField, get_config
 
 TOKEN_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who pays, where that is a team: ``role`` is ``owner``, ``billing`` or ``member``."""
+
+    id: str
+    name: Optional[str] = None
+    role: Optional[str] = None
+
+
+def has_accounts() -> bool:
+    """Whether teams pay (``TENURE['ACCOUNT']``), rather than each user."""
+    return get_config().account is not None
+
+
+def account_of(request: Optional[HttpRequest]) -> Optional[Account]:
+    """The account that a request is made for; None without one, and where users pay themselves."""
+    field = get_config().account
+    if field is None or request is None:
+        return None
+    found = (import_string(field) if isinstance(field, str) else field)(request)
+    if found is None or isinstance(found, Account):
+        return found
+    try:
+        name, role = found.get("name"), found.get("role")
+        return Account(str(found["id"]), name and str(name), role and str(role))
+    except (AttributeError, KeyError, TypeError):
+        wrong = "TENURE['ACCOUNT'] must give None, an Account, or a dict with id, name and role."
+        raise ImproperlyConfigured(wrong) from None
 
 
 def user_id_of(user: Any) -> str | None:
@@ -30,11 +63,24 @@ def user_id_of(user: Any) -> str | None:
     return str(value)
 
 
-def token_for(user: Any) -> str | None:
-    """A fresh token for the user, or None without a user."""
+def token_for(user: Any, account: Optional[Account] = None) -> str | None:
+    """A fresh token for the user, who acts for the account; None without a user."""
     config = get_config()
     user_id = user_id_of(user)
-    return None if user_id is None else mint(claims_for(user_id, user, config), config.jwt_secret)
+    if user_id is None:
+        return None
+    return mint({**claims_for(user_id, user, config), **_claims_of(account)}, config.jwt_secret)
+
+
+def _claims_of(account: Optional[Account]) -> dict[str, str]:
+    if account is None:
+        return {}
+    named = {
+        "account_id": account.id,
+        "account_name": account.name,
+        "account_role": account.role,
+    }
+    return {claim: value for claim, value in named.items() if value}
 
 
 def claims_for(user_id: str, user: Any, config: Config) -> dict[str, Any]:

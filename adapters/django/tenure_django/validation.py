@@ -97,6 +97,12 @@ def _user_field(value: Any) -> str | None:
     return "must be an attribute of the user (like 'pk' or 'profile.billing_id') or a function."
 
 
+def _account(value: Any) -> str | None:
+    if value is None or callable(value) or (isinstance(value, str) and "." in value):
+        return None
+    return "must be a function of the request, or its dotted path like 'teams.billing.account_of'."
+
+
 RULES: Mapping[str, tuple[Rule, str]] = {
     "SERVER_URL": (_server_url, "For example http://127.0.0.1:3000"),
     "JWT_SECRET": (_jwt_secret, _MAKE_SECRET),
@@ -106,6 +112,7 @@ RULES: Mapping[str, tuple[Rule, str]] = {
     "USER_ID": (lambda value: _user_field(value) if value else "must be set.", ""),
     "USER_EMAIL": (_user_field, ""),
     "USER_NAME": (_user_field, ""),
+    "ACCOUNT": (_account, "Set the server's AUTH_ACCOUNT_CLAIM=account_id as well."),
     "CONNECT_TIMEOUT": (_positive, ""),
     "READ_TIMEOUT": (_positive, ""),
     "POOL_SIZE": (_count, ""),

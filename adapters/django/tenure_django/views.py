@@ -11,9 +11,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
+from .billing import get_billing
 from .cache import forget
 from .errors import Refusal, error_response
-from .identity import token_for, user_id_of
+from .identity import account_of, token_for
 from .proxy import outgoing_for, response_for
 from .transport import SAFE_METHODS, Outgoing, send
 from .upstream import Upstream
@@ -91,15 +92,16 @@ def _prepare(request: HttpRequest, rest: str) -> Outgoing | HttpResponseBase:
     answer = guard.process_view(request, _prepare, (), {})
     if answer is not None:
         return answer
-    return outgoing_for(request, BILLING + rest, token_for(getattr(request, "user", None)))
+    token = token_for(getattr(request, "user", None), account_of(request))
+    return outgoing_for(request, BILLING + rest, token)
 
 
 def _note_change(request: HttpRequest, upstream: Upstream) -> None:
-    """After a command the user's own next page must not show the state from before it."""
+    """After a command the next page of the account must not show the state from before it."""
     if request.method not in SAFE_METHODS and upstream.status < 400:
-        user_id = user_id_of(getattr(request, "user", None))
-        if user_id is not None:
-            forget(user_id)
+        account_id = get_billing(request).account_id
+        if account_id is not None:
+            forget(account_id)
 
 
 def _refused(refusal: Refusal) -> HttpResponseBase:

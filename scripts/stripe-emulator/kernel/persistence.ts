@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Stripe } from 'stripe';
 import type { Account, AccountSettings, IdempotentAnswer, PriceDetails } from './account.ts';
@@ -123,7 +123,9 @@ export class DataFile {
     if (state === this.written) return;
     mkdirSync(dirname(this.path), { recursive: true });
     const accounts = [...this.emulator.accounts.values()].map(dumpAccount);
-    writeFileSync(`${this.path}.new`, `[${accounts.join(',\n')}]\n`);
+    // The secrets of webhook endpoints are in it. One that is left of a crash may have any mode.
+    rmSync(`${this.path}.new`, { force: true });
+    writeFileSync(`${this.path}.new`, `[${accounts.join(',\n')}]\n`, { mode: 0o600 });
     renameSync(`${this.path}.new`, this.path);
     this.written = state;
   }

@@ -9,10 +9,10 @@ export function joinCluster(server: Run): void {
   let lastId = 0;
   let stopping = false;
 
-  const stop = () => {
+  const stop = (drain: boolean) => {
     if (stopping) return;
     stopping = true;
-    server.close().then(
+    (drain ? server.drain() : server.close()).then(
       () => process.exit(0),
       (error: unknown) => {
         log.error({ err: error }, 'the stop was not clean');
@@ -37,7 +37,7 @@ export function joinCluster(server: Run): void {
     });
 
   process.on('message', (message: ToMember) => {
-    if (message.kind === 'stop') stop();
+    if (message.kind === 'stop') stop(message.drain);
     else if (message.kind === 'gathered') waiting.get(message.id)?.(message.figures);
     else {
       const { id } = message;
@@ -49,7 +49,7 @@ export function joinCluster(server: Run): void {
   });
   // Ctrl-C reaches every process of the terminal; the first one says when to stop.
   process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', stop);
+  process.on('SIGTERM', () => stop(true));
   tell({ kind: 'ready', url: server.url });
 }
 

@@ -9,7 +9,7 @@ export type FromMember =
 
 /** What it is told. */
 export type ToMember =
-  | { kind: 'stop' }
+  | { kind: 'stop'; drain: boolean }
   | { kind: 'figures_wanted'; id: number }
   | { kind: 'gathered'; id: number; figures: Figures[] };
 

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../../db/database.ts';
-import { migrate } from '../../../db/migrate.ts';
+import { prepareDatabase } from '../../../db/prepare-database.ts';
 import { joinCluster } from './member.ts';
 import { GATHER_MS, type FromMember, type ToMember } from './messages.ts';
 import { loadConfig, type Config } from '../../config/config.ts';
@@ -21,6 +21,8 @@ export interface Servers {
   config: Config;
   log: Logger;
   close: () => Promise<void>;
+  /** Stops as balancers want it: see `RunningServer`. */
+  drain: () => Promise<void>;
 }
 
 /**
@@ -29,6 +31,7 @@ export interface Servers {
  */
 export async function runServers(
   env: Record<string, string | undefined> = process.env,
+  signal?: AbortSignal,
 ): Promise<Servers | null> {
   if (cluster.isWorker) {
     joinCluster(await runServer({ env }));
@@ -36,20 +39,25 @@ export async function runServers(
   }
   const config = loadConfig(env);
   if (config.workers === 1) {
-    const { services, url, close } = await runServer({ env });
-    return { url, config, log: services.log, close };
+    const { services, url, close, drain } = await runServer({ env, signal });
+    return { url, config, log: services.log, close, drain };
   }
   const log = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
-  await migrateFirst(config, log);
+  await prepareFirst(config, log, signal);
   const group = new ServerGroup(config.workers, log);
-  return { url: await group.start(), config, log, close: () => group.stop() };
+  const url = await group.start();
+  return { url, config, log, close: () => group.stop(), drain: () => group.stop(config.drainMs) };
 }
 
 /** What is wrong with the database is told once, before there are processes to tell it each. */
-async function migrateFirst(config: Config, log: Logger): Promise<void> {
+async function prepareFirst(config: Config, log: Logger, signal?: AbortSignal): Promise<void> {
   const database = openDatabase(config.databaseUrl, { poolSize: 1 });
   try {
-    await migrate(database, { note: (text) => log.info(text) });
+    await prepareDatabase(database, {
+      waitMs: config.databaseWaitMs,
+      note: (text) => log.warn(text),
+      signal,
+    });
   } finally {
     await database.close();
   }
@@ -88,25 +96,28 @@ class ServerGroup {
     }
   }
 
-  stop(): Promise<void> {
-    return (this.stopping ??= this.stopAll());
+  /** With `drainMs`, each takes requests for so long before it stops. */
+  stop(drainMs = 0): Promise<void> {
+    return (this.stopping ??= this.stopAll(drainMs));
   }
 
-  private async stopAll(): Promise<void> {
+  private async stopAll(drainMs: number): Promise<void> {
+    this.log.info({ drainMs }, 'stopping all server processes');
     this.stopped.abort();
     const ended = [...this.members].map(({ worker, ready }) => {
       const exit = new Promise<void>((resolve) => void worker.once('exit', () => resolve()));
       // One that is still starting has nothing to finish, and does not listen yet.
-      if (ready) tell(worker, { kind: 'stop' });
+      if (ready) tell(worker, { kind: 'stop', drain: drainMs > 0 });
       else worker.process.kill('SIGTERM');
       return exit;
     });
     const waiting = new AbortController();
-    const giveUp = sleep(STOP_MS, undefined, { signal: waiting.signal }).then(
+    const giveUp = sleep(STOP_MS + drainMs, undefined, { signal: waiting.signal }).then(
       () => this.killAll(),
       () => undefined,
     );
     await Promise.all(ended);
+    this.log.info('all server processes have stopped');
     waiting.abort();
     await giveUp;
   }

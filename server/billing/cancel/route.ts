@@ -12,7 +12,7 @@ import { hasUsage, settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { defineRoute } from '../../http/define-route.ts';
 
-/** Stripe's list of reasons that a person may give. */
+/** Stripe's list of reasons that a customer may give. */
 const FEEDBACK = [
   'customer_service',
   'low_quality',

@@ -51,10 +51,10 @@ export const previewRoute = defineRoute({
   body: changeChoice,
   response: quoteSchema,
   errors: ['unknown_plan', 'unknown_price', 'not_allowed'],
-  handler: async (_request, { services, user, body }) => {
+  handler: async (_request, { services, account, body }) => {
     const current = await currentSubscriptionOfUser(
       services.database.knex,
-      user.id,
+      account.id,
       services.catalogue,
     );
     const subscription = requireAction(services, current, 'change');
@@ -96,8 +96,8 @@ export const quantityRoute = defineRoute({
 type ChangeBody = ChangeChoice & { prorationDate?: string | null | undefined };
 
 function change(context: CommandContext, action: Action, body: ChangeBody): Promise<Response> {
-  const { services, user } = context;
-  return withCustomerLock(services, user.id, async () => {
+  const { services, account } = context;
+  return withCustomerLock(services, account.id, async () => {
     const subscription = requireAction(services, await subscriptionNow(context), action);
     const target = planTarget(services.catalogue, subscription, body);
     const wanted = { target, prorationDate: body.prorationDate ?? undefined };

@@ -29,18 +29,18 @@ export const checkoutRoute = defineRoute({
     'not_allowed',
   ],
   handler: async (_request, context) => {
-    const { services, user, body } = context;
+    const { services, account, body } = context;
     const choice = chosenPrice(services.catalogue, body);
-    return withCustomerLock(services, user.id, async () => {
+    return withCustomerLock(services, account.id, async () => {
       const former = await refuseSecond(context);
-      const customerId = await ensureStripeCustomer(services, user);
+      const customerId = await ensureStripeCustomer(services, context);
       await refuseDebtor(context, former, customerId);
       await refuseUnseenSecond(context, customerId);
       const session = await openCheckout(
         services,
         {
           customerId,
-          userId: user.id,
+          userId: account.id,
           priceId: choice.priceId,
           quantity: choice.boughtQuantity,
           meterPrices: choice.meterPrices,

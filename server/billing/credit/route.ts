@@ -34,8 +34,8 @@ export const creditRoute = defineRoute({
     nextCursor: z.string().nullable(),
   }),
   errors: ['not_found'],
-  handler: async (_request, { services, user, query }) => {
-    const customerId = await stripeCustomerOf(services, user.id);
+  handler: async (_request, { services, account, query }) => {
+    const customerId = await stripeCustomerOf(services, account.id);
     const customer = customerId && (await services.stripe.retrieveCustomer(customerId));
     if (!customerId || !customer || customer.deleted) return json(NOTHING);
     const { limit } = query;

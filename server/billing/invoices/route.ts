@@ -20,14 +20,15 @@ export const invoicesRoute = defineRoute({
   method: 'GET',
   path: '/api/billing/invoices',
   auth: 'user',
+  asksStripe: true,
   summary: "The caller's invoices, newest first",
   query: pageQuery,
   response: z.object({ invoices: z.array(invoiceSchema), nextCursor: z.string().nullable() }),
   errors: ['not_found'],
-  handler: async (_request, { services, user, query }) => {
-    const customerId = await stripeCustomerOf(services, user.id);
+  handler: async (_request, { services, account, query }) => {
+    const customerId = await stripeCustomerOf(services, account.id);
     if (customerId === null) return json({ invoices: [], nextCursor: null });
-    if (query.cursor) await ownInvoice(services, user.id, query.cursor);
+    if (query.cursor) await ownInvoice(services, account.id, query.cursor);
     const startingAfter = query.cursor ?? null;
     const { limit } = query;
     const page = await services.stripe.listInvoices({ customerId, limit, startingAfter });
@@ -40,12 +41,13 @@ export const upcomingRoute = defineRoute({
   method: 'GET',
   path: '/api/billing/invoices/upcoming',
   auth: 'user',
+  asksStripe: true,
   summary: 'The next invoice, or null when none will come',
   response: z.object({ invoice: invoiceSchema.nullable() }),
-  handler: async (_request, { services, user }) => {
+  handler: async (_request, { services, account }) => {
     const current = await currentSubscriptionOfUser(
       services.database.knex,
-      user.id,
+      account.id,
       services.catalogue,
     );
     const nothingComes = !current || !STATES[current.state].hasPeriod;
@@ -91,11 +93,12 @@ export const invoiceRoute = defineRoute({
   method: 'GET',
   path: '/api/billing/invoices/:id',
   auth: 'user',
+  asksStripe: true,
   summary: 'An invoice, with the page to pay or confirm it on while it is open',
   response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
   errors: ['not_found'],
-  handler: async (_request, { services, user, params }) => {
-    const { id } = await ownInvoice(services, user.id, params['id'] ?? '');
+  handler: async (_request, { services, account, params }) => {
+    const { id } = await ownInvoice(services, account.id, params['id'] ?? '');
     const invoice = await services.stripe.retrievePayableInvoice(id);
     return json({ invoice: invoiceView(invoice), payment: neededOn(invoice) });
   },
@@ -106,12 +109,13 @@ export const invoicePdfRoute = defineRoute({
   method: 'GET',
   path: '/api/billing/invoices/:id/pdf',
   auth: 'user',
+  asksStripe: true,
   summary: 'The PDF of an invoice',
   response: null,
   status: 302,
   errors: ['not_found'],
-  handler: async (_request, { services, user, params }) => {
-    const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
+  handler: async (_request, { services, account, params }) => {
+    const invoice = await ownInvoice(services, account.id, params['id'] ?? '');
     if (!invoice.invoice_pdf) throw new AppError('not_found', 'This invoice has no PDF yet.');
     return new Response(null, { status: 302, headers: { location: invoice.invoice_pdf } });
   },
@@ -136,9 +140,9 @@ export const payInvoiceRoute = defineRoute({
   response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
   errors: ['not_found', 'not_allowed', 'card_declined'],
   handler: (_request, context) => {
-    const { services, user, params, body } = context;
-    return withCustomerLock(services, user.id, async () => {
-      const invoice = await ownInvoice(services, user.id, params['id'] ?? '');
+    const { services, account, params, body } = context;
+    return withCustomerLock(services, account.id, async () => {
+      const invoice = await ownInvoice(services, account.id, params['id'] ?? '');
       if (invoice.status === 'paid') return json({ invoice: invoiceView(invoice), payment: null });
       const { kept, unpaid } = await requirePayable(context, invoice);
       const method = body.paymentMethod ?? null;
@@ -164,7 +168,7 @@ async function requirePayable(
   const facts = id === null ? null : await readNow(services, id).catch(ifGone);
   if (id !== null && (facts === null || ENDED.has(facts.stripeStatus))) {
     const { database, catalogue } = services;
-    const current = await currentSubscriptionOfUser(database.knex, context.user.id, catalogue);
+    const current = await currentSubscriptionOfUser(database.knex, context.account.id, catalogue);
     throw new AppError(
       'not_allowed',
       'The subscription of this invoice is over: paying it would buy nothing. Subscribe again instead.',

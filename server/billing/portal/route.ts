@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
-import { findCustomerByUser } from '../../../db/customers.ts';
 import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
+import { followDetails } from '../customer.ts';
+import { requireStripeCustomer } from '../account.ts';
 import type { CommandContext } from '../command.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
@@ -19,14 +20,12 @@ export const portalRoute = defineRoute({
   response: z.object({ url: z.url() }),
   errors: ['no_billing_account', 'not_allowed', 'portal_not_configured'],
   handler: async (_request, context) => {
-    const { services, user, body } = context;
-    const account = await findCustomerByUser(services.database.knex, user.id);
-    if (!account?.stripeCustomerId || account.deletedAt !== null) {
-      throw new AppError('no_billing_account', 'There is no billing account yet; subscribe first.');
-    }
+    const { services, account, body } = context;
+    const customerId = await requireStripeCustomer(services, account.id);
+    await followDetails(services, context);
     try {
       const session = await services.stripe.createPortalSession({
-        customerId: account.stripeCustomerId,
+        customerId,
         returnUrl: `${services.config.http.appUrl}/billing`,
         configuration: services.config.stripe.portalConfiguration,
         flow: body.flow ? await flowData(context, body.flow) : null,
@@ -39,11 +38,11 @@ export const portalRoute = defineRoute({
   },
 });
 
-async function flowData({ services, user }: CommandContext, flow: Flow) {
+async function flowData({ services, account }: CommandContext, flow: Flow) {
   if (flow === 'payment_method_update') return { type: flow };
   const current = await currentSubscriptionOfUser(
     services.database.knex,
-    user.id,
+    account.id,
     services.catalogue,
   );
   if (!current || current.state === 'canceled') {
@@ -59,10 +58,13 @@ function isRefusedFlow(error: unknown): boolean {
   return isGatewayError(error, 'invalid') && (error.param?.startsWith('flow_data') ?? false);
 }
 
-async function flowRefused({ services, user }: CommandContext, cause: unknown): Promise<AppError> {
+async function flowRefused(
+  { services, account }: CommandContext,
+  cause: unknown,
+): Promise<AppError> {
   const current = await currentSubscriptionOfUser(
     services.database.knex,
-    user.id,
+    account.id,
     services.catalogue,
   );
   const words = 'The billing portal does not offer this for the subscription as it is.';

@@ -47,22 +47,22 @@ export const reactivateRoute = defineRoute({
     'card_declined',
   ],
   handler: async (_request, context) => {
-    const { services, user, body } = context;
+    const { services, account, body } = context;
     const choice = chosenPrice(services.catalogue, body);
-    return withCustomerLock(services, user.id, async () => {
+    return withCustomerLock(services, account.id, async () => {
       const former = requireAction(services, await subscriptionNow(context), 'reactivate');
-      const customerId = await ensureStripeCustomer(services, user);
+      const customerId = await ensureStripeCustomer(services, context);
       // A command before this one may have made it, and then lost sight of it.
       const unseen = await liveSubscriptionOf(services, customerId);
       if (unseen) return theOneWanted(context, { id: unseen.id, customerId }, choice);
       const lastMethodId = former.facts.defaultPaymentMethodId;
       const card = await savedCard(services, { customerId, lastMethodId });
-      const debts = await debtsOf(services, { userId: user.id, customerId });
+      const debts = await debtsOf(services, { userId: account.id, customerId });
       await settleDebts(context, former, { debts, card });
       const fingerprint = card?.fingerprint ?? null;
       const wish = {
         customerId,
-        userId: user.id,
+        userId: account.id,
         priceId: choice.priceId,
         quantity: choice.boughtQuantity,
         meterPrices: choice.meterPrices,

@@ -32,8 +32,8 @@ export const resumeRoute = defineRoute({
   response: paymentAnswer,
   errors: ['not_allowed'],
   handler: (_request, context) => {
-    const { services, user } = context;
-    return withCustomerLock(services, user.id, async () => {
+    const { services, account } = context;
+    return withCustomerLock(services, account.id, async () => {
       const subscription = requireAction(services, await subscriptionNow(context), 'resume');
       await readBackAfterFailure(context, subscription, () => resume(context, subscription));
       return answerWithPayment(context, subscription, 200);

@@ -7,12 +7,13 @@ export const subscriptionRoute = defineRoute({
   method: 'GET',
   path: '/api/billing/subscription',
   auth: 'user',
+  members: true,
   summary: "The caller's subscription",
   response: subscriptionAnswer,
-  handler: async (_request, { services, user }) => {
+  handler: async (_request, { services, account }) => {
     const stored = await currentSubscriptionOfUser(
       services.database.knex,
-      user.id,
+      account.id,
       services.catalogue,
     );
     return json({ subscription: stored && subscriptionView(services, stored) });

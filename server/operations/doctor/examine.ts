@@ -1,4 +1,4 @@
-import { checkOwners } from './check-owners.ts';
+import { checkOwners, checkStripe } from './check-owners.ts';
 import { createStripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { openDatabase } from '../../../db/database.ts';
 import { loadCatalogue, planFileOf } from '../../catalogue/catalogue.ts';
@@ -45,6 +45,7 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
     // Without a key that works, every other question to Stripe would only repeat that.
     for (const [name, check] of keyWorks ? STRIPE_CHECKS : []) await guarded(name, exam, check);
     if (await checkDatabase(exam, reportFor('database', found))) {
+      if (keyWorks) await checkStripe(exam, reportFor('Stripe account', found));
       await checkInbox(exam, reportFor('events', found));
       await checkSubscriptions(exam, reportFor('subscriptions', found));
       await checkOwners(exam, reportFor('accounts', found));
@@ -78,7 +79,6 @@ function prepare(
     const database = openDatabase(config.databaseUrl, {
       poolSize: 1,
       acquireTimeout: 5_000,
-      quiet: true,
     });
     exam = {
       config,
@@ -93,7 +93,7 @@ function prepare(
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) {
-      report.problem('configuration', problem, 'Mend it in the environment or in .env.');
+      report.problem('configuration', problem, 'Fix it in the environment or in .env.');
     }
     return null;
   }

@@ -5,22 +5,22 @@ import { DUNNING_COMMENT } from '../../billing/open-invoices.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
-import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import type { CustomerRunner } from '../../sync/customer-runner.ts';
 
 type FinalAction = EffectPayloads['dunning.final_action'];
 
 /**
- * Carries out the final action at Stripe after the last failed payment, once per invoice. Made again after a crash it
+ * Runs the final action at Stripe after the last failed payment, once per invoice. Made again after a crash it
  * finds the subscription ended, or changes nothing. Returns a note when nothing was left to do.
  */
 export async function endDunning(
   ctx: EngineContext,
-  runner: SubjectRunner,
+  runner: CustomerRunner,
   final: FinalAction,
 ): Promise<string | null> {
   const status = await statusOf(ctx, final.invoiceId);
   if (status !== 'open') return `the invoice is ${status} by now`;
-  // The effect may have waited for long: whoever pays again by now must not be cut off for an old invoice.
+  // The effect may have waited for long: a customer who pays again by now must not be cut off for an old invoice.
   const now = (await ctx.reader.subscription(final.subscriptionId))?.stripeStatus;
   if (now === 'active' || now === 'trialing') return `the subscription is ${now} by now`;
   const note = await end(ctx.core.stripe, final);

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import django
 from django.contrib.auth import get_user_model
-from django.test import TestCase, override_settings
+from django.test import RequestFactory, TestCase, override_settings
 
 from tenure_django import cache as tenure_cache
 from tenure_django.billing import Billing
@@ -253,6 +253,43 @@ class Identity(GateCase):
         with override_settings(TENURE=self.server.settings(USER_ID="first_name")):
             with self.assertRaises(ImproperlyConfigured):
                 _ = Billing(self.user).user_id
+
+    def test_a_team_pays_and_its_answers_are_its_own(self) -> None:
+        """O-18: the token names account and role, gates and cache go by the account."""
+        from .billing_server import JWT_SECRET
+        from .jwt import decode
+
+        teams: list = [{"id": 7, "name": "Seven", "role": "member"}]
+        request = RequestFactory().get("/members")
+        request.user = self.user
+        with override_settings(TENURE=self.server.settings(ACCOUNT=lambda _request: teams[-1])):
+            with patch("tenure_django.billing.get_json") as ask:
+                ask.return_value = {"subscription": subscription("full")}
+                billing = Billing(self.user, request)
+                self.assertTrue(billing.is_active)
+                claims = decode(f"Bearer {ask.call_args.args[1]}", JWT_SECRET)
+                teams.append({"id": 8, "role": "owner"})
+                ask.return_value = {"subscription": None}
+                self.assertFalse(Billing(self.user, request).is_active)
+                teams.append(None)
+                from tenure_django.gate import Requirement, denial_for
+
+                denial = denial_for(request, Requirement())
+                self.assertEqual(ask.call_count, 2)
+        named = {name: claims.get(name) for name in ("sub", "account_id", "account_role")}
+        self.assertEqual(
+            named, {"sub": "ada", "account_id": "7", "account_role": "member"}
+        )
+        self.assertEqual(claims["account_name"], "Seven")
+        self.assertEqual((denial.status, denial.code), (403, "forbidden"))
+
+    def test_a_wrong_account_is_an_error(self) -> None:
+        from django.core.exceptions import ImproperlyConfigured
+
+        request = RequestFactory().get("/")
+        with override_settings(TENURE=self.server.settings(ACCOUNT=lambda _request: "seven")):
+            with self.assertRaises(ImproperlyConfigured):
+                _ = Billing(self.user, request).account_id
 
     def test_no_question_is_asked_until_billing_is_used(self) -> None:
         self.log_in()

@@ -8,12 +8,12 @@ import { machineArrows, type Arrow } from '../../../state/machine.ts';
 import type { LifecycleState } from '../../../state/types.ts';
 import { DIALECTS } from '../../support/databases.ts';
 import { randomFrom, type Random } from '../../support/random.ts';
+import { RUNS, sizeOf } from '../../support/sizes.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { PRO, type Person } from './person.ts';
 import { newWalker, type Walker, type World } from './walker.ts';
 
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Math.floor(Math.random() * 1e9));
-const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? 1);
 const STEPS = 12;
 
 /** What can only come from outside, or not at all with these plans; see the walker. */
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => emulator.close());
 
 describe.each(DIALECTS)('Walks along the machine on %s', (dialect) => {
-  const walks = (dialect === 'sqlite' ? 6 : 1) * RUNS;
+  const walks = dialect === 'sqlite' ? sizeOf({ sample: 3, full: 6 }) : RUNS;
   const gone = new Map<string, number>();
   /** Cards that had a trial. */
   const trialed = new Set<string>();

@@ -178,7 +178,7 @@ describe.each(DIALECTS)('Events that never arrived, on %s,', (dialect) => {
     const cut = refusing(first, () => ++pages > 1);
     const parts = { core: first.services, reader: first.services.engine.reader };
     const store = (events: NewEvent[]) => first.services.engine.store(events);
-    await expect(catchUp(parts, store, { patienceMs: 50 })).rejects.toThrow();
+    await expect(catchUp(parts, store, { timeoutMs: 50 })).rejects.toThrow();
     const stored = Number((await database.knex('webhook_events').count({ n: '*' }))[0]!['n']);
     expect(stored).toBeGreaterThan(0);
     const second = start();
@@ -197,7 +197,7 @@ describe.each(DIALECTS)('Events that never arrived, on %s,', (dialect) => {
     expect(tried).toEqual([]);
     const parts = { core: engine.services, reader: engine.services.engine.reader };
     const store = (events: NewEvent[]) => engine.services.engine.store(events);
-    await expect(catchUp(parts, store, { patienceMs: 20 })).rejects.toThrow();
+    await expect(catchUp(parts, store, { timeoutMs: 20 })).rejects.toThrow();
     expect(Number(await readCursor(database.knex, 'catch-up'))).toBe(first);
     expect(await engine.services.engine.isCatchUpLate()).toBe(false);
     const longAgo = Date.now() - 11 * 60_000;

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const url = new URL(database.url);
   proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
   url.port = String(proxy.port);
-  behindProxy = openDatabase(url.href, { acquireTimeout: 2_000, quiet: true });
+  behindProxy = openDatabase(url.href, { acquireTimeout: 2_000 });
 });
 afterAll(async () => {
   await behindProxy.close();

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 function open(): Database {
-  const database = openDatabase(`${postgres.url}/postgres`, { acquireTimeout: 2_000, quiet: true });
+  const database = openDatabase(`${postgres.url}/postgres`, { acquireTimeout: 2_000 });
   databases.push(database);
   return database;
 }

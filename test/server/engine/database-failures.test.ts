@@ -61,7 +61,7 @@ describe('A connection to PostgreSQL that has gone silent', () => {
     const url = new URL(stored.url);
     const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
     url.port = String(proxy.port);
-    const behind = openDatabase(url.href, { poolSize: 2, queryTimeoutMs: 300, quiet: true });
+    const behind = openDatabase(url.href, { poolSize: 2, queryTimeoutMs: 300 });
     await Promise.all([behind.knex.raw('SELECT pg_sleep(0.1)'), behind.knex.raw('SELECT 1')]);
     proxy.silence();
     const from = performance.now();

@@ -7,6 +7,7 @@ import { readSubscription } from '../../../state/subscription-facts.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';
 import { randomFrom } from '../../support/random.ts';
+import { RUNS, sizeOf } from '../../support/sizes.ts';
 import { until } from '../../support/server.ts';
 import {
   deliverTo,
@@ -16,7 +17,6 @@ import {
 } from '../../support/server-processes.ts';
 import { beginStory, type Story } from '../../support/subscription-story.ts';
 
-const FACTOR = Number(process.env['TENURE_TEST_RUNS'] ?? 1);
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
 
 let lab: EngineLab;
@@ -31,8 +31,9 @@ afterAll(async () => {
 });
 
 describe.each<[Dialect, { servers: number; runs: number }]>([
-  ['postgres', { servers: 4, runs: 15 * FACTOR }],
-  ['sqlite', { servers: 1, runs: 5 * FACTOR }],
+  ['postgres', { servers: 4, runs: sizeOf({ sample: 5, full: 15 }) }],
+  // S-28: more than one process on a SQLite file is slow, and safe.
+  ['sqlite', { servers: 2, runs: sizeOf({ sample: 3, full: 5 }) }],
 ])('Server processes on %s', (dialect, given) => {
   const random = randomFrom(SEED);
   let database: TestDatabase;
@@ -86,7 +87,7 @@ describe.each<[Dialect, { servers: number; runs: number }]>([
 
   it(
     `that are killed in the middle of their work lose nothing and do nothing twice, in ${given.runs} runs (seed ${SEED})`,
-    { timeout: 150_000 * FACTOR },
+    { timeout: 150_000 * RUNS },
     async () => {
       let midWork = 0;
       for (let run = 0; run < given.runs; run += 1) {

@@ -17,7 +17,7 @@ describe.each(DIALECTS)('A host app that tracks usage on %s', (database) => {
       database,
       prepare: meteredPlans,
       env: { TRIAL_DAYS: '0' },
-      services: { usage: { flushEvery: 0, maxBuffered: 50, commitPatience: 300 } },
+      services: { usage: { flushEvery: 0, maxBuffered: 50, commitTimeoutMs: 300 } },
     });
     person = newPerson(server);
     await person.subscribe({ plan: 'metered', interval: 'monthly' });

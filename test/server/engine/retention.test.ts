@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { leadJob, readCursor } from '../../../db/cursors.ts';
-import { claimKey } from '../../../db/idempotency-keys.ts';
+import { takeKey } from '../../../db/idempotency-keys.ts';
 import type { NewEvent } from '../../../db/webhook-events.ts';
 import { catchUp } from '../../../server/webhooks/catch-up.ts';
 import { replayEvents } from '../../../server/webhooks/replay.ts';
@@ -33,7 +33,7 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
   async function start(env: Record<string, string> = {}): Promise<LabEngine> {
     const started = engine({
       env: { SMTP_URL: smtp.url, ...env },
-      engine: { poll: 20, sweepEvery: 50 },
+      engine: { poll: 20, retentionEvery: 50 },
     });
     await started.services.engine.start();
     return started;
@@ -61,22 +61,22 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
     return news;
   }
   /** Until a round of deleting has begun after now and ended. */
-  async function swept(): Promise<void> {
-    const last = async () => Number((await readCursor(database.knex, 'sweep')) ?? 0);
+  async function retentionRan(): Promise<void> {
+    const last = async () => Number((await readCursor(database.knex, 'retention')) ?? 0);
     for (let round = 0; round < 2; round += 1) {
       const before = await last();
       await until(async () => (await last()) > before);
     }
   }
 
-  it('are kept for ever unless it is asked for; what nobody can miss is not', async () => {
+  it('are kept for ever unless it is asked for; what is never needed again is not', async () => {
     await longAgo(4_000);
     const events = await count('webhook_events');
     const key = { userId: 'u', key: 'old', requestHash: 'x' };
-    await claimKey(database.knex, key, { now: Date.now() - 31 * DAY, lease: 1 });
-    await claimKey(database.knex, { ...key, key: 'new' }, { now: Date.now() - DAY / 2, lease: 1 });
+    await takeKey(database.knex, key, { now: Date.now() - 31 * DAY, lease: 1 });
+    await takeKey(database.knex, { ...key, key: 'new' }, { now: Date.now() - DAY / 2, lease: 1 });
     await start();
-    await swept();
+    await retentionRan();
     expect(await count('webhook_events')).toBe(events);
     expect(await count('outbox')).toBeGreaterThan(0);
     expect(await count('subjects')).toBe(0);
@@ -88,7 +88,7 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
     const tables = ['transitions', 'subscriptions', 'customers', 'trials', 'arrow_counts'];
     const before = await Promise.all(tables.map(count));
     const engine = await start({ EVENT_RETENTION_DAYS: '60' });
-    await swept();
+    await retentionRan();
     expect(await count('webhook_events')).toBe(0);
     expect(await count('outbox')).toBe(0);
     expect(await Promise.all(tables.map(count))).toEqual(before);
@@ -109,7 +109,7 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
       .where({ id: late.id })
       .update({ received_at: Date.now() - 32 * DAY });
     const engine = await start({ EVENT_RETENTION_DAYS: '60' });
-    await swept();
+    await retentionRan();
     expect(await database.knex('webhook_events').pluck('id')).toEqual([late.id]);
     await replayEvents(engine.services, { ids: [late.id] });
     await idle();
@@ -125,11 +125,11 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
       .where({ id: dead.id })
       .update({ status: 'dead', last_error: 'x' });
     const engine = await start({ EVENT_RETENTION_DAYS: '60' });
-    await swept();
+    await retentionRan();
     expect(await database.knex('webhook_events').pluck('id')).toEqual([dead.id]);
     await replayEvents(engine.services, { failed: true });
     await idle();
-    await swept();
+    await retentionRan();
     expect(await database.knex('webhook_events').first()).toMatchObject({ status: 'done' });
     await replayEvents(engine.services, { ids: [dead.id] });
     await idle();
@@ -139,7 +139,7 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
   it('are not brought back by the search for what never arrived', async () => {
     await longAgo(100);
     const { services } = await start({ EVENT_RETENTION_DAYS: '60' });
-    await swept();
+    await retentionRan();
     const { listEvents } = services.stripe;
     const asked: number[] = [];
     services.stripe.listEvents = (range) => {
@@ -154,14 +154,14 @@ describe.each(DIALECTS)('Old events, on %s,', (dialect) => {
 
   it('are looked after by one process at a time', async () => {
     await longAgo(100);
-    await leadJob(database.knex, 'sweep', { owner: 'another', duration: 60_000 });
+    await leadJob(database.knex, 'retention', { owner: 'another', duration: 60_000 });
     await start({ EVENT_RETENTION_DAYS: '60' });
     await start({ EVENT_RETENTION_DAYS: '60' });
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(await count('webhook_events')).toBeGreaterThan(0);
     // It died.
-    await database.knex('cursors').where({ name: 'sweep' }).update({ lease_until: 0 });
-    await swept();
+    await database.knex('cursors').where({ name: 'retention' }).update({ lease_until: 0 });
+    await retentionRan();
     expect(await count('webhook_events')).toBe(0);
   });
 });

@@ -1,0 +1,35 @@
+/** What people may do with the account that pays for them. */
+export const ROLES = ['owner', 'billing', 'member'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** The role that a token or a host names, the strongest of several; what is none of ours is no more than a member. */
+export function roleOf(named: unknown): Role {
+  const names: unknown[] = Array.isArray(named) ? named : [named];
+  return ROLES.find((role) => names.includes(role)) ?? 'member';
+}
+
+/** Owners and those who see to the billing may do everything. */
+export function mayPay(role: Role): boolean {
+  return role !== 'member';
+}
+
+/** Who pays: a team, an organisation, or a user for themselves. */
+export interface Account {
+  id: string;
+  name: string | null;
+  role: Role;
+  /** Whether it is the user alone. */
+  personal: boolean;
+}
+
+/** The account that a user acts for; without one of its own, a user is their account. */
+export function accountOf(user: {
+  id: string;
+  name: string | null;
+  account?: { id: string; name?: string | null; role?: string | null } | null;
+}): Account {
+  const { account } = user;
+  if (!account) return { id: user.id, name: user.name, role: 'owner', personal: true };
+  const { id, name = null } = account;
+  return { id, name, role: roleOf(account.role), personal: false };
+}
