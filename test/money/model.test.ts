@@ -9,10 +9,7 @@ import { batchOf } from './model/story.ts';
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? 17);
 /** `EXPLORE=1` goes on after a failure, and tells every story that failed as it was. */
 const EXPLORE = process.env['EXPLORE'] === '1';
-const SIZE = {
-  accounts: Number(process.env['ACC'] ?? 10),
-  rounds: Number(process.env['ROUNDS'] ?? 5),
-};
+const SIZE = { accounts: 8, rounds: 5 };
 
 const WORLDS: World[] = [
   { trialDays: 0, retryDays: [3, 5, 7], finalAction: 'cancel', rough: false },
@@ -38,7 +35,7 @@ describe('The money model', () => {
     expect(told.join('\n\n')).toBe('');
   });
 
-  const batches = sizeOf({ sample: 2, full: 300 });
+  const batches = sizeOf({ sample: 2, full: 375 });
   it(
     `keeps the rules of money in ${batches * SIZE.accounts} stories (TENURE_TEST_SEED=${SEED})`,
     { timeout: 240_000 + batches * 60_000 },
