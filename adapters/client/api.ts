@@ -1656,6 +1656,7 @@ export interface paths {
                 inbox: 'ok' | 'failed';
                 worker: 'ok' | 'failed';
                 catchUp: 'ok' | 'late';
+                clocks: 'ok' | 'off' | 'failed';
               };
             };
           };
@@ -1672,6 +1673,7 @@ export interface paths {
                 inbox: 'ok' | 'failed';
                 worker: 'ok' | 'failed';
                 catchUp: 'ok' | 'late';
+                clocks: 'ok' | 'off' | 'failed';
               };
             };
           };

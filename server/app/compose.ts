@@ -8,6 +8,7 @@ import { loadCatalogue } from '../catalogue/catalogue.ts';
 import type { Config } from '../config/config.ts';
 import type { Engine } from '../lib/engine-types.ts';
 import type { EngineOptions } from '../sync/options.ts';
+import { createClockOffsets } from './clock-offsets.ts';
 import { createEngine } from './engine.ts';
 import { noteStripeCall } from '../http/stripe-calls.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
@@ -35,6 +36,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
   const log = options.log ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
   const database = openDatabase(config.databaseUrl);
   const metrics = createMetrics();
+  const clockOffsets = createClockOffsets(database, log);
   const core: CoreServices = {
     config,
     log,
@@ -46,6 +48,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
       ownerMetadata: (id) => ({ user_id: id, ...ownerMark(id, config.ownership) }),
       onCall: (call) => {
         metrics.stripeCall(call);
+        clockOffsets.noteStripe(call);
         noteStripeCall();
       },
     }),
@@ -61,6 +64,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     engine: withUsage(engine, usage),
     usage,
     clock: engine.clock,
+    clockOffsets,
     lifecycle: { isDraining: false },
     close: async () => {
       await usage.stop();
