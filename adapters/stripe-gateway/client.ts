@@ -89,8 +89,9 @@ function observedClient(onCall: (call: StripeCall) => void): Stripe.HttpClient {
 }
 
 function dateOf(headers: Record<string, unknown>): number | null {
-  const date = Date.parse(String(headers['date'] ?? ''));
-  return Number.isNaN(date) ? null : date;
+  const { date } = headers;
+  const time = typeof date === 'string' ? Date.parse(date) : NaN;
+  return Number.isNaN(time) ? null : time;
 }
 
 /** Names of resources are small letters; everything else between slashes is an id. */

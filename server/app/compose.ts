@@ -10,7 +10,6 @@ import type { Engine } from '../lib/engine-types.ts';
 import type { EngineOptions } from '../sync/options.ts';
 import { createClockOffsets } from './clock-offsets.ts';
 import { createEngine } from './engine.ts';
-import { noteStripeCall } from '../http/stripe-calls.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import type { UsageOptions } from '../usage/options.ts';
 import { createUsage } from '../usage/usage.ts';
@@ -36,7 +35,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
   const log = options.log ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
   const database = openDatabase(config.databaseUrl);
   const metrics = createMetrics();
-  const clockOffsets = createClockOffsets(database, log);
+  const clockOffsets = createClockOffsets(database, metrics);
   const core: CoreServices = {
     config,
     log,
@@ -46,11 +45,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
       ...config.stripe,
       ...options.stripe,
       ownerMetadata: (id) => ({ user_id: id, ...ownerMark(id, config.ownership) }),
-      onCall: (call) => {
-        metrics.stripeCall(call);
-        clockOffsets.noteStripe(call);
-        noteStripeCall();
-      },
+      onCall: metrics.stripeCall,
     }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),
     access: createAccessCache(database, catalogue),

@@ -50,11 +50,9 @@ export interface AccessCache {
 
 /** How far this machine's clock is ahead of others, in ms; negative when it is behind. */
 export interface ClockOffsets {
-  /** Takes Stripe's clock from an answer. */
-  noteStripe(call: { date: number | null; seconds: number }): void;
   /** By the latest answer; null where there was none lately. */
-  stripe(): number | null;
-  database(): Promise<number>;
+  stripe: () => number | null;
+  database: () => Promise<number>;
 }
 
 /** What is there before the engine is: the parts that it is made of. */

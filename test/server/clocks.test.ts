@@ -2,11 +2,10 @@ import { afterEach, beforeAll, afterAll, describe, expect, it, vi } from 'vitest
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { createClockOffsets } from '../../server/app/clock-offsets.ts';
 import { clockSkew } from '../../server/lib/clock-skew.ts';
-import { createLogger } from '../../server/lib/log.ts';
+import { createMetrics } from '../../server/lib/metrics.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
-const silent = createLogger({ level: 'silent' });
 afterEach(() => vi.useRealTimers());
 
 describe('The three clocks', () => {
@@ -31,14 +30,16 @@ describe('The three clocks', () => {
   });
 
   it('S-3: are compared at each call to Stripe, and with the database’s when asked', async () => {
-    const offsets = createClockOffsets(postgres, silent);
+    const metrics = createMetrics();
+    const offsets = createClockOffsets(postgres, metrics);
+    const call = { method: 'GET', resource: '/v1/events', status: 200, seconds: 0.1 };
     expect(offsets.stripe()).toBeNull();
     const whole = Math.floor(Date.now() / 1000) * 1000;
-    offsets.noteStripe({ date: whole, seconds: 0.1 });
+    metrics.stripeCall({ ...call, date: whole });
     expect(offsets.stripe()).toBe(0);
-    offsets.noteStripe({ date: whole - 20_000, seconds: 0.1 });
+    metrics.stripeCall({ ...call, date: whole - 20_000 });
     expect(offsets.stripe()).toBeGreaterThan(18_000);
-    offsets.noteStripe({ date: null, seconds: 1 });
+    metrics.stripeCall({ ...call, status: null, date: null });
     expect(offsets.stripe()).toBeGreaterThan(18_000);
     expect(Math.abs(await offsets.database())).toBeLessThan(100);
     // This process's clock is an hour ahead of PostgreSQL's.

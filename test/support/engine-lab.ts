@@ -194,7 +194,7 @@ function createLabEngine(
     engine,
     usage: createUsage(core, engine),
     clock: engine.clock,
-    clockOffsets: createClockOffsets(database, core.log),
+    clockOffsets: createClockOffsets(database, core.metrics),
     lifecycle: { isDraining: false },
     close: () => engine.stop(),
   };
