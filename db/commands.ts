@@ -1,5 +1,4 @@
-import type { Db } from './database.ts';
-import { inChunks } from './in-chunks.ts';
+import { type Db, inChunks } from './database.ts';
 
 /** Who gave a command; the keys of its requests to Stripe name the id. */
 export interface CommandRow {

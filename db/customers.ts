@@ -9,6 +9,9 @@ export interface CustomerRow {
   name: string | null;
   createdAt: number;
   deletedAt: number | null;
+  /** What a token said last; empty when it said nothing, null when none was seen. */
+  claimedEmail: string | null;
+  claimedName: string | null;
 }
 
 interface Row {
@@ -18,6 +21,8 @@ interface Row {
   name: string | null;
   created_at: number;
   deleted_at: number | null;
+  claimed_email: string | null;
+  claimed_name: string | null;
 }
 
 const fromRow = (row: Row): CustomerRow => ({
@@ -27,6 +32,9 @@ const fromRow = (row: Row): CustomerRow => ({
   name: row.name,
   createdAt: row.created_at,
   deletedAt: row.deleted_at,
+  // Rows of earlier releases: what is stored came from a token.
+  claimedEmail: row.claimed_email ?? row.email,
+  claimedName: row.claimed_name ?? row.name,
 });
 
 /** The account of a user, or null. */
@@ -55,27 +63,70 @@ export async function customersByStripeId(
   return new Map(rows.map((row) => [row.stripe_customer_id ?? '', fromRow(row)]));
 }
 
-/** Makes the account of a user if there is none; a known e-mail or name replaces the stored one. */
+/** What a token says of an account, as far as it is new. */
+export interface NewDetails {
+  email?: string;
+  name?: string;
+}
+
+/**
+ * The e-mail and name of a token that differ from those that tokens said before. Of an account that was learned from
+ * Stripe the first ones are none: what its customer has there may be what was agreed on.
+ */
+export function newDetails(
+  known: CustomerRow,
+  claims: { email?: string | null; name?: string | null },
+): NewDetails {
+  const changed: NewDetails = {};
+  const email = clean(claims.email);
+  const name = clean(claims.name);
+  if (email && known.claimedEmail !== null && email !== known.claimedEmail) changed.email = email;
+  if (name && known.claimedName !== null && name !== known.claimedName) changed.name = name;
+  return changed;
+}
+
+/** Makes the account if there is none; a new e-mail or name of a token replaces the stored one. */
 export async function ensureCustomer(
   db: Db,
   user: { userId: string; email?: string | null; name?: string | null; now?: number },
 ): Promise<CustomerRow> {
   const known = await findCustomerByUser(db, user.userId);
-  const email = clean(user.email) ?? known?.email ?? null;
-  const name = clean(user.name) ?? known?.name ?? null;
-  if (known && known.email === email && known.name === name) return known;
+  const [email, name] = [clean(user.email), clean(user.name)];
+  const claimed_email = email ?? known?.claimedEmail ?? '';
+  const claimed_name = name ?? known?.claimedName ?? '';
+  if (known?.claimedEmail === claimed_email && known.claimedName === claimed_name) return known;
+  const stored = known ? { ...known, ...newDetails(known, { email, name }) } : { email, name };
   const [row]: Row[] = await db('customers')
     .insert({
       user_id: user.userId,
-      email,
-      email_key: email?.toLowerCase() ?? null,
-      name,
+      email: stored.email,
+      email_key: stored.email?.toLowerCase() ?? null,
+      name: stored.name,
+      claimed_email,
+      claimed_name,
       created_at: user.now ?? Date.now(),
     })
     .onConflict('user_id')
-    .merge(['email', 'email_key', 'name'])
+    .merge(['email', 'email_key', 'name', 'claimed_email', 'claimed_name'])
     .returning('*');
   return fromRow(row!);
+}
+
+/** What a customer has at Stripe since `at` (Stripe's time): changed in the portal or the Dashboard, or here. */
+export interface CustomerDetails {
+  customerId: string;
+  email: string | null;
+  name: string | null;
+  at: number;
+}
+
+/** Takes over what a customer has at Stripe; what an older event says is left out. */
+export async function saveCustomerDetails(db: Db, details: CustomerDetails): Promise<void> {
+  const [email, name] = [clean(details.email), clean(details.name)];
+  await db('customers')
+    .where({ stripe_customer_id: details.customerId })
+    .where((q) => void q.whereNull('details_at').orWhere('details_at', '<=', details.at))
+    .update({ email, email_key: email?.toLowerCase() ?? null, name, details_at: details.at });
 }
 
 /** PostgreSQL cannot store a NUL in text, and a token may hold one. */

@@ -145,12 +145,27 @@ export function isPostgres(db: Db): boolean {
   return db.client.config.client === 'pg';
 }
 
-/**
- * "Now" in ms, for a statement, by the one clock that all processes share: PostgreSQL's. A SQLite file has one process,
- * and its clock.
- */
-export function databaseNow(db: Db): Knex.Raw {
+/** Lets the statements of a transaction wait for locked rows no longer than this; SQLite locks no rows. */
+export async function limitLockWait(trx: Db, ms: number): Promise<void> {
+  if (isPostgres(trx)) await trx.raw(`SET LOCAL lock_timeout = ${Math.round(ms)}`);
+}
+
+/** "Now" in ms, as SQL, by the one clock that all processes share: that of the statement. */
+export function nowSql(db: Db): string {
   return isPostgres(db)
-    ? db.raw('(extract(epoch FROM clock_timestamp()) * 1000)::bigint')
-    : db.raw('?', [Date.now()]);
+    ? '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
+    : "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)";
+}
+
+/** The same as a value for a query. */
+export const databaseNow = (db: Db): Knex.Raw => db.raw(nowSql(db));
+
+/** SQLite takes at most 500 rows in one INSERT of many, as a compound SELECT; PostgreSQL 65,535 values. */
+const MAX_ROWS = 400;
+
+/** Rows in portions that either database takes in one INSERT. */
+export function inChunks<Row>(rows: readonly Row[]): Row[][] {
+  const chunks: Row[][] = [];
+  for (let i = 0; i < rows.length; i += MAX_ROWS) chunks.push(rows.slice(i, i + MAX_ROWS));
+  return chunks;
 }

@@ -1,6 +1,5 @@
 import type { Effect } from '../state/effect-kinds.ts';
-import { isPostgres, type Db } from './database.ts';
-import { inChunks } from './in-chunks.ts';
+import { type Db, databaseNow, inChunks, isPostgres } from './database.ts';
 
 export type OutboxStatus = 'waiting' | 'delivered' | 'dead';
 
@@ -74,17 +73,20 @@ function lineOf(effect: Effect): { line_of: string | null; line_number: number |
   return { line_of: subscriptionId, line_number: number };
 }
 
+/** Some milliseconds from now, by the database's clock. */
+const after = (db: Db, ms: number) =>
+  db.raw('? + ?', [databaseNow(db), Math.max(0, Math.ceil(ms))]);
+
 /** Lets what was held back until an event explains these lines go out now. */
 export async function releaseHeldEffects(
   db: Db,
   lines: readonly { subscriptionId: string; number: number | null }[],
-  now: number,
 ): Promise<void> {
   for (const { subscriptionId, number } of lines) {
     if (number === null) continue;
     await db('outbox')
       .where({ line_of: subscriptionId, line_number: number, status: 'waiting', attempts: 0 })
-      .update({ next_attempt_at: now });
+      .update({ next_attempt_at: databaseNow(db) });
   }
 }
 
@@ -96,7 +98,7 @@ const QUIET = 'not sent: it was told before';
  */
 export async function enqueueEffects(
   db: Db,
-  effects: (Effect & { causeId?: string | null; isQuiet?: boolean; dueAt?: number })[],
+  effects: (Effect & { causeId?: string | null; isQuiet?: boolean; holdMs?: number })[],
   now: number,
 ): Promise<number> {
   let added = 0;
@@ -112,7 +114,7 @@ export async function enqueueEffects(
             ? { status: 'delivered', delivered_at: now, last_error: QUIET }
             : { status: 'waiting', delivered_at: null, last_error: null }),
           attempts: 0,
-          next_attempt_at: effect.dueAt ?? now,
+          next_attempt_at: after(db, effect.holdMs ?? 0),
           created_at: now,
           ...lineOf(effect),
         })),
@@ -127,31 +129,48 @@ export async function enqueueEffects(
 
 /**
  * Takes due effects of each lane, up to its `limits`, those that wait longest first; they become due again after
- * `lease` ms, should this process die. Processes do not get the same ones. The attempt is counted here, so that an
- * effect whose delivery kills the process comes to rest too.
+ * `lease` ms of the database's clock, should this process die. Processes do not get the same ones, and none gets those in
+ * `except`, which it is at work on. The attempt is counted here, so that an effect whose delivery kills the process comes
+ * to rest too.
  */
 export async function claimEffects(
   db: Db,
   limits: Partial<Record<Lane, number>>,
-  terms: { now: number; lease: number },
+  terms: { lease: number; except?: readonly number[] },
 ): Promise<OutboxRow[]> {
   const lanes = LANES.filter((lane) => (limits[lane] ?? 0) > 0);
   if (lanes.length === 0) return [];
+  const { lease, except = [] } = terms;
+  // Asked once for the statement: an index is of no use with a time that moves from row to row.
+  const now = db.raw('(SELECT ?)', [databaseNow(db)]);
+  const others = except.length > 0 ? `AND id NOT IN (${except.map(() => '?').join(', ')})` : '';
   const due = lanes.map(
     (lane) => `due_${lane} AS (
       SELECT id FROM outbox
-      WHERE status = 'waiting' AND ${LANE} = '${lane}' AND next_attempt_at <= ?
+      WHERE status = 'waiting' AND ${LANE} = '${lane}' AND next_attempt_at <= ? ${others}
       ${lane === 'webhook' ? IN_ORDER : ''}
       ORDER BY next_attempt_at, id LIMIT ? ${isPostgres(db) ? 'FOR UPDATE SKIP LOCKED' : ''})`,
   );
   const sql = `WITH ${due.join(', ')}
-    UPDATE outbox SET next_attempt_at = ?, attempts = attempts + 1
+    UPDATE outbox SET next_attempt_at = ? + ?, attempts = attempts + 1
     WHERE id IN (${lanes.map((lane) => `SELECT id FROM due_${lane}`).join(' UNION ALL ')})
     RETURNING *`;
-  const values = lanes.flatMap((lane) => [terms.now, limits[lane] ?? 0]);
-  const answer: Row[] | { rows: Row[] } = await db.raw(sql, [...values, terms.now + terms.lease]);
+  const values = lanes.flatMap((lane) => [now, ...except, limits[lane] ?? 0]);
+  const answer: Row[] | { rows: Row[] } = await db.raw(sql, [...values, databaseNow(db), lease]);
   const rows = Array.isArray(answer) ? answer : answer.rows;
   return rows.map(fromRow).sort((a, b) => a.id - b.id);
+}
+
+/** Makes a claim last `lease` ms from now; false when another process has taken the effect over, or it has ended. */
+export async function renewEffect(
+  db: Db,
+  claimed: Pick<OutboxRow, 'id' | 'attempts'>,
+  lease: number,
+): Promise<boolean> {
+  const renewed = await db('outbox')
+    .where({ id: claimed.id, attempts: claimed.attempts, status: 'waiting' })
+    .update({ next_attempt_at: after(db, lease) });
+  return renewed > 0;
 }
 
 /** Marks effects as delivered; `note` says why nothing had to be done, if so. */
@@ -166,20 +185,20 @@ export async function markDelivered(
 }
 
 /**
- * Lets a claimed effect rest until `nextAttemptAt` or, with `dead`, until somebody replays it. Not when another process
+ * Lets a claimed effect rest for `delayMs` or, with `dead`, until somebody replays it. Not when another process
  * took it over meanwhile: what that one did must not be done again.
  */
 export async function postponeEffect(
   db: Db,
   claimed: Pick<OutboxRow, 'id' | 'attempts'>,
-  failure: { error: string; attempts: number; nextAttemptAt: number; dead: boolean },
+  failure: { error: string; attempts: number; delayMs: number; dead: boolean },
 ): Promise<void> {
   await db('outbox')
     .where({ id: claimed.id, attempts: claimed.attempts, status: 'waiting' })
     .update({
       status: failure.dead ? 'dead' : 'waiting',
       attempts: failure.attempts,
-      next_attempt_at: Math.ceil(failure.nextAttemptAt),
+      next_attempt_at: after(db, failure.delayMs),
       last_error: failure.error,
     });
 }

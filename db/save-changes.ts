@@ -93,7 +93,6 @@ async function correctLines(db: Db, changes: SubscriptionChange[]): Promise<Coun
   await releaseHeldEffects(
     db,
     revised.filter((each) => !each.guess).map(({ line }) => line),
-    Date.now(),
   );
   return [
     ...removed.map((line) => ({ ...line, count: -1 })),

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { examine, type Finding } from '../server/operations/doctor/examine.ts';
-import { LocalStripeAway } from './stripe-cli/attach.ts';
+import { LocalStripeDown } from './stripe-cli/attach.ts';
 import { scriptEnvironment } from './script-environment.ts';
 
 const HELP = `Looks a deployment over: what is configured, what is at Stripe, and what the database says.
@@ -36,7 +36,7 @@ else {
   try {
     process.exitCode = await main();
   } catch (error) {
-    if (!(error instanceof LocalStripeAway)) throw error;
+    if (!(error instanceof LocalStripeDown)) throw error;
     console.error(error.message);
     process.exitCode = 1;
   }

@@ -1,8 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createServices } from '../server/app/compose.ts';
-import { loadConfig } from '../server/config/config.ts';
-import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import {
   importAccount,
   type ImportRow,
@@ -11,6 +8,7 @@ import {
 } from '../server/operations/import.ts';
 import { stateCounts } from '../db/counters.ts';
 import { progressBar } from './progress-bar.ts';
+import { scriptServices } from './script-services.ts';
 
 const HELP = `Takes the subscribers of an existing Stripe account over.
 
@@ -30,6 +28,7 @@ ones too. Nothing changes at Stripe but, with --mark, our own metadata. It may b
   --dry-run       say what would be done, and do nothing
   --mark          write our mark into each linked customer's metadata, so that a lost database can be rebuilt
   --report FILE   write a line for each subscription as CSV
+  --data DIR      where npm start keeps the local deployment (default: data)
   --json          print the result as JSON
   --help          this text
 
@@ -44,6 +43,7 @@ const { values } = parseArgs({
     mark: { type: 'boolean', default: false },
     report: { type: 'string' },
     json: { type: 'boolean', default: false },
+    data: { type: 'string', default: 'data' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -94,8 +94,7 @@ function mapOf(file: string | undefined): Map<string, string> {
 }
 
 async function run(rules: ImportRule[], map: Map<string, string>): Promise<number> {
-  loadEnvironmentFile();
-  const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
+  const services = await scriptServices(values.data);
   const bar = progressBar(!values.json);
   const report = ['result,subscription,customer,account,status'];
   let left = 0;

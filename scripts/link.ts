@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util';
-import { createServices } from '../server/app/compose.ts';
-import { loadConfig } from '../server/config/config.ts';
-import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { linkAccount, NoSuchCustomer } from '../server/operations/link.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Gives a Stripe customer to an account, with its subscriptions.
 
@@ -12,6 +10,7 @@ const HELP = `Gives a Stripe customer to an account, with its subscriptions.
 What was linked before is replaced, and conflicts about either are settled.
 
   --mark   write our mark into the customer's metadata at Stripe, so that a lost database can be rebuilt
+  --data DIR where npm start keeps the local deployment (default: data)
   --json   print the result as JSON
   --help   this text
 `;
@@ -21,6 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     mark: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    data: { type: 'string', default: 'data' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -33,10 +33,14 @@ else if (!accountId || !customerId?.startsWith('cus_') || positionals.length > 2
 } else process.exitCode = await link({ accountId, customerId });
 
 async function link(wanted: { accountId: string; customerId: string }): Promise<number> {
-  loadEnvironmentFile();
-  const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
+  const services = await scriptServices(values.data);
   try {
     const result = await linkAccount(services, { actor: 'system', mark: values.mark, ...wanted });
+    await auditScript(services, {
+      action: 'link',
+      target: wanted.customerId,
+      detail: { account: wanted.accountId, replaced: result.replaced },
+    });
     const before = result.replaced === null ? '' : `, in place of ${result.replaced}`;
     console.log(
       values.json

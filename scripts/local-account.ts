@@ -17,6 +17,8 @@ interface LocalSecrets {
   adminToken: string;
   webhook: { endpointId: string; url: string; secret: string } | null;
   testClock: string | null;
+  /** Where the local Stripe is; missing in files of older releases. */
+  stripeUrl?: string;
 }
 
 interface LocalPrice {
@@ -88,7 +90,9 @@ export async function prepareLocalAccount(
     ensureEndpoint(stripe, options.webhookUrl, secrets.webhook),
     options.usage ? ensureUsagePrice(stripe) : {},
   ]);
-  if (secretsFile !== null) writeSecrets(secretsFile, { ...secrets, testClock, webhook });
+  if (secretsFile !== null) {
+    writeSecrets(secretsFile, { ...secrets, testClock, webhook, stripeUrl: apiBase });
+  }
   return {
     STRIPE_SECRET_KEY: secretKey,
     STRIPE_API_BASE: apiBase,

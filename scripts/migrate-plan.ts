@@ -18,8 +18,9 @@ import {
 import { createServices } from '../server/app/compose.ts';
 import type { Services } from '../server/lib/services.ts';
 import { formatMoney } from '../state/money.ts';
+import { OtherStripeAccount, refuseOtherStripe } from '../server/operations/stripe-account.ts';
 import { progressBar } from './progress-bar.ts';
-import { LocalStripeAway } from './stripe-cli/attach.ts';
+import { LocalStripeDown } from './stripe-cli/attach.ts';
 import { scriptEnvironment } from './script-environment.ts';
 
 const HELP = `Moves every subscription of one price to another.
@@ -83,6 +84,8 @@ async function main(): Promise<number> {
       engine: { catchUpEvery: 0, ...(values.rate ? { readsPerSecond: whole('rate', 1) } : {}) },
     });
     try {
+      await migrate(services.database);
+      await refuseOtherStripe(services);
       return await migrateOrPreview(services, request);
     } finally {
       await services.close();
@@ -95,13 +98,12 @@ async function main(): Promise<number> {
 }
 
 function isExpected(error: unknown): error is Error {
-  const kinds = [MigrationRefused, ConfigError, LocalStripeAway];
+  const kinds = [MigrationRefused, ConfigError, LocalStripeDown, OtherStripeAccount];
   return isGatewayError(error) || kinds.some((kind) => error instanceof kind);
 }
 
 async function migrateOrPreview(services: Services, request: MigrationRequest): Promise<number> {
   const dryRun = values['dry-run'];
-  await migrate(services.database);
   const bar = progressBar(!values.json && !dryRun);
   const csv = values.csv === undefined ? null : openSync(values.csv, 'w');
   const write = (text: string) => csv !== null && writeSync(csv, text);

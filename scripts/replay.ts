@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../server/config/config.ts';
-import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import { awaitReplay, replayEvents } from '../server/webhooks/replay.ts';
-import { createServices } from '../server/app/compose.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Processes stored events again, and fetches from Stripe those that never arrived.
 
@@ -14,6 +12,7 @@ const HELP = `Processes stored events again, and fetches from Stripe those that 
   --failed      all events that failed or are dead, and effects that are dead
   --since WHEN  all events since a date (ISO 8601) or for a time back (30m, 2h, 3d)
   --notify      send the mails and webhooks that follow from events fetched now; else they are only noted
+  --data DIR    where npm start keeps the local deployment (default: data)
   --json        print the result as one JSON line
   --help        this text
 
@@ -27,6 +26,7 @@ const { values, positionals } = parseArgs({
     since: { type: 'string' },
     notify: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    data: { type: 'string', default: 'data' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -42,17 +42,17 @@ else if (positionals.length === 0 && !values.failed && values.since === undefine
 } else process.exitCode = await replay();
 
 async function replay(): Promise<number> {
-  loadEnvironmentFile();
   const since = values.since === undefined ? undefined : momentOf(values.since);
   if (since !== undefined && Number.isNaN(since)) {
     console.error(`"${values.since}" is neither a date nor a time back such as 30m, 2h or 3d.`);
     return 1;
   }
-  const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
+  const services = await scriptServices(values.data);
   try {
     await services.engine.start();
     const request = { ids: positionals, failed: values.failed, since, notify: values.notify };
     const result = await replayEvents(services, request);
+    await auditScript(services, { action: 'replay', detail: request });
     const ids = new Set([...result.requeued, ...result.fetched]);
     const outcome = await awaitReplay(services, [...ids], WAIT_MS);
     if (values.json) console.log(JSON.stringify({ ...result, ...outcome }));

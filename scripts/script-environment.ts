@@ -17,14 +17,19 @@ export interface ScriptEnvironment {
  */
 export async function scriptEnvironment(dataDir: string): Promise<ScriptEnvironment> {
   loadEnvironmentFile();
-  const url = process.env['STRIPE_SECRET_KEY']?.trim()
+  const local = process.env['STRIPE_SECRET_KEY']?.trim()
     ? null
-    : localWebhookUrl(join(dataDir, 'local.json'));
-  if (url === null) return { env: process.env, webhookUrl: null };
-  const target = cliTarget({ EMULATOR_PORT: process.env['EMULATOR_PORT'] });
-  await requireReachable(target);
+    : localDeployment(join(dataDir, 'local.json'));
+  if (local === null) return { env: process.env, webhookUrl: null };
+  const { webhookUrl: url } = local;
+  const { EMULATOR_PORT } = process.env;
+  const apiBase =
+    local.stripeUrl !== null && !EMULATOR_PORT?.trim()
+      ? local.stripeUrl
+      : cliTarget({ EMULATOR_PORT }).apiBase;
+  await requireReachable({ apiBase }, 'STRIPE_SECRET_KEY');
   const account = await prepareLocalAccount({
-    apiBase: target.apiBase ?? '',
+    apiBase: apiBase ?? '',
     secretsFile: join(dataDir, 'local.json'),
     webhookUrl: url,
     testClock: process.env['STRIPE_TEST_CLOCK']?.trim() || null,
@@ -40,13 +45,19 @@ export async function scriptEnvironment(dataDir: string): Promise<ScriptEnvironm
   return { env, webhookUrl: url };
 }
 
+interface LocalDeployment {
+  webhookUrl: string;
+  /** null in the file of an older release. */
+  stripeUrl: string | null;
+}
+
 /** As the last `npm start` made it; any other address would replace its endpoint. */
-function localWebhookUrl(file: string): string | null {
+function localDeployment(file: string): LocalDeployment | null {
   if (!existsSync(file)) return null;
-  const secrets: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (typeof secrets !== 'object' || secrets === null || !('webhook' in secrets)) return null;
-  const { webhook } = secrets;
-  return typeof webhook === 'object' && webhook !== null && 'url' in webhook
-    ? String(webhook.url)
-    : null;
+  const kept = JSON.parse(readFileSync(file, 'utf8')) as {
+    webhook?: { url: string } | null;
+    stripeUrl?: string;
+  };
+  if (!kept.webhook) return null;
+  return { webhookUrl: kept.webhook.url, stripeUrl: kept.stripeUrl ?? null };
 }

@@ -1,11 +1,9 @@
 import { parseArgs } from 'node:util';
-import { loadConfig } from '../server/config/config.ts';
-import { loadEnvironmentFile } from '../server/config/environment-file.ts';
-import { createServices } from '../server/app/compose.ts';
 import type { Services } from '../server/lib/services.ts';
 import { verifyUsage, type UsageDifference } from '../server/usage/verify-usage.ts';
 import { verifyDatabase, type Difference, type VerifyResult } from '../server/operations/verify.ts';
 import { progressBar } from './progress-bar.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Compares the database with Stripe, subscription by subscription.
 
@@ -17,6 +15,7 @@ Prints each difference and exits with 1 if any is left.
   --repair  read what differs again and store it
   --notify  with --repair, send the mails and webhooks that follow; else they are only noted
   --usage   compare this period's usage with what Stripe's meters count, too
+  --data DIR where npm start keeps the local deployment (default: data)
   --json    print one JSON line per difference and one for the result
   --help    this text
 `;
@@ -27,6 +26,7 @@ const { values } = parseArgs({
     notify: { type: 'boolean', default: false },
     usage: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    data: { type: 'string', default: 'data' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -35,8 +35,7 @@ if (values.help) process.stdout.write(HELP);
 else process.exitCode = await verify();
 
 async function verify(): Promise<number> {
-  loadEnvironmentFile();
-  const services = createServices(loadConfig(), { engine: { catchUpEvery: 0 } });
+  const services = await scriptServices(values.data);
   const bar = progressBar(!values.json);
   try {
     const result = await verifyDatabase(services, {
@@ -49,6 +48,10 @@ async function verify(): Promise<number> {
       },
     });
     bar.clear();
+    if (values.repair) {
+      const { repaired } = result;
+      await auditScript(services, { action: 'verify.repair', detail: { repaired } });
+    }
     const left = result.differences - result.repaired;
     console.log(
       values.json
@@ -106,7 +109,9 @@ function wordsOf({ kind, subscriptionId, fields, repaired }: Difference): string
   return `${subscriptionId} ${what}${repaired ? ' — repaired' : ''}`;
 }
 
+/** A moment as a date, anything else as JSON, shortened. */
 function show(value: unknown): string {
+  if (typeof value === 'number' && value > 1e11) return new Date(value).toISOString();
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

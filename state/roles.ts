@@ -12,3 +12,24 @@ export function roleOf(named: unknown): Role {
 export function mayPay(role: Role): boolean {
   return role !== 'member';
 }
+
+/** Who pays: a team, an organisation, or a user for themselves. */
+export interface Account {
+  id: string;
+  name: string | null;
+  role: Role;
+  /** Whether it is the user alone. */
+  personal: boolean;
+}
+
+/** The account that a user acts for; without one of its own, a user is their account. */
+export function accountOf(user: {
+  id: string;
+  name: string | null;
+  account?: { id: string; name?: string | null; role?: string | null } | null;
+}): Account {
+  const { account } = user;
+  if (!account) return { id: user.id, name: user.name, role: 'owner', personal: true };
+  const { id, name = null } = account;
+  return { id, name, role: roleOf(account.role), personal: false };
+}

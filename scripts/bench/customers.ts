@@ -1,5 +1,4 @@
-import { openDatabase } from '../../db/database.ts';
-import { inChunks } from '../../db/in-chunks.ts';
+import { inChunks, openDatabase } from '../../db/database.ts';
 import type { EventPlan } from './payload.ts';
 
 /**

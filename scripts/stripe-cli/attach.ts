@@ -42,18 +42,21 @@ export async function listenSecret(target: CliTarget): Promise<string> {
 }
 
 /** The local Stripe is not running; the message says what to do. */
-export class LocalStripeAway extends Error {
-  override name = 'LocalStripeAway';
+export class LocalStripeDown extends Error {
+  override name = 'LocalStripeDown';
 }
 
 /** Says what to do when the local Stripe is not there, rather than let the CLI try for seconds. */
-export async function requireReachable({ apiBase }: CliTarget): Promise<void> {
+export async function requireReachable(
+  { apiBase }: Pick<CliTarget, 'apiBase'>,
+  keyVariable = 'STRIPE_API_KEY',
+): Promise<void> {
   if (apiBase === null) return;
   try {
     await fetch(apiBase);
   } catch (error) {
-    throw new LocalStripeAway(
-      `There is no local Stripe on ${apiBase}. Run npm start (or npm run emulator) first, or set STRIPE_API_KEY to work on a sandbox.`,
+    throw new LocalStripeDown(
+      `There is no local Stripe on ${apiBase}. Run npm start (or npm run emulator) first, or set ${keyVariable} to work on a sandbox.`,
       { cause: error },
     );
   }

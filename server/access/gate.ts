@@ -1,6 +1,6 @@
 import type { RequestInfo } from '../../adapters/fetch.ts';
 import { checkAccess, refusalCode } from './check-access.ts';
-import { accountOf } from '../lib/account.ts';
+import { accountOf } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError, type ErrorCode } from '../http/errors.ts';
 import { errorResponse } from '../http/respond.ts';

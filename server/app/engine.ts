@@ -1,31 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import type { Db } from '../../db/database.ts';
-import {
-  eventStatuses,
-  knownEventIds,
-  type EventSummary,
-  type NewEvent,
-} from '../../db/webhook-events.ts';
+import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
 import { createReadOwner } from '../accounts/read-owner.ts';
-import { createBatcher } from '../lib/batching.ts';
 import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
 import { createCatchUp } from '../webhooks/catch-up.ts';
 import { createChangeFeed } from '../lib/change-feed.ts';
-import { createCommitGroup } from '../sync/commit-group.ts';
-import { commitWork } from '../sync/commit.ts';
 import { createOverdueLoop } from '../outbox/overdue.ts';
 import { createEffectDelivery } from '../outbox/dispatcher.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { engineOptions, type EngineOptions } from '../sync/options.ts';
-import { createFreshFacts } from '../sync/fresh-facts.ts';
 import { createInbox, overloaded } from '../webhooks/inbox.ts';
-import { createStripeReader } from '../sync/read-stripe.ts';
+import { createStripeReader } from '../sync/stripe-reader.ts';
 import { receiveEvent } from '../webhooks/receive-event.ts';
 import type { CoreServices } from '../lib/services.ts';
 import type { Engine } from '../lib/engine-types.ts';
-import { READ_LIMITS } from '../sync/load.ts';
-import { createSubjectReads } from '../sync/load-reads.ts';
-import { createSubjectRunner } from '../sync/customer-runner.ts';
+import { createCustomerRunner } from '../sync/customer-runner.ts';
 import { createRetention } from '../operations/retention.ts';
 import { createWorker } from '../sync/worker.ts';
 
@@ -34,29 +22,24 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   const options = engineOptions(core.config, given);
   const reader = createStripeReader(core.stripe, options);
   const changes = createChangeFeed(core.database, core.log);
-  const fresh = createFreshFacts();
   const owner = randomUUID();
   const probe = async (step: string) => core.probe?.(step);
-  const terms = () => ({ owner, now: Date.now(), duration: options.lease });
   const ctx: EngineContext = {
     core,
     options,
     reader,
     changes,
-    statusOf: createBatcher((ids) => statusesOf(core.database.knex, ids)),
     clock: clockOf(core),
-    reads: createSubjectReads(core.database.knex, { terms, limits: READ_LIMITS, fresh }),
     readOwner: createReadOwner(reader, {
       catalogue: core.catalogue,
       rules: core.config.ownership,
     }),
-    commits: createCommitGroup((batch) => commitWork(ctx, batch), probe),
     owner,
     probe,
     effectsWaiting: () => effects.wake(),
   };
-  const inbox = createInbox(core, options, fresh);
-  const runner = createSubjectRunner(ctx);
+  const inbox = createInbox(core, options);
+  const runner = createCustomerRunner(ctx);
   const worker = createWorker(ctx, runner, inbox);
   const effects = createEffectDelivery(ctx, runner);
   const parts = { ctx, inbox, runner, worker };
@@ -117,12 +100,6 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     isCatchUpLate: () => catchUp.isLate(),
     reader,
   };
-}
-
-/** Where events stand, in the order of the ids; null for one that is not stored. */
-async function statusesOf(db: Db, ids: string[]): Promise<(EventSummary | null)[]> {
-  const known = await eventStatuses(db, ids);
-  return ids.map((id) => known.get(id) ?? null);
 }
 
 /**

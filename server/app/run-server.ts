@@ -3,6 +3,7 @@ import { fillAmounts } from '../catalogue/catalogue.ts';
 import { loadConfig } from '../config/config.ts';
 import { startServer, type RunningServer } from './http-server.ts';
 import { createServices } from './compose.ts';
+import { requireSameStripe } from '../operations/stripe-account.ts';
 import type { Services } from '../lib/services.ts';
 
 export interface RunOptions {
@@ -25,6 +26,7 @@ export async function runServer(options: RunOptions = {}): Promise<Run> {
       note: (text) => services.log.warn(text),
       signal: options.signal,
     });
+    await requireSameStripe(services);
     const server = await startServer(services);
     // Amounts are for showing; an unreachable Stripe must not keep the server from starting.
     await fillAmounts(services.catalogue, services);

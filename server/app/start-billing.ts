@@ -5,6 +5,7 @@ import { fillAmounts } from '../catalogue/catalogue.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Logger } from '../lib/log.ts';
 import { createServices } from './compose.ts';
+import { requireSameStripe } from '../operations/stripe-account.ts';
 import type { Services } from '../lib/services.ts';
 
 export interface BillingOptions<Native = unknown> {
@@ -31,6 +32,7 @@ export async function startBilling<Native = unknown>(
       waitMs: config.databaseWaitMs,
       note: (text) => services.log.warn(text),
     });
+    await requireSameStripe(services);
     await services.engine.start();
     // Amounts are for showing; an unreachable Stripe must not keep the host from starting.
     await fillAmounts(services.catalogue, services);

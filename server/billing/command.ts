@@ -6,12 +6,13 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
-import type { Account } from '../lib/account.ts';
+import type { Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
 import { json } from '../http/define-route.ts';
 import type { Services } from '../lib/services.ts';
+import { followDetails } from './customer.ts';
 import { withCustomerLock } from './with-customer-lock.ts';
 import { refusalWords } from './refusal-words.ts';
 import { subscriptionView } from './subscription-view.ts';
@@ -50,6 +51,7 @@ export async function runCommand(
 export async function subscriptionNow(context: CommandContext): Promise<SubscriptionRow | null> {
   const { services, account, requestId } = context;
   const db = services.database.knex;
+  await followDetails(services, context);
   const stored = await currentSubscriptionOfUser(db, account.id, services.catalogue);
   if (!stored || stored.state === 'canceled') return stored;
   const cause: Cause = {

@@ -2,16 +2,17 @@ import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
-import { actionsNow, syncAfter, type CommandContext } from './command.ts';
+import { actionsNow, subscriptionNow, syncAfter, type CommandContext } from './command.ts';
 import { stripeStatus } from '../../state/states.ts';
 
 /** Throws 409 `already_subscribed` unless a new subscription may begin. */
-export async function refuseSecond({ services, account }: CommandContext): Promise<void> {
-  const current = await currentSubscriptionOfUser(
-    services.database.knex,
-    account.id,
-    services.catalogue,
-  );
+export async function refuseSecond(context: CommandContext): Promise<void> {
+  const { services, account } = context;
+  const { knex } = services.database;
+  const stored = await currentSubscriptionOfUser(knex, account.id, services.catalogue);
+  if (actionsNow(services, stored).includes('checkout')) return;
+  // Read again: what ended at Stripe unheard must not keep its payer out for ever.
+  const current = await subscriptionNow(context);
   const actions = actionsNow(services, current);
   if (actions.includes('checkout')) return;
   throw new AppError('already_subscribed', 'There is a subscription already; change that one.', {

@@ -8,7 +8,7 @@ import {
 } from '../../adapters/next.ts';
 import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
 import { checkAccess, refusalCode, type AccessAnswer } from '../access/check-access.ts';
-import { accountOf, type Account } from '../lib/account.ts';
+import { accountOf, type Account } from '../../state/roles.ts';
 import type { Authenticate, User } from '../lib/services.ts';
 import { subscriptionView, type SubscriptionView } from '../billing/subscription-view.ts';
 import { isBillingPath, startBilling, type BillingOptions } from '../app/start-billing.ts';

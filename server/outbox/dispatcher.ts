@@ -5,17 +5,19 @@ import {
   LANES,
   markDelivered,
   postponeEffect,
+  renewEffect,
   type Lane,
   type OutboxRow,
 } from '../../db/outbox.ts';
-import { createBatcher } from '../lib/batching.ts';
+import { createBatchQueue } from '../lib/batch-queue.ts';
+import { startHeartbeat } from '../lib/lease.ts';
 import { deliverEffect } from './handlers/index.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { backoff } from '../sync/options.ts';
 import { sleep } from '../lib/limit.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
-import type { SubjectRunner } from '../sync/customer-runner.ts';
+import type { CustomerRunner } from '../sync/customer-runner.ts';
 import { WebhookRefused } from './handlers/outgoing-webhook.ts';
 
 /** Effects of a lane that are carried out at the same time. */
@@ -27,7 +29,10 @@ const STOP_PATIENCE = 5_000;
 const STOP_LAST = 2_000;
 
 interface UnderWay {
+  id: number;
   lane: Lane;
+  /** When it was asked for, by a clock that nobody sets: its lease runs from then on. */
+  claimedAt: number;
   giveUp: AbortController;
   done: Promise<void>;
 }
@@ -36,7 +41,7 @@ interface UnderWay {
  * Carries out what the outbox holds: mail, the team's webhooks, the end of dunning. Each lane has its own places, and a
  * delivery that takes long holds its own place only.
  */
-export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner): Loop {
+export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner): Loop {
   const { mail } = ctx.core.config;
   const { log, metrics } = ctx.core;
   const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
@@ -49,35 +54,40 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     stripe: null,
   };
   /** What ended at the same moment is written down in one statement. */
-  const delivered = createBatcher(async (ended: { id: number; note: string | null }[]) => {
-    for (const note of new Set(ended.map((each) => each.note))) {
-      const ids = ended.filter((each) => each.note === note).map(({ id }) => id);
-      await markDelivered(db, ids, { at: Date.now(), note });
-    }
-    return ended.map(() => null);
-  });
+  const delivered = createBatchQueue(markAll, { maxBatchSize: 100, concurrency: 5 });
   const under = new Set<UnderWay>();
   /** Lanes that had more due than places when they were last looked at. */
   const crowded = new Set<Lane>();
 
+  function markAll(ended: { id: number; note: string | null }[]): Promise<void>[] {
+    const marking = new Map(
+      [...new Set(ended.map(({ note }) => note))].map((note) => {
+        const ids = ended.filter((each) => each.note === note).map(({ id }) => id);
+        return [note, markDelivered(db, ids, { at: Date.now(), note })];
+      }),
+    );
+    return ended.map(({ note }) => marking.get(note)!);
+  }
+
   async function fillPlaces(): Promise<void> {
     const free = { ...places };
     for (const { lane } of under) free[lane] -= 1;
-    const terms = { now: Date.now(), lease: ctx.options.effectLease };
-    const effects = await claimEffects(db, free, terms);
+    const claimedAt = performance.now();
+    const except = [...under].map(({ id }) => id);
+    const effects = await claimEffects(db, free, { lease: ctx.options.effectLease, except });
     for (const lane of LANES) {
       const taken = effects.filter(({ kind }) => laneOf(kind) === lane).length;
       if (taken < free[lane]) crowded.delete(lane);
       else crowded.add(lane);
     }
-    for (const effect of effects) begin(effect);
+    for (const effect of effects) begin(effect, claimedAt);
   }
 
-  function begin(effect: OutboxRow): void {
+  function begin(effect: OutboxRow, claimedAt: number): void {
     const lane = laneOf(effect.kind);
     const giveUp = new AbortController();
-    const one: UnderWay = { lane, giveUp, done: Promise.resolve() };
-    one.done = deliver(effect, giveUp).finally(() => {
+    const one: UnderWay = { id: effect.id, lane, claimedAt, giveUp, done: Promise.resolve() };
+    one.done = deliver(effect, one).finally(() => {
       under.delete(one);
       // Another line of the same subscription may wait for this one.
       if (crowded.has(lane) || effect.kind === 'webhook.subscription.changed') loop.wake();
@@ -86,12 +96,16 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
   }
 
   /** Never throws: what could not even be written down is due again when its lease ends. */
-  async function deliver(effect: OutboxRow, giveUp: AbortController): Promise<void> {
+  async function deliver(effect: OutboxRow, one: UnderWay): Promise<void> {
     const { objectId, kind } = effect;
     try {
-      await attempt(effect, giveUp);
+      await attempt(effect, one);
       metrics.effects.inc({ kind, outcome: 'carried_out' });
     } catch (error) {
+      if (error instanceof TakenOver) {
+        log.warn({ objectId, kind }, 'an effect was taken over by another process');
+        return;
+      }
       metrics.effects.inc({ kind, outcome: 'failed' });
       log.warn({ err: error, objectId, kind }, 'an effect could not be carried out');
       try {
@@ -103,8 +117,14 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     }
   }
 
-  async function attempt(effect: OutboxRow, giveUp: AbortController): Promise<void> {
+  async function attempt(effect: OutboxRow, one: UnderWay): Promise<void> {
     if (effect.attempts > ctx.options.maxEffectAttempts) throw new NeverEnded(effect.lastError);
+    const { giveUp } = one;
+    await requireLease(effect, one);
+    const stopHeartbeat = startHeartbeat(() => renew(effect), {
+      leaseMs: ctx.options.effectLease,
+      failed: (error) => log.warn({ err: error }, 'could not renew the lease of an effect'),
+    });
     const patience = patienceOf[laneOf(effect.kind)];
     const timer = patience && setTimeout(() => giveUp.abort(tooLate(patience)), patience);
     let note: string | null;
@@ -115,9 +135,18 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
       throw error;
     } finally {
       clearTimeout(timer ?? undefined);
+      stopHeartbeat();
     }
     await ctx.probe('after_delivery');
     await markCarriedOut(effect, { note, signal: giveUp.signal });
+  }
+
+  const renew = (effect: OutboxRow) => renewEffect(db, effect, ctx.options.effectLease);
+
+  /** What cannot be undone is begun only with half of the lease left: the answer to the claim may have been long on its way. */
+  async function requireLease(effect: OutboxRow, { claimedAt }: UnderWay): Promise<void> {
+    if (performance.now() - claimedAt <= ctx.options.effectLease / 2) return;
+    if (!(await renew(effect))) throw new TakenOver();
   }
 
   /** A database that is away for a moment must not have the same mail sent again: tried for as long as the lease lasts. */
@@ -125,12 +154,13 @@ export function createEffectDelivery(ctx: EngineContext, runner: SubjectRunner):
     effect: OutboxRow,
     { note, signal }: { note: string | null; signal: AbortSignal },
   ): Promise<void> {
+    const deadline = performance.now() + ctx.options.effectLease;
     for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
       try {
-        await delivered({ id: effect.id, note });
+        await delivered.add({ id: effect.id, note });
         return;
       } catch (error) {
-        if (signal.aborted || Date.now() + wait >= effect.nextAttemptAt) throw error;
+        if (signal.aborted || performance.now() + wait >= deadline) throw error;
         await sleep(wait);
       }
     }
@@ -180,6 +210,11 @@ class NeverEnded extends Error {
   }
 }
 
+/** Another process has the effect now, and does what is to be done. */
+class TakenOver extends Error {
+  override name = 'TakenOver';
+}
+
 /** A delivery was given up because the server stops; the next one that runs tries it at once. */
 class Stopped extends Error {
   override name = 'Stopped';
@@ -202,7 +237,7 @@ function failureOf(ctx: EngineContext, effect: OutboxRow, error: unknown) {
       1_000,
     ),
     attempts,
-    nextAttemptAt: retryAt ?? Date.now() + Math.min(wait, ctx.options.retryMax * 1.25),
+    delayMs: retryAt === null ? Math.min(wait, ctx.options.retryMax * 1.25) : retryAt - Date.now(),
     dead: attempts >= ctx.options.maxEffectAttempts,
   };
 }

@@ -35,7 +35,7 @@ interface Wanted {
   go: () => void;
 }
 
-export interface SharedReads {
+export interface BulkReads {
   /** One subscription as Stripe answers it after this call; null when it has none. */
   read: (id: string, periodStart: number | null) => Promise<Facts>;
   /** How many subscriptions a call brought, of late. */
@@ -48,10 +48,10 @@ export interface SharedReads {
  * in a call. Unlike its search, Stripe's lists are as fresh as a single read. What a list does not bring is read by
  * itself, so a wrong guess of a period costs a call and nothing else.
  */
-export function createSharedReads(
+export function createBulkReads(
   turns: Turns,
   attempt: <T>(call: (stripe: StripeGateway) => Promise<T>) => Promise<T>,
-): SharedReads {
+): BulkReads {
   /** Those whose call has not begun, by id. */
   const waiting = new Map<string, Wanted>();
   let asked: Wanted[] = [];

@@ -1,16 +1,21 @@
-import type { DecidedWork, Decision, Failure } from './decision.ts';
+import type { Decision, Failure, Outcome, SubscriptionDecision } from './decision.ts';
 import { recordAttempts } from '../../db/attempts.ts';
-import { linkCustomer, markCustomerDeleted, type OwnerLink } from '../../db/customers.ts';
-import type { Db } from '../../db/database.ts';
+import {
+  linkCustomer,
+  markCustomerDeleted,
+  saveCustomerDetails,
+  type CustomerDetails,
+  type OwnerLink,
+} from '../../db/customers.ts';
+import { limitLockWait, type Db } from '../../db/database.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
-import { releaseSubjects, type Claim } from '../../db/subjects.ts';
+import { releaseClaims, type Claim } from '../../db/customer-locks.ts';
 import { markDuplicates } from '../../db/subscriptions.ts';
 import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
-import { finishEvents, moveEvent, postponeEvent } from '../../db/webhook-events.ts';
+import { finishEvents, moveEvent, postponeEvent, type EventFlag } from '../../db/webhook-events.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
-import type { Outcome, Verdict } from './decide.ts';
 import type { EngineContext } from './context.ts';
 import { backoff } from './options.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -25,19 +30,25 @@ interface Written {
   conflicts: OwnerLink[];
 }
 
+/** How long a transaction waits for a row that another one has locked, in ms: of several customers, and of one. */
+const JOINT_LOCK_TIMEOUT_MS = 200;
+const LOCK_TIMEOUT_MS = 3_000;
+
 /**
- * Writes rows, history, effects and "done" of several subjects in one transaction, and gives the leases back in its
- * first statement: that locks the subjects' rows, and where a fence has moved, what was read may be old and
- * nothing of that subject is written. Returns the claims whose work was.
+ * Writes rows, history, effects and "done" of several customers in one transaction, and gives the leases back in its
+ * first statement: that locks the customers' rows, and where a fence has moved, what was read may be old and
+ * nothing of that customer is written. Returns the claims whose work was. Safe to repeat when nobody knows whether it
+ * came through: a lease can be given back only once.
  */
-export async function commitWork(
+export async function commit(
   ctx: EngineContext,
   decisions: readonly Decision[],
 ): Promise<Set<Claim>> {
   await ctx.probe('before_transaction');
   const done = await ctx.core.database.knex.transaction(async (trx) => {
+    await limitLockWait(trx, decisions.length > 1 ? JOINT_LOCK_TIMEOUT_MS : LOCK_TIMEOUT_MS);
     const claims = decisions.map(({ claim }) => claim);
-    const ours = await releaseSubjects(trx, claims, ctx.owner);
+    const ours = await releaseClaims(trx, claims, ctx.owner);
     if (ours.size === 0) return null;
     const work = together(decisions.filter(({ claim }) => ours.has(claim)));
     const written = await write(trx, ctx, work);
@@ -48,49 +59,50 @@ export async function commitWork(
   return done?.ours ?? new Set();
 }
 
-/** The work of several subjects as one. */
+/** The work of several customers as one. */
 interface JointWork {
-  verdicts: Verdict[];
+  subscriptions: SubscriptionDecision[];
   changes: SubscriptionChange[];
   /** Accounts that may have several subscriptions, and of which one changed. */
   accountIds: string[];
-  loose: Pick<DecidedWork['loose'], 'events' | 'foreign' | 'effects'>;
+  other: Pick<Decision['other'], 'events' | 'foreign' | 'effects'>;
   links: OwnerLink[];
+  details: CustomerDetails[];
   deletedCustomers: { id: string; at: number }[];
-  moves: DecidedWork['moves'];
+  moves: Decision['moves'];
   failures: Failure[];
 }
 
 function together(decisions: Decision[]): JointWork {
-  const all = decisions.map(({ work }) => work);
-  const verdicts = all.flatMap((work) => work.verdicts);
-  const accountIds = decisions.flatMap(({ work }) => {
-    const changed = work.verdicts.flatMap((verdict) => (verdict.change ? [verdict] : []));
+  const subscriptions = decisions.flatMap((each) => each.subscriptions);
+  const accountIds = decisions.flatMap((each) => {
+    const changed = each.subscriptions.filter(({ change }) => change);
     const several = changed.length > 1 ? changed : changed.filter(({ isAlone }) => !isAlone);
     return several.flatMap(({ change }) => [change?.before?.userId, change?.next.userId]);
   });
   return {
-    verdicts,
-    changes: verdicts.flatMap(({ change }) => change ?? []),
+    subscriptions,
+    changes: subscriptions.flatMap(({ change }) => change ?? []),
     accountIds: [...new Set(accountIds)].filter((id) => typeof id === 'string'),
-    links: all.flatMap(({ verdicts, loose }) => [
-      ...loose.links,
-      ...verdicts.flatMap(({ links }) => links),
+    links: decisions.flatMap((each) => [
+      ...each.other.links,
+      ...each.subscriptions.flatMap(({ links }) => links),
     ]),
-    loose: {
-      events: all.flatMap(({ loose }) => loose.events),
-      foreign: all.flatMap(({ loose }) => loose.foreign),
-      effects: all.flatMap(({ loose }) => loose.effects),
+    other: {
+      events: decisions.flatMap(({ other }) => other.events),
+      foreign: decisions.flatMap(({ other }) => other.foreign),
+      effects: decisions.flatMap(({ other }) => other.effects),
     },
-    deletedCustomers: all.flatMap(({ loose }) => loose.deletedCustomer ?? []),
-    moves: all.flatMap(({ moves }) => moves),
-    failures: all.flatMap(({ failures }) => failures),
+    details: decisions.flatMap(({ other }) => other.details),
+    deletedCustomers: decisions.flatMap(({ other }) => other.deletedCustomer ?? []),
+    moves: decisions.flatMap(({ moves }) => moves),
+    failures: decisions.flatMap(({ failures }) => failures),
   };
 }
 
 async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Written> {
   const now = Date.now();
-  const { changes, loose, verdicts } = work;
+  const { changes, other, subscriptions } = work;
   // In one order, so that two transactions cannot lock each other out.
   const links = work.links.toSorted((a, b) => (a.customerId < b.customerId ? -1 : 1));
   const conflicts: OwnerLink[] = [];
@@ -99,37 +111,33 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   const ours = changes.filter(({ next }) => !next.foreign);
   const ledger = await recordTrials(trx, ours, ctx.core.config.trial);
   const duplicates = await markDuplicates(trx, work.accountIds);
+  for (const each of work.details) await saveCustomerDetails(trx, each);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const effects = [
-    ...verdicts.flatMap(({ effects, isQuiet }) =>
-      effects.map((effect) => ({ ...effect, isQuiet })),
+    ...subscriptions.flatMap((each) =>
+      each.effects.map((effect) => ({ ...effect, isQuiet: each.isQuiet })),
     ),
-    ...loose.effects,
+    ...other.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];
   const wanted = effects
     .filter((effect) => isWanted(ctx, effect))
-    .map((effect) => ({ ...effect, dueAt: now + holdOf(ctx, effect) }));
+    .map((effect) => ({ ...effect, holdMs: holdOf(ctx, effect) }));
   const enqueued = await enqueueEffects(trx, wanted, now);
-  await finishEvents(trx, [...eventsOf(verdicts, 'done'), ...loose.events.map(idOf)], {
-    status: 'done',
-    at: now,
-  });
-  const seenFirst = eventsOf(verdicts, 'first_sight');
-  await finishEvents(trx, seenFirst, { status: 'done', at: now, flag: 'first_sight' });
-  const foreign = [...eventsOf(verdicts, 'foreign'), ...loose.foreign.map(idOf)];
-  await finishEvents(trx, foreign, { status: 'ignored', at: now, flag: 'foreign' });
-  const unknown = eventsOf(verdicts, 'not_found');
-  await finishEvents(trx, unknown, { status: 'ignored', at: now, flag: 'not_found' });
+  const of = (outcome: Outcome) => eventsOf(subscriptions, outcome);
+  const finish = (ids: string[], status: 'done' | 'ignored', flag?: EventFlag) =>
+    finishEvents(trx, ids, { status, at: now, flag });
+  await finish([...of('done'), ...other.events.map(idOf)], 'done');
+  await finish(of('first_sight'), 'done', 'first_sight');
+  await finish([...of('foreign'), ...other.foreign.map(idOf)], 'ignored', 'foreign');
+  await finish(of('not_found'), 'ignored', 'not_found');
   for (const move of work.moves) await moveEvent(trx, move.eventId, move);
   await postpone(trx, ctx, work.failures);
   return { lines, effects: enqueued, duplicates, conflicts };
 }
 
-const eventsOf = (verdicts: Verdict[], outcome: Outcome) =>
-  verdicts
-    .filter((verdict) => verdict.outcome === outcome)
-    .flatMap((verdict) => verdict.events.map(idOf));
+const eventsOf = (decisions: SubscriptionDecision[], outcome: Outcome) =>
+  decisions.filter((each) => each.outcome === outcome).flatMap(({ events }) => events.map(idOf));
 
 const idOf = (row: DueEvent) => row.id;
 
@@ -205,7 +213,7 @@ function report(
       log.error({ subscriptionId: next.id }, 'a subscription is not ours any more: no access');
     }
   }
-  for (const { unknownStatus, change } of work.verdicts) {
+  for (const { unknownStatus, change } of work.subscriptions) {
     if (unknownStatus === null) continue;
     log.error(
       { unknownStatus, subscriptionId: change?.next.id },
@@ -217,17 +225,17 @@ function report(
   }
 }
 
-function count(ctx: EngineContext, { verdicts, loose, failures }: JointWork): void {
+function count(ctx: EngineContext, { subscriptions, other, failures }: JointWork): void {
   const { events, eventAge } = ctx.core.metrics;
   const now = Date.now();
   const dealtWith = (rows: DueEvent[], outcome: 'done' | 'ignored') => {
     if (rows.length > 0) events.inc({ outcome }, rows.length);
     for (const { receivedAt } of rows) eventAge.observe(Math.max(0, now - receivedAt) / 1000);
   };
-  dealtWith(loose.events, 'done');
-  dealtWith(loose.foreign, 'ignored');
-  for (const { events, outcome } of verdicts) {
-    dealtWith(events, outcome === 'done' || outcome === 'first_sight' ? 'done' : 'ignored');
+  dealtWith(other.events, 'done');
+  dealtWith(other.foreign, 'ignored');
+  for (const { events: rows, outcome } of subscriptions) {
+    dealtWith(rows, outcome === 'done' || outcome === 'first_sight' ? 'done' : 'ignored');
   }
   const failed = failures.reduce((sum, failure) => sum + failure.events.length, 0);
   if (failed > 0) events.inc({ outcome: 'failed' }, failed);

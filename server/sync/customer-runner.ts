@@ -1,119 +1,149 @@
-import { releaseSubject, type Claim } from '../../db/subjects.ts';
 import { dueEventsOf } from '../../db/due-events.ts';
-import type { EventSummary } from '../../db/webhook-events.ts';
-import type { Cause, StoredSubscription } from '../../state/types.ts';
+import { claimCustomers, releaseClaim, renewClaim, type Claim } from '../../db/customer-locks.ts';
+import { eventStatuses, type EventSummary } from '../../db/webhook-events.ts';
+import type { SyncRequest } from '../lib/engine-types.ts';
+import type { StoredSubscription } from '../../state/types.ts';
+import { createBatchQueue, togetherElseAlone } from '../lib/batch-queue.ts';
+import { startHeartbeat } from '../lib/lease.ts';
+import { sleep } from '../lib/limit.ts';
+import { StillBusy } from '../lib/lock-timeout.ts';
 import { postpone } from './commit.ts';
 import type { EngineContext } from './context.ts';
-import { keepLease } from './keep-lease.ts';
-import { createLimit, sleep } from '../lib/limit.ts';
-import { processSubject, type SubjectTask, type TaskResult } from './process-batch.ts';
-import { StillBusy } from '../lib/lock-timeout.ts';
+import type { ClaimedTask, CustomerTask } from './decision.ts';
+import { processBatch, type TaskResult } from './process-batch.ts';
 
-/** Subjects that deliveries and requests may process at once, besides the workers. */
-const FOREGROUND = 64;
+/** Batches of customers whose deliveries and requests wait, besides those of the worker. */
+const WAITING = { maxBatchSize: 64, concurrency: 3, holdMs: 250 };
 
-export interface SubjectRunner {
-  /** Processes a subject that was claimed. Never throws: what failed waits to be tried again. */
-  run(claim: Claim): Promise<TaskResult | null>;
+export interface CustomerRunner {
+  /** Processes customers that were claimed, a result for each. Never rejects: what failed is tried again later. */
+  run(claims: readonly Claim[]): Promise<TaskResult | null>[];
   /**
    * Processes one event now, or waits for whoever does. `seen` is where it stood before, null when it was new.
    * Throws why it could not be processed.
    */
   processEvent(event: { id: string; subject: string }, seen: EventSummary | null): Promise<void>;
   /** Reads one subscription now. Throws why it could not be read or stored. */
-  sync(wanted: {
-    subscriptionId: string;
-    customerId: string;
-    cause: Cause;
-  }): Promise<StoredSubscription | null>;
-  /** The subjects that are being processed, or waited for, here. */
+  sync(request: SyncRequest): Promise<StoredSubscription | null>;
+  /** Where an event stands; null when it is not stored. All who ask at the same moment share a statement. */
+  statusOf(eventId: string): Promise<EventSummary | null>;
+  /** The customers that are being processed, or waited for, here. */
   running(): string[];
   /** Resolves when nothing is being processed. */
   idle(): Promise<void>;
 }
 
-/**
- * What is under way for a subject; let go of when it has ended. The map is made anew all the time, and what its old tables
- * hold lives until a great collection.
- */
-interface Running {
-  work: Promise<TaskResult | null> | null;
-}
+/** One customer is never worked on twice at once: in this process by the map, among processes by the lease. */
+export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
+  const db = ctx.core.database.knex;
+  const running = new Map<string, Promise<TaskResult | null>>();
+  const waiting = createBatchQueue(claimAndProcess, WAITING);
+  const statuses = createBatchQueue(readStatuses, { maxBatchSize: 100, concurrency: 3 });
+  const terms = { owner: ctx.owner, duration: ctx.options.lease };
 
-/** One subject is never worked on twice at once: in this process by the map, among processes by the lease. */
-export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
-  const running = new Map<string, Running>();
-  const limit = createLimit(FOREGROUND);
-
-  function track(key: string, work: Promise<TaskResult | null>): Promise<TaskResult | null> {
-    const entry: Running = { work: null };
-    entry.work = work.finally(() => {
-      if (running.get(key) === entry) running.delete(key);
-      entry.work = null;
+  function track<Result extends TaskResult | null>(key: string, work: Promise<Result>) {
+    const tracked = work.finally(() => {
+      if (running.get(key) === tracked) running.delete(key);
     });
-    running.set(key, entry);
-    return entry.work;
+    running.set(key, tracked);
+    // Each caller hears of a failure; the map itself has nothing to do about it.
+    tracked.catch(() => undefined);
+    return tracked;
   }
 
-  /** Processes, and on a failure lets the subject's events wait; throws that failure. */
-  async function attempt(task: SubjectTask): Promise<TaskResult> {
-    const ended = ctx.core.metrics.subjects.startTimer();
-    const stopHeartbeat = keepLease(ctx, task.claim);
-    try {
-      const result = await processSubject(ctx, task);
-      ended({ outcome: result.committed ? 'committed' : 'taken_over' });
-      return result;
-    } catch (error) {
-      ended({ outcome: 'failed' });
-      await giveBack(ctx, task, error);
-      throw error;
-    } finally {
-      stopHeartbeat();
-    }
+  /** Processes, and on a failure lets the customer's events wait; rejects with that failure. */
+  function attempt(tasks: readonly ClaimedTask[]): Promise<TaskResult>[] {
+    const { subjects } = ctx.core.metrics;
+    return processBatch(ctx, tasks).map(async (processing, i) => {
+      const task = tasks[i]!;
+      const ended = subjects.startTimer();
+      const stopHeartbeat = startHeartbeat(() => renew(task.claim), {
+        leaseMs: ctx.options.lease,
+        failed: (error) =>
+          ctx.core.log.warn({ err: error, customer: task.key }, 'could not renew a lease'),
+      });
+      try {
+        const result = await processing;
+        ended({ outcome: result.committed ? 'committed' : 'taken_over' });
+        return result;
+      } catch (error) {
+        ended({ outcome: 'failed' });
+        await giveBack(ctx, task, error);
+        throw error;
+      } finally {
+        stopHeartbeat();
+      }
+    });
   }
 
-  async function claimAndAttempt(task: Omit<SubjectTask, 'claim'> & { key: string }) {
-    const claim = await ctx.reads.claim(task.key);
-    return claim && attempt({ claim, also: task.also, wanted: task.wanted });
+  async function renew(claim: Claim): Promise<void> {
+    await ctx.probe('before_renew');
+    await renewClaim(db, claim, terms);
+  }
+
+  /** null for a customer that another process has. */
+  function claimAndProcess(tasks: CustomerTask[]): Promise<TaskResult | null>[] {
+    const claiming = togetherElseAlone(tasks, async (some) => {
+      const keys = some.map(({ key }) => key);
+      const claims = await claimCustomers(db, keys, terms);
+      const byKey = new Map(claims.map((claim) => [claim.key, claim]));
+      return keys.map((key) => byKey.get(key) ?? null);
+    });
+    const attempts = Promise.allSettled(claiming).then((claims) => {
+      const claimed = tasks.flatMap((task, i) => {
+        const claim = claims[i]!;
+        return claim.status === 'fulfilled' && claim.value ? { ...task, claim: claim.value } : [];
+      });
+      const results = attempt(claimed);
+      return new Map(claimed.map(({ key }, i) => [key, results[i]!]));
+    });
+    return tasks.map(async ({ key }, i) => {
+      const result = (await attempts).get(key);
+      return (await claiming[i]!) && result ? result : null;
+    });
+  }
+
+  function readStatuses(ids: string[]): Promise<EventSummary | null>[] {
+    const reading = eventStatuses(db, ids);
+    return ids.map(async (id) => (await reading).get(id) ?? null);
   }
 
   /**
-   * One turn at a subject. Joins what is under way here, be it work or the wait for another process that has it
-   * (then the result is null): a hundred deliveries of one customer knock as often as one does.
+   * One try at a customer. Joins what is under way here, be it work or the wait for another process that has it
+   * (then the result is null): a hundred deliveries of one customer ask as often as one does.
    */
-  async function turn(task: Omit<SubjectTask, 'claim'> & { key: string }, patience: Patience) {
-    const under = running.get(task.key)?.work;
-    if (under) {
-      const result = await under.catch(() => null);
-      return { own: false, result };
-    }
-    const work = limit(() => claimAndAttempt(task));
-    const orWait = work.then((done) => done ?? patience().then(() => null));
-    return { own: true, result: await track(task.key, orWait) };
+  async function tryOnce(task: CustomerTask, backOff: () => Promise<void>) {
+    const underWay = running.get(task.key);
+    if (underWay) return { own: false, result: await underWay.catch(() => null) };
+    const work = waiting.add(task).then((done) => done ?? backOff().then(() => null));
+    return { own: true, result: await track(task.key, work) };
   }
 
   return {
-    async run(claim) {
-      try {
-        return await track(claim.key, attempt({ claim, also: [], wanted: null }));
-      } catch (error) {
-        ctx.core.log.error({ err: error, subject: claim.key }, 'processing failed; it is retried');
-        return null;
-      }
+    run(claims) {
+      const tasks = claims.map((claim) => ({ key: claim.key, claim, also: [], wanted: null }));
+      return attempt(tasks).map((work, i) => {
+        const { key } = tasks[i]!;
+        return track(key, work).catch((error: unknown) => {
+          ctx.core.log.error({ err: error, customer: key }, 'processing failed; it is retried');
+          return null;
+        });
+      });
     },
 
     async processEvent({ id, subject }, seen) {
-      const deadline = Date.now() + ctx.options.ackTimeout;
-      const patience = createPatience();
+      const deadline = createDeadline(ctx.options.ackTimeout);
+      const backOff = createBackOff();
       let key = subject;
-      while (Date.now() < deadline) {
-        const { own, result } = await turn({ key, also: [id], wanted: null }, patience);
+      while (!deadline.isOver()) {
+        const task = { key, also: [id], wanted: null };
+        const { own, result } = await deadline.race(tryOnce(task, backOff));
         const outcome = result?.committed ? result.events.get(id) : undefined;
         if (outcome === null) return;
         if (outcome !== undefined) throw outcome;
-        // Work that began before the event was stored did not see it; the next turn will.
+        // Work that began before the event was stored did not see it; the next try will.
         if (!own && result?.committed) continue;
-        const status = await ctx.statusOf(id);
+        const status = await statuses.add(id);
         if (status === null || status.status === 'done' || status.status === 'ignored') return;
         // Another process tried in the meantime: one delivery is one attempt, however many wait for it.
         if (status.status === 'dead' || hasFailedSince(status, seen)) {
@@ -121,37 +151,54 @@ export function createSubjectRunner(ctx: EngineContext): SubjectRunner {
         }
         key = status.subject;
       }
-      throw new StillBusy('Others are still working on this customer');
+      throw stillBusy();
     },
 
     async sync({ subscriptionId, customerId, cause }) {
-      const deadline = Date.now() + ctx.options.ackTimeout;
-      const patience = createPatience();
-      const wanted = { subscriptionId, cause };
-      while (Date.now() < deadline) {
-        const { own, result } = await turn({ key: customerId, also: [], wanted }, patience);
+      const deadline = createDeadline(ctx.options.ackTimeout);
+      const backOff = createBackOff();
+      const task = { key: customerId, also: [], wanted: { subscriptionId, cause } };
+      while (!deadline.isOver()) {
+        const { own, result } = await deadline.race(tryOnce(task, backOff));
         if (!own || !result?.committed) continue;
         const failure = result.failed.get(subscriptionId);
         if (failure !== undefined) throw failure;
         return result.subscriptions.get(subscriptionId) ?? null;
       }
-      throw new StillBusy('Others are still working on this customer');
+      throw stillBusy();
     },
 
+    statusOf: (eventId) => statuses.add(eventId),
     running: () => [...running.keys()],
 
     async idle() {
-      while (running.size > 0) {
-        await Promise.allSettled([...running.values()].flatMap(({ work }) => work ?? []));
-      }
+      while (running.size > 0) await Promise.allSettled(running.values());
     },
   };
 }
 
-type Patience = () => Promise<void>;
+const stillBusy = () => new StillBusy('Other work of this customer is still under way');
 
-/** Waits while another process has the subject, longer each time. */
-function createPatience(): Patience {
+/** `race` throws once the time is over; what it waited for goes on. */
+function createDeadline(ms: number) {
+  const at = performance.now() + ms;
+  const isOver = () => performance.now() >= at;
+  async function race<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(stillBusy()), at - performance.now());
+    });
+    try {
+      return await Promise.race([work, timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+  return { isOver, race };
+}
+
+/** Waits while another process has the customer, longer each time. */
+function createBackOff(): () => Promise<void> {
   let delay = 10;
   return async () => {
     await sleep(delay * (0.5 + Math.random()));
@@ -164,21 +211,17 @@ function hasFailedSince(now: EventSummary, seen: EventSummary | null): boolean {
 }
 
 /** After a failure of the processing itself: the lease goes back and the events wait a little longer each time. */
-async function giveBack(ctx: EngineContext, task: SubjectTask, error: unknown): Promise<void> {
+async function giveBack(ctx: EngineContext, task: ClaimedTask, error: unknown): Promise<void> {
   try {
     await ctx.probe('before_give_back');
     await ctx.core.database.knex.transaction(async (trx) => {
-      if (!(await releaseSubject(trx, task.claim, ctx.owner))) return;
-      const { also } = task;
-      const events = await dueEventsOf(trx, task.claim.key, {
-        now: Date.now(),
-        limit: 200,
-        also,
-      });
+      if (!(await releaseClaim(trx, task.claim, ctx.owner))) return;
+      const { also, key } = task;
+      const events = await dueEventsOf(trx, key, { now: Date.now(), limit: 200, also });
       await postpone(trx, ctx, [{ events, error }]);
     });
   } catch (second) {
-    // The database is away, most likely. The lease ends by itself, and the events are still waiting.
-    ctx.core.log.warn({ err: second, subject: task.claim.key }, 'could not give a lease back');
+    // The database is down, most likely. The lease expires by itself, and the events are still waiting.
+    ctx.core.log.warn({ err: second, customer: task.key }, 'could not give a lease back');
   }
 }

@@ -1,110 +1,77 @@
-import type { OwnerLink } from '../../db/customers.ts';
-import type { SubscriptionChange } from '../../db/save-changes.ts';
+import type { CustomerDetails, OwnerLink } from '../../db/customers.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { planOfFacts } from '../../state/catalogue.ts';
 import { decideBatch } from '../../state/decide-batch.ts';
-import { decide } from '../../state/decide.ts';
-import { effectsOf, type EffectSettings, type FollowedFailures } from '../../state/effects.ts';
-import type { HistoryInput } from '../../state/history/reconstruct.ts';
-import type { Effect } from '../../state/effect-kinds.ts';
-import type { EventFacts } from '../../state/event-facts.ts';
-import { isOurs, type OwnerClaim } from '../../state/ownership.ts';
+import { decide as decideRow } from '../../state/decide.ts';
+import { effectsOf, type FollowedFailures } from '../../state/effects.ts';
+import { isOurs, markedAccount } from '../../state/ownership.ts';
 import { signalOf } from '../../state/signals.ts';
 import type { Cause, CauseType, SubscriptionFacts } from '../../state/types.ts';
-import type { CoreServices } from '../lib/services.ts';
-import type { Known, WaitingEvent } from './load.ts';
-import { historyLines, type HistoryPast } from './load-history.ts';
+import type { CausedEffect, Decision, Failure, SubscriptionDecision } from './decision.ts';
+import type { Loaded, WaitingEvent } from './load.ts';
+import {
+  historyInputOf,
+  ownedOf,
+  settingsOf,
+  type DecisionContext,
+  type Owned,
+  type Past,
+} from './history-input.ts';
+import type { ReadCustomer, Snapshot } from './read-stripe.ts';
 import { toChange } from './to-change.ts';
 
-/** Everything known about one subscription at one moment. */
-export interface Sighting {
-  id: string;
-  events: WaitingEvent[];
-  known: Known;
-  /** What Stripe says; null when it has no such subscription, or was not asked. */
-  read: SubscriptionFacts | null;
-  /** True when the events alone told that it is of no plan of ours: Stripe was not asked. */
-  isForeign: boolean;
-  /** The accounts that are named for it, the one that counts first. */
-  owners: readonly OwnerClaim[];
-  /** Failed payments of it whose events were processed before; asked for only where they matter. */
-  failures: readonly EventFacts[];
-}
-
-/** What its events count as: `foreign` when it is not ours, `first_sight` when it had a life before we saw it. */
-export type Outcome = 'done' | 'first_sight' | 'foreign' | 'not_found';
-
-/** What is to be written for one subscription. */
-export interface Verdict {
-  change: SubscriptionChange | null;
-  effects: (Effect & { causeId: string | null })[];
-  events: DueEvent[];
-  /** `not_found` when Stripe has no such subscription and neither have we. */
-  outcome: Outcome;
-  /** The accounts that are named for it, where that is news; the first is linked, the others contradict it. */
-  links: OwnerLink[];
-  unknownStatus: string | null;
-  /** True when the customer surely had no other subscription before. */
-  isAlone: boolean;
-  /** True when mails and webhooks that follow are noted and not sent. */
-  isQuiet: boolean;
-}
-
-export interface DecisionContext {
-  core: Pick<CoreServices, 'config' | 'catalogue'>;
-  /** Business time. */
-  now: number;
-  /** The request that asked for the read, if one did. */
-  cause: Cause | null;
-}
-
-/** Decides one subscription: pure, but for what it is given. */
-export function decideSighting(
-  sighting: Sighting,
+/** Decides what is to be written for one customer: pure, but for the time. */
+export function decide(
+  { loaded, snapshots, moves, failures }: ReadCustomer,
+  pasts: ReadonlyMap<string, Past>,
   context: DecisionContext,
-  past?: HistoryPast,
-): Verdict {
-  const owned = ownedOf(sighting, context);
-  if (owned === null) return withoutChange(sighting);
+): Decision {
+  const broken: Failure[] = loaded.broken.map(({ row, error }) => ({ events: [row], error }));
+  const failed = [...failures, ...broken];
+  const subscriptions = snapshots.flatMap((snapshot) => {
+    try {
+      return [decideSubscription(snapshot, context, pasts.get(snapshot.id))];
+    } catch (error) {
+      const events = snapshot.events.map(({ row }) => row);
+      failed.push({ events, subscriptionId: snapshot.id, error });
+      return [];
+    }
+  });
+  const other = decideOther(loaded, context);
+  return { claim: loaded.task.claim, subscriptions, other, moves, failures: failed };
+}
+
+/** Decides one subscription. */
+function decideSubscription(
+  snapshot: Snapshot,
+  context: DecisionContext,
+  past?: Past,
+): SubscriptionDecision {
+  const owned = ownedOf(snapshot, context);
+  if (owned === null) return withoutChange(snapshot);
   const plan = planOfFacts(context.core.catalogue, owned.read)?.plan.id ?? null;
   return isOurs({ userId: owned.accountId, plan })
-    ? decideOurs(sighting, context, { ...owned, past })
-    : decideForeign(sighting, context, owned);
-}
-
-/** What Stripe says of it and whose it is; null when neither Stripe nor the database has it. */
-function ownedOf(sighting: Sighting, context: DecisionContext): Owned | null {
-  const read = sighting.read ?? vanished(sighting, context.now);
-  if (read === null) return null;
-  const accountId =
-    sighting.read === null
-      ? (sighting.known.stored?.userId ?? null)
-      : (sighting.owners[0]?.accountId ?? null);
-  return { read, accountId };
-}
-
-interface Owned {
-  read: SubscriptionFacts;
-  accountId: string | null;
+    ? decideOurs(snapshot, context, { ...owned, past })
+    : decideForeign(snapshot, context, owned);
 }
 
 function decideOurs(
-  sighting: Sighting,
+  snapshot: Snapshot,
   context: DecisionContext,
-  owned: Owned & { past?: HistoryPast },
-): Verdict {
-  const { events, known } = sighting;
+  owned: Owned & { past?: Past },
+): SubscriptionDecision {
+  const { events, known } = snapshot;
   const { read, accountId, past } = owned;
   const last = events.at(-1)?.row.id ?? null;
   const fallback = fallbackCause(context, last);
   // The history of one that was foreign begins now.
   const stored = known.stored?.foreign ? null : known.stored;
-  const isTakenOver = stored === null && hadLifeBefore(sighting, context, read.createdAt);
+  const isTakenOver = stored === null && hadLifeBefore(snapshot, context, read.createdAt);
   const decision = decideBatch({
-    ...historyInputOf(sighting, context),
-    ...past,
+    ...historyInputOf(snapshot, context),
+    ...past?.history,
     cause: { type: fallback.type, id: fallback.id },
-    followed: followedFailures(sighting),
+    followed: followedFailures(snapshot, past),
     isTakenOver,
   });
   const change = toChange(decision, known, fallback);
@@ -113,18 +80,22 @@ function decideOurs(
     effects: decision.effects.map((effect) => ({ causeId: last ?? fallback.id, ...effect })),
     events: events.map(({ row }) => row),
     outcome: isTakenOver ? 'first_sight' : 'done',
-    links: linksOf(sighting, read),
+    links: linksOf(snapshot, read),
     unknownStatus: decision.unknownStatus,
     isAlone: known.isAlone && known.userId === accountId,
-    isQuiet: isTakenOver || isToldAlready(sighting, context),
+    isQuiet: isTakenOver || isToldAlready(snapshot, context),
   };
 }
 
 /** Kept as it is, for a list of its own: no history, no figure, nothing that follows. */
-function decideForeign(sighting: Sighting, context: DecisionContext, owned: Owned): Verdict {
-  const { known } = sighting;
+function decideForeign(
+  snapshot: Snapshot,
+  context: DecisionContext,
+  owned: Owned,
+): SubscriptionDecision {
+  const { known } = snapshot;
   const { read, accountId } = owned;
-  const { next } = decide({
+  const { next } = decideRow({
     stored: known.stored && { ...known.stored, userId: accountId },
     facts: read,
     signals: [],
@@ -135,13 +106,13 @@ function decideForeign(sighting: Sighting, context: DecisionContext, owned: Owne
   });
   const row = { ...next, mrr: 0, foreign: true };
   return {
-    ...withoutChange(sighting),
+    ...withoutChange(snapshot),
     change: { before: known.stored, next: row, lines: [], quiet: true },
     outcome: 'foreign',
   };
 }
 
-function withoutChange({ events, isForeign }: Sighting): Verdict {
+function withoutChange({ events, isForeign }: Snapshot): SubscriptionDecision {
   return {
     change: null,
     effects: [],
@@ -154,7 +125,7 @@ function withoutChange({ events, isForeign }: Sighting): Verdict {
   };
 }
 
-const isToldAlready = ({ events }: Sighting, { cause }: DecisionContext) =>
+const isToldAlready = ({ events }: Snapshot, { cause }: DecisionContext) =>
   events.length > 0 ? events.every(({ row }) => isQuiet(row)) : cause?.quiet === true;
 
 /** What is younger counts as seen from its birth. */
@@ -164,7 +135,7 @@ const BIRTH_MS = 3_600_000;
  * Whether a subscription that is seen for the first time had a life before: its mails were sent, or were another
  * program's, and nothing outward follows from what is learned of it.
  */
-function hadLifeBefore({ events }: Sighting, context: DecisionContext, createdAt: number): boolean {
+function hadLifeBefore({ events }: Snapshot, context: DecisionContext, createdAt: number): boolean {
   const { cause, now } = context;
   if (cause !== null && OWN_ACTS.has(cause.type) && now - createdAt <= BIRTH_MS) return false;
   return !events.some(({ row, facts }) => {
@@ -177,10 +148,10 @@ function hadLifeBefore({ events }: Sighting, context: DecisionContext, createdAt
 const OWN_ACTS: ReadonlySet<CauseType> = new Set(['request', 'dunning', 'trial_ledger']);
 
 /** The failed attempts that events told of, here and before, by invoice. */
-function followedFailures({ events, failures }: Sighting): FollowedFailures {
+function followedFailures({ events }: Snapshot, past?: Past): FollowedFailures {
   const followed = new Map<string, Set<number>>();
   const told = events.filter(({ row }) => !isQuiet(row)).map(({ facts }) => facts);
-  for (const facts of [...failures, ...told]) {
+  for (const facts of [...(past?.failures ?? []), ...told]) {
     const signal = signalOf(facts);
     if (signal?.type !== 'payment_failed') continue;
     const attempts = followed.get(signal.invoiceId) ?? new Set();
@@ -190,7 +161,7 @@ function followedFailures({ events, failures }: Sighting): FollowedFailures {
 }
 
 /** Links and contradictions are written when they are learned, not with each event: an operator may have decided since. */
-function linksOf({ known, owners }: Sighting, read: SubscriptionFacts): OwnerLink[] {
+function linksOf({ known, owners }: Snapshot, read: SubscriptionFacts): OwnerLink[] {
   const { stored, hasLink, userId } = known;
   const before = stored === null || stored.foreign ? null : stored.facts.metadata;
   const saysTheSame = before !== null && JSON.stringify(before) === JSON.stringify(read.metadata);
@@ -204,36 +175,58 @@ function linksOf({ known, owners }: Sighting, read: SubscriptionFacts): OwnerLin
   }));
 }
 
-/** What the history of a subscription is told from. */
-export function historyInputOf(sighting: Sighting, context: DecisionContext): HistoryInput {
-  const { events, known } = sighting;
-  const owned = ownedOf(sighting, context);
-  const accountId = owned?.accountId ?? null;
-  // The history of one that was foreign begins now.
-  const stored = known.stored?.foreign ? null : known.stored;
+/** The cause of lines that no event explains: the request, else "the read that this event led to". */
+function fallbackCause(context: DecisionContext, lastEventId: string | null): Cause {
+  if (context.cause) return context.cause;
+  const id = lastEventId === null ? `read:${context.now}` : `${lastEventId}:read`;
+  return { type: 'event', id, actor: 'stripe', at: context.now };
+}
+
+/** Decides what follows from events about no subscription: one-off invoices, customers, clocks. */
+function decideOther(loaded: Loaded, context: DecisionContext): Decision['other'] {
+  const { task, other } = loaded;
+  const marked = loaded.userId === null ? markedOwner(loaded, context) : null;
+  const userId = loaded.userId ?? marked?.accountId ?? null;
+  // What names no customer, such as a refund, tells only when it is read whose it is.
+  const isForeign = ({ facts }: WaitingEvent) => userId === null && facts.customerId !== null;
+  const ours = other.filter((event) => !isForeign(event));
+  const deletion = other.find(({ facts }) => facts.type === 'customer.deleted');
   return {
-    stored: stored && { ...stored, userId: accountId },
-    events: events.map((event) => event.facts),
-    read: owned?.read ?? null,
-    ...historyLines(known.history),
-    historyComplete: known.historyComplete,
-    catalogue: context.core.catalogue,
-    settings: settingsOf(context.core),
-    everTrialed: known.everTrialed,
-    formerState: known.formerState,
-    userId: accountId,
-    now: context.now,
+    events: ours.map(({ row }) => row),
+    foreign: other.filter(isForeign).map(({ row }) => row),
+    effects: ours.flatMap((event) => effectsOfEvent(event, { ...context, userId })),
+    links: marked ? [marked] : [],
+    details: ours.flatMap(({ facts }) => detailsIn(facts)),
+    deletedCustomer: deletion ? { id: task.key, at: deletion.facts.createdAt } : null,
   };
+}
+
+function detailsIn({ type, customer, createdAt: at }: WaitingEvent['facts']): CustomerDetails[] {
+  if (type !== 'customer.updated' || !customer) return [];
+  const { id: customerId, email, name } = customer;
+  return [{ customerId, email, name, at }];
+}
+
+/** The account that our own mark names, on a Checkout session or on the customer. */
+function markedOwner({ task, other }: Loaded, { core }: DecisionContext): OwnerLink | null {
+  const customerId = task.key;
+  for (const { facts } of other) {
+    if (facts.customerId !== customerId || facts.customer?.deleted) continue;
+    const { metadata = {} } = facts.checkout ?? facts.customer ?? {};
+    const accountId = markedAccount(metadata, core.config.ownership);
+    if (accountId !== null) return { accountId, customerId, source: 'mark', at: Date.now() };
+  }
+  return null;
 }
 
 /** Whether what follows from an event was told before. */
 const isQuiet = ({ flags }: DueEvent) => flags.includes('quiet');
 
 /** Effects of an event that is about no subscription, such as a one-off invoice. */
-export function effectsOfLoose(
+function effectsOfEvent(
   event: WaitingEvent,
   context: DecisionContext & { userId: string | null },
-): (Effect & { causeId: string | null; isQuiet: boolean })[] {
+): CausedEffect[] {
   const effects = effectsOf({
     event: event.facts,
     after: null,
@@ -264,35 +257,3 @@ const isAboutReturns = (type: string) =>
 
 const isAboutEntitlements = ({ facts }: WaitingEvent) =>
   facts.type === 'entitlements.active_entitlement_summary.updated';
-
-function settingsOf(core: DecisionContext['core']): EffectSettings {
-  const { dunning, grace } = core.config;
-  return { maxAttempts: dunning.maxAttempts, finalAction: dunning.finalAction, grace };
-}
-
-/** Stripe answers 404 for what we have stored: it was deleted with its customer or its test data. */
-function vanished({ known }: Sighting, now: number): SubscriptionFacts | null {
-  const facts = known.stored?.facts;
-  if (!facts) return null;
-  if (facts.stripeStatus === 'canceled') return facts;
-  return {
-    ...facts,
-    stripeStatus: 'canceled',
-    cancellationReason: 'not_found',
-    canceledAt: facts.canceledAt ?? now,
-    endedAt: now,
-    cancelAt: null,
-    cancelAtPeriodEnd: false,
-    pauseCollection: null,
-    nextPhase: null,
-    pendingUpdate: null,
-    scheduleId: null,
-  };
-}
-
-/** The cause of lines that no event explains: the request, else "the read that this event led to". */
-function fallbackCause(context: DecisionContext, lastEventId: string | null): Cause {
-  if (context.cause) return context.cause;
-  const id = lastEventId === null ? `read:${context.now}` : `${lastEventId}:read`;
-  return { type: 'event', id, actor: 'stripe', at: context.now };
-}

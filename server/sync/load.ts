@@ -1,79 +1,23 @@
-import type { SubscriptionRow } from '../../db/subscriptions.ts';
-import type { TransitionRow } from '../../db/transitions.ts';
-import type { DueEvent } from '../../db/due-events.ts';
+import { pastsOf, type CustomerPast } from '../../db/customer-pasts.ts';
+import { customersByStripeId } from '../../db/customers.ts';
+import type { Db } from '../../db/database.ts';
+import { dueEventsOfMany, payloadsOf, type DueEvent } from '../../db/due-events.ts';
+import { findSubscriptions, type SubscriptionRow } from '../../db/subscriptions.ts';
+import { recentHistories, type TransitionRow } from '../../db/transitions.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
 import { isOurs } from '../../state/ownership.ts';
 import { STATES } from '../../state/states.ts';
 import type { LifecycleState } from '../../state/types.ts';
-import type { ReadLimits, SubjectReads } from './load-reads.ts';
+import type { ClaimedTask } from './decision.ts';
 
-/** Most events of one subject that are taken at once, and lines of history that decisions look back on. */
-export const READ_LIMITS: ReadLimits = { events: 200, history: 100 };
+/** Most events of one customer that are taken at once, and lines of history that decisions look back on. */
+const MAX_EVENTS = 200;
+const MAX_HISTORY = 100;
 
 /** A stored event with what it says. */
 export interface WaitingEvent {
   row: DueEvent;
   facts: EventFacts;
-}
-
-/** The waiting work of one subject: its events, sorted by the subscription that they are about. */
-export interface SubjectWork {
-  bySubscription: Map<string, WaitingEvent[]>;
-  /** About no subscription: one-off invoices, customers, clocks. */
-  loose: WaitingEvent[];
-  /** Events that cannot even be read again, with the reason. */
-  broken: { row: DueEvent; error: unknown }[];
-  /** True when there may be more than was loaded. */
-  more: boolean;
-}
-
-/**
- * Loads the events of a subject that are due, and names the subscriptions to read: those of the events, those
- * asked for, and all live ones of a customer who was deleted.
- */
-export async function loadWork(
-  reads: SubjectReads,
-  subject: string,
-  options: { also: string[]; subscriptionId?: string },
-): Promise<SubjectWork> {
-  const rows = await reads.events(subject, options.also);
-  const work: SubjectWork = {
-    bySubscription: new Map(),
-    loose: [],
-    broken: [],
-    more: rows.length === READ_LIMITS.events,
-  };
-  if (options.subscriptionId) work.bySubscription.set(options.subscriptionId, []);
-  const told = await Promise.all(rows.map(({ id }) => reads.told(id)));
-  for (const [i, row] of rows.entries()) {
-    try {
-      place(work, { row, facts: factsOf(told[i]!) });
-    } catch (error) {
-      work.broken.push({ row, error });
-    }
-  }
-  const deleted = work.loose.filter(({ facts }) => facts.type === 'customer.deleted');
-  if (deleted.length > 0) {
-    for (const { id, customerId, state } of (await reads.past(subject)).subscriptions) {
-      const isOpen = customerId === subject && STATES[state].open;
-      if (isOpen && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
-    }
-  }
-  return work;
-}
-
-const factsOf = (told: EventFacts | string) =>
-  typeof told === 'string' ? readEvent(JSON.parse(told)) : told;
-
-function place(work: SubjectWork, event: WaitingEvent): void {
-  const id = event.facts.subscriptionId ?? event.row.subscriptionId;
-  if (id === null) {
-    work.loose.push(event);
-    return;
-  }
-  const group = work.bySubscription.get(id);
-  if (group) group.push(event);
-  else work.bySubscription.set(id, [event]);
 }
 
 /** What the database knows of a subscription before this batch. */
@@ -91,61 +35,156 @@ export interface Known {
   isAlone: boolean;
 }
 
+/** What waits for one customer, and what the database knows. */
+export interface Loaded {
+  task: ClaimedTask;
+  /** The events of each subscription to read from Stripe: those of events, one asked for, all of a deleted customer. */
+  bySubscription: Map<string, WaitingEvent[]>;
+  /** Events about no subscription: one-off invoices, customers, clocks. */
+  other: WaitingEvent[];
+  /** Events that cannot even be read again, with the reason. */
+  broken: { row: DueEvent; error: unknown }[];
+  known: Map<string, Known>;
+  /** Whose customer it is; read only for events about no subscription. */
+  userId: string | null;
+}
+
+type Work = Omit<Loaded, 'known' | 'userId'>;
+
 /**
- * Reads what is known of each subscription. Outside of a transaction: whoever holds the subject's fence at
- * the commit was the only one who could write it since.
+ * Loads what waits for these customers and what is known of them, in a few statements however many they are. Outside of
+ * a transaction: whoever holds a customer's fence at the commit was the only one who could write it since.
  */
-export async function loadKnown(
-  reads: SubjectReads,
-  customerId: string,
-  groups: Map<string, WaitingEvent[]>,
-): Promise<Map<string, Known>> {
-  const known = await Promise.all(
-    [...groups].map(
-      async ([id, events]) => [id, await loadOne(reads, customerId, { id, events })] as const,
-    ),
+export async function load(db: Db, tasks: readonly ClaimedTask[]): Promise<Loaded[]> {
+  const works = await loadEvents(db, tasks);
+  const deleted = works.filter(({ other }) => other.some(isDeletion)).map(keyOf);
+  const pasts = await pastsByCustomer(db, deleted);
+  for (const work of works) addLiveSubscriptions(work, pasts.get(keyOf(work)));
+
+  const ids = works.flatMap(({ bySubscription }) => [...bySubscription.keys()]);
+  const withOther = works.filter(({ other }) => other.length > 0).map(keyOf);
+  const [rows, customers] = await Promise.all([
+    findSubscriptions(db, ids),
+    withOther.length > 0 ? customersByStripeId(db, withOther) : new Map<string, never>(),
+  ]);
+  const stored = new Map(rows.map((row) => [row.id, row]));
+
+  const needPast = works.filter(
+    (work) =>
+      !pasts.has(keyOf(work)) &&
+      [...work.bySubscription].some(([id, events]) => needsPast(stored.get(id), events)),
   );
-  return new Map(known);
+  const [lines, more] = await Promise.all([
+    stored.size > 0 ? recentHistories(db, [...stored.keys()], MAX_HISTORY) : [],
+    pastsByCustomer(db, needPast.map(keyOf)),
+  ]);
+  for (const [key, past] of more) pasts.set(key, past);
+  const histories = groupBy(lines, (line) => line.subscriptionId);
+
+  return works.map((work) => ({
+    ...work,
+    userId: customers.get(keyOf(work))?.userId ?? null,
+    known: new Map(
+      [...work.bySubscription].map(([id, events]) => {
+        const row = stored.get(id) ?? null;
+        const past = needsPast(row, events) ? pasts.get(keyOf(work))! : null;
+        return [id, knownOf({ id, stored: row, history: histories.get(id) ?? [], past })];
+      }),
+    ),
+  }));
+}
+
+const keyOf = ({ task }: Pick<Work, 'task'>) => task.key;
+
+const isDeletion = ({ facts }: WaitingEvent) => facts.type === 'customer.deleted';
+
+async function loadEvents(db: Db, tasks: readonly ClaimedTask[]): Promise<Work[]> {
+  const rows = await dueEventsOfMany(
+    db,
+    tasks.map(({ key }) => key),
+    { now: Date.now(), limit: MAX_EVENTS, also: tasks.flatMap(({ also }) => also) },
+  );
+  const payloads =
+    rows.length > 0
+      ? await payloadsOf(
+          db,
+          rows.map(({ id }) => id),
+        )
+      : new Map<string, string>();
+  const bySubject = groupBy(rows, ({ subject }) => subject);
+  return tasks.map((task) => {
+    const own = bySubject.get(task.key) ?? [];
+    const work: Work = {
+      task,
+      bySubscription: new Map(),
+      other: [],
+      broken: [],
+    };
+    if (task.wanted) work.bySubscription.set(task.wanted.subscriptionId, []);
+    for (const row of own) place(work, row, payloads.get(row.id) ?? '');
+    return work;
+  });
+}
+
+function place(work: Work, row: DueEvent, payload: string): void {
+  try {
+    const event = { row, facts: readEvent(JSON.parse(payload)) };
+    const id = event.facts.subscriptionId ?? row.subscriptionId;
+    // PostgreSQL refuses such a text, and with it the statement that asks for everybody's subscriptions.
+    if (id?.includes('\0')) throw new TypeError('The id of the subscription has a U+0000');
+    if (id === null) work.other.push(event);
+    else append(work.bySubscription, id, event);
+  } catch (error) {
+    work.broken.push({ row, error });
+  }
+}
+
+function append<Key, Value>(groups: Map<Key, Value[]>, key: Key, value: Value): void {
+  const group = groups.get(key);
+  if (group) group.push(value);
+  else groups.set(key, [value]);
+}
+
+function groupBy<Key, Value>(values: Value[], keyOfValue: (value: Value) => Key) {
+  const groups = new Map<Key, Value[]>();
+  for (const value of values) append(groups, keyOfValue(value), value);
+  return groups;
+}
+
+async function pastsByCustomer(db: Db, ids: string[]): Promise<Map<string, CustomerPast>> {
+  if (ids.length === 0) return new Map();
+  const pasts = await pastsOf(db, ids);
+  return new Map(ids.map((id, i) => [id, pasts[i]!]));
+}
+
+/** All live subscriptions of a customer who was deleted ended with them. */
+function addLiveSubscriptions(work: Work, past: CustomerPast | undefined): void {
+  for (const { id, customerId, state } of past?.subscriptions ?? []) {
+    const isOpen = customerId === work.task.key && STATES[state].open;
+    if (isOpen && !work.bySubscription.has(id)) work.bySubscription.set(id, []);
+  }
 }
 
 /**
- * About when the present period of a subscription began, in ms, as far as its events and its row tell: a period
- * that is over by `now` was followed by another. null when nothing tells it.
+ * The customer's past matters where a subscription begins, where its account is not known yet, and where a request or
+ * an operator asks: its link may have changed.
  */
-export function guessPeriodStart(
+function needsPast(
+  stored: SubscriptionRow | null | undefined,
   events: readonly WaitingEvent[],
-  { stored }: Known,
-  now: number,
-): number | null {
-  let latest = -Infinity;
-  for (const told of [stored?.facts, ...events.map(({ facts }) => facts.subscription)]) {
-    for (const { periodStart, periodEnd } of told?.items ?? []) {
-      for (const at of [periodStart, periodEnd]) {
-        if (at !== null && at <= now && at > latest) latest = at;
-      }
-    }
-  }
-  return latest === -Infinity ? null : latest;
+): boolean {
+  if (events.length === 0 || !stored || stored.foreign || !isOurs(stored)) return true;
+  return events.some(({ facts }) => facts.type === 'customer.subscription.created');
 }
 
-async function loadOne(
-  reads: SubjectReads,
-  customerId: string,
-  { id, events }: { id: string; events: WaitingEvent[] },
-): Promise<Known> {
-  // A request or an operator asks: its link may have changed.
-  const isAskedFor = events.length === 0;
-  const tellsOfBirth = events.some(({ facts }) => facts.type === 'customer.subscription.created');
-  const [stored, askedAtOnce] = await Promise.all([
-    reads.subscription(id),
-    tellsOfBirth || isAskedFor ? reads.past(customerId) : null,
-  ]);
-  const ownerIsKnown = stored !== null && !stored.foreign && isOurs(stored);
-  const [history, past] = await Promise.all([
-    stored ? reads.history(id) : [],
-    askedAtOnce ?? (ownerIsKnown ? null : reads.past(customerId)),
-  ]);
-  const shared = { stored, history, historyComplete: history.length < READ_LIMITS.history };
+function knownOf(given: {
+  id: string;
+  stored: SubscriptionRow | null;
+  history: TransitionRow[];
+  past: CustomerPast | null;
+}): Known {
+  const { id, stored, history, past } = given;
+  const shared = { stored, history, historyComplete: history.length < MAX_HISTORY };
   if (past === null) {
     const userId = stored?.userId ?? null;
     const rest = { hasLink: true, everTrialed: false, formerState: null, isAlone: false };

@@ -1,107 +1,93 @@
-import type { StripeReader } from '../lib/engine-types.ts';
-import { StripeOutage } from '../lib/stripe-outage.ts';
-import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
-import type { EngineOptions } from './options.ts';
-import { createSharedReads } from './bulk-read.ts';
-import { createTurns } from '../lib/token-bucket.ts';
+import { isForeignAsTold, type OwnerClaim } from '../../state/ownership.ts';
+import type { SubscriptionFacts } from '../../state/types.ts';
+import type { EngineContext } from './context.ts';
+import type { Decision, Failure } from './decision.ts';
+import type { Known, Loaded, WaitingEvent } from './load.ts';
 
-const LONGEST_PAUSE = 60_000;
-/** Stripe asks for seconds; a proxy in between that says "tomorrow" must not stop the shop until then. */
-const LONGEST_RETRY_AFTER = 10 * 60_000;
-/** Failures in a row after which all reads pause. */
-const FAILURES_TO_PAUSE = 3;
+/** Everything known about one subscription at one moment. */
+export interface Snapshot {
+  id: string;
+  events: WaitingEvent[];
+  known: Known;
+  /** What Stripe says; null when it has no such subscription, or was not asked. */
+  read: SubscriptionFacts | null;
+  /** True when the events alone told that it is of no plan of ours: Stripe was not asked. */
+  isForeign: boolean;
+  /** The accounts that are named for it, the one that counts first. */
+  owners: readonly OwnerClaim[];
+}
+
+export interface ReadCustomer {
+  loaded: Loaded;
+  snapshots: Snapshot[];
+  moves: Decision['moves'];
+  failures: Failure[];
+}
+
+type Means = Pick<EngineContext, 'clock' | 'core' | 'reader' | 'readOwner'>;
+
+/** Reads each subscription of a customer from Stripe once, outside of any transaction. */
+export async function readStripe(ctx: Means, loaded: Loaded): Promise<ReadCustomer> {
+  const result: ReadCustomer = { loaded, snapshots: [], moves: [], failures: [] };
+  const { key } = loaded.task;
+  const now = ctx.clock.now();
+  const one = async ([id, events]: [string, WaitingEvent[]]): Promise<void> => {
+    try {
+      const known = loaded.known.get(id)!;
+      const snapshot = await readOne(ctx, { id, events, known }, now);
+      const customer = snapshot.read?.customerId ?? known.stored?.customerId ?? key;
+      if (customer === key) result.snapshots.push(snapshot);
+      else {
+        for (const { row } of events) {
+          result.moves.push({ eventId: row.id, subject: customer, subscriptionId: id });
+        }
+      }
+    } catch (error) {
+      result.failures.push({ events: events.map(({ row }) => row), subscriptionId: id, error });
+    }
+  };
+  await Promise.all([...loaded.bySubscription].map(one));
+  // A test clock may have moved since it was last looked at: what was read must not seem older than it is, or
+  // an event from before it would count as news. In real time this does nothing.
+  await ctx.clock.refresh();
+  return result;
+}
+
+/** Reads a subscription and, where it is not known, whose it is. What events show to be foreign is left alone. */
+async function readOne(
+  ctx: Means,
+  seen: Pick<Snapshot, 'id' | 'events' | 'known'>,
+  now: number,
+): Promise<Snapshot> {
+  const { id, events, known } = seen;
+  const told = events.map(({ facts }) => facts);
+  const wasOurs = known.stored !== null && !known.stored.foreign;
+  if (!wasOurs && isForeignAsTold(ctx.core.catalogue, told)) {
+    const read = told.findLast(({ subscription }) => subscription?.id === id)?.subscription ?? null;
+    return { ...seen, read, isForeign: true, owners: [] };
+  }
+  const read = await ctx.reader.subscription(id, guessPeriodStart(events, known, now));
+  const checkouts = told.flatMap(({ checkout }) => checkout ?? []);
+  const owners = read ? await ctx.readOwner({ facts: read, link: known.userId, checkouts }) : [];
+  return { ...seen, read, isForeign: false, owners };
+}
 
 /**
- * Reads of Stripe at a bounded rate. A 429 pauses all of them for as long as `Retry-After` says, and so
- * do several failures in a row, longer each time.
+ * About when the present period of a subscription began, in ms, as far as its events and its row tell: a period
+ * that is over by `now` was followed by another. null when nothing tells it.
  */
-export function createStripeReader(
-  stripe: StripeGateway,
-  options: Pick<EngineOptions, 'readsPerSecond' | 'readTimeout' | 'outageBase'>,
-): StripeReader {
-  const turns = createTurns(options.readsPerSecond);
-  let pausedUntil = 0;
-  let failures = 0;
-  let count = 0;
-
-  function pause(retryAfter: number | null): number {
-    const step = Math.min(options.outageBase * 2 ** Math.max(0, failures - 1), LONGEST_PAUSE);
-    const delay =
-      retryAfter === null
-        ? step * (0.75 + Math.random() / 2)
-        : Math.min(retryAfter * 1000, LONGEST_RETRY_AFTER);
-    return Date.now() + delay;
-  }
-
-  function failed(error: unknown): never {
-    if (isGatewayError(error, 'rate_limited')) {
-      failures += 1;
-      pausedUntil = Math.max(pausedUntil, pause(error.retryAfter));
-      throw new StripeOutage(error.message, pausedUntil, error);
-    }
-    if (isOutage(error)) {
-      failures += 1;
-      const retryAt = pause(null);
-      if (failures >= FAILURES_TO_PAUSE) pausedUntil = Math.max(pausedUntil, retryAt);
-      throw new StripeOutage(error.message, retryAt, error);
-    }
-    throw error;
-  }
-
-  function throwWhilePaused(): void {
-    if (pausedUntil > Date.now()) throw new StripeOutage('Reads of Stripe are paused', pausedUntil);
-  }
-
-  /** A call whose turn has come; meanwhile another may have told to wait. */
-  async function attempt<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T> {
-    throwWhilePaused();
-    count += 1;
-    try {
-      const answer = await withTimeout(call(stripe), options.readTimeout);
-      failures = 0;
-      return answer;
-    } catch (error) {
-      return failed(error);
+function guessPeriodStart(
+  events: readonly WaitingEvent[],
+  { stored }: Known,
+  now: number,
+): number | null {
+  let latest = -Infinity;
+  for (const told of [stored?.facts, ...events.map(({ facts }) => facts.subscription)]) {
+    for (const { periodStart, periodEnd } of told?.items ?? []) {
+      for (const at of [periodStart, periodEnd]) {
+        if (at !== null && at <= now && at > latest) latest = at;
+      }
     }
   }
-
-  const shared = createSharedReads(turns, attempt);
-
-  return {
-    async read(call) {
-      throwWhilePaused();
-      await turns.take();
-      return attempt(call);
-    },
-    async subscription(id, periodStart = null) {
-      throwWhilePaused();
-      return shared.read(id, periodStart);
-    },
-    room: () => Math.floor(turns.room() * shared.perCall()),
-    pausedUntil: () => (pausedUntil > Date.now() ? pausedUntil : 0),
-    count: () => count,
-  };
-}
-
-/** A key that Stripe refuses (401, 403) is an outage too: once it is mended, every event must still be there. */
-function isOutage(error: unknown): error is Error {
-  if (error instanceof ReadTimeout) return true;
-  if (!isGatewayError(error)) return false;
-  return error.kind === 'unavailable' || error.status === 401 || error.status === 403;
-}
-
-class ReadTimeout extends Error {
-  override name = 'ReadTimeout';
-}
-
-async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ReadTimeout('Stripe did not answer in time')), ms);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return latest === -Infinity ? null : latest;
 }

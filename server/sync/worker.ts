@@ -1,10 +1,10 @@
 import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
-import { claimDueSubjects } from '../../db/subjects.ts';
+import { claimDueCustomers } from '../../db/customer-locks.ts';
 import { nextDueAt } from '../../db/due-events.ts';
 import type { EngineContext } from './context.ts';
 import { createFlood } from './flood.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
-import type { SubjectRunner } from './customer-runner.ts';
+import type { CustomerRunner } from './customer-runner.ts';
 
 /** How soon to look again at work that is due but leased by somebody else, in ms. */
 const LEASED_ELSEWHERE = 100;
@@ -35,7 +35,7 @@ export interface Worker extends Loop {
  */
 export function createWorker(
   ctx: EngineContext,
-  runner: SubjectRunner,
+  runner: CustomerRunner,
   inbox: { isStoring: () => boolean },
 ): Worker {
   const { options, core } = ctx;
@@ -62,12 +62,12 @@ export function createWorker(
     const except = runner.running();
     const dueBy = flood.left() > 0 ? lookedAt - GATHER : lookedAt;
     const duration = options.lease;
-    const terms = { owner, now: lookedAt, duration, dueBy, except, eventsEach };
-    const claims = await claimDueSubjects(db, limit, terms);
+    const terms = { owner, duration, dueBy, except, eventsEach };
+    const claims = await claimDueCustomers(db, limit, terms);
     if (claims.length > 0) claimedAt = lookedAt;
-    for (const claim of claims) {
+    for (const work of claims.length > 0 ? runner.run(claims) : []) {
       under += 1;
-      void runner.run(claim).then((result) => {
+      void work.then((result) => {
         under -= 1;
         if (result) eventsEach += (Math.max(1, result.events.size) - eventsEach) / 10;
         if (under <= slots / 2) loop.wake();

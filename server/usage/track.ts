@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createObserver, type Middleware } from '../../adapters/express.ts';
-import { accountOf } from '../lib/account.ts';
+import { accountOf } from '../../state/roles.ts';
 import type { Authenticate } from '../lib/services.ts';
 import { withAuthentication } from '../http/with-authentication.ts';
 import type { Services } from '../lib/services.ts';

@@ -26,6 +26,7 @@ export const WEBHOOK_EVENT_TYPES = [
   'customer.subscription.resumed',
   'customer.subscription.trial_will_end',
   'customer.subscription.updated',
+  'customer.updated',
   'entitlements.active_entitlement_summary.updated',
   'invoice.created',
   'invoice.deleted',

@@ -2,7 +2,7 @@ import { insertEvents } from '../../db/insert-events.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
 import type { EngineOptions } from '../sync/options.ts';
 import { AppError } from '../http/errors.ts';
-import type { FreshFacts } from '../sync/fresh-facts.ts';
+import { createBatchQueue } from '../lib/batch-queue.ts';
 import type { CoreServices } from '../lib/services.ts';
 
 export interface Inbox {
@@ -19,12 +19,6 @@ export interface Inbox {
   settled(): Promise<void>;
 }
 
-interface Waiting {
-  event: NewEvent;
-  resolve: (isNew: boolean) => void;
-  reject: (error: unknown) => void;
-}
-
 /** Says that it should be tried again a little later. */
 export function overloaded(): AppError {
   return new AppError('overloaded', 'Too many events are waiting; try again.', {
@@ -33,57 +27,37 @@ export function overloaded(): AppError {
 }
 
 /**
- * Group commit: one INSERT stores whatever gathered while the one before it was under way, so a burst costs a
- * few commits and a single event is never kept waiting. Each caller is answered after its own commit. More INSERTs
- * at once were not faster, only smaller.
+ * Group commit: one INSERT stores what gathered while the one before it was under way, so a burst costs a few commits
+ * and a single event is never kept waiting. Each caller is answered after its own commit. More INSERTs at once were
+ * not faster, only smaller.
  */
 export function createInbox(
   { database, probe }: Pick<CoreServices, 'database' | 'probe'>,
   options: Pick<EngineOptions, 'maxBacklog' | 'maxBatch'>,
-  fresh: FreshFacts,
 ): Inbox {
-  let queue: Waiting[] = [];
-  let running: Promise<void> | null = null;
+  const queue = createBatchQueue(storeBatch, { maxBatchSize: options.maxBatch, concurrency: 1 });
 
-  async function storeAll(): Promise<void> {
-    while (queue.length > 0) {
-      const batch = queue.slice(0, options.maxBatch);
-      queue = queue.slice(batch.length);
-      await storeBatch(batch);
-    }
-    // At once, not when the promise is settled: what comes in between would wait for nobody.
-    running = null;
+  function storeBatch(batch: NewEvent[]): Promise<boolean>[] {
+    const events = new Map(batch.map((event) => [event.id, event]));
+    const storing = insert([...events.values()]);
+    // Of two deliveries of one event in a batch, the first is the new one.
+    return batch.map(async ({ id }) => (await storing).delete(id));
   }
 
-  async function storeBatch(batch: Waiting[]): Promise<void> {
-    try {
-      await probe?.('before_store');
-      const events = new Map(batch.map(({ event }) => [event.id, event]));
-      const added = await insertEvents(database.knex, [...events.values()]);
-      await probe?.('after_store');
-      // Of two deliveries of one event in a batch, the first is the new one.
-      for (const { event, resolve } of batch) {
-        const isNew = added.delete(event.id);
-        if (isNew) fresh.keep(event);
-        resolve(isNew);
-      }
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
+  async function insert(events: NewEvent[]): Promise<Set<string>> {
+    await probe?.('before_store');
+    const added = await insertEvents(database.knex, events);
+    await probe?.('after_store');
+    return added;
   }
 
   return {
     store(event) {
-      if (queue.length >= options.maxBacklog) throw overloaded();
-      return new Promise((resolve, reject) => {
-        queue.push({ event, resolve, reject });
-        running ??= Promise.resolve().then(storeAll);
-      });
+      if (queue.waiting() >= options.maxBacklog) throw overloaded();
+      return queue.add(event);
     },
-    backlog: () => queue.length,
-    isStoring: () => running !== null,
-    settled: async () => {
-      await running;
-    },
+    backlog: queue.waiting,
+    isStoring: queue.isBusy,
+    settled: queue.idle,
   };
 }

@@ -8,7 +8,7 @@ const RELEVANT = [
   /^invoice\.(?!upcoming)/,
   /^checkout\.session\.(completed|async_payment_(succeeded|failed))$/,
   /^subscription_schedule\./,
-  /^customer\.deleted$/,
+  /^customer\.(deleted|updated)$/,
   /^entitlements\.active_entitlement_summary\.updated$/,
   /^charge\.(refunded|refund\.updated|dispute\.)/,
   /^refund\./,

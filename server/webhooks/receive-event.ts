@@ -3,7 +3,7 @@ import type { Receipt } from '../lib/engine-types.ts';
 import { withTimeout } from '../lib/limit.ts';
 import type { EngineContext } from '../sync/context.ts';
 import type { Inbox } from './inbox.ts';
-import type { SubjectRunner } from '../sync/customer-runner.ts';
+import type { CustomerRunner } from '../sync/customer-runner.ts';
 import type { Worker } from '../sync/worker.ts';
 
 /**
@@ -11,14 +11,14 @@ import type { Worker } from '../sync/worker.ts';
  * Throws only when it could not be stored.
  */
 export async function receiveEvent(
-  parts: { ctx: EngineContext; inbox: Inbox; runner: SubjectRunner; worker: Worker },
+  parts: { ctx: EngineContext; inbox: Inbox; runner: CustomerRunner; worker: Worker },
   event: NewEvent,
 ): Promise<Receipt> {
   const { ctx, inbox, runner } = parts;
   const db = ctx.core.database.knex;
   const isNew = await inbox.store(event);
   if (isNew && event.status === 'ignored') return { isNew, problem: null };
-  const seen = isNew ? null : await ctx.statusOf(event.id);
+  const seen = isNew ? null : await runner.statusOf(event.id);
   if (seen?.status === 'done' || seen?.status === 'ignored') return { isNew, problem: null };
   // Sent again by Stripe or by hand: that is a reason to try again what had come to rest.
   if (seen?.status === 'dead') await requeueEvents(db, [event.id], Date.now());

@@ -73,6 +73,23 @@ describe('The packed package, in a project of its own', () => {
     expect(await run('node', ['--no-warnings', 'all.cjs'], project)).toBe(imported);
   });
 
+  it('A-7, A-8: brings the command line and the documents', async () => {
+    expect(
+      await run('node', ['node_modules/tenure/dist/scripts/tenure.js', 'help'], project),
+    ).toContain('\n  doctor ');
+    const files = readdirSync(join(project, 'node_modules/tenure'), { recursive: true }).map(
+      String,
+    );
+    for (const name of [
+      '.env.example',
+      'SECURITY.md',
+      'docs/express.md',
+      'docs/images/lifecycle.svg',
+    ]) {
+      expect(files).toContain(name);
+    }
+  });
+
   it('brings the Python package, and neither tests nor caches', async () => {
     const files = readdirSync(join(project, 'node_modules/tenure'), { recursive: true }).map(
       String,

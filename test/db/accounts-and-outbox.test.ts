@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { listAudit, recordAudit } from '../../db/audit-log.ts';
 import { leadJob, readCursor, resignJob, saveCursor } from '../../db/cursors.ts';
 import {
@@ -17,6 +18,7 @@ import {
   markDelivered,
   outboxHealth,
   postponeEffect,
+  renewEffect,
   requeueEffects,
 } from '../../db/outbox.ts';
 import { findTrial, hadTrial, recordTrialOutcome, recordTrialStarted } from '../../db/trials.ts';
@@ -45,6 +47,8 @@ describe.each(DIALECTS)('on %s', (dialect) => {
         name: null,
         createdAt: NOW,
         deletedAt: null,
+        claimedEmail: 'A@b.c',
+        claimedName: '',
       });
     });
 
@@ -148,7 +152,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       const many = Array.from({ length: 30 }, (_, i) => effect('mail.receipt', `in_${i}`));
       await enqueueEffects(database.knex, many, NOW);
       const other = database.again();
-      const terms = { now: NOW, lease: 1_000 };
+      const terms = { lease: 1_500 };
       const claims = await Promise.all(
         [database, other, database, other].map((client) =>
           claimEffects(client.knex, upTo(10), terms),
@@ -156,22 +160,50 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       );
       const ids = claims.flat().map((row) => row.id);
       expect(new Set(ids).size).toBe(ids.length);
-      expect(
-        await claimEffects(database.knex, upTo(30), { now: NOW + 999, lease: 1 }),
-      ).toHaveLength(30 - ids.length);
-      const again = await claimEffects(database.knex, upTo(50), { now: NOW + 1_000, lease: 1_000 });
+      const left = await claimEffects(database.knex, upTo(30), terms);
+      expect(left).toHaveLength(30 - ids.length);
+      expect(left.map(({ id }) => id).filter((id) => ids.includes(id))).toEqual([]);
+      await sleep(1_600);
+      const again = await claimEffects(database.knex, upTo(50), terms);
       expect(again).toHaveLength(30);
       expect(again.some((row) => row.attempts === 2)).toBe(true);
     });
 
+    it('S-2: says when a claim was lost, and does not give a process what it is at work on', async () => {
+      await enqueueEffects(database.knex, [effect('mail.receipt')], NOW);
+      const [slow] = await claimEffects(database.knex, upTo(1), { lease: 0 });
+      const terms = { lease: 0, except: [slow!.id] };
+      expect(await claimEffects(database.knex, upTo(1), terms)).toEqual([]);
+      expect(await renewEffect(database.knex, slow!, 0)).toBe(true);
+      const [quick] = await claimEffects(database.knex, upTo(1), { lease: 60_000 });
+      expect(quick?.id).toBe(slow?.id);
+      expect(await renewEffect(database.knex, slow!, 60_000)).toBe(false);
+      await markDelivered(database.knex, [quick!.id], { at: NOW, note: null });
+      expect(await renewEffect(database.knex, quick!, 60_000)).toBe(false);
+    });
+
+    it('S-1: a claim holds whatever the clock of the process says', async () => {
+      await enqueueEffects(database.knex, [effect('mail.receipt')], NOW);
+      expect(await claimEffects(database.knex, upTo(1), { lease: 60_000 })).toHaveLength(1);
+      if (dialect === 'sqlite') return;
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 120_000 });
+      try {
+        expect(await claimEffects(database.knex, upTo(1), { lease: 60_000 })).toEqual([]);
+        await enqueueEffects(database.knex, [effect('mail.receipt', 'in_2')], NOW);
+        expect(await claimEffects(database.knex, upTo(1), { lease: 60_000 })).toHaveLength(1);
+      } finally {
+        vi.useRealTimers();
+      }
+    });
+
     it('ends an effect as delivered, or as dead until it is replayed', async () => {
       await enqueueEffects(database.knex, [effect('a'), effect('b')], NOW);
-      const [a, b] = await claimEffects(database.knex, upTo(9), { now: NOW, lease: 1 });
+      const [a, b] = await claimEffects(database.knex, upTo(9), { lease: 1 });
       await markDelivered(database.knex, [a!.id], { at: NOW, note: null });
-      const failure = { error: 'refused', attempts: 1, nextAttemptAt: NOW + 9, dead: true };
+      const failure = { error: 'refused', attempts: 1, delayMs: 0, dead: true };
       await postponeEffect(database.knex, b!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 0, dead: 1 });
-      expect(await claimEffects(database.knex, upTo(9), { now: NOW + 10, lease: 1 })).toEqual([]);
+      expect(await claimEffects(database.knex, upTo(9), { lease: 1 })).toEqual([]);
       expect(await requeueEffects(database.knex, [a!.id, b!.id], NOW)).toBe(1);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 1, dead: 0 });
     });
@@ -183,7 +215,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       await enqueueEffects(database.knex, many, NOW - 1_000);
       const others = [effect('mail.receipt'), effect('trial.refuse'), effect('of.a.newer.release')];
       await enqueueEffects(database.knex, others, NOW);
-      const terms = { now: NOW, lease: 1_000 };
+      const terms = { lease: 60_000 };
       const claimed = await claimEffects(database.knex, { webhook: 3, mail: 5, stripe: 5 }, terms);
       expect(claimed.map(({ kind }) => kind).toSorted()).toEqual([
         'mail.receipt',
@@ -207,9 +239,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       await enqueueEffects(database.knex, many, NOW - 1_000);
       await enqueueEffects(database.knex, [effect('mail.receipt')], NOW);
       await database.knex.raw('ANALYZE outbox');
-      expect(await claimEffects(database.knex, { mail: 5 }, { now: NOW, lease: 1 })).toHaveLength(
-        1,
-      );
+      expect(await claimEffects(database.knex, { mail: 5 }, { lease: 1 })).toHaveLength(1);
       database.knex.removeAllListeners('query');
       const explain = dialect === 'postgres' ? 'EXPLAIN' : 'EXPLAIN QUERY PLAN';
       expect(await plan(`${explain} ${seen[0]}`)).toContain('outbox_due_by_lane');
@@ -217,12 +247,9 @@ describe.each(DIALECTS)('on %s', (dialect) => {
 
     it('leaves alone what another process took over and delivered, however late the first one fails', async () => {
       await enqueueEffects(database.knex, [effect('mail.receipt')], NOW);
-      const [slow] = await claimEffects(database.knex, upTo(1), { now: NOW, lease: 1_000 });
-      const [quick] = await claimEffects(database.knex, upTo(1), {
-        now: NOW + 1_000,
-        lease: 9_000,
-      });
-      const failure = { error: 'too late', attempts: 1, nextAttemptAt: NOW + 1_001, dead: true };
+      const [slow] = await claimEffects(database.knex, upTo(1), { lease: 0 });
+      const [quick] = await claimEffects(database.knex, upTo(1), { lease: 60_000 });
+      const failure = { error: 'too late', attempts: 1, delayMs: 1, dead: true };
       await postponeEffect(database.knex, slow!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 1, dead: 0 });
       await markDelivered(database.knex, [quick!.id], { at: NOW, note: null });

@@ -27,7 +27,7 @@ const linesOf = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-describe('npm run verify', () => {
+describe('npm run verify', { timeout: 90_000 }, () => {
   it('prints each difference and exits with 1, mends them with --repair, and is then content', async () => {
     const story = await beginStory(lab);
     for (const event of await story.news()) await engine.deliver(event);
@@ -52,7 +52,7 @@ describe('npm run verify', () => {
   });
 });
 
-describe('npm run replay', () => {
+describe('npm run replay', { timeout: 90_000 }, () => {
   it('fetches what never arrived, waits until it is processed, and names what nobody has', async () => {
     const story = await beginStory(lab);
     const [created] = await story.news();

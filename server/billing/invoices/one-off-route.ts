@@ -7,7 +7,8 @@ import { invoiceSchema, invoiceView } from './invoice-view.ts';
 import { neededOn, paymentNeeded } from '../payment-needed.ts';
 import { savedCard } from '../saved-card.ts';
 import { AppError } from '../../http/errors.ts';
-import { defineRoute, json } from '../../http/define-route.ts';
+import { withoutLostCustomer } from '../customer.ts';
+import { defineRoute, json, type RouteContext } from '../../http/define-route.ts';
 import type { Services } from '../../lib/services.ts';
 
 const item = z.strictObject({
@@ -36,22 +37,32 @@ export const oneOffInvoiceRoute = defineRoute({
   body,
   response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
   errors: ['no_billing_account'],
-  handler: async (_request, { services, body: wanted, commandKey, requestId }) => {
-    const { currency } = wanted.items[0] ?? { currency: '' };
-    if (wanted.items.some((entry) => entry.currency !== currency)) {
-      throw new AppError('invalid_request', 'All items of an invoice are in one currency.');
-    }
-    const customerId = await requireStripeCustomer(services, wanted.userId);
-    // The same under the caller's Idempotency-Key: what an attempt before this one began is found again.
-    const request = commandKey('invoice');
-    const id = await finalized(services, { ...wanted, customerId, currency, request, requestId });
-    if (wanted.collection === 'charge')
-      await charge(services, { ...wanted, id, customerId, requestId });
-    const invoice = await services.stripe.retrievePayableInvoice(id);
-    const payment = wanted.collection === 'charge' ? neededOn(invoice) : null;
-    return json({ invoice: invoiceView(invoice), payment });
-  },
+  handler: (_request, context) =>
+    withoutLostCustomer(context.services, context.body.userId, () => invoice(context)),
 });
+
+async function invoice({
+  services,
+  body: wanted,
+  commandKey,
+  requestId,
+}: Pick<RouteContext, 'services' | 'commandKey' | 'requestId'> & {
+  body: z.infer<typeof body>;
+}): Promise<Response> {
+  const { currency } = wanted.items[0] ?? { currency: '' };
+  if (wanted.items.some((entry) => entry.currency !== currency)) {
+    throw new AppError('invalid_request', 'All items of an invoice are in one currency.');
+  }
+  const customerId = await requireStripeCustomer(services, wanted.userId);
+  // The same under the caller's Idempotency-Key: what an attempt before this one began is found again.
+  const request = commandKey('invoice');
+  const id = await finalized(services, { ...wanted, customerId, currency, request, requestId });
+  if (wanted.collection === 'charge')
+    await charge(services, { ...wanted, id, customerId, requestId });
+  const made = await services.stripe.retrievePayableInvoice(id);
+  const payment = wanted.collection === 'charge' ? neededOn(made) : null;
+  return json({ invoice: invoiceView(made), payment });
+}
 
 type Wanted = z.infer<typeof body> & {
   customerId: string;

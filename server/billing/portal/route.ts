@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
+import { followDetails } from '../customer.ts';
 import { requireStripeCustomer } from '../account.ts';
 import type { CommandContext } from '../command.ts';
 import { AppError } from '../../http/errors.ts';
@@ -21,6 +22,7 @@ export const portalRoute = defineRoute({
   handler: async (_request, context) => {
     const { services, account, body } = context;
     const customerId = await requireStripeCustomer(services, account.id);
+    await followDetails(services, context);
     try {
       const session = await services.stripe.createPortalSession({
         customerId,

@@ -1,8 +1,20 @@
 import { ownerlessSubscriptions } from '../../../db/accounts.ts';
 import { listConflicts } from '../../../db/owner-conflicts.ts';
+import { otherStripe } from '../stripe-account.ts';
 import type { Examination, Report } from './finding.ts';
 
 const SAMPLE = 100;
+
+/** The database is of the Stripe account and mode of the key. */
+export async function checkStripe(exam: Examination, report: Report): Promise<void> {
+  const words = await otherStripe(exam);
+  if (words === null) return report.ok('the database is of the Stripe account of the key');
+  report.problem(
+    'other_stripe_account',
+    words,
+    'Set the key, the database, or ACCEPT_STRIPE_ACCOUNT.',
+  );
+}
 
 /** Whose the subscriptions are: none on our prices without an account, no customer that two accounts claim. */
 export async function checkOwners(exam: Examination, report: Report): Promise<void> {

@@ -1,4 +1,4 @@
-import { checkOwners } from './check-owners.ts';
+import { checkOwners, checkStripe } from './check-owners.ts';
 import { createStripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { openDatabase } from '../../../db/database.ts';
 import { loadCatalogue, planFileOf } from '../../catalogue/catalogue.ts';
@@ -45,6 +45,7 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
     // Without a key that works, every other question to Stripe would only repeat that.
     for (const [name, check] of keyWorks ? STRIPE_CHECKS : []) await guarded(name, exam, check);
     if (await checkDatabase(exam, reportFor('database', found))) {
+      if (keyWorks) await checkStripe(exam, reportFor('Stripe account', found));
       await checkInbox(exam, reportFor('events', found));
       await checkSubscriptions(exam, reportFor('subscriptions', found));
       await checkOwners(exam, reportFor('accounts', found));

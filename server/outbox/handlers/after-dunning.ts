@@ -3,7 +3,7 @@ import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { settleOpenInvoices, takeOffStop } from '../../billing/open-invoices.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { EngineContext } from '../../sync/context.ts';
-import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import type { CustomerRunner } from '../../sync/customer-runner.ts';
 
 /** The open invoices of a subscription that has ended while it was not paid. Made again it finds none open. */
 export async function settleInvoices(
@@ -23,7 +23,7 @@ export async function settleInvoices(
 /** Ends what `DUNNING_FINAL_ACTION=unpaid` began, once the debt is paid, and collects the drafts kept meanwhile. */
 export async function resumeCollection(
   ctx: EngineContext,
-  runner: SubjectRunner,
+  runner: CustomerRunner,
   { subscriptionId, customerId, invoiceId }: EffectPayloads['collection.resume'],
 ): Promise<string | null> {
   const context = { services: ctx.core, requestId: `unpaid-${randomUUID()}` };

@@ -4,7 +4,7 @@ import { UNPAID_MARK } from '../../../state/lifecycle.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
-import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import type { CustomerRunner } from '../../sync/customer-runner.ts';
 
 type FinalAction = EffectPayloads['dunning.final_action'];
 
@@ -14,7 +14,7 @@ type FinalAction = EffectPayloads['dunning.final_action'];
  */
 export async function endDunning(
   ctx: EngineContext,
-  runner: SubjectRunner,
+  runner: CustomerRunner,
   final: FinalAction,
 ): Promise<string | null> {
   const status = await statusOf(ctx, final.invoiceId);

@@ -1,6 +1,6 @@
 import type { Mailer } from '../../../adapters/mailer.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
-import { findCustomerByUser } from '../../../db/customers.ts';
+import { customersByStripeId, findCustomerByUser } from '../../../db/customers.ts';
 import type { OutboxRow } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findTransition } from '../../../db/transitions.ts';
@@ -18,11 +18,11 @@ import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
 import { recordReturns } from './returned-money.ts';
-import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { sendTeamWebhook, stableId } from './outgoing-webhook.ts';
 
 export interface Means {
-  runner: SubjectRunner;
+  runner: CustomerRunner;
   /** null: mail goes to the log. */
   mailer: Mailer | null;
 }
@@ -164,7 +164,7 @@ async function addressOf(
 ): Promise<string | null> {
   const db = ctx.core.database.knex;
   const known =
-    (customerId ? await ctx.reads.customer(customerId) : null) ??
+    (customerId ? (await customersByStripeId(db, [customerId])).get(customerId) : null) ??
     (userId ? await findCustomerByUser(db, userId) : null);
   if (known?.email || !customerId) return known?.email ?? null;
   try {

@@ -3,7 +3,7 @@ import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
-import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import type { CustomerRunner } from '../../sync/customer-runner.ts';
 
 /**
  * Ends a trial on a card that had one, without a charge: the customer agreed to pay after a trial, not today.
@@ -11,7 +11,7 @@ import type { SubjectRunner } from '../../sync/customer-runner.ts';
  */
 export async function refuseTrial(
   ctx: EngineContext,
-  runner: SubjectRunner,
+  runner: CustomerRunner,
   { subscriptionId, customerId }: EffectPayloads['trial.refuse'],
 ): Promise<string | null> {
   const { stripe } = ctx.core;

@@ -17,7 +17,7 @@ import {
 } from '../../../state/returns.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
-import type { SubjectRunner } from '../../sync/customer-runner.ts';
+import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { readReturns } from '../../sync/read-returns.ts';
 
 /**
@@ -26,7 +26,7 @@ import { readReturns } from '../../sync/read-returns.ts';
  */
 export async function recordReturns(
   ctx: EngineContext,
-  runner: SubjectRunner,
+  runner: CustomerRunner,
   payload: EffectPayloads['returns.read'],
 ): Promise<string | null> {
   const returns = await readReturns(ctx.reader, payload);

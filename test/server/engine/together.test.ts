@@ -4,7 +4,7 @@ import type { StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
-import { createStripeReader } from '../../../server/sync/read-stripe.ts';
+import { createStripeReader } from '../../../server/sync/stripe-reader.ts';
 import { StripeOutage } from '../../../server/lib/stripe-outage.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { begunList } from '../../support/begun-list.ts';

@@ -1,32 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { figuresSince } from '../../../db/dashboard-figures.ts';
-import { claimSubjects, releaseSubjects } from '../../../db/subjects.ts';
-import { createBatcher } from '../../../server/lib/batching.ts';
+import { claimCustomers, releaseClaims } from '../../../db/customer-locks.ts';
 import { recordTrials } from '../../../server/sync/trial-ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { aStoredSubscription } from '../../support/factories.ts';
 
 const TRIAL_AT = Date.UTC(2026, 8, 21);
 
-describe('Questions that share a statement', () => {
-  it('are asked by themselves when one of them spoils it', async () => {
-    const asked: number[][] = [];
-    const ask = createBatcher((numbers: number[]) => {
-      asked.push(numbers);
-      if (numbers.includes(2)) return Promise.reject(new Error('two is wrong'));
-      return Promise.resolve(numbers.map((n) => n * 10));
-    });
-    const answers = await Promise.allSettled([1, 2, 3].map(ask));
-    expect(answers).toEqual([
-      { status: 'fulfilled', value: 10 },
-      { status: 'rejected', reason: new Error('two is wrong') },
-      { status: 'fulfilled', value: 30 },
-    ]);
-    expect(asked).toEqual([[1, 2, 3], [1], [2], [3]]);
-  });
-});
-
-describe('Processes that want the same subjects', () => {
+describe('Processes that want the same customers', () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase('postgres');
@@ -36,29 +17,30 @@ describe('Processes that want the same subjects', () => {
 
   it('lock them in one order: a claim and a commit wait for each other, never both', async () => {
     const { knex } = database;
-    const terms = (owner: string) => ({ owner, now: Date.now(), duration: 60_000 });
+    const terms = (owner: string) => ({ owner, duration: 60_000 });
     // As they lie on the disk, which is the order of a statement that names none.
-    const [last] = await claimSubjects(knex, ['cus_b'], terms('one'));
-    const [first] = await claimSubjects(knex, ['cus_a'], terms('one'));
+    const over = { ...terms('one'), duration: 0 };
+    const [last] = await claimCustomers(knex, ['cus_b'], over);
+    const [first] = await claimCustomers(knex, ['cus_a'], over);
     const holder = await knex.transaction();
     await holder('subjects').where({ key: 'cus_a' }).forUpdate().select('key');
-    const claiming = claimSubjects(knex, ['cus_a', 'cus_b'], terms('two'));
+    const claiming = claimCustomers(knex, ['cus_a', 'cus_b'], terms('two'));
     await waiters(1);
-    const committing = knex.transaction((trx) => releaseSubjects(trx, [last!, first!], 'one'));
+    const committing = knex.transaction((trx) => releaseClaims(trx, [last!, first!], 'one'));
     await waiters(2);
     await holder.commit();
-    expect(await claiming).toEqual([]);
-    expect(await committing).toEqual(new Set([last, first]));
+    expect((await claiming).map(({ key }) => key)).toEqual(['cus_a', 'cus_b']);
+    expect(await committing).toEqual(new Set());
   });
 
   it('give back what was renewed while they waited for it, and not what was taken over', async () => {
     const { knex } = database;
-    const terms = (owner: string) => ({ owner, now: Date.now(), duration: 60_000 });
-    const claims = await claimSubjects(knex, ['cus_a', 'cus_b', 'cus_c'], terms('one'));
+    const terms = (owner: string) => ({ owner, duration: 60_000 });
+    const claims = await claimCustomers(knex, ['cus_a', 'cus_b', 'cus_c'], terms('one'));
     const other = await knex.transaction();
-    await other('subjects').where({ key: 'cus_a' }).increment('lease_until', 1_000);
+    await other('subjects').where({ key: 'cus_a' }).increment('lease_until', 1);
     await other('subjects').where({ key: 'cus_b' }).update({ owner: 'two' }).increment('fence');
-    const committing = knex.transaction((trx) => releaseSubjects(trx, claims, 'one'));
+    const committing = knex.transaction((trx) => releaseClaims(trx, claims, 'one'));
     await waiters(1);
     await other.commit();
     expect(await committing).toEqual(new Set([claims[0], claims[2]]));
@@ -68,10 +50,10 @@ describe('Processes that want the same subjects', () => {
 
   it('give back the newer of two claims of one process that come together, and not the older', async () => {
     const { knex } = database;
-    const terms = { owner: 'one', now: Date.now() };
-    const [old] = await claimSubjects(knex, ['cus_a'], { ...terms, duration: 0 });
-    const [again] = await claimSubjects(knex, ['cus_a'], { ...terms, duration: 60_000 });
-    const ours = await knex.transaction((trx) => releaseSubjects(trx, [old!, again!], 'one'));
+    const terms = { owner: 'one' };
+    const [old] = await claimCustomers(knex, ['cus_a'], { ...terms, duration: 0 });
+    const [again] = await claimCustomers(knex, ['cus_a'], { ...terms, duration: 60_000 });
+    const ours = await knex.transaction((trx) => releaseClaims(trx, [old!, again!], 'one'));
     expect([...ours]).toEqual([again]);
   });
 

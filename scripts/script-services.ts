@@ -1,0 +1,47 @@
+import { userInfo } from 'node:os';
+import { recordAudit } from '../db/audit-log.ts';
+import { createServices } from '../server/app/compose.ts';
+import { loadConfig } from '../server/config/config.ts';
+import { refuseOtherStripe } from '../server/operations/stripe-account.ts';
+import type { Services } from '../server/lib/services.ts';
+import { scriptEnvironment } from './script-environment.ts';
+
+/**
+ * The services for a command that may run beside a server: the deployment is found as `doctor` finds it, nothing is
+ * started, and only errors are logged. Close them. Throws as `scriptEnvironment` and `loadConfig` do, and
+ * OtherStripeAccount for a database that is not of the key's Stripe account.
+ */
+export async function scriptServices(dataDir: string): Promise<Services> {
+  const { env } = await scriptEnvironment(dataDir);
+  const config = loadConfig({ LOG_LEVEL: 'error', ...env });
+  const services = createServices(config, { env, engine: { catchUpEvery: 0 } });
+  try {
+    await refuseOtherStripe(services);
+    return services;
+  } catch (error) {
+    await services.close();
+    throw error;
+  }
+}
+
+/** Notes what was done from a terminal, and by which user of this machine. */
+export async function auditScript(
+  { database }: Pick<Services, 'database'>,
+  act: { action: string; target?: string; detail?: Record<string, unknown> },
+): Promise<void> {
+  await recordAudit(database.knex, {
+    actor: `cli:${userName()}`,
+    action: act.action,
+    target: act.target ?? null,
+    detail: act.detail ?? {},
+  });
+}
+
+/** A container's user may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}
