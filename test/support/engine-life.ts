@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
 import { fillAmounts } from '../../server/catalogue/catalogue.ts';
+import type { NewEvent } from '../../db/webhook-events.ts';
 import type { AccessCache } from '../../server/lib/services.ts';
 import { catchUp } from '../../server/webhooks/catch-up.ts';
 import { isRelevant } from '../../server/webhooks/parse-event.ts';
@@ -131,7 +132,7 @@ class EngineLife {
   async findLost(): Promise<void> {
     const { services } = this.engine;
     await this.deliver(this.pending.splice(0));
-    const store = services.engine.store;
+    const store = (events: NewEvent[]) => services.engine.store(events);
     await catchUp({ core: services, reader: services.engine.reader }, store, { since: 0 });
   }
 
@@ -228,10 +229,11 @@ class EngineLife {
   private async useCard(token: string): Promise<string> {
     const { stripe } = this.world.lab;
     const current = await this.current();
-    const customer = String(current?.customer);
+    if (!current) return 'no subscription';
+    const customer = typeof current.customer === 'string' ? current.customer : current.customer.id;
     const { id } = await stripe.paymentMethods.attach(token, { customer });
     await stripe.customers.update(customer, { invoice_settings: { default_payment_method: id } });
-    await stripe.subscriptions.update(current!.id, { default_payment_method: id });
+    await stripe.subscriptions.update(current.id, { default_payment_method: id });
     return `card ${token}`;
   }
 

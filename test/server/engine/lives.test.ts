@@ -11,7 +11,7 @@ import { startWebhookReceiver, type WebhookReceiver } from '../../support/webhoo
 
 /** A failing life is lived again by the seed that it prints. */
 const SEED = process.env['TENURE_TEST_SEED'];
-const LIVES = SEED === undefined ? sizeOf({ sample: 6, full: 50 }) : 1;
+const LIVES = SEED === undefined ? sizeOf({ sample: 5, full: 50 }) : 1;
 
 let emulator: RunningEmulator;
 let database: TestDatabase;
