@@ -53,6 +53,30 @@ describe('The account of a subscription', () => {
     await expectWhole(person, subscriptionId);
   });
 
+  it('a second customer of one account is reported once, not with every read of it', async () => {
+    const person = newPerson(server);
+    await buyAtStripe({ metadata: { user_id: person.id } });
+    const second = await buyAtStripe({ metadata: { user_id: person.id } });
+    const told: unknown[] = [];
+    const { log } = server.services;
+    const error = log.error.bind(log);
+    log.error = ((fields: { customerId?: string }, words: string) => {
+      if (fields.customerId === second.customerId) told.push(words);
+    }) as typeof log.error;
+    try {
+      for (const description of ['one', 'two', 'three']) {
+        await server.stripe.subscriptions.update(second.subscriptionId, { description });
+        await server.settled();
+      }
+    } finally {
+      log.error = error;
+    }
+    expect(told).toEqual([]);
+    const conflicts = await listConflicts(server.database.knex, 99);
+    expect(conflicts.filter(({ accountId }) => accountId === person.id)).toHaveLength(1);
+    await server.database.knex('owner_conflicts').where({ account_id: person.id }).delete();
+  });
+
   it('two claims on one customer are reported, and the link stays until an operator decides', async () => {
     const person = newPerson(server);
     const { customerId, subscriptionId } = await buyAtStripe(
