@@ -1,33 +1,14 @@
-import type pg from 'pg';
-import type { Db } from './database.ts';
-import { binaryArray, type ColumnType, type Value } from './binary-array.ts';
+import type { Knex } from 'knex';
 
-/** A statement for PostgreSQL. The name is its own: the first text of a connection by this name is kept prepared. */
-interface PreparedStatement {
-  name: string;
-  text: string;
-  values: unknown[];
-}
+/** A type of PostgreSQL that a column may have. */
+export type ColumnType = 'text' | 'bigint' | 'integer' | 'boolean';
 
-/**
- * Rows of a statement that every connection parses and plans once. Works in a transaction as well as outside of one. The
- * columns that it answers must be named: once a newer release adds one to a table, PostgreSQL refuses a prepared `*`.
- */
-export async function runPrepared<Row extends pg.QueryResultRow>(
-  db: Db,
-  statement: PreparedStatement,
-): Promise<Row[]> {
-  const connection: pg.Client = await db.client.acquireConnection();
-  try {
-    return (await connection.query<Row>(statement)).rows;
-  } finally {
-    await db.client.releaseConnection(connection);
-  }
-}
+/** What a column may hold. */
+export type Value = string | number | boolean | null;
 
-/** `unnest` of the columns (one text of a statement for any number of rows), whose parameters begin at `$first`, as a table of rows. */
-export function unnest(columns: Record<string, ColumnType>, name: string, first = 1): string {
-  const arrays = Object.values(columns).map((type, i) => `$${first + i}::${type}[]`);
+/** `unnest` of the columns as a table of rows: one statement for any number of them. */
+export function unnest(columns: Record<string, ColumnType>, name: string): string {
+  const arrays = Object.values(columns).map((type) => `?::${type}[]`);
   return `unnest(${arrays.join(', ')}) AS ${name} (${Object.keys(columns).join(', ')})`;
 }
 
@@ -35,12 +16,14 @@ export function unnest(columns: Record<string, ColumnType>, name: string, first 
 export function columnsOf<Name extends string>(
   columns: Record<Name, ColumnType>,
   rows: readonly Record<Name, Value>[],
-): Buffer[] {
-  const entries = Object.entries<ColumnType>(columns) as [Name, ColumnType][];
-  return entries.map(([name, type]) =>
-    binaryArray(
-      type,
-      rows.map((row) => row[name]),
-    ),
-  );
+): Knex.RawBinding[] {
+  return (Object.keys(columns) as Name[]).map((name) => arrayOf(rows.map((row) => row[name])));
+}
+
+/** An array as one parameter; the types of Knex know no `null` in it. */
+export const arrayOf = (values: readonly Value[]) => values as string[];
+
+/** The rows of a raw statement: PostgreSQL answers with a result, SQLite with the rows. */
+export function rowsOf<Row>(answer: unknown): Row[] {
+  return Array.isArray(answer) ? answer : (answer as { rows: Row[] }).rows;
 }

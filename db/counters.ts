@@ -1,6 +1,6 @@
+import type { Knex } from 'knex';
 import type { LifecycleEventType, LifecycleState } from '../state/types.ts';
-import type { ColumnType, Value } from './binary-array.ts';
-import { columnsOf, runPrepared, unnest } from './columns.ts';
+import { columnsOf, unnest, type ColumnType, type Value } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /**
@@ -86,19 +86,15 @@ export async function addToCounters(db: Db, additions: readonly Additions[]): Pr
     return;
   }
   const parts: string[] = [];
-  const values: unknown[] = [];
+  const values: Knex.RawBinding[] = [];
   for (const { table, rows } of some) {
     const columns = columnsIn(table);
-    parts.push(additionSql(table, values.length + 1));
+    parts.push(additionSql(table));
     values.push(...columnsOf(columns, rows));
   }
   const last = parts.pop() ?? '';
   const others = parts.map((sql, i) => `added_${i} AS (${sql})`);
-  await runPrepared(db, {
-    name: ['add', ...some.map(({ table }) => table.name)].join('_'),
-    text: others.length > 0 ? `WITH ${others.join(', ')} ${last}` : last,
-    values,
-  });
+  await db.raw(others.length > 0 ? `WITH ${others.join(', ')} ${last}` : last, values);
 }
 
 const columnsIn = ({ key, sums }: CounterTable): Record<string, ColumnType> => ({
@@ -106,10 +102,10 @@ const columnsIn = ({ key, sums }: CounterTable): Record<string, ColumnType> => (
   ...Object.fromEntries(sums.map((sum) => [sum, 'bigint' as const])),
 });
 
-function additionSql(table: CounterTable, first: number): string {
+function additionSql(table: CounterTable): string {
   const columns = columnsIn(table);
   return `INSERT INTO ${table.name} (${Object.keys(columns).join(', ')})
-SELECT * FROM ${unnest(columns, 'added', first)}
+SELECT * FROM ${unnest(columns, 'added')}
 ON CONFLICT (${Object.keys(table.key).join(', ')}) DO UPDATE SET
   ${table.sums.map((sum) => `${sum} = ${table.name}.${sum} + excluded.${sum}`).join(', ')}`;
 }

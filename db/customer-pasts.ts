@@ -1,6 +1,5 @@
 import type { LifecycleState } from '../state/types.ts';
-import { binaryArray } from './binary-array.ts';
-import { runPrepared } from './columns.ts';
+import { rowsOf } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /** What is known of a Stripe customer that a new subscription depends on. */
@@ -23,14 +22,10 @@ interface Row {
 
 /** The pasts of these customers, in their order; one statement however many there are. */
 export async function pastsOf(db: Db, customerIds: string[]): Promise<CustomerPast[]> {
-  const rows: Row[] = await (isPostgres(db)
-    ? runPrepared<Row>(db, {
-        name: 'customer_pasts',
-        text: ON_POSTGRES,
-        values: [binaryArray('text', customerIds)],
-      })
-    : db.raw(ON_SQLITE, [JSON.stringify(customerIds)]));
-  return rows.map((row) => ({
+  const asked = isPostgres(db)
+    ? db.raw(ON_POSTGRES, [customerIds])
+    : db.raw(ON_SQLITE, [JSON.stringify(customerIds)]);
+  return rowsOf<Row>(await asked).map((row) => ({
     userId: row.user_id,
     subscriptions: listOf(row.subscriptions)
       .map(([id, customerId, state, createdAt]) => ({ id, customerId, state, createdAt }))
@@ -56,7 +51,7 @@ FROM (
 ) AS asked`;
 
 const ON_POSTGRES = selectFrom(
-  'unnest($1::text[]) AS given (customer)',
+  'unnest(?::text[]) AS given (customer)',
   'json_agg',
   'json_build_array',
 );

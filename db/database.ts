@@ -150,15 +150,15 @@ export async function limitLockWait(trx: Db, ms: number): Promise<void> {
   if (isPostgres(trx)) await trx.raw(`SET LOCAL lock_timeout = ${Math.round(ms)}`);
 }
 
-/**
- * "Now" in ms, for a statement, by the one clock that all processes share: PostgreSQL's. A SQLite file has one process,
- * and its clock.
- */
-export function databaseNow(db: Db): Knex.Raw {
+/** "Now" in ms, as SQL, by the one clock that all processes share: that of the statement. */
+export function nowSql(db: Db): string {
   return isPostgres(db)
-    ? db.raw('(extract(epoch FROM clock_timestamp()) * 1000)::bigint')
-    : db.raw('?', [Date.now()]);
+    ? '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
+    : "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)";
 }
+
+/** The same as a value for a query. */
+export const databaseNow = (db: Db): Knex.Raw => db.raw(nowSql(db));
 
 /** SQLite takes at most 500 rows in one INSERT of many, as a compound SELECT; PostgreSQL 65,535 values. */
 const MAX_ROWS = 400;

@@ -1,5 +1,4 @@
-import { binaryArray } from './binary-array.ts';
-import { runPrepared } from './columns.ts';
+import { rowsOf } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 import { flagsOf, type EventRow } from './webhook-events.ts';
 
@@ -68,10 +67,8 @@ export async function dueEventsOfMany(
 ): Promise<DueEvent[]> {
   const { now, limit, also } = options;
   if (isPostgres(db)) {
-    const values = [binaryArray('text', subjects), now, binaryArray('text', also), limit];
-    return (await runPrepared<Row>(db, { name: 'due_events', text: DUE_EVENTS, values })).map(
-      dueFromRow,
-    );
+    const answer: unknown = await db.raw(DUE_EVENTS, [subjects, now, also, limit]);
+    return rowsOf<Row>(answer).map(dueFromRow);
   }
   const numbered = db('webhook_events')
     .whereRaw(`${WAITING_SUBJECT} IN (${subjects.map(() => '?').join(',')})`, subjects)
@@ -93,26 +90,20 @@ export async function dueEventsOfMany(
 }
 
 const DUE_EVENTS = `
-SELECT due.* FROM unnest($1::text[]) AS asked (subject) CROSS JOIN LATERAL (
+SELECT due.* FROM unnest(?::text[]) AS asked (subject) CROSS JOIN LATERAL (
   SELECT ${DUE.join(', ')} FROM webhook_events
   WHERE ${WAITING_SUBJECT} = asked.subject
-    AND (next_attempt_at <= $2 OR id = ANY ($3::text[]))
-  ORDER BY ${TOLD} LIMIT $4
+    AND (next_attempt_at <= ? OR id = ANY (?::text[]))
+  ORDER BY ${TOLD} LIMIT ?
 ) AS due`;
 
 /** What Stripe sent, by event id. */
 export async function payloadsOf(db: Db, ids: string[]): Promise<Map<string, string>> {
-  const rows: { id: string; payload: string }[] = isPostgres(db)
-    ? await runPrepared(db, {
-        name: 'payloads',
-        text: PAYLOADS,
-        values: [binaryArray('text', ids)],
-      })
-    : await db('webhook_events').whereIn('id', ids).select('id', 'payload');
+  const rows: { id: string; payload: string }[] = await db('webhook_events')
+    .whereIn('id', ids)
+    .select('id', 'payload');
   return new Map(rows.map(({ id, payload }) => [id, payload]));
 }
-
-const PAYLOADS = 'SELECT id, payload FROM webhook_events WHERE id = ANY ($1::text[])';
 
 /** When the next waiting event that is not due yet becomes so; null when none waits. */
 export async function nextDueAt(db: Db): Promise<number | null> {

@@ -1,5 +1,4 @@
-import type { Value } from './binary-array.ts';
-import { columnsOf, runPrepared, unnest } from './columns.ts';
+import { columnsOf, rowsOf, unnest, type Value } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 import { allPrepared, type SqliteConnection } from './sqlite-connection.ts';
 import type { NewEvent } from './webhook-events.ts';
@@ -62,12 +61,8 @@ const toRow = (event: NewEvent): Row => ({
   headers: event.headers ?? '',
 });
 
-const insertOnPostgres = (db: Db, rows: Row[]) =>
-  runPrepared<{ id: string }>(db, {
-    name: 'insert_events',
-    text: INSERT_ON_POSTGRES,
-    values: columnsOf(COLUMNS, rows),
-  });
+const insertOnPostgres = async (db: Db, rows: Row[]) =>
+  rowsOf<{ id: string }>(await db.raw(INSERT_ON_POSTGRES, columnsOf(COLUMNS, rows)));
 
 /** SQLite takes at most 32,766 values in a statement; `inbox.ts` makes smaller batches. */
 async function insertOnSqlite(db: Db, rows: Row[]): Promise<{ id: string }[]> {

@@ -7,8 +7,7 @@ import type {
   StoredSubscription,
   SubscriptionFacts,
 } from '../state/types.ts';
-import { binaryArray, type Value } from './binary-array.ts';
-import { columnsOf, runPrepared, unnest } from './columns.ts';
+import { columnsOf, unnest, type Value } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /** A stored subscription with what the database adds to it. */
@@ -69,13 +68,7 @@ export async function findSubscription(db: Db, id: string): Promise<Subscription
 /** Several subscriptions by their Stripe ids; those that are not stored are left out. */
 export async function findSubscriptions(db: Db, ids: string[]): Promise<SubscriptionRow[]> {
   if (ids.length === 0) return [];
-  const rows: Row[] = isPostgres(db)
-    ? await runPrepared(db, {
-        name: 'subscriptions',
-        text: FIND,
-        values: [binaryArray('text', ids)],
-      })
-    : await db('subscriptions').whereIn('id', ids);
+  const rows: Row[] = await db('subscriptions').whereIn('id', ids);
   return rows.map(fromRow);
 }
 
@@ -126,8 +119,7 @@ export async function upsertSubscriptions(db: Db, subs: StoredSubscription[]): P
   if (subs.length === 0) return;
   const rows = subs.map(toRow);
   if (isPostgres(db)) {
-    const values = columnsOf(COLUMNS, rows);
-    await runPrepared(db, { name: 'upsert_subscriptions', text: UPSERT, values });
+    await db.raw(UPSERT, columnsOf(COLUMNS, rows));
     return;
   }
   await db('subscriptions').insert(rows).onConflict('id').merge(MERGED);
@@ -157,8 +149,6 @@ const COLUMNS = {
 
 /** A row that is there keeps its mark as a duplicate. */
 const MERGED = Object.keys(COLUMNS).filter((column) => column !== 'duplicate');
-
-const FIND = `SELECT ${Object.keys(COLUMNS).join(', ')}, restriction FROM subscriptions WHERE id = ANY ($1::text[])`;
 
 const UPSERT = `
 INSERT INTO subscriptions (${Object.keys(COLUMNS).join(', ')})

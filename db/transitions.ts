@@ -5,8 +5,7 @@ import type {
   LifecycleState,
   Transition,
 } from '../state/types.ts';
-import type { Value } from './binary-array.ts';
-import { columnsOf, runPrepared, unnest } from './columns.ts';
+import { columnsOf, rowsOf, unnest, type Value } from './columns.ts';
 import { type Db, inChunks, isPostgres } from './database.ts';
 
 /** One line of the history as stored; the table is append-only. */
@@ -95,9 +94,8 @@ export async function recordTransitions(
   const rows = lines.map(toRow);
   if (rows.length === 0) return [];
   if (isPostgres(db)) {
-    const values = columnsOf(COLUMNS, rows);
-    const added = await runPrepared<StoredTransition>(db, { name: 'record', text: RECORD, values });
-    return added.map(transitionFromRow);
+    const answer: unknown = await db.raw(RECORD, columnsOf(COLUMNS, rows));
+    return rowsOf<StoredTransition>(answer).map(transitionFromRow);
   }
   const added: StoredTransition[] = [];
   for (const chunk of inChunks(rows)) {

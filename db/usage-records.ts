@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
-import { binaryArray, type ColumnType } from './binary-array.ts';
+import { arrayOf, type ColumnType } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
 /** One piece of usage. Times are ms since the epoch. */
@@ -28,7 +28,7 @@ function rowsOf(db: Db, columns: Column[]): { sql: string; bindings: Knex.RawBin
     const arrays = columns.map(([, type]) => `?::${type}[]`).join(', ');
     return {
       sql: `SELECT ${names} FROM unnest(${arrays}) AS batch (${names})`,
-      bindings: columns.map(([, type, values]) => binaryArray(type, values)),
+      bindings: columns.map(([, , values]) => arrayOf(values)),
     };
   }
   const fields = columns.map(([name], i) => `value ->> ${i} AS ${name}`).join(', ');

@@ -1,8 +1,6 @@
 import type { Knex } from 'knex';
-import { binaryArray } from './binary-array.ts';
-import { runPrepared } from './columns.ts';
 import type { EventFacts } from '../state/event-facts.ts';
-import { isPostgres, type Db } from './database.ts';
+import type { Db } from './database.ts';
 
 /** `waiting` covers what failed and will be tried again: `lastError` says why. `dead` waits for a replay. */
 export type EventStatus = 'waiting' | 'done' | 'ignored' | 'dead';
@@ -142,11 +140,6 @@ export async function finishEvents(
   result: { status: 'done' | 'ignored'; at: number; flag?: EventFlag },
 ): Promise<void> {
   if (ids.length === 0) return;
-  if (isPostgres(db) && !result.flag) {
-    const values = [binaryArray('text', ids), result.status, result.at];
-    await runPrepared(db, { name: 'finish_events', text: FINISH, values });
-    return;
-  }
   await db('webhook_events')
     .whereIn('id', ids)
     .update({
@@ -156,8 +149,6 @@ export async function finishEvents(
       ...(result.flag && { flags: withFlag(db, result.flag) }),
     });
 }
-
-const FINISH = `UPDATE webhook_events SET status = $2, processed_at = $3, last_error = NULL WHERE id = ANY ($1::text[])`;
 
 /** The flag as a whole word: `foreign_account` is another one. */
 function whereForeign(query: Knex.QueryBuilder): Knex.QueryBuilder {

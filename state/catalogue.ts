@@ -39,6 +39,8 @@ export interface Plan {
   productIds?: string[];
   meters?: PlanMeter[];
   seats?: { min?: number; max?: number };
+  /** Free, and everyone's: what an account without a subscription has. */
+  default?: boolean;
 }
 
 export interface OneTimeProduct {

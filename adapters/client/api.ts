@@ -121,6 +121,25 @@ export interface paths {
                     metered?: boolean;
                   } | null;
                 };
+                default: boolean;
+                trialDays: number;
+                seats: {
+                  min: number;
+                  max: number | null;
+                } | null;
+                meters: {
+                  meter: string;
+                  priceId: string;
+                  interval: 'monthly' | 'yearly' | null;
+                }[];
+              }[];
+              products: {
+                id: string;
+                name: string;
+                description?: string;
+                priceId: string;
+                amount: number | null;
+                currency: string;
               }[];
             };
           };
@@ -1572,6 +1591,37 @@ export interface paths {
       };
     };
   };
+  '/api/billing/grants': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              grants: {
+                id: string;
+                plan: string | null;
+                features: string[];
+                limits: { [name: string]: number | null };
+                combine: 'best' | 'add';
+                source: 'purchase' | 'complimentary' | 'goodwill';
+                reason: string | null;
+                createdAt: string;
+                endsAt: string | null;
+              }[];
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
   '/healthz': {
     get: {
       parameters: {};
@@ -2257,6 +2307,137 @@ export interface paths {
         401: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/grants': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              grants: {
+                id: string;
+                plan: string | null;
+                features: string[];
+                limits: { [name: string]: number | null };
+                combine: 'best' | 'add';
+                source: 'purchase' | 'complimentary' | 'goodwill';
+                reason: string | null;
+                createdAt: string;
+                endsAt: string | null;
+                grantedBy: string;
+                revokedAt: string | null;
+              }[];
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            plan?: string;
+            features?: string[];
+            limits?: { [name: string]: number | null };
+            combine?: 'best' | 'add';
+            source?: 'complimentary' | 'goodwill';
+            reason: string;
+            endsAt?: string | null;
+          };
+        };
+      };
+      responses: {
+        201: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              plan: string | null;
+              features: string[];
+              limits: { [name: string]: number | null };
+              combine: 'best' | 'add';
+              source: 'purchase' | 'complimentary' | 'goodwill';
+              reason: string | null;
+              createdAt: string;
+              endsAt: string | null;
+              grantedBy: string;
+              revokedAt: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/grants/{id}/revoke': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              plan: string | null;
+              features: string[];
+              limits: { [name: string]: number | null };
+              combine: 'best' | 'add';
+              source: 'purchase' | 'complimentary' | 'goodwill';
+              reason: string | null;
+              createdAt: string;
+              endsAt: string | null;
+              grantedBy: string;
+              revokedAt: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
         503: components['responses']['Error'];
       };
     };

@@ -10,6 +10,7 @@ import { keyHolders } from './0010-key-holders.ts';
 import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
 import { customerDetails } from './0014-customer-details.ts';
+import { grants } from './0022-grants.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   history,
   returns,
   customerDetails,
+  grants,
 ];

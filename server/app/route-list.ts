@@ -5,6 +5,7 @@ import { accountOf, mayPay, type Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { isAdmin } from '../admin/pages/session.ts';
 import { AppError } from '../http/errors.ts';
+import { grantsRoute } from '../access/grants-route.ts';
 import { accessRoute } from '../access/route.ts';
 import { ADMIN_ROUTES } from '../admin/routes/index.ts';
 import { cancelRoute } from '../billing/cancel/route.ts';
@@ -83,6 +84,7 @@ export const ROUTES: readonly Route[] = [
   reconcileUsageRoute,
   retryUsageRoute,
   accessRoute,
+  grantsRoute,
   healthRoute,
   readyRoute,
   metricsRoute,

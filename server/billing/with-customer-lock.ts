@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { claimSubject, releaseSubject, renewSubject } from '../../db/subjects.ts';
+import { claimCustomer, releaseClaim, renewClaim } from '../../db/customer-locks.ts';
 import { AppError } from '../http/errors.ts';
+import { startHeartbeat } from '../lib/lease.ts';
 import { sleep } from '../lib/limit.ts';
 import type { Services } from '../lib/services.ts';
 
@@ -21,26 +22,24 @@ export async function withCustomerLock<T>(
   const db = services.database.knex;
   const owner = randomUUID();
   const key = `command of ${userId}`;
-  const deadline = Date.now() + WAIT_MS;
+  const terms = { owner, duration: LEASE_MS };
+  const deadline = performance.now() + WAIT_MS;
   for (;;) {
-    const now = Date.now();
-    const claim = await claimSubject(db, key, { owner, now, duration: LEASE_MS });
+    const claim = await claimCustomer(db, key, terms);
     if (claim) {
-      const terms = () => ({ owner, now: Date.now(), duration: LEASE_MS });
-      const renewal = setInterval(() => {
-        renewSubject(db, claim, terms()).catch((error: unknown) => {
-          services.log.warn({ err: error, userId }, 'could not renew the lease of a command');
-        });
-      }, LEASE_MS / 3);
-      renewal.unref();
+      const stopHeartbeat = startHeartbeat(() => renewClaim(db, claim, terms), {
+        leaseMs: LEASE_MS,
+        failed: (error) =>
+          services.log.warn({ err: error, userId }, 'could not renew the lease of a command'),
+      });
       try {
         return await task();
       } finally {
-        clearInterval(renewal);
-        await releaseSubject(db, claim, owner);
+        stopHeartbeat();
+        await releaseClaim(db, claim, owner);
       }
     }
-    if (now >= deadline) {
+    if (performance.now() >= deadline) {
       throw new AppError('stripe_conflict', 'Another change of yours is still under way.', {
         headers: { 'retry-after': '2' },
       });

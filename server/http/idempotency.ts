@@ -8,6 +8,7 @@ import {
   type KeyClaim,
 } from '../../db/idempotency-keys.ts';
 import { AppError } from './errors.ts';
+import { startHeartbeat } from '../lib/lease.ts';
 import type { Services } from '../lib/services.ts';
 
 /** A holder that dies gives the key up after this long; one that works renews it. */
@@ -76,12 +77,12 @@ export async function onceForKey(
       headers: { ...headers, 'idempotent-replayed': 'true' },
     });
   }
-  const renewal = setInterval(() => {
-    renewKey(db, id, { now: Date.now(), lease: LEASE_MS }).catch((error: unknown) => {
-      services.log.warn({ err: error }, 'could not renew the lease of an idempotency key');
-    });
-  }, LEASE_MS / 4);
-  renewal.unref();
+  const renew = () => renewKey(db, id, { now: Date.now(), lease: LEASE_MS });
+  const stopHeartbeat = startHeartbeat(renew, {
+    leaseMs: LEASE_MS,
+    failed: (error) =>
+      services.log.warn({ err: error }, 'could not renew the lease of an idempotency key'),
+  });
   try {
     const response = await run();
     if (!isFinal(response)) {
@@ -100,7 +101,7 @@ export async function onceForKey(
     await releaseKey(db, id);
     throw error;
   } finally {
-    clearInterval(renewal);
+    stopHeartbeat();
   }
 }
 

@@ -1,4 +1,4 @@
-/** Renewals after which work counts as stuck and may be taken over: with a lease of 30 s, five minutes. */
+/** Renewals after which work counts as stuck and may be taken over, unless told otherwise: with a lease of 30 s, five minutes. */
 const MAX_RENEWALS = 30;
 
 /**
@@ -8,13 +8,14 @@ const MAX_RENEWALS = 30;
  */
 export function startHeartbeat(
   renew: () => Promise<unknown>,
-  { leaseMs, failed }: { leaseMs: number; failed: (error: unknown) => void },
+  terms: { leaseMs: number; failed: (error: unknown) => void; maxRenewals?: number },
 ): () => void {
+  const { leaseMs, failed, maxRenewals = MAX_RENEWALS } = terms;
   let renewals = 0;
   const stop = () => clearInterval(timer);
   const timer = setInterval(() => {
     renewals += 1;
-    if (renewals > MAX_RENEWALS) stop();
+    if (renewals > maxRenewals) stop();
     else renew().catch(failed);
   }, leaseMs / 3);
   timer.unref();

@@ -10,7 +10,7 @@ import {
 import { limitLockWait, type Db } from '../../db/database.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
-import { releaseSubjects, type Claim } from '../../db/subjects.ts';
+import { releaseClaims, type Claim } from '../../db/customer-locks.ts';
 import { markDuplicates } from '../../db/subscriptions.ts';
 import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
@@ -48,7 +48,7 @@ export async function commit(
   const done = await ctx.core.database.knex.transaction(async (trx) => {
     await limitLockWait(trx, decisions.length > 1 ? JOINT_LOCK_TIMEOUT_MS : LOCK_TIMEOUT_MS);
     const claims = decisions.map(({ claim }) => claim);
-    const ours = await releaseSubjects(trx, claims, ctx.owner);
+    const ours = await releaseClaims(trx, claims, ctx.owner);
     if (ours.size === 0) return null;
     const work = together(decisions.filter(({ claim }) => ours.has(claim)));
     const written = await write(trx, ctx, work);

@@ -1,5 +1,5 @@
 import { dueEventsOf } from '../../db/due-events.ts';
-import { claimSubjects, releaseSubject, renewSubject, type Claim } from '../../db/subjects.ts';
+import { claimCustomers, releaseClaim, renewClaim, type Claim } from '../../db/customer-locks.ts';
 import { eventStatuses, type EventSummary } from '../../db/webhook-events.ts';
 import type { SyncRequest } from '../lib/engine-types.ts';
 import type { StoredSubscription } from '../../state/types.ts';
@@ -39,7 +39,7 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
   const running = new Map<string, Promise<TaskResult | null>>();
   const waiting = createBatchQueue(claimAndProcess, WAITING);
   const statuses = createBatchQueue(readStatuses, { maxBatchSize: 100, concurrency: 3 });
-  const terms = () => ({ owner: ctx.owner, now: Date.now(), duration: ctx.options.lease });
+  const terms = { owner: ctx.owner, duration: ctx.options.lease };
 
   function track<Result extends TaskResult | null>(key: string, work: Promise<Result>) {
     const tracked = work.finally(() => {
@@ -78,14 +78,14 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
 
   async function renew(claim: Claim): Promise<void> {
     await ctx.probe('before_renew');
-    await renewSubject(db, claim, terms());
+    await renewClaim(db, claim, terms);
   }
 
   /** null for a customer that another process has. */
   function claimAndProcess(tasks: CustomerTask[]): Promise<TaskResult | null>[] {
     const claiming = togetherElseAlone(tasks, async (some) => {
       const keys = some.map(({ key }) => key);
-      const claims = await claimSubjects(db, keys, terms());
+      const claims = await claimCustomers(db, keys, terms);
       const byKey = new Map(claims.map((claim) => [claim.key, claim]));
       return keys.map((key) => byKey.get(key) ?? null);
     });
@@ -215,7 +215,7 @@ async function giveBack(ctx: EngineContext, task: ClaimedTask, error: unknown): 
   try {
     await ctx.probe('before_give_back');
     await ctx.core.database.knex.transaction(async (trx) => {
-      if (!(await releaseSubject(trx, task.claim, ctx.owner))) return;
+      if (!(await releaseClaim(trx, task.claim, ctx.owner))) return;
       const { also, key } = task;
       const events = await dueEventsOf(trx, key, { now: Date.now(), limit: 200, also });
       await postpone(trx, ctx, [{ events, error }]);

@@ -1,7 +1,7 @@
 import type { CustomerDetails, OwnerLink } from '../../db/customers.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import type { SubscriptionChange } from '../../db/save-changes.ts';
-import type { Claim } from '../../db/subjects.ts';
+import type { Claim } from '../../db/customer-locks.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Cause } from '../../state/types.ts';
 

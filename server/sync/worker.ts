@@ -1,5 +1,5 @@
 import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
-import { claimDueSubjects } from '../../db/subjects.ts';
+import { claimDueCustomers } from '../../db/customer-locks.ts';
 import { nextDueAt } from '../../db/due-events.ts';
 import type { EngineContext } from './context.ts';
 import { createFlood } from './flood.ts';
@@ -62,8 +62,8 @@ export function createWorker(
     const except = runner.running();
     const dueBy = flood.left() > 0 ? lookedAt - GATHER : lookedAt;
     const duration = options.lease;
-    const terms = { owner, now: lookedAt, duration, dueBy, except, eventsEach };
-    const claims = await claimDueSubjects(db, limit, terms);
+    const terms = { owner, duration, dueBy, except, eventsEach };
+    const claims = await claimDueCustomers(db, limit, terms);
     if (claims.length > 0) claimedAt = lookedAt;
     for (const work of claims.length > 0 ? runner.run(claims) : []) {
       under += 1;

@@ -1,7 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { attemptsOf, recordAttempts } from '../../db/attempts.ts';
 import { insertEvents } from '../../db/insert-events.ts';
-import { claimDueSubjects, claimSubject, releaseSubject } from '../../db/subjects.ts';
+import {
+  claimCustomer,
+  claimDueCustomers,
+  releaseClaim,
+  renewClaim,
+} from '../../db/customer-locks.ts';
 import { nextDueAt, dueEventsOf } from '../../db/due-events.ts';
 import {
   eventStatus,
@@ -78,15 +83,15 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
     const clients = [database, database.again(), database.again(), database.again()];
     const claims = await Promise.all(
       clients.map((client, i) =>
-        claimDueSubjects(client.knex, 10, { owner: `o${i}`, now: NOW, duration: 1_000 }),
+        claimDueCustomers(client.knex, 10, { owner: `o${i}`, dueBy: NOW, duration: 60_000 }),
       ),
     );
     const keys = claims.flat().map((claim) => claim.key);
     expect(new Set(keys).size).toBe(keys.length);
-    const rest = await claimDueSubjects(database.knex, 10, {
+    const rest = await claimDueCustomers(database.knex, 10, {
       owner: 'o9',
-      now: NOW,
-      duration: 1_000,
+      dueBy: NOW,
+      duration: 60_000,
     });
     expect([...keys, ...rest.map((claim) => claim.key)].sort()).toEqual(
       Array.from({ length: 10 }, (_, i) => `cus_${i}`),
@@ -95,16 +100,16 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
 
   it('leaves events to others that it does not need for its subjects', async () => {
     await insert(...Array.from({ length: 8 }, (_, i) => ({ subject: `cus_${i}` })));
-    const terms = { owner: 'me', now: NOW, duration: 1_000, eventsEach: 1 };
+    const terms = { owner: 'me', dueBy: NOW, duration: 60_000, eventsEach: 1 };
     if (dialect === 'sqlite') {
-      expect(await claimDueSubjects(database.knex, 4, terms)).toHaveLength(4);
+      expect(await claimDueCustomers(database.knex, 4, terms)).toHaveLength(4);
       return;
     }
     await database.knex.transaction(async (trx) => {
-      expect(await claimDueSubjects(trx, 4, terms)).toHaveLength(4);
+      expect(await claimDueCustomers(trx, 4, terms)).toHaveLength(4);
       // Meanwhile, before that is committed.
       const other = { ...terms, owner: 'other' };
-      expect(await claimDueSubjects(database.again().knex, 4, other)).toHaveLength(4);
+      expect(await claimDueCustomers(database.again().knex, 4, other)).toHaveLength(4);
     });
   });
 
@@ -113,9 +118,9 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
       ...Array.from({ length: 9 }, () => ({ subject: 'cus_hot', receivedAt: NOW - 10 })),
       { subject: 'cus_other', receivedAt: NOW - 1 },
     );
-    const terms = { owner: 'me', now: NOW, duration: 1_000, eventsEach: 1 };
+    const terms = { owner: 'me', dueBy: NOW, duration: 60_000, eventsEach: 1 };
     const claim = async (except: string[]) =>
-      (await claimDueSubjects(database.knex, 5, { ...terms, except })).map(({ key }) => key);
+      (await claimDueCustomers(database.knex, 5, { ...terms, except })).map(({ key }) => key);
     expect(await claim([])).toEqual(['cus_hot']);
     expect(await claim(['cus_hot'])).toEqual(['cus_other']);
   });
@@ -126,29 +131,52 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
       { subject: 'cus_old', receivedAt: NOW - 100 },
       { subject: 'cus_later', receivedAt: NOW + 1 },
     );
-    const terms = { owner: 'me', now: NOW, duration: 1_000 };
-    expect(await claimDueSubjects(database.knex, 1, terms)).toEqual([
-      { key: 'cus_old', fence: NOW },
-    ]);
-    expect(await claimDueSubjects(database.knex, 9, terms)).toEqual([
-      { key: 'cus_new', fence: NOW },
-    ]);
+    const terms = { owner: 'me', dueBy: NOW, duration: 60_000 };
+    const claim = async (limit: number) =>
+      (await claimDueCustomers(database.knex, limit, terms)).map(({ key }) => key);
+    expect(await claim(1)).toEqual(['cus_old']);
+    expect(await claim(9)).toEqual(['cus_new']);
     expect(await nextDueAt(database.knex)).toBe(NOW - 100);
   });
 
   it('lets a lease be taken over once it has ended, with a higher fence', async () => {
-    const first = await claimSubject(database.knex, 'cus_1', {
-      owner: 'a',
-      now: NOW,
-      duration: 50,
-    });
-    expect(first).toEqual({ key: 'cus_1', fence: NOW });
-    const terms = { owner: 'b', duration: 50 };
-    expect(await claimSubject(database.knex, 'cus_1', { ...terms, now: NOW + 49 })).toBeNull();
-    const second = await claimSubject(database.knex, 'cus_1', { ...terms, now: NOW + 50 });
-    expect(second).toEqual({ key: 'cus_1', fence: NOW + 1 });
-    expect(await releaseSubject(database.knex, first!, 'a')).toBe(false);
-    expect(await releaseSubject(database.knex, second!, 'b')).toBe(true);
+    const claim = (owner: string) =>
+      claimCustomer(database.knex, 'cus_1', { owner, duration: 60_000 });
+    const first = await claim('a');
+    expect(await claim('b')).toBeNull();
+    await database.knex('subjects').decrement('lease_until', 60_000);
+    const second = await claim('b');
+    expect(second).toEqual({ key: 'cus_1', fence: first!.fence + 1 });
+    expect(await releaseClaim(database.knex, first!, 'a')).toBe(false);
+    expect(await releaseClaim(database.knex, second!, 'b')).toBe(true);
+  });
+
+  it('S-4: leases a customer by the clock of the database, whatever that of the process says', async () => {
+    const terms = { duration: 60_000 };
+    const wrong = (ms: number) => vi.spyOn(Date, 'now').mockReturnValue(Date.now() + ms);
+    for (const ms of [240_000, -240_000]) {
+      await database.knex('subjects').delete();
+      wrong(ms);
+      const claim = await claimCustomer(database.knex, 'cus_1', { ...terms, owner: 'a' });
+      expect(await renewClaim(database.knex, claim!, { ...terms, owner: 'a' })).toBe(true);
+      vi.restoreAllMocks();
+      const row = await database.knex('subjects').first();
+      expect(Math.abs(row.lease_until - Date.now() - terms.duration)).toBeLessThan(10_000);
+      wrong(-ms);
+      expect(await claimCustomer(database.knex, 'cus_1', { ...terms, owner: 'b' })).toBeNull();
+      vi.restoreAllMocks();
+    }
+  });
+
+  it('S-4: takes a lease over that reaches further than it can last: a wrong clock gave it', async () => {
+    await insert({ subject: 'cus_1', receivedAt: NOW - 1 }, { subject: 'cus_2', receivedAt: NOW });
+    const until = Date.now() + 240_000;
+    const leased = (key: string) => ({ key, fence: 1, lease_until: until, owner: 'gone' });
+    await database.knex('subjects').insert([leased('cus_1'), leased('cus_2'), leased('cus_3')]);
+    const terms = { owner: 'me', dueBy: NOW, duration: 60_000 };
+    const due = await claimDueCustomers(database.knex, 5, terms);
+    expect(due.map(({ key }) => key).sort()).toEqual(['cus_1', 'cus_2']);
+    expect(await claimCustomer(database.knex, 'cus_3', terms)).toEqual({ key: 'cus_3', fence: 2 });
   });
 
   it('loads the due events of a subject, and those that Stripe has just sent again', async () => {

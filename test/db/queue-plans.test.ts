@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dueEventsOfMany } from '../../db/due-events.ts';
 import { insertEvents } from '../../db/insert-events.ts';
-import { claimDueSubjects, claimSubjects, releaseSubjects } from '../../db/subjects.ts';
+import { claimDueCustomers, claimCustomers, releaseClaims } from '../../db/customer-locks.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
 import { aNewEvent } from '../support/factories.ts';
 
@@ -16,7 +16,7 @@ const GROUP = 64;
 describe('On a PostgreSQL that knows the queue as empty, with a backlog,', () => {
   let database: TestDatabase;
   const customer = (i: number) => `cus_${String(i).padStart(5, '0')}`;
-  const terms = { owner: 'one', now: NOW, duration: 60_000 };
+  const terms = { owner: 'one', dueBy: NOW, duration: 60_000 };
 
   beforeAll(async () => {
     // One connection: what it has read is counted when it says so.
@@ -25,8 +25,8 @@ describe('On a PostgreSQL that knows the queue as empty, with a backlog,', () =>
     await insertEvents(database.knex, old);
     await database.knex('webhook_events').update({ status: 'done' });
     const idle = Array.from({ length: BACKLOG }, (_, i) => `idle_${i}`).sort();
-    const claims = await claimSubjects(database.knex, idle, terms);
-    await releaseSubjects(database.knex, claims, 'one');
+    const claims = await claimCustomers(database.knex, idle, terms);
+    await releaseClaims(database.knex, claims, 'one');
     await database.knex.raw('VACUUM ANALYZE webhook_events');
     const events = Array.from({ length: BACKLOG }, (_, i) =>
       aNewEvent({ subject: customer(i), receivedAt: NOW }),
@@ -74,9 +74,9 @@ describe('On a PostgreSQL that knows the queue as empty, with a backlog,', () =>
 
   it('subjects are claimed and given back without a look at all others', async () => {
     const read = await readBy(async () => {
-      const claims = await claimDueSubjects(database.knex, GROUP, terms);
+      const claims = await claimDueCustomers(database.knex, GROUP, terms);
       expect(claims).toHaveLength(GROUP);
-      expect((await releaseSubjects(database.knex, claims, 'one')).size).toBe(GROUP);
+      expect((await releaseClaims(database.knex, claims, 'one')).size).toBe(GROUP);
     });
     expect(read).toMatchObject({ webhook_events: 0, subjects: 0, webhook_events_by_subject: 0 });
     expect(read['webhook_events_due']).toBeLessThan(8 * GROUP * 5);

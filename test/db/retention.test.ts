@@ -10,7 +10,7 @@ import {
   STEP,
   type EventPosition,
 } from '../../db/retention.ts';
-import { claimSubject, releaseSubject } from '../../db/subjects.ts';
+import { claimCustomer, releaseClaim } from '../../db/customer-locks.ts';
 import { finishEvents, postponeEvent } from '../../db/webhook-events.ts';
 import { effectOfAnyRelease } from '../support/effects.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
@@ -170,26 +170,29 @@ describe.each(DIALECTS)('what is too old, on %s', (dialect) => {
   });
 
   describe('subjects', () => {
-    const claim = (key: string, now: number, owner = 'me') =>
-      claimSubject(database.knex, key, { owner, now, duration: 50 });
+    const claim = (key: string, owner = 'me') =>
+      claimCustomer(database.knex, key, { owner, duration: 60_000 });
+    const expire = (key: string) =>
+      database.knex('subjects').where({ key }).update({ lease_until: NOW });
 
     it('are forgotten once nobody works on them, and come back with a fence they never had', async () => {
-      const stuck = await claim('cus_1', NOW);
-      const other = await claim('cus_1', NOW + 60, 'other');
-      await releaseSubject(database.knex, other!, 'other');
-      await claim('cus_2', NOW + 60);
+      const stuck = await claim('cus_1');
+      await expire('cus_1');
+      const other = await claim('cus_1', 'other');
+      await releaseClaim(database.knex, other!, 'other');
+      await claim('cus_2');
       expect(await pruneSubjects(database.knex, NOW + 70, '')).toEqual({ subjects: 1, next: null });
-      const again = await claim('cus_1', NOW + 100);
+      const again = await claim('cus_1');
       expect(again).not.toBeNull();
       // What this process was stuck in since the first claim has no right to write, although it claimed again.
-      expect(await releaseSubject(database.knex, stuck!, 'me')).toBe(false);
-      expect(await releaseSubject(database.knex, again!, 'me')).toBe(true);
+      expect(await releaseClaim(database.knex, stuck!, 'me')).toBe(false);
+      expect(await releaseClaim(database.knex, again!, 'me')).toBe(true);
     });
 
     it('are looked at a few at a time', async () => {
       for (let i = 0; i < STEP + 5; i += 1) {
         const key = `cus_${String(i).padStart(4, '0')}`;
-        await releaseSubject(database.knex, (await claim(key, NOW))!, 'me');
+        await releaseClaim(database.knex, (await claim(key))!, 'me');
       }
       const first = await pruneSubjects(database.knex, NOW, '');
       expect(first).toMatchObject({ subjects: STEP, next: expect.any(String) });

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Db } from '../../../db/database.ts';
 import { leadJob, resignJob } from '../../../db/cursors.ts';
-import { releaseSubjectsOf } from '../../../db/subjects.ts';
+import { releaseClaimsOf } from '../../../db/customer-locks.ts';
+import { startHeartbeat } from '../../lib/lease.ts';
 import { MigrationRefused } from './request.ts';
 
 /** A run that is gone without a word, on another machine, is taken over after this long. */
@@ -26,7 +27,7 @@ export async function takeLead(db: Db, priceId: string): Promise<Lead> {
   if (!(await leadJob(db, job, terms))) {
     const row: { owner: string } | undefined = await db('cursors').where({ name: job }).first();
     if (row && isDead(row.owner)) {
-      await releaseSubjectsOf(db, row.owner);
+      await releaseClaimsOf(db, row.owner);
       await resignJob(db, job, row.owner);
     }
     if (!(await leadJob(db, job, terms))) {
@@ -35,15 +36,16 @@ export async function takeLead(db: Db, priceId: string): Promise<Lead> {
       );
     }
   }
-  const renewal = setInterval(() => {
-    // A renewal that fails is tried again; the ledger and the idempotency keys hold even without the lead.
-    leadJob(db, job, terms).catch(() => undefined);
-  }, LEASE_MS / 3);
-  renewal.unref();
+  const stopHeartbeat = startHeartbeat(() => leadJob(db, job, terms), {
+    leaseMs: LEASE_MS,
+    // The ledger and the idempotency keys hold even without the lead.
+    failed: () => undefined,
+    maxRenewals: Infinity,
+  });
   return {
     owner,
     resign: async () => {
-      clearInterval(renewal);
+      stopHeartbeat();
       await resignJob(db, job, owner);
     },
   };

@@ -14,7 +14,7 @@ import {
   type MigrationItem,
   type PlanMigration,
 } from '../../../db/plan-migrations.ts';
-import { claimSubject, releaseSubject } from '../../../db/subjects.ts';
+import { claimCustomer, releaseClaim } from '../../../db/customer-locks.ts';
 import { createLimit, sleep } from '../../lib/limit.ts';
 import type { Services } from '../../lib/services.ts';
 import { notifyCustomers, readBack } from './after-change.ts';
@@ -252,8 +252,8 @@ async function whileOthersWait<T>(
   if (userId === null) return task();
   const db = run.services.database.knex;
   for (;;) {
-    const terms = { owner, now: Date.now(), duration: COMMAND_LEASE_MS };
-    const claim = await claimSubject(db, `command of ${userId}`, terms);
+    const terms = { owner, duration: COMMAND_LEASE_MS };
+    const claim = await claimCustomer(db, `command of ${userId}`, terms);
     if (!claim) {
       await sleep(100);
       continue;
@@ -261,7 +261,7 @@ async function whileOthersWait<T>(
     try {
       return await task();
     } finally {
-      await releaseSubject(db, claim, owner);
+      await releaseClaim(db, claim, owner);
     }
   }
 }

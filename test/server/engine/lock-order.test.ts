@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { figuresSince } from '../../../db/dashboard-figures.ts';
-import { claimSubjects, releaseSubjects } from '../../../db/subjects.ts';
+import { claimCustomers, releaseClaims } from '../../../db/customer-locks.ts';
 import { recordTrials } from '../../../server/sync/trial-ledger.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { aStoredSubscription } from '../../support/factories.ts';
 
 const TRIAL_AT = Date.UTC(2026, 8, 21);
 
-describe('Processes that want the same subjects', () => {
+describe('Processes that want the same customers', () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase('postgres');
@@ -17,16 +17,16 @@ describe('Processes that want the same subjects', () => {
 
   it('lock them in one order: a claim and a commit wait for each other, never both', async () => {
     const { knex } = database;
-    const terms = (owner: string) => ({ owner, now: Date.now(), duration: 60_000 });
+    const terms = (owner: string) => ({ owner, duration: 60_000 });
     // As they lie on the disk, which is the order of a statement that names none.
     const over = { ...terms('one'), duration: 0 };
-    const [last] = await claimSubjects(knex, ['cus_b'], over);
-    const [first] = await claimSubjects(knex, ['cus_a'], over);
+    const [last] = await claimCustomers(knex, ['cus_b'], over);
+    const [first] = await claimCustomers(knex, ['cus_a'], over);
     const holder = await knex.transaction();
     await holder('subjects').where({ key: 'cus_a' }).forUpdate().select('key');
-    const claiming = claimSubjects(knex, ['cus_a', 'cus_b'], terms('two'));
+    const claiming = claimCustomers(knex, ['cus_a', 'cus_b'], terms('two'));
     await waiters(1);
-    const committing = knex.transaction((trx) => releaseSubjects(trx, [last!, first!], 'one'));
+    const committing = knex.transaction((trx) => releaseClaims(trx, [last!, first!], 'one'));
     await waiters(2);
     await holder.commit();
     expect((await claiming).map(({ key }) => key)).toEqual(['cus_a', 'cus_b']);
@@ -35,12 +35,12 @@ describe('Processes that want the same subjects', () => {
 
   it('give back what was renewed while they waited for it, and not what was taken over', async () => {
     const { knex } = database;
-    const terms = (owner: string) => ({ owner, now: Date.now(), duration: 60_000 });
-    const claims = await claimSubjects(knex, ['cus_a', 'cus_b', 'cus_c'], terms('one'));
+    const terms = (owner: string) => ({ owner, duration: 60_000 });
+    const claims = await claimCustomers(knex, ['cus_a', 'cus_b', 'cus_c'], terms('one'));
     const other = await knex.transaction();
-    await other('subjects').where({ key: 'cus_a' }).increment('lease_until', 1_000);
+    await other('subjects').where({ key: 'cus_a' }).increment('lease_until', 1);
     await other('subjects').where({ key: 'cus_b' }).update({ owner: 'two' }).increment('fence');
-    const committing = knex.transaction((trx) => releaseSubjects(trx, claims, 'one'));
+    const committing = knex.transaction((trx) => releaseClaims(trx, claims, 'one'));
     await waiters(1);
     await other.commit();
     expect(await committing).toEqual(new Set([claims[0], claims[2]]));
@@ -50,10 +50,10 @@ describe('Processes that want the same subjects', () => {
 
   it('give back the newer of two claims of one process that come together, and not the older', async () => {
     const { knex } = database;
-    const terms = { owner: 'one', now: Date.now() };
-    const [old] = await claimSubjects(knex, ['cus_a'], { ...terms, duration: 0 });
-    const [again] = await claimSubjects(knex, ['cus_a'], { ...terms, duration: 60_000 });
-    const ours = await knex.transaction((trx) => releaseSubjects(trx, [old!, again!], 'one'));
+    const terms = { owner: 'one' };
+    const [old] = await claimCustomers(knex, ['cus_a'], { ...terms, duration: 0 });
+    const [again] = await claimCustomers(knex, ['cus_a'], { ...terms, duration: 60_000 });
+    const ours = await knex.transaction((trx) => releaseClaims(trx, [old!, again!], 'one'));
     expect([...ours]).toEqual([again]);
   });
 

@@ -3,7 +3,7 @@ import { pastsOf } from '../../db/customer-pasts.ts';
 import { dueEventsOfMany, payloadsOf } from '../../db/due-events.ts';
 import { insertEvents } from '../../db/insert-events.ts';
 import { saveChanges } from '../../db/save-changes.ts';
-import { claimDueSubjects, releaseSubjects } from '../../db/subjects.ts';
+import { claimDueCustomers, releaseClaims } from '../../db/customer-locks.ts';
 import { findSubscriptions } from '../../db/subscriptions.ts';
 import { finishEvents } from '../../db/webhook-events.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
@@ -11,10 +11,10 @@ import { aLine, aNewEvent, aStoredSubscription } from '../support/factories.ts';
 
 const NOW = 1_790_000_010_000;
 
-describe('The statements that a connection to PostgreSQL keeps prepared', () => {
+describe('The statements of a group of work on PostgreSQL', () => {
   let database: TestDatabase;
   beforeAll(async () => {
-    // One connection: what it prepared first is what it uses later.
+    // One connection: what it keeps is looked at here.
     database = await createTestDatabase('postgres', { poolSize: 1 });
   });
   afterAll(() => database.drop());
@@ -24,8 +24,8 @@ describe('The statements that a connection to PostgreSQL keeps prepared', () => 
     const db = database.knex;
     const event = aNewEvent({ subject: customer, receivedAt: NOW });
     const stored = await insertEvents(db, [event]);
-    const terms = { owner: 'me', now: NOW, duration: 1_000 };
-    const claims = await claimDueSubjects(db, 5, terms);
+    const terms = { owner: 'me', dueBy: NOW, duration: 1_000 };
+    const claims = await claimDueCustomers(db, 5, terms);
     const due = await dueEventsOfMany(db, [customer], { now: NOW, limit: 5, also: [] });
     const payloads = await payloadsOf(db, [event.id]);
     const pasts = await pastsOf(db, [customer]);
@@ -33,7 +33,7 @@ describe('The statements that a connection to PostgreSQL keeps prepared', () => 
     const lines = await saveChanges(db, [{ before: null, next, lines: [aLine()] }]);
     const found = await findSubscriptions(db, [next.id]);
     await finishEvents(db, [event.id], { status: 'done', at: NOW });
-    const released = await releaseSubjects(db, claims, 'me');
+    const released = await releaseClaims(db, claims, 'me');
     return [
       stored.size,
       claims.length,
@@ -43,6 +43,11 @@ describe('The statements that a connection to PostgreSQL keeps prepared', () => 
       lines.length,
     ].concat(found.length, released.size);
   }
+
+  it('S-10: are not kept prepared on a connection that a pooler may give to another client', async () => {
+    await work('cus_first');
+    expect(await database.knex('pg_prepared_statements').select('statement')).toEqual([]);
+  });
 
   it('go on when a newer release adds a column to each table', async () => {
     const before = await work('cus_before');
