@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { bytesUnderWay } from '../http/bytes-under-way.ts';
 import { AppError } from '../http/errors.ts';
 import { webhookRoute } from './route.ts';
 import { MAX_BODY_BYTES } from '../http/request-body.ts';
@@ -84,9 +85,20 @@ function headerOf({ headers }: IncomingMessage, name: string): string | null {
 
 function readAll(incoming: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    let chunks: Buffer[] = [];
+    const arriving = bytesUnderWay.begin(incoming.socket.remoteAddress, (error) => {
+      // What was read is forgotten at once; what still comes is not kept.
+      chunks = [];
+      incoming.removeAllListeners('data').resume();
+      reject(error);
+    });
+    incoming.once('close', arriving.end);
+    incoming.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      arriving.add(chunk.byteLength);
+    });
     incoming.on('end', () => {
+      arriving.end();
       const [first] = chunks;
       resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks));
     });
