@@ -122,7 +122,7 @@ export async function* accountRows(
   }
 }
 
-/** Texts of an account in which a person may be named, and the columns that hold them. */
+/** Texts of an account in which a customer may be named, and the columns that hold them. */
 const TEXTS: Record<string, string> = {
   transitions: 'detail',
   outbox: 'payload',

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { CannotForget, forgetAccount } from '../server/operations/forget-account.ts';
 import { scriptServices } from './script-services.ts';
 
-const HELP = `Takes a person out of the database: e-mail, name, and what events and mails say of them.
+const HELP = `Takes personal data of an account out of the database: e-mail, name, and what events and mails say of the customer.
 
   npm run forget -- ACCOUNT --yes
 

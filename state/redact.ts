@@ -1,13 +1,12 @@
-/** Takes what is told of a person out of Stripe's objects, and leaves what the history is made of: ids, times, amounts. */
+/** Takes personal data out of Stripe's objects, and leaves what the history is made of: ids, times, amounts. */
 
-/** Fields of Stripe's objects that say who somebody is, wherever they stand. */
+/** Fields of Stripe's objects that are about a customer and not about the sale, wherever they stand. */
 const PERSONAL = new Set([
   'account_holder_name',
   'address',
   'billing_details',
   'business_name',
   'comment',
-
   'custom_fields',
   'customer_account_name',
   'customer_address',
@@ -36,7 +35,7 @@ const PERSONAL = new Set([
   'user_agent',
 ]);
 
-/** The same value without what is told of a person; of `metadata` only the named keys stay. */
+/** The same value without personal data; of `metadata` only the named keys stay. */
 export function redact(value: unknown, keptMetadata: ReadonlySet<string>): unknown {
   if (Array.isArray(value)) return value.map((each) => redact(each, keptMetadata));
   if (typeof value !== 'object' || value === null) return value;

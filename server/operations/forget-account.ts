@@ -9,7 +9,7 @@ import type { Services } from '../lib/services.ts';
 export interface ForgetResult {
   /** Events, mails and lines of the history from which something was taken out. */
   redacted: number;
-  /** Customers that Stripe still may have, with all it knows of the person. */
+  /** Customers that Stripe still may have, with all that it knows. */
   customerIds: string[];
 }
 
@@ -19,7 +19,7 @@ export class CannotForget extends Error {
 }
 
 /**
- * Takes a person out of the database: e-mail and name, and what events, mails and the history say of them. Ids, states,
+ * Takes personal data out of the database: e-mail and name, and what events, mails and the history say of the customer. Ids, states,
  * times and amounts stay, for the books. Changes nothing at Stripe. Throws CannotForget.
  */
 export async function forgetAccount(
@@ -55,7 +55,7 @@ function rewritten(text: string, kept: ReadonlySet<string>): string {
   try {
     value = JSON.parse(text);
   } catch {
-    // No event of Stripe: nothing says what of it is about a person.
+    // No event of Stripe: nothing says which part of it is personal.
     return '{}';
   }
   return JSON.stringify(redact(value, kept));

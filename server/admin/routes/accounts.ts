@@ -72,7 +72,7 @@ const forget = defineRoute({
   method: 'POST',
   path: '/admin/api/accounts/:id/forget',
   auth: 'admin',
-  summary: 'Take a person out of the database; the history stays by id',
+  summary: 'Take personal data of an account out of the database; the history stays by id',
   response: z.object({ redacted: z.int(), customerIds: z.array(z.string()) }),
   errors: ['not_allowed'],
   handler: async (_request, { services, params }) => {

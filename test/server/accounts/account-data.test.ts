@@ -163,7 +163,7 @@ describe('PUT /admin/api/accounts/:id/customer', () => {
     const marked = await server.stripe.customers.retrieve(customer.id);
     expect(marked).toMatchObject({ metadata: { tenure_account: account.id } });
     const audit = await server.database.knex('audit_log').where({ target: account.id });
-    expect(audit).toMatchObject([{ action: 'account.link', actor: 'admin' }]);
+    expect(audit.at(-1)).toMatchObject({ action: 'account.link', actor: 'admin' });
     const none = await server.call('GET', '/admin/api/subscriptions?foreign=true', { admin: true });
     expect(none.json['subscriptions']).toEqual([]);
   });
