@@ -61,6 +61,7 @@ export const ACCOUNT_TABLES: readonly AccountTable[] = [
     where: (rows, ids) => rows.whereIn('customer_id', ids.customerIds),
   },
   { name: 'grants', order: ['id'], where: ofAccount('account_id') },
+  { name: 'purchases', order: ['id'], where: ofAccount('account_id') },
   { name: 'usage_records', order: ['id'], where: ofAccount('user_id') },
   { name: 'usage_windows', order: ['id'], where: ofAccount('user_id') },
   { name: 'usage_totals', order: ['meter', 'window_at'], where: ofAccount('user_id') },
