@@ -69,6 +69,11 @@ export async function addGrant(db: Db, grant: Omit<Grant, 'revokedAt'>): Promise
   return rows.length > 0;
 }
 
+/** Takes the end of a grant back: what it was ended for did not hold. */
+export async function unrevokeGrant(db: Db, id: string): Promise<void> {
+  await db('grants').where({ id }).update({ revoked_at: null });
+}
+
 /** Ends a grant; the first end stays. Returns whether this call ended it. */
 export async function revokeGrant(db: Db, id: string, at: number): Promise<boolean> {
   const changed = await db('grants').where({ id, revoked_at: null }).update({ revoked_at: at });

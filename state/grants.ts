@@ -1,19 +1,9 @@
 /** What an account has beside what it pays for: free plans, purchases, complimentary access, goodwill. */
+import type { GrantTerms } from './grant-terms.ts';
 import { findPlan, type Catalogue, type Plan } from './catalogue.ts';
 
 export const GRANT_SOURCES = ['purchase', 'complimentary', 'goodwill'] as const;
 export type GrantSource = (typeof GRANT_SOURCES)[number];
-
-/** What a grant gives. */
-export interface GrantTerms {
-  /** A whole plan, with its features and limits; null for none. */
-  plan: string | null;
-  features: string[];
-  /** null means unlimited. */
-  limits: Record<string, number | null>;
-  /** Whether the limits are added to those that the account has, or the better one counts. */
-  combine: 'best' | 'add';
-}
 
 export interface Grant extends GrantTerms {
   id: string;

@@ -11,6 +11,7 @@ export interface components {
           | 'unknown_plan'
           | 'unknown_price'
           | 'unknown_product'
+          | 'already_purchased'
           | 'unknown_promotion_code'
           | 'unknown_meter'
           | 'usage_refused'
@@ -181,6 +182,92 @@ export interface paths {
         400: components['responses']['Error'];
         401: components['responses']['Error'];
         403: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/checkout/sync': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            sessionId: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              status: 'open' | 'complete' | 'expired';
+              paymentStatus: 'paid' | 'unpaid' | 'no_payment_required';
+              payment: {
+                id: string;
+                product: string;
+                quantity: number;
+                amount: number;
+                currency: string;
+                status: 'paid' | 'returned';
+                paidAt: string;
+                metadata: { [name: string]: string };
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -881,6 +968,7 @@ export interface paths {
           'application/json': {
             product: string;
             quantity?: number;
+            metadata?: { [name: string]: string };
           };
         };
       };
@@ -903,6 +991,41 @@ export interface paths {
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          cursor?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              payments: {
+                id: string;
+                product: string;
+                quantity: number;
+                amount: number;
+                currency: string;
+                status: 'paid' | 'returned';
+                paidAt: string;
+                metadata: { [name: string]: string };
+              }[];
+              next: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
         503: components['responses']['Error'];
       };
     };
@@ -1877,6 +2000,7 @@ export interface paths {
             | 'paused'
             | 'canceled';
           q?: string;
+          foreign?: 'true' | 'false';
           cursor?: string;
         };
       };
@@ -2307,6 +2431,98 @@ export interface paths {
         401: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/customer': {
+    put: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            customerId: string;
+            mark?: boolean;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              replaced: string | null;
+              subscriptions: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/export': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': unknown;
+          };
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/forget': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              redacted: number;
+              customerIds: string[];
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
         503: components['responses']['Error'];
       };
     };

@@ -12,6 +12,7 @@ import { returns } from './0013-returns.ts';
 import { customerDetails } from './0014-customer-details.ts';
 import { auditSource } from './0020-audit-source.ts';
 import { grants } from './0022-grants.ts';
+import { purchases } from './0023-purchases.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   customerDetails,
   auditSource,
   grants,
+  purchases,
 ];

@@ -10,6 +10,7 @@ import { accessRoute } from '../access/route.ts';
 import { ADMIN_ROUTES } from '../admin/routes/index.ts';
 import { cancelRoute } from '../billing/cancel/route.ts';
 import { changeRoute, previewRoute, quantityRoute } from '../billing/change-plan/route.ts';
+import { checkoutSyncRoute } from '../billing/checkout/sync-route.ts';
 import { checkoutRoute } from '../billing/checkout/route.ts';
 import { withoutLostCustomer } from '../billing/customer.ts';
 import { creditRoute } from '../billing/credit/route.ts';
@@ -23,7 +24,7 @@ import {
 } from '../billing/invoices/route.ts';
 import { oneOffInvoiceRoute } from '../billing/invoices/one-off-route.ts';
 import { pauseRoute } from '../billing/pause/route.ts';
-import { paymentsRoute } from '../billing/payments/route.ts';
+import { paymentsRoute, purchasesRoute } from '../billing/payments/route.ts';
 import { plansRoute } from '../catalogue/route.ts';
 import { portalRoute } from '../billing/portal/route.ts';
 import {
@@ -64,6 +65,7 @@ export const ROUTES: readonly Route[] = [
   webhookRoute,
   plansRoute,
   checkoutRoute,
+  checkoutSyncRoute,
   subscriptionRoute,
   previewRoute,
   changeRoute,
@@ -74,6 +76,7 @@ export const ROUTES: readonly Route[] = [
   reactivateRoute,
   discountRoute,
   paymentsRoute,
+  purchasesRoute,
   invoicesRoute,
   upcomingRoute,
   invoiceRoute,

@@ -47,6 +47,16 @@ export const planFile = z.strictObject({
         name: z.string().min(1),
         description: z.string().optional(),
         priceId: priceEntry,
+        once: z.boolean().optional(),
+        grants: z
+          .strictObject({
+            plan: z.string().optional(),
+            features: z.array(z.string()).optional(),
+            limits: z.record(z.string(), z.int().min(0).nullable()).optional(),
+            combine: z.enum(['best', 'add']).optional(),
+            days: z.int().min(1).max(36_500).optional(),
+          })
+          .optional(),
       }),
     )
     .default([]),
