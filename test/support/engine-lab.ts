@@ -52,6 +52,7 @@ export interface LabEngineOptions {
   engine?: Partial<EngineOptions>;
   probe?: CoreServices['probe'];
   log?: Logger;
+  authenticate?: CoreServices['authenticate'];
   /** One cache for many engines: making it costs more than a short run of an engine does. */
   access?: AccessCache;
 }
@@ -176,7 +177,7 @@ function createLabEngine(
     catalogue: loadCatalogue(config, env),
     // A copy: tests replace single calls of it.
     stripe: { ...lab.gateway },
-    authenticate: () => Promise.resolve(null),
+    authenticate: options.authenticate ?? (() => Promise.resolve(null)),
     access: options.access ?? createAccessCache(database, loadCatalogue(config, env)),
     metrics: createMetrics(),
     probe: options.probe,
