@@ -2,6 +2,8 @@
 import type { EffectPayloads, MailKind } from './effect-kinds.ts';
 import type { StoredSubscription } from './types.ts';
 
+const DAY_MS = 86_400_000;
+
 /** How it stands at the moment of sending. */
 export interface Present {
   /** The subscription that the mail is about; null when it is about none, or it is not known. */
@@ -32,7 +34,8 @@ export function whyNotSent<K extends MailKind>(
       return notDue(payload, present);
     case 'mail.price_change': {
       const { effectiveAt } = payload as StoredMail<'mail.price_change'>;
-      return timeOf(effectiveAt) <= present.now ? 'the price has changed by now' : null;
+      // Where a price changes at once, its mail is sent a moment later.
+      return timeOf(effectiveAt) + DAY_MS <= present.now ? 'the price has changed by now' : null;
     }
     default:
       return null;
