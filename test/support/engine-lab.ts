@@ -10,6 +10,7 @@ import type { AccessCache } from '../../server/lib/services.ts';
 import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig, type Config } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/sync/options.ts';
+import { createClockOffsets } from '../../server/app/clock-offsets.ts';
 import { createEngine } from '../../server/app/engine.ts';
 import { createLogger, type Logger } from '../../server/lib/log.ts';
 import { createMetrics } from '../../server/lib/metrics.ts';
@@ -194,6 +195,7 @@ function createLabEngine(
     engine,
     usage: createUsage(core, engine),
     clock: engine.clock,
+    clockOffsets: createClockOffsets(database, core.metrics),
     lifecycle: { isDraining: false },
     close: () => engine.stop(),
   };
