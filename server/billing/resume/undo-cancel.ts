@@ -9,12 +9,8 @@ import { putBack, withoutSchedule } from '../schedule.ts';
 const SAME_CANCEL = 120_000;
 
 /**
-<<<<<<< HEAD
- * Takes back a scheduled end, set here or in the portal, and restores what was there before: a scheduled change, or an end that was
-=======
- * Takes a scheduled end back, however it was set, and restores what was there before: a scheduled change, or an end that was
->>>>>>> main
- * agreed for later.
+ * Takes a scheduled end back, however it was set, and restores what was there before: a scheduled change, or an end that
+ * was agreed for later.
  */
 export async function undoCancel(
   context: CommandContext,
