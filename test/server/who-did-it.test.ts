@@ -17,7 +17,7 @@ async function actsOn(person: Person) {
     event,
     actor,
     account,
-    hasRequest: /^req_/.test(requestId ?? ''),
+    hasRequest: requestId?.startsWith('req_') ?? false,
     cause: cause.type,
     evidence,
   }));
