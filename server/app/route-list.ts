@@ -1,4 +1,10 @@
-import { errorResponse, newRequestId, reportRequest, requestIdFrom } from '../http/respond.ts';
+import {
+  ANSWER_HEADERS,
+  errorResponse,
+  newRequestId,
+  reportRequest,
+  requestIdFrom,
+} from '../http/respond.ts';
 import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
 import { accountOf, mayPay, type Account } from '../../state/roles.ts';
@@ -131,7 +137,9 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       response = errorResponse(services, error, answerId);
     }
     if (request.method === 'HEAD') response = await withoutBody(response);
-    if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store');
+    for (const [name, value] of Object.entries(ANSWER_HEADERS)) {
+      if (!response.headers.has(name)) response.headers.set(name, value);
+    }
     response.headers.set('x-request-id', answerId);
     const { status } = response;
     const done = { status, requestId: answerId, ownId: requestId, started, pattern };

@@ -15,7 +15,7 @@ export function bodyOf(request: Request, info: RequestInfo): RequestBody {
   let reading: Promise<Uint8Array> | undefined;
   const bytes = (): Promise<Uint8Array> => {
     if (info.consumed) return Promise.reject(alreadyRead(info.consumed.by));
-    return (reading ??= readAll(request).catch(brokenOff));
+    return (reading ??= readRequest(request));
   };
   return {
     bytes,
@@ -28,32 +28,27 @@ export function bodyOf(request: Request, info: RequestInfo): RequestBody {
   };
 }
 
-/** A body that ends before it is whole: its sender hung up. That is no fault of this server. */
-function brokenOff(error: unknown): never {
-  if (error instanceof AppError) throw error;
-  throw new AppError('invalid_request', 'The body ended before it was whole.', { cause: error });
+async function readRequest({ headers, body }: Request): Promise<Uint8Array> {
+  if (Number(headers.get('content-length')) > MAX_BODY_BYTES) throw tooLarge();
+  return body ? readBody(body) : new Uint8Array();
 }
 
-async function readAll(request: Request): Promise<Uint8Array> {
-  const declared = request.headers.get('content-length');
-  if (declared !== null) {
-    // The HTTP parser holds the sender to the length it declared.
-    if (Number(declared) > MAX_BODY_BYTES) throw tooLarge();
-    return new Uint8Array(await request.arrayBuffer());
-  }
+/** The bytes of a body. One that ends before it is whole is no fault of this server: its sender hung up. */
+export async function readBody(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = request.body?.getReader();
-  if (!reader) return new Uint8Array();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    length += part.value.byteLength;
-    if (length > MAX_BODY_BYTES) {
-      await reader.cancel();
-      throw tooLarge();
+  try {
+    for await (const chunk of body) {
+      length += chunk.byteLength;
+      if (length > MAX_BODY_BYTES) throw tooLarge();
+      chunks.push(chunk);
     }
-    chunks.push(part.value);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError('invalid_request', 'The body ended before it was whole.', { cause: error });
   }
-  return new Uint8Array(Buffer.concat(chunks));
+  const [first] = chunks;
+  return chunks.length === 1 && first ? first : Buffer.concat(chunks);
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -3,6 +3,12 @@ import type { Services } from '../lib/services.ts';
 import { json } from './define-route.ts';
 import { toAppError } from './errors.ts';
 
+/** What every answer of the API carries beside its own headers. */
+export const ANSWER_HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+} as const;
+
 /** What a thrown error looks like to the caller; what it was in truth goes to the log. */
 export function errorResponse(
   services: Pick<Services, 'log'>,
