@@ -23,7 +23,7 @@ export interface Metrics {
   /** Requests that were refused for coming too often. */
   limited: Counter<'by'>;
   /** Processing of a customer: claimed, read from Stripe, decided, written. */
-  subjects: Histogram<'outcome'>;
+  customers: Histogram<'outcome'>;
   /** Webhook events dealt with, or failed and left to wait. */
   events: Counter<'outcome'>;
   /** From an event's arrival to its being dealt with. */
@@ -73,8 +73,8 @@ export function createMetrics(): Metrics {
       labelNames: ['by'] as const,
       registers,
     }),
-    subjects: new Histogram({
-      name: 'tenure_subject_processing_seconds',
+    customers: new Histogram({
+      name: 'tenure_customer_processing_seconds',
       help: 'Turns at a customer: claimed, read from Stripe, decided, written',
       labelNames: ['outcome'] as const,
       buckets: BUCKETS,

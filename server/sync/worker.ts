@@ -19,7 +19,7 @@ const MAX_READ_WAIT_MS = 100;
 const MAX_BATCH_SIZE = 64;
 
 /** While deliveries follow each other closer than this, events wait for more of their customer, in ms: one read does for all. */
-const DEBOUNCE_MS = 20;
+const DEBOUNCE_MS = 50;
 /** But no event waits longer than this. */
 const MAX_DEBOUNCE_MS = 1_000;
 
