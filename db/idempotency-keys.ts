@@ -68,6 +68,14 @@ export async function takeKey(
   return taken > 0 ? { kind: 'claimed' } : { kind: 'in_progress' };
 }
 
+/** Whether a key is still being worked on by its holder. It writes nothing: repetitions that wait ask again and again. */
+export async function isKeyHeld(db: Db, { userId, key }: HeldKey, now: number): Promise<boolean> {
+  const row: Row | undefined = await db('idempotency_keys')
+    .where({ user_id: userId, key })
+    .first('status', 'locked_until');
+  return row !== undefined && row.status === null && row.locked_until > now;
+}
+
 /** Keeps a key for longer; false when another holder has it by now. */
 export async function renewKey(
   db: Db,

@@ -71,6 +71,12 @@ export async function returnsOfSubscription(db: Db, id: string): Promise<MoneyRe
   return rows.map(fromRow);
 }
 
+/** The returns of one charge. */
+export async function returnsOfCharge(db: Db, chargeId: string): Promise<MoneyReturn[]> {
+  const rows: Row[] = await db('payment_returns').where({ charge_id: chargeId });
+  return rows.map(fromRow);
+}
+
 /** Sets or takes off what returns do to a subscription's access. */
 export async function saveRestriction(
   db: Db,

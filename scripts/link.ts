@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { linkAccount, NoSuchCustomer } from '../server/operations/link.ts';
-import { scriptServices } from './script-services.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Gives a Stripe customer to an account, with its subscriptions.
 
@@ -36,6 +36,11 @@ async function link(wanted: { accountId: string; customerId: string }): Promise<
   const services = await scriptServices(values.data);
   try {
     const result = await linkAccount(services, { actor: 'system', mark: values.mark, ...wanted });
+    await auditScript(services, {
+      action: 'link',
+      target: wanted.customerId,
+      detail: { account: wanted.accountId, replaced: result.replaced },
+    });
     const before = result.replaced === null ? '' : `, in place of ${result.replaced}`;
     console.log(
       values.json

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { awaitReplay, replayEvents } from '../server/webhooks/replay.ts';
-import { scriptServices } from './script-services.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Processes stored events again, and fetches from Stripe those that never arrived.
 
@@ -52,6 +52,7 @@ async function replay(): Promise<number> {
     await services.engine.start();
     const request = { ids: positionals, failed: values.failed, since, notify: values.notify };
     const result = await replayEvents(services, request);
+    await auditScript(services, { action: 'replay', detail: request });
     const ids = new Set([...result.requeued, ...result.fetched]);
     const outcome = await awaitReplay(services, [...ids], WAIT_MS);
     if (values.json) console.log(JSON.stringify({ ...result, ...outcome }));

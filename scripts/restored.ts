@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { markRestored } from '../server/operations/mark-restored.ts';
-import { scriptServices } from './script-services.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Notes that the database has just been restored from a backup, so that no customer and no receiver is told
 twice: events from before are processed again, and their mails and webhooks are noted and not sent.
@@ -27,6 +27,7 @@ async function restored(): Promise<void> {
   const services = await scriptServices(values.data);
   try {
     const at = await markRestored(services);
+    await auditScript(services, { action: 'restored', detail: { at: at.toISOString() } });
     console.log(`What happened before ${at.toISOString()} is not told again.`);
   } finally {
     await services.close();

@@ -1,3 +1,5 @@
+import { userInfo } from 'node:os';
+import { recordAudit } from '../db/audit-log.ts';
 import { createServices } from '../server/app/compose.ts';
 import { loadConfig } from '../server/config/config.ts';
 import { refuseOtherStripe } from '../server/operations/stripe-account.ts';
@@ -19,5 +21,27 @@ export async function scriptServices(dataDir: string): Promise<Services> {
   } catch (error) {
     await services.close();
     throw error;
+  }
+}
+
+/** Notes what was done from a terminal, and by which user of this machine. */
+export async function auditScript(
+  { database }: Pick<Services, 'database'>,
+  act: { action: string; target?: string; detail?: Record<string, unknown> },
+): Promise<void> {
+  await recordAudit(database.knex, {
+    actor: `cli:${userName()}`,
+    action: act.action,
+    target: act.target ?? null,
+    detail: act.detail ?? {},
+  });
+}
+
+/** A container's user may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
   }
 }

@@ -98,6 +98,7 @@ async function testWith(django: Django): Promise<Result> {
       DUNNING_FINAL_ACTION: 'none',
       RATE_LIMIT_PER_USER: '0',
       RATE_LIMIT_PER_ADDRESS: '0',
+      RATE_LIMIT_STRIPE_CALLS: '0',
       OUTGOING_WEBHOOK_URL: `http://127.0.0.1:${djangoPort}/api/webhooks/tenure`,
       OUTGOING_WEBHOOK_SECRET: outgoingSecret,
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'silent',

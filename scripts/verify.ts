@@ -3,7 +3,7 @@ import type { Services } from '../server/lib/services.ts';
 import { verifyUsage, type UsageDifference } from '../server/usage/verify-usage.ts';
 import { verifyDatabase, type Difference, type VerifyResult } from '../server/operations/verify.ts';
 import { progressBar } from './progress-bar.ts';
-import { scriptServices } from './script-services.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Compares the database with Stripe, subscription by subscription.
 
@@ -48,6 +48,10 @@ async function verify(): Promise<number> {
       },
     });
     bar.clear();
+    if (values.repair) {
+      const { repaired } = result;
+      await auditScript(services, { action: 'verify.repair', detail: { repaired } });
+    }
     const left = result.differences - result.repaired;
     console.log(
       values.json

@@ -1,4 +1,5 @@
 /** What is sold: plans with their prices, features and limits. Read from configuration, never changed here. */
+import type { GrantTerms } from './grant-terms.ts';
 import type { ItemFacts, SubscriptionFacts } from './types.ts';
 
 export type PlanInterval = 'monthly' | 'yearly';
@@ -39,6 +40,8 @@ export interface Plan {
   productIds?: string[];
   meters?: PlanMeter[];
   seats?: { min?: number; max?: number };
+  /** Free, and everyone's: what an account without a subscription has. */
+  default?: boolean;
 }
 
 export interface OneTimeProduct {
@@ -48,6 +51,13 @@ export interface OneTimeProduct {
   priceId: string;
   amount: number | null;
   currency: string;
+  /** An account can have it once: bought again it is refused. */
+  once?: boolean;
+  /** What the account gets with it. */
+  grants?: Partial<GrantTerms> & {
+    /** For so many days; for ever without. */
+    days?: number;
+  };
 }
 
 export interface Catalogue {

@@ -94,7 +94,8 @@ export type WebhookType =
   | 'dispute.opened'
   | 'dispute.won'
   | 'dispute.lost'
-  | 'credit_note.issued';
+  | 'credit_note.issued'
+  | 'purchase.completed';
 
 /** All but those that tell of a line of the history. */
 export type PlainWebhookType = Exclude<WebhookType, 'subscription.changed'>;
@@ -138,6 +139,8 @@ interface StripePayloads {
     chargeId: string | null;
     eventId: string;
   };
+  /** A Checkout session for something that is bought once was paid. */
+  'purchase.record': { sessionId: string; eventId: string };
   'entitlements.read': { customerId: string | null; userId: string | null };
   'dunning.final_action': {
     action: 'cancel' | 'unpaid';

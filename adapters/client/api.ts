@@ -11,6 +11,7 @@ export interface components {
           | 'unknown_plan'
           | 'unknown_price'
           | 'unknown_product'
+          | 'already_purchased'
           | 'unknown_promotion_code'
           | 'unknown_meter'
           | 'usage_refused'
@@ -121,6 +122,25 @@ export interface paths {
                     metered?: boolean;
                   } | null;
                 };
+                default: boolean;
+                trialDays: number;
+                seats: {
+                  min: number;
+                  max: number | null;
+                } | null;
+                meters: {
+                  meter: string;
+                  priceId: string;
+                  interval: 'monthly' | 'yearly' | null;
+                }[];
+              }[];
+              products: {
+                id: string;
+                name: string;
+                description?: string;
+                priceId: string;
+                amount: number | null;
+                currency: string;
               }[];
             };
           };
@@ -162,6 +182,92 @@ export interface paths {
         400: components['responses']['Error'];
         401: components['responses']['Error'];
         403: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/checkout/sync': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            sessionId: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              status: 'open' | 'complete' | 'expired';
+              paymentStatus: 'paid' | 'unpaid' | 'no_payment_required';
+              payment: {
+                id: string;
+                product: string;
+                quantity: number;
+                amount: number;
+                currency: string;
+                status: 'paid' | 'returned';
+                paidAt: string;
+                metadata: { [name: string]: string };
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -862,6 +968,7 @@ export interface paths {
           'application/json': {
             product: string;
             quantity?: number;
+            metadata?: { [name: string]: string };
           };
         };
       };
@@ -884,6 +991,41 @@ export interface paths {
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+    get: {
+      parameters: {
+        query?: {
+          limit?: number;
+          cursor?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              payments: {
+                id: string;
+                product: string;
+                quantity: number;
+                amount: number;
+                currency: string;
+                status: 'paid' | 'returned';
+                paidAt: string;
+                metadata: { [name: string]: string };
+              }[];
+              next: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
         503: components['responses']['Error'];
       };
     };
@@ -1564,6 +1706,37 @@ export interface paths {
           };
         };
         400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/api/billing/grants': {
+    get: {
+      parameters: {};
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              grants: {
+                id: string;
+                plan: string | null;
+                features: string[];
+                limits: { [name: string]: number | null };
+                combine: 'best' | 'add';
+                source: 'purchase' | 'complimentary' | 'goodwill';
+                reason: string | null;
+                createdAt: string;
+                endsAt: string | null;
+              }[];
+            };
+          };
+        };
         401: components['responses']['Error'];
         403: components['responses']['Error'];
         429: components['responses']['Error'];
@@ -2257,6 +2430,137 @@ export interface paths {
         401: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/grants': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              grants: {
+                id: string;
+                plan: string | null;
+                features: string[];
+                limits: { [name: string]: number | null };
+                combine: 'best' | 'add';
+                source: 'purchase' | 'complimentary' | 'goodwill';
+                reason: string | null;
+                createdAt: string;
+                endsAt: string | null;
+                grantedBy: string;
+                revokedAt: string | null;
+              }[];
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            plan?: string;
+            features?: string[];
+            limits?: { [name: string]: number | null };
+            combine?: 'best' | 'add';
+            source?: 'complimentary' | 'goodwill';
+            reason: string;
+            endsAt?: string | null;
+          };
+        };
+      };
+      responses: {
+        201: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              plan: string | null;
+              features: string[];
+              limits: { [name: string]: number | null };
+              combine: 'best' | 'add';
+              source: 'purchase' | 'complimentary' | 'goodwill';
+              reason: string | null;
+              createdAt: string;
+              endsAt: string | null;
+              grantedBy: string;
+              revokedAt: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/grants/{id}/revoke': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              plan: string | null;
+              features: string[];
+              limits: { [name: string]: number | null };
+              combine: 'best' | 'add';
+              source: 'purchase' | 'complimentary' | 'goodwill';
+              reason: string | null;
+              createdAt: string;
+              endsAt: string | null;
+              grantedBy: string;
+              revokedAt: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
         503: components['responses']['Error'];
       };
     };

@@ -45,6 +45,10 @@ export function checkoutCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
     retrieveCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
       call(() => stripe.checkout.sessions.retrieve(id)),
 
+    /** With the payment, which names its charge. */
+    retrievePaidCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
+      call(() => stripe.checkout.sessions.retrieve(id, { expand: ['payment_intent'] })),
+
     /** The sessions that a subscription was bought in: one, or none. */
     checkoutsOf: async (subscriptionId: string): Promise<Stripe.Checkout.Session[]> =>
       (await call(() => stripe.checkout.sessions.list({ subscription: subscriptionId, limit: 10 })))
@@ -57,6 +61,14 @@ export function checkoutCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
           .list({ customer: customerId, status: 'open', limit: 100 })
           .autoPagingToArray({ limit: 500 }),
       ),
+
+    /** The newest paid or payment-pending sessions of this customer; at most 100. */
+    completedCheckouts: async (customerId: string): Promise<Stripe.Checkout.Session[]> =>
+      (
+        await call(() =>
+          stripe.checkout.sessions.list({ customer: customerId, status: 'complete', limit: 100 }),
+        )
+      ).data,
 
     /** Fails as `invalid` when the session is complete or expired already. */
     expireCheckout: (id: string): Promise<Stripe.Checkout.Session> =>

@@ -29,6 +29,10 @@ export interface OneOffItem {
 export interface PaymentCheckout {
   customerId: string;
   userId: string;
+  /** Product id of the catalogue, told again when it is paid. */
+  product: string;
+  /** The host's own, told again when it is paid. */
+  metadata: Record<string, string>;
   priceId: string;
   quantity: number;
   automaticTax: boolean;
@@ -180,7 +184,13 @@ function paymentParams(
   input: PaymentCheckout,
   owner: Record<string, string>,
 ): Stripe.Checkout.SessionCreateParams {
-  const metadata = { ...owner, wish: input.wish };
+  const metadata = {
+    ...input.metadata,
+    ...owner,
+    wish: input.wish,
+    product: input.product,
+    quantity: String(input.quantity),
+  };
   return {
     mode: 'payment',
     customer: input.customerId,

@@ -10,6 +10,9 @@ import { keyHolders } from './0010-key-holders.ts';
 import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
 import { customerDetails } from './0014-customer-details.ts';
+import { auditSource } from './0020-audit-source.ts';
+import { grants } from './0022-grants.ts';
+import { purchases } from './0023-purchases.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -28,4 +31,7 @@ export const migrations: readonly Migration[] = [
   history,
   returns,
   customerDetails,
+  auditSource,
+  grants,
+  purchases,
 ];

@@ -2,7 +2,9 @@ import type { AccessCache } from '../lib/services.ts';
 import { LRUCache } from 'lru-cache';
 import type { Catalogue } from '../../state/catalogue.ts';
 import type { Database } from '../../db/database.ts';
+import { grantsOf } from '../../db/grants.ts';
 import { entitlementsOf } from '../../db/entitlements.ts';
+import type { Grant } from '../../state/grants.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 
 /**
@@ -17,7 +19,9 @@ export function createAccessCache(database: Database, catalogue: Catalogue): Acc
   const options = { max: MAX_USERS, ttl: MAX_AGE_MS };
   const subscriptions = new LRUCache<string, Promise<SubscriptionRow | null>>(options);
   const features = new LRUCache<string, Promise<ReadonlySet<string> | null>>(options);
+  const grants = new LRUCache<string, Promise<readonly Grant[]>>(options);
   return {
+    grantsOf: (accountId) => through(grants, accountId, () => grantsOf(database.knex, accountId)),
     subscriptionOf: (userId) =>
       through(subscriptions, userId, () =>
         currentSubscriptionOfUser(database.knex, userId, catalogue),
@@ -30,10 +34,12 @@ export function createAccessCache(database: Database, catalogue: Catalogue): Acc
     invalidate(userId) {
       subscriptions.delete(userId);
       features.delete(userId);
+      grants.delete(userId);
     },
     invalidateAll() {
       subscriptions.clear();
       features.clear();
+      grants.clear();
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import { accessOf, isActive } from '../../state/access.ts';
-import { findPlan, hasFeature } from '../../state/catalogue.ts';
+import { findPlan, hasFeature, metersByPrice, type Catalogue } from '../../state/catalogue.ts';
+import { activeGrants, grantedFeature, limitWithGrants, planGrant } from '../../state/grants.ts';
 import { checkLimit, type LimitAnswer } from '../../state/limits.ts';
 import type { AccessLevel } from '../../state/types.ts';
 import { readEntitlementsSoon } from './entitlements.ts';
@@ -31,39 +32,55 @@ export interface FeatureQuestion {
   used?: number | undefined;
 }
 
-/** Whether a user's subscription gives access now. Asks the database only, never Stripe. */
+/** Whether a user's subscription, or a plan that was granted, gives access now. Asks the database only, never Stripe. */
 export async function isSubscriptionActive(services: Parts, userId: string): Promise<boolean> {
   return (await checkAccess(services, userId)).allowed;
 }
 
-/** Access in full or by grace; with a feature, whether the plan has it as well and something is left of its limit. */
+/**
+ * Access in full or by grace; with a feature, whether the account has it, by its plan, by a grant or as part of the
+ * default plan, and whether something is left of its limit.
+ */
 export async function checkAccess(
   services: Parts,
   userId: string,
   question: string | FeatureQuestion = {},
 ): Promise<AccessAnswer> {
   const { feature, used } = typeof question === 'string' ? { feature: question } : question;
-  const stored = await services.access.subscriptionOf(userId);
-  const { level, reason } = accessOf(stored, {
-    now: services.clock.now(),
-    grace: services.config.grace,
-  });
-  if (!stored || !isActive({ level, until: null, reason })) {
-    return { allowed: false, level, reason };
+  const now = services.clock.now();
+  const [stored, grants] = await Promise.all([
+    services.access.subscriptionOf(userId),
+    services.access.grantsOf(userId),
+  ]);
+  const active = activeGrants(grants, now);
+  const paid = accessOf(stored, { now, grace: services.config.grace });
+  const subscription = isActive(paid) ? stored : null;
+  const whole = subscription ? null : planGrant(services.catalogue, active);
+  const { level, reason } = whole ? GRANTED : paid;
+  if (feature === undefined) return { allowed: level !== 'none', level, reason };
+  const plan =
+    subscription === null || subscription.plan === null
+      ? null
+      : findPlan(services.catalogue, subscription.plan);
+  const limit = limitWithGrants(services.catalogue, { paid: plan, active }, feature);
+  if (limit !== undefined) {
+    const answer = checkLimit(limit, used ?? (await usedOf(services, userId, feature)));
+    // What gives a limit without a subscription is a grant, or the default plan.
+    const given = level !== 'none' ? { level, reason } : active.length > 0 ? GRANTED : DEFAULT;
+    const why = answer.allowed ? given.reason : 'limit_reached';
+    return { allowed: answer.allowed, level: given.level, reason: why, ...withoutUnknown(answer) };
   }
-  if (feature === undefined) return { allowed: true, level, reason };
-  const limit = limitsOf(services, stored)?.[feature];
-  const refusal = limit === undefined ? await featureRefusal(services, stored, feature) : null;
-  if (refusal !== null) return { allowed: false, level, reason: refusal };
-  if (limit === undefined) return { allowed: true, level, reason };
-  const answer = checkLimit(limit, used ?? (await usedOf(services, userId, feature)));
-  return {
-    allowed: answer.allowed,
-    level,
-    reason: answer.allowed ? reason : 'limit_reached',
-    ...withoutUnknown(answer),
-  };
+  const refusal = subscription ? await featureRefusal(services, subscription, feature) : reason;
+  if (subscription && refusal === null) return { allowed: true, level, reason };
+  const granted = grantedFeature(services.catalogue, active, feature);
+  if (granted !== null) {
+    return { allowed: true, level: level === 'none' ? 'full' : level, reason: granted };
+  }
+  return { allowed: false, level, reason: whole ? 'feature_not_in_plan' : (refusal ?? reason) };
 }
+
+const GRANTED = { level: 'full', reason: 'granted' } as const;
+const DEFAULT = { level: 'full', reason: 'default_plan' } as const;
 
 /** The code of the error that a refusal is answered with. */
 export function refusalCode({
@@ -74,13 +91,6 @@ export function refusalCode({
   return reason === 'limit_reached' ? 'limit_reached' : 'feature_required';
 }
 
-function limitsOf(
-  { catalogue }: Parts,
-  { plan }: SubscriptionRow,
-): Record<string, number | null> | undefined {
-  return plan === null ? undefined : findPlan(catalogue, plan)?.limits;
-}
-
 /** Why a feature is not there; null when it is. */
 async function featureRefusal(
   services: Parts,
@@ -88,7 +98,10 @@ async function featureRefusal(
   feature: string,
 ): Promise<string | null> {
   if (services.config.entitlements === 'plans') {
-    return hasFeature(services.catalogue, stored.plan, feature) ? null : 'feature_not_in_plan';
+    const { catalogue } = services;
+    const has =
+      hasFeature(catalogue, stored.plan, feature) || isMetered(catalogue, stored, feature);
+    return has ? null : 'feature_not_in_plan';
   }
   const { customerId, userId } = stored;
   const granted = await services.access.featuresOf(userId ?? customerId, customerId);
@@ -96,6 +109,12 @@ async function featureRefusal(
   // No one gets in unchecked; the answer is there in a moment.
   readEntitlementsSoon(services, services.engine.reader, { customerId, userId });
   return 'entitlements_unknown';
+}
+
+/** A meter that an item of the subscription bills is a feature of its plan. */
+function isMetered(catalogue: Catalogue, { facts }: SubscriptionRow, feature: string): boolean {
+  const meters = metersByPrice(catalogue);
+  return facts.items.some(({ priceId }) => meters.get(priceId)?.has(feature) === true);
 }
 
 /** This period's usage of a meter; null when there is no such meter, and only the host app can count. */

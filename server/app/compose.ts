@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Engine } from '../lib/engine-types.ts';
 import type { EngineOptions } from '../sync/options.ts';
 import { createEngine } from './engine.ts';
+import { noteStripeCall } from '../http/stripe-calls.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import type { UsageOptions } from '../usage/options.ts';
 import { createUsage } from '../usage/usage.ts';
@@ -43,7 +44,10 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
       ...config.stripe,
       ...options.stripe,
       ownerMetadata: (id) => ({ user_id: id, ...ownerMark(id, config.ownership) }),
-      onCall: metrics.stripeCall,
+      onCall: (call) => {
+        metrics.stripeCall(call);
+        noteStripeCall();
+      },
     }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),
     access: createAccessCache(database, catalogue),

@@ -37,7 +37,7 @@ export const metricsRoute = defineRoute({
 });
 
 function mayRead(config: Config, request: Request, address: string | null): boolean {
-  if (hasAdminToken(request, config.adminToken)) return true;
+  if (hasAdminToken(request, config)) return true;
   const given = bearerToken(request);
   if (config.metricsToken !== null) {
     return given !== null && timingSafeEqual(sha256(given), sha256(config.metricsToken));

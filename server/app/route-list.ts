@@ -11,10 +11,12 @@ import { accountOf, mayPay, type Account } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { isAdmin } from '../admin/pages/session.ts';
 import { AppError } from '../http/errors.ts';
+import { grantsRoute } from '../access/grants-route.ts';
 import { accessRoute } from '../access/route.ts';
 import { ADMIN_ROUTES } from '../admin/routes/index.ts';
 import { cancelRoute } from '../billing/cancel/route.ts';
 import { changeRoute, previewRoute, quantityRoute } from '../billing/change-plan/route.ts';
+import { checkoutSyncRoute } from '../billing/checkout/sync-route.ts';
 import { checkoutRoute } from '../billing/checkout/route.ts';
 import { withoutLostCustomer } from '../billing/customer.ts';
 import { creditRoute } from '../billing/credit/route.ts';
@@ -28,7 +30,7 @@ import {
 } from '../billing/invoices/route.ts';
 import { oneOffInvoiceRoute } from '../billing/invoices/one-off-route.ts';
 import { pauseRoute } from '../billing/pause/route.ts';
-import { paymentsRoute } from '../billing/payments/route.ts';
+import { paymentsRoute, purchasesRoute } from '../billing/payments/route.ts';
 import { plansRoute } from '../catalogue/route.ts';
 import { portalRoute } from '../billing/portal/route.ts';
 import {
@@ -51,7 +53,13 @@ import {
 import { webhookRoute } from '../webhooks/route.ts';
 import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts';
 import { takesIdempotencyKey } from '../http/openapi.ts';
-import { createRateLimits, type RateLimits } from '../http/rate-limit.ts';
+import { createRateLimits, networkOf, type RateLimits } from '../http/rate-limit.ts';
+import { withAuditSource, type AuditSource } from '../../db/audit-log.ts';
+import { audited, auditRefusal } from '../http/audit.ts';
+import { createAtOnce, type AtOnce } from '../http/at-once.ts';
+import { bearerToken } from '../http/authenticate.ts';
+import { countRequest, requireRoom } from '../http/count-request.ts';
+import { requireFewWrongTokens, wrongTokensOf } from '../http/wrong-tokens.ts';
 import { bodyOf } from '../http/request-body.ts';
 import type { Route, RouteContext } from '../http/define-route.ts';
 import { matchRoute } from '../http/route-match.ts';
@@ -63,6 +71,7 @@ export const ROUTES: readonly Route[] = [
   webhookRoute,
   plansRoute,
   checkoutRoute,
+  checkoutSyncRoute,
   subscriptionRoute,
   previewRoute,
   changeRoute,
@@ -73,6 +82,7 @@ export const ROUTES: readonly Route[] = [
   reactivateRoute,
   discountRoute,
   paymentsRoute,
+  purchasesRoute,
   invoicesRoute,
   upcomingRoute,
   invoiceRoute,
@@ -89,6 +99,7 @@ export const ROUTES: readonly Route[] = [
   reconcileUsageRoute,
   retryUsageRoute,
   accessRoute,
+  grantsRoute,
   healthRoute,
   readyRoute,
   metricsRoute,
@@ -109,6 +120,7 @@ export interface HandlerOptions {
 export function createHandler(services: Services, options: HandlerOptions = {}): FetchHandler {
   const match = matchRoute(options.routes ?? ROUTES);
   const limits = createRateLimits(services.config.rateLimit, services.metrics);
+  const atOnce = createAtOnce();
   const handler: FetchHandler = async (request, info = {}) => {
     const started = performance.now();
     const given = request.headers.get('x-request-id');
@@ -122,6 +134,7 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       const { params, route } = match(request.method, pathname);
       pattern = route.path;
       if (route.page) refuseNul(search);
+      const source = { requestId, address: info.address ?? null, recorded: 0 };
       const call = {
         services,
         request,
@@ -131,8 +144,10 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
         params,
         dispatch: handler,
         limits,
+        atOnce,
+        source,
       };
-      response = await answer(route, call);
+      response = await withAuditSource(source, () => answer(route, call));
     } catch (error) {
       response = errorResponse(services, error, answerId);
     }
@@ -172,10 +187,12 @@ interface Call {
   params: Record<string, string>;
   dispatch: FetchHandler;
   limits: RateLimits;
+  atOnce: AtOnce;
+  source: AuditSource;
 }
 
 async function answer(route: Route, call: Call): Promise<Response> {
-  const { services, request, requestId, answerId } = call;
+  const { services, request, requestId } = call;
   const user = await admit(route, call);
   const body = bodyOf(request, call.info);
   const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
@@ -194,12 +211,32 @@ async function answer(route: Route, call: Call): Promise<Response> {
     // Unlike the request id, the client's key is the same when the request comes again.
     commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashed(owner, key)}`,
   };
+  const run = () => withKey(route, call, { context, key, owner });
+  if (account === null) return run();
+  // Before anything is read or written: what is refused must cost others nothing.
+  requireRoom(route, call.limits, account.id);
+  const mayWait = request.method !== 'GET' && (route.oneByOne !== false || key !== null);
+  return mayWait ? call.atOnce(account.id, run) : run();
+}
+
+interface Keyed {
+  context: RouteContext;
+  key: string | null;
+  /** Whose key it is. */
+  owner: string;
+}
+
+async function withKey(route: Route, call: Call, keyed: Keyed): Promise<Response> {
+  const { services, request, answerId } = call;
+  const { context, key, owner } = keyed;
+  const counted = () => countRequest(route, { request, limits: call.limits }, context);
   const handle = () =>
-    account === null
-      ? route.handle(request, context)
-      : withoutLostCustomer(services, account.id, () => route.handle(request, context));
+    context.account === null
+      ? audited(route, { ...call, context }, counted)
+      : withoutLostCustomer(services, context.account.id, counted);
   if (key === null) return handle();
   requireKeyForm(key);
+  const body = context;
   const bytes = call.info.consumed
     ? Buffer.from(JSON.stringify(await body.json()))
     : await body.bytes();
@@ -219,14 +256,25 @@ async function answer(route: Route, call: Call): Promise<Response> {
  */
 async function admit(route: Route, call: Call): Promise<User | null> {
   if (route.auth === 'signature' || route.limited === false) return identify(route, call);
-  const { limits, info } = call;
+  const { limits, info, services, request } = call;
+  const caller = networkOf(info.address ?? 'unknown');
+  const guesses = route.auth === 'admin' && bearerToken(request) !== null;
+  if (guesses) requireFewWrongTokens(services, 'api', caller);
   try {
     const user = await identify(route, call);
     if (user) limits.user(user.id);
     else if (route.auth === 'public') limits.address(info.address);
     return user;
   } catch (error) {
-    if (error instanceof AppError && error.code === 'unauthenticated') limits.address(info.address);
+    if (error instanceof AppError && error.code === 'unauthenticated') {
+      if (request.headers.has('authorization'))
+        services.metrics.refusedTokens.inc({ by: route.auth });
+      if (guesses) {
+        wrongTokensOf(services, 'api').count(caller);
+        await auditRefusal(services, 'token.refused', { path: route.path });
+      }
+      limits.address(info.address);
+    }
     throw error;
   }
 }

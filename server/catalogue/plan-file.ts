@@ -11,10 +11,10 @@ export const planFile = z.strictObject({
         rank: z.int(),
         features: z.array(z.string()).default([]),
         limits: z.record(z.string(), z.int().min(0).nullable()).default({}),
-        prices: z.strictObject({
-          monthly: priceEntry.optional(),
-          yearly: priceEntry.optional(),
-        }),
+        prices: z
+          .strictObject({ monthly: priceEntry.optional(), yearly: priceEntry.optional() })
+          .default({}),
+        default: z.literal(true).optional(),
         formerPrices: z.array(priceReference).optional(),
         meters: z
           .array(
@@ -31,7 +31,15 @@ export const planFile = z.strictObject({
           .optional(),
       }),
     )
-    .min(1),
+    .min(1)
+    .refine(
+      (plans) => plans.filter((plan) => plan.default).length <= 1,
+      'can have one plan with "default": true',
+    )
+    .refine(
+      (plans) => plans.every((plan) => !plan.default || Object.keys(plan.prices).length === 0),
+      'has a plan with "default": true and prices: the default plan is free',
+    ),
   products: z
     .array(
       z.strictObject({
@@ -39,6 +47,16 @@ export const planFile = z.strictObject({
         name: z.string().min(1),
         description: z.string().optional(),
         priceId: priceEntry,
+        once: z.boolean().optional(),
+        grants: z
+          .strictObject({
+            plan: z.string().optional(),
+            features: z.array(z.string()).optional(),
+            limits: z.record(z.string(), z.int().min(0).nullable()).optional(),
+            combine: z.enum(['best', 'add']).optional(),
+            days: z.int().min(1).max(36_500).optional(),
+          })
+          .optional(),
       }),
     )
     .default([]),

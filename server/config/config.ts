@@ -35,6 +35,8 @@ export interface Config {
   http: { port: number; host: string; appUrl: string; trustProxy: ProxyTrust };
   auth: {
     jwtSecret: string | null;
+    /** Secrets that are still good while they are replaced. */
+    formerJwtSecrets?: string[];
     jwksUrl: string | null;
     audience: string | null;
     issuer?: string | null;
@@ -45,6 +47,8 @@ export interface Config {
     roleClaim?: string | null;
   };
   adminToken: string | null;
+  /** Tokens that are still good while they are replaced. */
+  formerAdminTokens: string[];
   plans: { file: string | null; prices: Record<PriceVariable, string | null> };
   trial: {
     days: number;
@@ -82,8 +86,8 @@ export interface Config {
   metricsToken: string | null;
   /** Whether the demonstration shop is open, where anybody signs in by typing an address. */
   storefront: boolean;
-  /** Requests per minute and process; 0 is no limit. */
-  rateLimit: { perUser: number; perAddress: number };
+  /** Per minute and process, requests and calls to Stripe that an account's requests make; 0 is no limit. */
+  rateLimit: { perUser: number; perAddress: number; stripeCalls: number };
 }
 
 /** The environment says something that the server cannot run with; the message lists all of it. */
@@ -179,15 +183,16 @@ function liveProblems(env: Environment): string[] {
   for (const name of ['APP_URL', 'AUTH_JWKS_URL', 'OUTGOING_WEBHOOK_URL'] as const) {
     if (env[name]?.startsWith('http:')) problems.push(`${name} must be https with a live key`);
   }
-  const secrets = ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'METRICS_TOKEN'] as const;
-  for (const [i, name] of secrets.entries()) {
-    const value = env[name];
-    if (!value) continue;
+  const names = ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'METRICS_TOKEN'] as const;
+  const secrets = names.flatMap((name) =>
+    [env[name] ?? []].flat().map((value) => ({ name, value })),
+  );
+  for (const [i, { name, value }] of secrets.entries()) {
     if (new Set(value).size < 8) {
       problems.push(`${name} is too easy to guess for a live key (openssl rand -hex 32)`);
     }
-    const other = secrets.slice(i + 1).find((each) => env[each] === value);
-    if (other) problems.push(`${name} and ${other} must differ with a live key`);
+    const other = secrets.slice(i + 1).find((each) => each.value === value);
+    if (other) problems.push(`${name} and ${other.name} must differ with a live key`);
   }
   return problems;
 }
@@ -212,7 +217,8 @@ function toConfig(env: Environment): Config {
       appUrl: (env.APP_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, ''),
     },
     auth: {
-      jwtSecret: env.AUTH_JWT_SECRET ?? null,
+      jwtSecret: env.AUTH_JWT_SECRET?.[0] ?? null,
+      formerJwtSecrets: env.AUTH_JWT_SECRET?.slice(1) ?? [],
       jwksUrl: env.AUTH_JWKS_URL ?? null,
       audience: env.AUTH_JWT_AUDIENCE ?? null,
       issuer: env.AUTH_JWT_ISSUER ?? null,
@@ -221,7 +227,8 @@ function toConfig(env: Environment): Config {
       accountNameClaim: env.AUTH_ACCOUNT_NAME_CLAIM ?? null,
       roleClaim: env.AUTH_ROLE_CLAIM ?? null,
     },
-    adminToken: env.ADMIN_TOKEN ?? null,
+    adminToken: env.ADMIN_TOKEN?.[0] ?? null,
+    formerAdminTokens: env.ADMIN_TOKEN?.slice(1) ?? [],
     plans: {
       file: env.PLANS_FILE ?? null,
       prices: {
@@ -261,7 +268,11 @@ function toConfig(env: Environment): Config {
     databaseWaitMs: env.DATABASE_WAIT_SECONDS * 1000,
     metricsToken: env.METRICS_TOKEN ?? null,
     storefront: env.STOREFRONT === 'demo' || isLocalAccount(env),
-    rateLimit: { perUser: env.RATE_LIMIT_PER_USER, perAddress: env.RATE_LIMIT_PER_ADDRESS },
+    rateLimit: {
+      perUser: env.RATE_LIMIT_PER_USER,
+      perAddress: env.RATE_LIMIT_PER_ADDRESS,
+      stripeCalls: env.RATE_LIMIT_STRIPE_CALLS,
+    },
   };
 }
 

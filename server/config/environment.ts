@@ -100,9 +100,10 @@ export const environment = z.object({
   ).optional(),
   AUTH_JWT_SECRET: z
     .string()
+    .transform(splitList)
     .refine(
-      (value) => Buffer.byteLength(value) >= 32,
-      'must be 32 bytes or more (openssl rand -hex 32)',
+      (values) => values.length > 0 && values.every((value) => Buffer.byteLength(value) >= 32),
+      'must be 32 bytes or more (openssl rand -hex 32); the new one and the old one, separated by a comma, while rotating',
     )
     .optional(),
   AUTH_JWKS_URL: httpUrl('must be the URL of a JSON Web Key Set').optional(),
@@ -115,7 +116,11 @@ export const environment = z.object({
   STOREFRONT: z.enum(['demo'], 'must be demo, or empty').optional(),
   ADMIN_TOKEN: z
     .string()
-    .min(16, 'must be 16 characters or more (openssl rand -hex 32)')
+    .transform(splitList)
+    .refine(
+      (values) => values.length > 0 && values.every((value) => value.length >= 16),
+      'must be 16 characters or more (openssl rand -hex 32); the new one and the old one, separated by a comma, while rotating',
+    )
     .optional(),
   TRIAL_DAYS: whole(0, 730, 'must be a number of days, 0 (no trial) to 730').default(14),
   TRIAL_END_WITHOUT_METHOD: z
@@ -169,6 +174,11 @@ export const environment = z.object({
     .optional(),
   RATE_LIMIT_PER_USER: whole(0, 1_000_000, RATE_WORDS).default(1_200),
   RATE_LIMIT_PER_ADDRESS: whole(0, 1_000_000, RATE_WORDS).default(600),
+  RATE_LIMIT_STRIPE_CALLS: whole(
+    0,
+    1_000_000,
+    'must be a number of calls per minute; 0 for no limit',
+  ).default(240),
   TRUST_PROXY: z
     .string()
     .refine(

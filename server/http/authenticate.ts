@@ -46,11 +46,25 @@ export function createAuthenticate(
   };
 }
 
-/** True when the request carries the admin token; compared in constant time. */
-export function hasAdminToken(request: Request, adminToken: string | null): boolean {
+/** True when the request carries the admin token. */
+export function hasAdminToken(request: Request, config: AdminTokens): boolean {
   const given = bearerToken(request);
-  if (given === null || adminToken === null) return false;
-  return timingSafeEqual(sha256(given), sha256(adminToken));
+  return given !== null && isAdminToken(given, config);
+}
+
+type AdminTokens = Pick<Config, 'adminToken' | 'formerAdminTokens'>;
+
+/** Whether a text is the admin token, or the one before while it is replaced; compared in constant time. */
+export function isAdminToken(
+  given: string,
+  { adminToken, formerAdminTokens }: AdminTokens,
+): boolean {
+  if (adminToken === null) return false;
+  const hash = sha256(given);
+  const equal = [adminToken, ...formerAdminTokens].map((each) =>
+    timingSafeEqual(hash, sha256(each)),
+  );
+  return equal.includes(true);
 }
 
 /** The token of `Authorization: Bearer …`, or null. */
@@ -67,9 +81,10 @@ function verifierOf(auth: Config['auth']): ((token: string) => Promise<JWTPayloa
     requiredClaims: auth.allowNoExpiry ? ['sub'] : ['sub', 'exp'],
   };
   if (auth.jwtSecret !== null) {
-    const key = new TextEncoder().encode(auth.jwtSecret);
-    return async (token) =>
-      (await jwtVerify(token, key, { ...options, algorithms: ['HS256'] })).payload;
+    const keys = [auth.jwtSecret, ...(auth.formerJwtSecrets ?? [])].map((secret) =>
+      new TextEncoder().encode(secret),
+    );
+    return (token) => verifyWithAny(token, keys, { ...options, algorithms: ['HS256'] });
   }
   if (auth.jwksUrl !== null) {
     const keys = createRemoteJWKSet(new URL(auth.jwksUrl));
@@ -77,6 +92,21 @@ function verifierOf(auth: Config['auth']): ((token: string) => Promise<JWTPayloa
       (await jwtVerify(token, keys, { ...options, algorithms: ASYMMETRIC })).payload;
   }
   return null;
+}
+
+/** While a secret is replaced, there are tokens of two. */
+async function verifyWithAny(
+  token: string,
+  [key, ...others]: Uint8Array[],
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, key!, options)).payload;
+  } catch (error) {
+    const isOfAnother = error instanceof errors.JWSSignatureVerificationFailed;
+    if (!isOfAnother || others.length === 0) throw error;
+    return verifyWithAny(token, others, options);
+  }
 }
 
 /** The library looks at `iat` only where tokens have a greatest age. */

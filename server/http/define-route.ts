@@ -68,6 +68,12 @@ interface RouteInfo<A extends Auth> {
   page?: boolean;
   /** False where no rate limit applies: probes. Signed webhooks never have one. */
   limited?: false;
+  /** False where many of one account may be under way at once: they do not wait for each other. */
+  oneByOne?: false;
+  /** Whether it reads from Stripe: who has made too many calls is refused for a while. Commands always are. */
+  asksStripe?: true;
+  /** Whether it answers if a promotion code exists: who tries too many is refused for a while. */
+  triesCodes?: true;
   /** Errors beyond those that every route of its kind can give. */
   errors?: ErrorCode[];
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   takeKey,
   finishKey,
+  isKeyHeld,
   releaseKey,
   renewKey,
   type KeyClaim,
@@ -15,7 +16,9 @@ import type { Services } from '../lib/services.ts';
 const LEASE_MS = 60_000;
 /** How long a repetition waits for the first request to end before it answers 409. */
 const WAIT_MS = 10_000;
-const POLL_MS = 50;
+/** Between two looks, at first and at most; in ms. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 500;
 
 /** Headers that belong to one answer and not to its repetition. */
 const OWN_HEADERS = new Set(['x-request-id', 'date', 'connection']);
@@ -109,12 +112,17 @@ async function waitForClaim(
   services: Services,
   key: Parameters<typeof takeKey>[1],
 ): Promise<KeyClaim> {
-  const deadline = Date.now() + WAIT_MS;
+  const db = services.database.knex;
+  const deadline = performance.now() + WAIT_MS;
+  let pause = FIRST_PAUSE_MS;
   for (;;) {
-    const now = Date.now();
-    const claim = await takeKey(services.database.knex, key, { now, lease: LEASE_MS });
-    if (claim.kind !== 'in_progress' || now >= deadline) return claim;
-    await sleep(POLL_MS);
+    const claim = await takeKey(db, key, { now: Date.now(), lease: LEASE_MS });
+    if (claim.kind !== 'in_progress') return claim;
+    do {
+      if (performance.now() >= deadline) return claim;
+      await sleep(pause * (0.5 + Math.random()));
+      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    } while (await isKeyHeld(db, key, Date.now()));
   }
 }
 

@@ -13,22 +13,35 @@ export interface RateLimits {
   user: (id: string) => void;
   /** The same for an address; where none is known (some runtimes tell none) nothing is counted. */
   address: (address: string | undefined) => void;
+  /** Counts a call to Stripe that a request of the account made. */
+  stripeCall: (accountId: string) => void;
+  /** Throws while the account has made too many of them. */
+  requireStripeCalls: (accountId: string) => void;
+  /** Counts a promotion code that does not exist. */
+  wrongCode: (accountId: string) => void;
+  /** Throws while the account has tried too many of them. */
+  requireFewWrongCodes: (accountId: string) => void;
 }
+
+/** Codes that do not exist, per account and minute: who has one types it once or twice. */
+const MAX_WRONG_CODES = 20;
 
 /**
  * Requests per minute, in windows that begin with a caller's first request. Each process counts for itself: no
  * request waits for a database because of it, and n processes together let through up to n times as much.
  */
 export function createRateLimits(
-  { perUser, perAddress }: Config['rateLimit'],
+  { perUser, perAddress, stripeCalls }: Config['rateLimit'],
   metrics: Metrics,
 ): RateLimits {
   const users = createWindows(perUser);
   const addresses = createWindows(perAddress);
-  const refuse = (by: 'user' | 'address', wait: number) => {
+  const calls = createWindows(stripeCalls);
+  const codes = createWindows(MAX_WRONG_CODES);
+  const refuse = (by: string, wait: number, words = 'Too many requests; wait a little.') => {
     if (wait === 0) return;
     metrics.limited.inc({ by });
-    throw new AppError('rate_limited', 'Too many requests; wait a little.', {
+    throw new AppError('rate_limited', words, {
       headers: { 'retry-after': String(Math.ceil(wait / 1000)) },
     });
   };
@@ -37,6 +50,11 @@ export function createRateLimits(
     address: (address) => {
       if (address !== undefined) refuse('address', addresses.count(networkOf(address)));
     },
+    stripeCall: (id) => void calls.count(id),
+    requireStripeCalls: (id) => refuse('stripe_calls', calls.wait(id)),
+    wrongCode: (id) => void codes.count(id),
+    requireFewWrongCodes: (id) =>
+      refuse('codes', codes.wait(id), 'Too many codes that do not exist; wait a little.'),
   };
 }
 

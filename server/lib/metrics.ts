@@ -22,6 +22,8 @@ export interface Metrics {
   requests: Histogram<'method' | 'route' | 'status'>;
   /** Requests that were refused for coming too often. */
   limited: Counter<'by'>;
+  /** Bearer tokens that were refused, by the kind of route. */
+  refusedTokens: Counter<'by'>;
   /** Processing of a customer: claimed, read from Stripe, decided, written. */
   customers: Histogram<'outcome'>;
   /** Webhook events dealt with, or failed and left to wait. */
@@ -70,6 +72,12 @@ export function createMetrics(): Metrics {
     limited: new Counter({
       name: 'tenure_http_requests_limited_total',
       help: 'Requests refused with 429 for coming too often, by what was counted',
+      labelNames: ['by'] as const,
+      registers,
+    }),
+    refusedTokens: new Counter({
+      name: 'tenure_tokens_refused_total',
+      help: 'Bearer tokens that were wrong or expired, by the kind of route (user, admin)',
       labelNames: ['by'] as const,
       registers,
     }),

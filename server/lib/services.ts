@@ -1,3 +1,4 @@
+import type { Grant } from '../../state/grants.ts';
 import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
@@ -39,6 +40,8 @@ export interface AccessCache {
   subscriptionOf(userId: string): Promise<SubscriptionRow | null>;
   /** What Stripe entitles the user's customer to; null when it was never read. */
   featuresOf(userId: string, customerId: string): Promise<ReadonlySet<string> | null>;
+  /** All grants of an account, those that are over too. */
+  grantsOf(accountId: string): Promise<readonly Grant[]>;
   /** Forgets a user; called in the process that stored a change. */
   invalidate(userId: string): void;
   /** Forgets everybody, when changes of other processes may have been missed. */

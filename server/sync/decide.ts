@@ -5,6 +5,7 @@ import { decideBatch } from '../../state/decide-batch.ts';
 import { decide as decideRow } from '../../state/decide.ts';
 import { effectsOf, type FollowedFailures } from '../../state/effects.ts';
 import { isOurs, markedAccount } from '../../state/ownership.ts';
+import { tellsPurchase } from '../../state/purchases.ts';
 import { signalOf } from '../../state/signals.ts';
 import type { Cause, CauseType, SubscriptionFacts } from '../../state/types.ts';
 import type { CausedEffect, Decision, Failure, SubscriptionDecision } from './decision.ts';
@@ -244,6 +245,10 @@ function effectsOfEvent(
   if (objectId !== null && objectType !== null && isAboutReturns(event.facts.type)) {
     const payload = { objectType, objectId, chargeId, eventId: event.row.id };
     effects.push({ objectId: event.row.id, kind: 'returns.read', payload });
+  }
+  if (objectId !== null && tellsPurchase(event.facts, context.core.config.ownership)) {
+    const payload = { sessionId: objectId, eventId: event.row.id };
+    effects.push({ objectId, kind: 'purchase.record', payload });
   }
   return effects.map((effect) => ({
     ...effect,

@@ -26,6 +26,7 @@ export const recordUsageRoute = defineRoute({
   method: 'POST',
   path: '/api/billing/usage',
   auth: 'user',
+  oneByOne: false,
   members: true,
   summary: 'Record usage, one piece or up to 1,000',
   description:

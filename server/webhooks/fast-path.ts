@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { bytesUnderWay } from '../http/bytes-under-way.ts';
 import { JSON_TYPE } from '../http/define-route.ts';
-import { MAX_BODY_BYTES, readBody } from '../http/request-body.ts';
+import { endedEarly, MAX_BODY_BYTES } from '../http/request-body.ts';
 import { ANSWER_HEADERS, errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
 import type { Services } from '../lib/services.ts';
 import { receiveWebhook } from './receive.ts';
@@ -60,7 +61,7 @@ async function answer(
 ): Promise<Answer> {
   try {
     const header = (name: string) => headerOf(incoming, name);
-    const received = await receiveWebhook(services, () => readBody(incoming), header);
+    const received = await receiveWebhook(services, () => readAll(incoming), header);
     return { status: 200, headers: { 'content-type': JSON_TYPE }, body: JSON.stringify(received) };
   } catch (error) {
     const response = errorResponse(services, error, requestId);
@@ -72,6 +73,33 @@ async function answer(
 function headerOf({ headers }: IncomingMessage, name: string): string | null {
   const value = headers[name];
   return typeof value === 'string' ? value : null;
+}
+
+function readAll(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let chunks: Buffer[] = [];
+    const arriving = bytesUnderWay.begin(incoming.socket.remoteAddress, (error) => {
+      // What was read is forgotten at once; what still comes is not kept.
+      chunks = [];
+      incoming.removeAllListeners('data').resume();
+      reject(error);
+    });
+    incoming.once('close', arriving.end);
+    incoming.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      arriving.add(chunk.byteLength);
+    });
+    incoming.on('end', () => {
+      arriving.end();
+      const [first] = chunks;
+      resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks));
+    });
+    const broken = () => reject(endedEarly());
+    incoming.on('error', broken);
+    incoming.on('close', () => {
+      if (!incoming.complete) broken();
+    });
+  });
 }
 
 function breakOff(services: Services, outgoing: ServerResponse, error: unknown): void {

@@ -41,6 +41,7 @@ export async function startNextApp(tarball: string): Promise<NextApp> {
     DATABASE_URL: `sqlite:${join(dir, 'data.sqlite')}`,
     RATE_LIMIT_PER_USER: '0',
     RATE_LIMIT_PER_ADDRESS: '0',
+    RATE_LIMIT_STRIPE_CALLS: '0',
   };
   const args = [NEXT, 'start', '-H', '127.0.0.1', '-p', stripe.env['PORT'] ?? ''];
   const child = spawn(process.execPath, args, { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] });

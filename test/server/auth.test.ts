@@ -123,10 +123,13 @@ describe('A bearer token', () => {
 
 describe('The admin token', () => {
   it('is compared as a whole, and never fits when none is set', () => {
-    expect(hasAdminToken(bearing('the-token'), 'the-token')).toBe(true);
-    expect(hasAdminToken(bearing('the-toke'), 'the-token')).toBe(false);
-    expect(hasAdminToken(bearing('x'), null)).toBe(false);
-    expect(hasAdminToken(new Request('http://x/'), 'the-token')).toBe(false);
+    const set = { adminToken: 'the-token', formerAdminTokens: ['the-old-one'] };
+    const unset = { adminToken: null, formerAdminTokens: [] };
+    expect(hasAdminToken(bearing('the-token'), set)).toBe(true);
+    expect(hasAdminToken(bearing('the-old-one'), set)).toBe(true);
+    expect(hasAdminToken(bearing('the-toke'), set)).toBe(false);
+    expect(hasAdminToken(bearing('x'), unset)).toBe(false);
+    expect(hasAdminToken(new Request('http://x/'), set)).toBe(false);
   });
 });
 

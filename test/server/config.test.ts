@@ -129,6 +129,26 @@ describe('The configuration', () => {
     }
   });
 
+  it('S-22: takes two values of a secret while it is replaced, and none that is weak or twice there', () => {
+    const [fresh, old] = [`${'abcdefgh'.repeat(4)}-fresh`, `${'abcdefgh'.repeat(4)}-old`];
+    const config = loadConfig({
+      ...LIVE_ENV,
+      ADMIN_TOKEN: `${fresh}1, ${old}1`,
+      AUTH_JWT_SECRET: `${fresh}2,${old}2`,
+    });
+    expect(config).toMatchObject({ adminToken: `${fresh}1`, formerAdminTokens: [`${old}1`] });
+    expect(config.auth).toMatchObject({ jwtSecret: `${fresh}2`, formerJwtSecrets: [`${old}2`] });
+    const wrong: [Record<string, string>, string][] = [
+      [{ ADMIN_TOKEN: `${fresh},short` }, 'ADMIN_TOKEN must be 16 characters'],
+      [{ AUTH_JWT_SECRET: `${fresh},short` }, 'AUTH_JWT_SECRET must be 32 bytes'],
+      [{ ADMIN_TOKEN: `${fresh},${'a'.repeat(16)}` }, 'ADMIN_TOKEN is too easy'],
+      [{ ADMIN_TOKEN: `${fresh},${fresh}` }, 'ADMIN_TOKEN and ADMIN_TOKEN must differ'],
+      [{ ADMIN_TOKEN: `${fresh},${old}`, AUTH_JWT_SECRET: old }, 'ADMIN_TOKEN and AUTH_JWT_SECRET'],
+    ];
+    for (const [env, words] of wrong)
+      expect(problemsOf({ ...LIVE_ENV, ...env }), words).toEqual([expect.stringContaining(words)]);
+  });
+
   it('S-21: wants an issuer or an audience with a key set', () => {
     const env = { ...TEST_ENV, AUTH_JWKS_URL: 'https://id.example.com/keys' };
     expect(problemsOf(env)).toEqual([expect.stringContaining('AUTH_JWT_ISSUER')]);

@@ -65,6 +65,15 @@ describe.each(DIALECTS)('Limits and features on %s', (database) => {
     });
   });
 
+  it('C-4: a meter that an item of the subscription bills is a feature of it', async () => {
+    const other = newPerson(server);
+    await other.subscribe({ plan: 'volume', interval: 'monthly' });
+    expect((await other.get(`access?feature=${METER}`)).json).toMatchObject({
+      allowed: true,
+      reason: 'active',
+    });
+  });
+
   it('say what is left of a limit that the host app counts', async () => {
     expect(await ask('feature=projects&used=1')).toMatchObject({ limit: 3, remaining: 2 });
     expect(await ask('feature=projects&used=3')).toMatchObject({ allowed: false, remaining: 0 });

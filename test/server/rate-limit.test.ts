@@ -92,7 +92,7 @@ describe('Rate limits', () => {
   });
 
   it('take a whole /64 of IPv6 for one caller', () => {
-    const limits = createRateLimits({ perUser: 0, perAddress: 1 }, createMetrics());
+    const limits = createRateLimits({ perUser: 0, perAddress: 1, stripeCalls: 0 }, createMetrics());
     limits.address('2001:db8:1:2::1');
     expect(() => limits.address('2001:db8:1:2:ffff:1:2:3')).toThrow('Too many requests');
     expect(() => limits.address('2001:db8:1:3::1')).not.toThrow();
@@ -102,7 +102,7 @@ describe('Rate limits', () => {
   });
 
   it('remember a bounded number of callers', () => {
-    const limits = createRateLimits({ perUser: 1, perAddress: 1 }, createMetrics());
+    const limits = createRateLimits({ perUser: 1, perAddress: 1, stripeCalls: 0 }, createMetrics());
     const before = process.memoryUsage().heapUsed;
     for (let i = 0; i < 200_000; i += 1) limits.address(`2001:db8:${i.toString(16)}::`);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 * 1_048_576);

@@ -157,6 +157,7 @@ function envOf(
     // Counting callers costs more memory than a short-lived engine may.
     RATE_LIMIT_PER_USER: '0',
     RATE_LIMIT_PER_ADDRESS: '0',
+    RATE_LIMIT_STRIPE_CALLS: '0',
   };
 }
 

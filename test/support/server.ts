@@ -102,6 +102,8 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     DATABASE_URL: database.url,
     PORT: String(port),
     LOG_LEVEL: 'silent',
+    // In seconds, tests do what customers do in months.
+    RATE_LIMIT_STRIPE_CALLS: '0',
     ...(options.testClock === false ? { STRIPE_TEST_CLOCK: undefined } : {}),
     ...(await options.prepare?.(stripe)),
     ...options.env,

@@ -27,16 +27,21 @@ const LINK_MS = 15 * 60_000;
  */
 function sign(services: Pick<Parts, 'config'>, purpose: string, text: string): string | null {
   const { adminToken } = services.config;
-  if (adminToken === null) return null;
+  return adminToken === null ? null : signWith(adminToken, purpose, text);
+}
+
+function signWith(adminToken: string, purpose: string, text: string): string {
   const key = createHmac('sha256', adminToken).update('tenure dashboard').digest();
   return createHmac('sha256', key).update(`${purpose}\n${text}`).digest('base64url');
 }
 
-function isSigned(services: Pick<Parts, 'config'>, purpose: string, token: Signed): boolean {
-  const right = sign(services, purpose, token.text);
-  if (right === null) return false;
-  const [a, b] = [Buffer.from(right), Buffer.from(token.mac)];
-  return a.length === b.length && timingSafeEqual(a, b);
+function isSigned({ config }: Pick<Parts, 'config'>, purpose: string, token: Signed): boolean {
+  if (config.adminToken === null) return false;
+  const sent = Buffer.from(token.mac);
+  return [config.adminToken, ...config.formerAdminTokens].some((each) => {
+    const right = Buffer.from(signWith(each, purpose, token.text));
+    return right.length === sent.length && timingSafeEqual(right, sent);
+  });
 }
 
 interface Signed {
@@ -87,7 +92,7 @@ export function isOwnRequest(
 
 /** Admin routes of the API: the token, or a session; a session's changes need its CSRF token. */
 export async function isAdmin(services: Parts, request: Request): Promise<boolean> {
-  if (hasAdminToken(request, services.config.adminToken)) return true;
+  if (hasAdminToken(request, services.config)) return true;
   const session = await sessionOf(services, request);
   if (!session) return false;
   if (request.method === 'GET' || request.method === 'HEAD') return true;

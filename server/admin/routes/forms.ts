@@ -4,6 +4,7 @@ import { findSubscription } from '../../../db/subscriptions.ts';
 import { themeCookie, endSession, themeOf } from '../pages/session.ts';
 import { replayAll, replayEvents } from '../pages/queries/events.ts';
 import { advanceClock, testClockOf, type Leap } from '../pages/test-clock.ts';
+import { auditSession } from '../../http/audit.ts';
 import { AppError } from '../../http/errors.ts';
 import { adminForm, withNotice, type FormContext } from './admin-page.ts';
 import { redirect } from '../../http/pages/respond.ts';
@@ -89,8 +90,11 @@ const theme = adminForm({
 const logout = adminForm({
   path: '/admin/logout',
   summary: 'Ends the session',
-  handler: async ({ services, session }) =>
-    redirect('/admin/login', [await endSession(services, session)]),
+  handler: async ({ services, session }) => {
+    const cookie = await endSession(services, session);
+    await auditSession(services, 'sign_out', {});
+    return redirect('/admin/login', [cookie]);
+  },
 });
 
 export const FORMS = [replay, repair, time, theme, logout];

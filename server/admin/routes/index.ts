@@ -1,8 +1,15 @@
 import type { Route } from '../../http/define-route.ts';
 import { API } from './api.ts';
 import { FORMS } from './forms.ts';
+import { GRANT_ROUTES } from './grants.ts';
 import { PAGES } from './pages.ts';
 import { SIGN_IN } from './sign-in.ts';
 
 /** The dashboard: its pages and forms, the sign-in, and the API behind them. */
-export const ADMIN_ROUTES: readonly Route[] = [...API, ...SIGN_IN, ...PAGES, ...FORMS];
+export const ADMIN_ROUTES: readonly Route[] = [
+  ...API,
+  ...GRANT_ROUTES,
+  ...SIGN_IN,
+  ...PAGES,
+  ...FORMS,
+];

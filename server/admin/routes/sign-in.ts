@@ -1,25 +1,16 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Database } from '../../../db/database.ts';
 import { loadAssets } from '../../http/pages/assets.ts';
 import { html } from '../../http/pages/html.ts';
 import { htmlDocument } from '../../http/pages/document.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
 import { AppError } from '../../http/errors.ts';
-import { createWindows, networkOf, type Windows } from '../../http/rate-limit.ts';
+import { isAdminToken } from '../../http/authenticate.ts';
+import { networkOf } from '../../http/rate-limit.ts';
+import { auditRefusal, auditSession } from '../../http/audit.ts';
+import { requireFewWrongTokens, wrongTokensOf } from '../../http/wrong-tokens.ts';
 import { defineRoute, type RouteContext } from '../../http/define-route.ts';
 import { formOf, page, redirect } from '../../http/pages/respond.ts';
 import { localPath } from './admin-page.ts';
-
-/** Wrong tokens allowed per address and minute; those of another address do not count. */
-const MAX_WRONG = 20;
-const wrong = new WeakMap<Database, Windows>();
-
-function wrongTokensOf({ database }: RouteContext['services']): Windows {
-  const known = wrong.get(database) ?? createWindows(MAX_WRONG);
-  wrong.set(database, known);
-  return known;
-}
 
 const login = defineRoute({
   method: 'GET',
@@ -28,15 +19,21 @@ const login = defineRoute({
   page: true,
   summary: 'The sign-in form; with a link from the console, the sign-in',
   response: null,
-  handler: async (request, { services }) => {
+  handler: async (request, context) => {
+    const { services } = context;
     const query = new URL(request.url).searchParams;
     const back = localPath(query.get('back'));
     const link = query.get('link');
     if (link === null) return form(request, { services, error: null, back });
+    const caller = networkOf(context.address ?? 'unknown');
+    requireFewWrongTokens(services, 'form', caller);
     if (!(await redeemLoginLink(services, link))) {
+      wrongTokensOf(services, 'form').count(caller);
+      await auditRefusal(services, 'sign_in.failed', { by: 'link' });
       const error = 'This link has been used, or is over. Sign in with the admin token.';
       return form(request, { services, error, back });
     }
+    await auditSession(services, 'sign_in', { by: 'link' });
     const response = await signedIn(request, back);
     response.headers.append('set-cookie', sessionCookie(services));
     return response;
@@ -73,20 +70,21 @@ const submit = defineRoute({
   response: null,
   handler: async (request, context) => {
     const { services } = context;
-    const { adminToken } = services.config;
     requireSameOrigin(request);
     const fields = await formOf(request, context);
     const back = localPath(fields.get('back'));
     const caller = networkOf(context.address ?? 'unknown');
-    const wrongTokens = wrongTokensOf(services);
+    const wrongTokens = wrongTokensOf(services, 'form');
     if (wrongTokens.wait(caller) > 0) {
       const error = 'Too many wrong tokens; wait a minute.';
       return form(request, { services, error, back, status: 429 });
     }
-    if (adminToken === null || !equal(fields.get('token') ?? '', adminToken)) {
+    if (!isAdminToken(fields.get('token') ?? '', services.config)) {
       wrongTokens.count(caller);
+      await auditRefusal(services, 'sign_in.failed', { by: 'token' });
       return form(request, { services, error: 'This is not the admin token.', back, status: 401 });
     }
+    await auditSession(services, 'sign_in', { by: 'token' });
     return redirect(back, [sessionCookie(services)]);
   },
 });
@@ -98,11 +96,6 @@ function requireSameOrigin(request: Request): void {
   if (origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host)) {
     throw new AppError('forbidden', 'This form was sent from another site.');
   }
-}
-
-function equal(a: string, b: string): boolean {
-  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(a), hash(b));
 }
 
 interface FormState {

@@ -1,9 +1,28 @@
+import type Stripe from 'stripe';
 import { z } from 'zod';
+import { findPurchase, hasPurchase, purchasesOf } from '../../../db/purchases.ts';
+import type { OneTimeProduct } from '../../../state/catalogue.ts';
+
+import type { Account } from '../../../state/roles.ts';
+import type { Services } from '../../lib/services.ts';
+import { recordPurchase } from './record-purchase.ts';
 import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
+import { purchaseSchema, viewOfPurchase } from './purchase-view.ts';
+
+const metadata = z
+  .record(z.string().regex(/^\w{1,40}$/, 'must be letters, digits and _'), z.string().max(500))
+  .refine((entries) => Object.keys(entries).length <= 20, 'can have 20 entries')
+  .refine(
+    (entries) =>
+      !Object.keys(entries).some((key) =>
+        /^(tenure_|user_id$|userId$|wish$|product$|quantity$)/.test(key),
+      ),
+    'has a key that is used by the server itself',
+  );
 
 /** A Checkout page for something that is bought once. Needs no subscription. */
 export const paymentsRoute = defineRoute({
@@ -15,9 +34,10 @@ export const paymentsRoute = defineRoute({
   body: z.strictObject({
     product: z.string().min(1).max(64),
     quantity: z.int().min(1).max(10_000).default(1),
+    metadata: metadata.default({}).describe('Told again with `purchase.completed`'),
   }),
   response: z.object({ url: z.url(), sessionId: z.string() }),
-  errors: ['unknown_product'],
+  errors: ['unknown_product', 'already_purchased'],
   handler: (_request, context) => {
     const { services, account, body } = context;
     return withCustomerLock(services, account.id, async () => {
@@ -26,10 +46,13 @@ export const paymentsRoute = defineRoute({
         throw new AppError('unknown_product', `There is no product "${body.product}".`);
       }
       const customerId = await ensureStripeCustomer(services, context);
-      const wish = `${product.priceId}|${body.quantity}`;
+      const own = Object.entries(body.metadata).toSorted(([a], [b]) => (a < b ? -1 : 1));
+      const given = own.length > 0 ? `|${JSON.stringify(own)}` : '';
+      const wish = `${product.priceId}|${body.quantity}${given}`.slice(0, 500);
+      await refuseSecond(context, { product, customerId, wish });
       const open = await services.stripe.openCheckouts(customerId);
       const same = open.find(
-        ({ mode, metadata }) => mode === 'payment' && metadata?.['wish'] === wish,
+        (session) => session.mode === 'payment' && session.metadata?.['wish'] === wish,
       );
       const { appUrl } = services.config.http;
       const session =
@@ -38,6 +61,8 @@ export const paymentsRoute = defineRoute({
           {
             customerId,
             userId: account.id,
+            product: product.id,
+            metadata: body.metadata,
             priceId: product.priceId,
             quantity: body.quantity,
             automaticTax: services.config.automaticTax,
@@ -50,5 +75,59 @@ export const paymentsRoute = defineRoute({
       if (!session.url) throw new Error(`Checkout session ${session.id} has no URL`);
       return json({ url: session.url, sessionId: session.id });
     });
+  },
+});
+
+/**
+ * What an account can have once is refused when it is paid for, also where no webhook has told of it yet. A page for it
+ * that is open under other terms is expired: only one can be paid.
+ */
+async function refuseSecond(
+  { services, account }: { services: Services; account: Account },
+  { product, customerId, wish }: { product: OneTimeProduct; customerId: string; wish: string },
+): Promise<void> {
+  if (product.once !== true) return;
+  const { stripe, database } = services;
+  const isThis = ({ mode, metadata: given }: Stripe.Checkout.Session) =>
+    mode === 'payment' && given?.['product'] === product.id;
+  for (const { id, payment_status: paid } of (await stripe.completedCheckouts(customerId)).filter(
+    isThis,
+  )) {
+    if (paid === 'unpaid') {
+      throw new AppError('already_purchased', `A payment for "${product.name}" is under way.`);
+    }
+    await recordPurchase(services, await stripe.retrievePaidCheckout(id), id);
+  }
+  if (await hasPurchase(database.knex, account.id, product.id)) {
+    throw new AppError('already_purchased', `The account has "${product.name}" already.`);
+  }
+  const open = (await stripe.openCheckouts(customerId)).filter(isThis);
+  for (const { id } of open.filter((session) => session.metadata?.['wish'] !== wish)) {
+    await stripe.expireCheckout(id);
+  }
+}
+
+/** What the account bought once. */
+export const purchasesRoute = defineRoute({
+  method: 'GET',
+  path: '/api/billing/payments',
+  auth: 'user',
+  summary: 'What the account bought once, newest first',
+  query: z.strictObject({
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    cursor: z.string().max(255).optional().describe('`next` of the page before'),
+  }),
+  response: z.object({ payments: z.array(purchaseSchema), next: z.string().nullable() }),
+  handler: async (_request, { services, account, query }) => {
+    const db = services.database.knex;
+    const before = query.cursor === undefined ? null : await findPurchase(db, query.cursor);
+    if (query.cursor !== undefined && before?.accountId !== account.id) {
+      throw new AppError('invalid_request', 'cursor: is not `next` of a page of this list.');
+    }
+    const page = { limit: query.limit + 1, ...(before && { before }) };
+    const found = await purchasesOf(db, account.id, page);
+    const payments = found.slice(0, query.limit);
+    const next = found.length > query.limit ? (payments.at(-1)?.id ?? null) : null;
+    return json({ payments: payments.map(viewOfPurchase), next });
   },
 });

@@ -28,6 +28,8 @@ export const promotionRoute = defineRoute({
   method: 'GET',
   path: '/api/billing/promotion-codes/:code',
   auth: 'user',
+  asksStripe: true,
+  triesCodes: true,
   summary: 'What a promotion code is worth',
   response: promotionSchema,
   errors: ['not_found'],

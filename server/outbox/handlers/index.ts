@@ -17,6 +17,7 @@ import type { EngineContext } from '../../sync/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
 import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
+import { storePurchase } from './purchase.ts';
 import { recordReturns } from './returned-money.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { sendTeamWebhook, stableId } from './outgoing-webhook.ts';
@@ -64,7 +65,9 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'webhook.dispute.won': postWebhook,
   'webhook.dispute.lost': postWebhook,
   'webhook.credit_note.issued': postWebhook,
+  'webhook.purchase.completed': postWebhook,
   'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
+  'purchase.record': (ctx, _means, { effect }) => storePurchase(ctx, effect.payload),
   'returns.read': (ctx, { runner }, { effect }) => recordReturns(ctx, runner, effect.payload),
   'dunning.final_action': (ctx, { runner }, { effect }) => endDunning(ctx, runner, effect.payload),
   'invoices.settle': (ctx, _means, { effect }) => settleInvoices(ctx, effect.payload),

@@ -18,6 +18,7 @@ import {
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
+import { applyReturns } from '../../billing/payments/record-purchase.ts';
 import { readReturns } from '../../sync/read-returns.ts';
 
 /**
@@ -35,7 +36,11 @@ export async function recordReturns(
   const stored = await storeReturns(ctx, returns, payload.eventId);
   if (stored === null) return 'the payment is of no account of ours';
   const { row, all } = stored;
-  if (row === null) return null;
+  if (row === null) {
+    // What a one-time purchase gave may be gone.
+    ctx.changes.announce([{ subscriptionId: '', userId: stored.userId }]);
+    return null;
+  }
   ctx.changes.announce([{ subscriptionId: row.id, userId: row.userId }]);
   const policy = ctx.core.config.returns;
   if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
@@ -53,6 +58,7 @@ export async function recordReturns(
 interface StoredReturns {
   /** The subscription that was paid for; null for a payment without one. */
   row: SubscriptionRow | null;
+  userId: string | null;
   all: MoneyReturn[];
   disputed: boolean;
 }
@@ -78,13 +84,16 @@ async function storeReturns(
       effects.map((effect) => ({ ...effect, causeId: eventId })),
       Date.now(),
     );
-    if (row === null) return { row, all: returns, disputed: false };
+    if (row === null) {
+      await applyReturns(trx, returns[0]!.chargeId);
+      return { row, userId, all: returns, disputed: false };
+    }
     const all = await returnsOfSubscription(trx, row.id);
     const restriction = restrictionOf(all, ctx.core.config.returns, ctx.clock.now());
     const disputed = restriction?.reason === 'disputed';
     const collectionPaused = row.restriction?.collectionPaused === true || disputed;
     await saveRestriction(trx, row.id, restriction && { ...restriction, collectionPaused });
-    return { row, all, disputed };
+    return { row, userId, all, disputed };
   });
 }
 

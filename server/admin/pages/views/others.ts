@@ -184,6 +184,8 @@ export interface AuditItem {
   action: string;
   target: string | null;
   detail: string;
+  requestId: string | null;
+  address: string | null;
 }
 
 /** What operators and scripts did. */
@@ -199,7 +201,7 @@ export function auditPage(
       ${
         view.rows.length === 0
           ? html`<p class="empty">
-              No changes yet. Replays, repairs and clock moves are listed here.
+              Nothing yet. What operators do and every sign-in are listed here.
             </p>`
           : rowTable(
               'Audit log',
@@ -212,6 +214,11 @@ export function auditPage(
                   cell: (row) => row.target && html`<span class="mono">${row.target}</span>`,
                 },
                 { title: 'Detail', cell: (row) => html`<span class="mono">${row.detail}</span>` },
+                { title: 'From', cell: (row) => row.address },
+                {
+                  title: 'Request',
+                  cell: (row) => row.requestId && html`<span class="mono">${row.requestId}</span>`,
+                },
               ],
               view.rows,
             )

@@ -1,0 +1,89 @@
+import { addGrant, revokeGrant, unrevokeGrant } from '../../../db/grants.ts';
+import { enqueueEffects } from '../../../db/outbox.ts';
+import { returnsOfCharge } from '../../../db/payment-returns.ts';
+import {
+  addPurchase,
+  findPurchase,
+  purchaseOfCharge,
+  setPurchaseStatus,
+} from '../../../db/purchases.ts';
+import type { Db } from '../../../db/database.ts';
+import type Stripe from 'stripe';
+import { markedAccount } from '../../../state/ownership.ts';
+import {
+  grantOfPurchase,
+  hostMetadata,
+  purchaseEffect,
+  statusAfter,
+  type Purchase,
+} from '../../../state/purchases.ts';
+import type { CoreServices } from '../../lib/services.ts';
+
+type Parts = Pick<CoreServices, 'access' | 'catalogue' | 'config' | 'database'>;
+
+/**
+ * Stores what a paid Checkout session bought, gives what its product grants, and tells the team's system: once,
+ * however often it is called. null while it is not paid, or when it is of no product of this deployment.
+ */
+export async function recordPurchase(
+  parts: Parts,
+  session: Stripe.Checkout.Session,
+  causeId: string,
+): Promise<Purchase | null> {
+  const purchase = purchaseOf(parts, session);
+  if (!purchase) return null;
+  const product = parts.catalogue.products.find(({ id }) => id === purchase.product);
+  const stored = await parts.database.knex.transaction(async (trx) => {
+    if (await addPurchase(trx, purchase)) {
+      const grant = grantOfPurchase(purchase, product);
+      if (grant) await addGrant(trx, grant);
+      const effect = purchaseEffect(purchase, idOf(session.customer));
+      await enqueueEffects(trx, [{ ...effect, causeId }], Date.now());
+    }
+    await applyReturns(trx, purchase.chargeId);
+    return findPurchase(trx, purchase.id);
+  });
+  parts.access.invalidate(purchase.accountId);
+  return stored;
+}
+
+/** Takes back what a purchase gave when its money has come back, and gives it again when a dispute is won. */
+export async function applyReturns(db: Db, chargeId: string | null): Promise<Purchase | null> {
+  const purchase = chargeId === null ? null : await purchaseOfCharge(db, chargeId);
+  if (!purchase || chargeId === null) return null;
+  const status = statusAfter(purchase, await returnsOfCharge(db, chargeId));
+  if (status === purchase.status) return purchase;
+  await setPurchaseStatus(db, purchase.id, status);
+  const grant = `grant_${purchase.id}`;
+  if (status === 'returned') await revokeGrant(db, grant, Date.now());
+  else await unrevokeGrant(db, grant);
+  return { ...purchase, status };
+}
+
+function purchaseOf({ config }: Parts, session: Stripe.Checkout.Session): Purchase | null {
+  const metadata = session.metadata ?? {};
+  const accountId = markedAccount(metadata, config.ownership);
+  const { product, quantity } = metadata;
+  const isPaid = session.payment_status !== 'unpaid' && session.status === 'complete';
+  if (accountId === null || product === undefined || !isPaid || session.mode !== 'payment') {
+    return null;
+  }
+  const intent = session.payment_intent;
+  const charge = typeof intent === 'string' ? null : idOf(intent?.latest_charge);
+  return {
+    id: session.id,
+    accountId,
+    product,
+    quantity: Number(quantity ?? 1),
+    amount: session.amount_total ?? 0,
+    currency: session.currency ?? '',
+    chargeId: charge,
+    metadata: hostMetadata(metadata, config.ownership.metadataKeys),
+    paidAt: session.created * 1000,
+    status: 'paid',
+  };
+}
+
+function idOf(value: string | { id: string } | null | undefined): string | null {
+  return typeof value === 'string' ? value : (value?.id ?? null);
+}

@@ -1,0 +1,100 @@
+/** Something that was bought once: what it gives, and what becomes of that when its money comes back. */
+import type { OneTimeProduct } from './catalogue.ts';
+import type { Effect } from './effect-kinds.ts';
+import type { EventFacts } from './event-facts.ts';
+import type { Grant } from './grants.ts';
+import { markedAccount, type OwnershipRules } from './ownership.ts';
+import { amountReturned, type MoneyReturn } from './returns.ts';
+
+export interface Purchase {
+  /** The Checkout session that paid for it. */
+  id: string;
+  accountId: string;
+  /** Product id of the catalogue. */
+  product: string;
+  quantity: number;
+  /** Minor units, as paid: after discounts, with tax. */
+  amount: number;
+  currency: string;
+  /** null where nothing was due. */
+  chargeId: string | null;
+  /** Of the Checkout session, without what we write ourselves. */
+  metadata: Record<string, string>;
+  /** ms since the epoch. */
+  paidAt: number;
+  /** `returned` while all of its money has come back, or is disputed. */
+  status: 'paid' | 'returned';
+}
+
+const DAY = 86_400_000;
+const OWN_METADATA = /^(tenure_|wish$|product$|quantity$)/;
+
+/** Whether an event tells that something of ours was bought once. */
+export function tellsPurchase(
+  { type, checkout }: Pick<EventFacts, 'type' | 'checkout'>,
+  rules: OwnershipRules,
+): boolean {
+  const isPaid =
+    type === 'checkout.session.completed' || type === 'checkout.session.async_payment_succeeded';
+  if (!isPaid || checkout?.mode !== 'payment') return false;
+  return (
+    checkout.metadata['product'] !== undefined && markedAccount(checkout.metadata, rules) !== null
+  );
+}
+
+/** The metadata that the host gave. */
+export function hostMetadata(
+  metadata: Record<string, string>,
+  ownKeys: readonly string[],
+): Record<string, string> {
+  const kept = Object.entries(metadata).filter(
+    ([key]) => !OWN_METADATA.test(key) && !ownKeys.includes(key),
+  );
+  return Object.fromEntries(kept);
+}
+
+/** What a purchase gives its account; null when the product gives nothing here. Added limits count once for each. */
+export function grantOfPurchase(
+  purchase: Purchase,
+  product: OneTimeProduct | undefined,
+): Omit<Grant, 'revokedAt'> | null {
+  if (!product?.grants) return null;
+  const { plan = null, features = [], limits = {}, combine = 'best', days } = product.grants;
+  const times = combine === 'add' ? purchase.quantity : 1;
+  const total = Object.entries(limits).map(([name, limit]): [string, number | null] => [
+    name,
+    limit === null ? null : limit * times,
+  ]);
+  return {
+    id: `grant_${purchase.id}`,
+    accountId: purchase.accountId,
+    plan,
+    features,
+    limits: Object.fromEntries(total),
+    combine,
+    source: 'purchase',
+    reason: product.name,
+    grantedBy: purchase.id,
+    createdAt: purchase.paidAt,
+    endsAt: days === undefined ? null : purchase.paidAt + days * DAY,
+  };
+}
+
+/** What the returns of its charge make of a purchase. A part that was refunded changes nothing. */
+export function statusAfter(
+  { amount }: Pick<Purchase, 'amount'>,
+  returns: readonly MoneyReturn[],
+): Purchase['status'] {
+  return amount > 0 && amountReturned(returns) >= amount ? 'returned' : 'paid';
+}
+
+/** What the team's own system is told of a purchase. */
+export function purchaseEffect(purchase: Purchase, customerId: string | null): Effect {
+  const { id, accountId, product, quantity, amount, currency, metadata, paidAt } = purchase;
+  const data = { id, userId: accountId, customerId, product, quantity, amount, currency, metadata };
+  return {
+    objectId: id,
+    kind: 'webhook.purchase.completed',
+    payload: { type: 'purchase.completed', timestamp: new Date(paidAt).toISOString(), data },
+  };
+}
