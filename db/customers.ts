@@ -171,14 +171,17 @@ export interface OwnerLink {
   at: number;
 }
 
+export type LinkOutcome = 'linked' | 'new_conflict' | 'known_conflict';
+
 /**
  * Writes what was learned about an account's customer: an account without a living customer gets this one, and becomes
- * one with it. What contradicts a link that is there is kept as a conflict, and never merged. Returns whether it holds.
+ * one with it. What contradicts a link that is there is kept as a conflict, and never merged.
+ * Returns whether it holds, and if not, whether that is news.
  */
-export async function linkCustomer(db: Db, link: OwnerLink): Promise<boolean> {
+export async function linkCustomer(db: Db, link: OwnerLink): Promise<LinkOutcome> {
   const { accountId, customerId, source, at } = link;
   const owner = await findCustomerByStripeId(db, customerId);
-  if (owner?.userId === accountId) return true;
+  if (owner?.userId === accountId) return 'linked';
   if (!owner) {
     // An id that another transaction takes at this moment makes it a conflict as well.
     await db('customers')
@@ -190,8 +193,8 @@ export async function linkCustomer(db: Db, link: OwnerLink): Promise<boolean> {
       .where((q) => void q.whereNull('stripe_customer_id').orWhereNotNull('deleted_at'))
       .update({ stripe_customer_id: customerId, deleted_at: null });
     const kept = await findCustomerByUser(db, accountId);
-    if (kept?.stripeCustomerId === customerId) return true;
+    if (kept?.stripeCustomerId === customerId) return 'linked';
   }
-  await recordConflict(db, { customerId, accountId, source, learnedAt: at });
-  return false;
+  const conflict = { customerId, accountId, source, learnedAt: at };
+  return (await recordConflict(db, conflict)) ? 'new_conflict' : 'known_conflict';
 }

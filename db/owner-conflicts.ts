@@ -16,9 +16,9 @@ interface Row {
   learned_at: number;
 }
 
-/** Keeps a contradicting claim, once, until an operator has decided. */
-export async function recordConflict(db: Db, conflict: OwnerConflict): Promise<void> {
-  await db('owner_conflicts')
+/** Keeps a contradicting claim, once, until an operator has decided. Returns whether it is new. */
+export async function recordConflict(db: Db, conflict: OwnerConflict): Promise<boolean> {
+  const added: unknown[] = await db('owner_conflicts')
     .insert({
       stripe_customer_id: conflict.customerId,
       account_id: conflict.accountId,
@@ -26,7 +26,9 @@ export async function recordConflict(db: Db, conflict: OwnerConflict): Promise<v
       learned_at: conflict.learnedAt,
     })
     .onConflict(['stripe_customer_id', 'account_id'])
-    .ignore();
+    .ignore()
+    .returning('account_id');
+  return added.length > 0;
 }
 
 /** Forgets the claims on a customer, and those of an account: an operator has decided. */

@@ -200,7 +200,9 @@ export async function markDuplicates(db: Db, accountIds: string[]): Promise<stri
       await db('subscriptions').where({ id: row.id }).update({ duplicate });
     }
   }
-  return duplicates;
+  // Told once, not with every change.
+  const isNew = new Set(rows.filter(({ duplicate }) => !duplicate).map(({ id }) => id));
+  return duplicates.filter((ids) => ids.some((id) => isNew.has(id)));
 }
 
 export interface SubscriptionQuery {

@@ -40,6 +40,11 @@ const COMMANDS: Record<string, Command> = {
     run: () => import('./import.ts'),
   },
   link: { does: 'gives a Stripe customer to an account', run: () => import('./link.ts') },
+  export: { does: 'gives all that is stored of an account', run: () => import('./export.ts') },
+  forget: {
+    does: 'takes personal data of an account out of the database',
+    run: () => import('./forget.ts'),
+  },
   'migrate-plan': {
     does: 'moves all subscriptions of one price to another',
     run: () => import('./migrate-plan.ts'),

@@ -1779,6 +1779,7 @@ export interface paths {
                 inbox: 'ok' | 'failed';
                 worker: 'ok' | 'failed';
                 catchUp: 'ok' | 'late';
+                clocks: 'ok' | 'off' | 'failed';
               };
             };
           };
@@ -1795,6 +1796,7 @@ export interface paths {
                 inbox: 'ok' | 'failed';
                 worker: 'ok' | 'failed';
                 catchUp: 'ok' | 'late';
+                clocks: 'ok' | 'off' | 'failed';
               };
             };
           };
@@ -2000,6 +2002,7 @@ export interface paths {
             | 'paused'
             | 'canceled';
           q?: string;
+          foreign?: 'true' | 'false';
           cursor?: string;
         };
       };
@@ -2430,6 +2433,98 @@ export interface paths {
         401: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/customer': {
+    put: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            customerId: string;
+            mark?: boolean;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              replaced: string | null;
+              subscriptions: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/export': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': unknown;
+          };
+        };
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/forget': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              redacted: number;
+              customerIds: string[];
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
         503: components['responses']['Error'];
       };
     };

@@ -35,6 +35,21 @@ export function subscriptionCalls(stripe: Stripe) {
           .autoPagingToArray({ limit: 1000 }),
       ),
 
+    /** Schedules of a customer whose subscription is still to begin, with their prices. */
+    comingSchedules: async (customerId: string): Promise<Stripe.SubscriptionSchedule[]> => {
+      const schedules = await call(() =>
+        stripe.subscriptionSchedules
+          .list({
+            customer: customerId,
+            scheduled: true,
+            limit: 100,
+            expand: ['data.phases.items.price'],
+          })
+          .autoPagingToArray({ limit: 1000 }),
+      );
+      return schedules.filter(({ status }) => status === 'not_started');
+    },
+
     /** A page (100) of all subscriptions of the account, for `verify`; those on a test clock only with its id. */
     listSubscriptions: (
       startingAfter: string | null,

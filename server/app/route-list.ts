@@ -1,9 +1,10 @@
 import {
-  ANSWER_HEADERS,
+  addAnswerHeaders,
   errorResponse,
   newRequestId,
   reportRequest,
   requestIdFrom,
+  withoutBody,
 } from '../http/respond.ts';
 import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
@@ -53,10 +54,15 @@ import {
 import { webhookRoute } from '../webhooks/route.ts';
 import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts';
 import { takesIdempotencyKey } from '../http/openapi.ts';
-import { createRateLimits, networkOf, type RateLimits } from '../http/rate-limit.ts';
+import {
+  createAtOnce,
+  createRateLimits,
+  networkOf,
+  type AtOnce,
+  type RateLimits,
+} from '../http/rate-limit.ts';
 import { withAuditSource, type AuditSource } from '../../db/audit-log.ts';
 import { audited, auditRefusal } from '../http/audit.ts';
-import { createAtOnce, type AtOnce } from '../http/at-once.ts';
 import { bearerToken } from '../http/authenticate.ts';
 import { countRequest, requireRoom } from '../http/count-request.ts';
 import { requireFewWrongTokens, wrongTokensOf } from '../http/wrong-tokens.ts';
@@ -147,15 +153,14 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
         atOnce,
         source,
       };
-      response = await withAuditSource(source, () => answer(route, call));
+      const run = () => answer(route, call);
+      // What users do is in the history; acts of operators and sign-ins tell where they came from.
+      response = await (route.auth === 'user' ? run() : withAuditSource(source, run));
     } catch (error) {
       response = errorResponse(services, error, answerId);
     }
     if (request.method === 'HEAD') response = await withoutBody(response);
-    for (const [name, value] of Object.entries(ANSWER_HEADERS)) {
-      if (!response.headers.has(name)) response.headers.set(name, value);
-    }
-    response.headers.set('x-request-id', answerId);
+    addAnswerHeaders(response, answerId);
     const { status } = response;
     const done = { status, requestId: answerId, ownId: requestId, started, pattern };
     reportRequest(services, pathOf(request), done);
@@ -325,18 +330,6 @@ function isOtherOrigin(headers: Headers, appUrl: string): boolean {
   if (!URL.canParse(origin)) return true;
   // A proxy may have put another host in front of us.
   return ![host, new URL(appUrl).host].includes(new URL(origin).host);
-}
-
-async function withoutBody(response: Response): Promise<Response> {
-  if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
-    // It has no end and no length.
-    await response.body?.cancel();
-    return new Response(null, response);
-  }
-  const { byteLength } = await response.arrayBuffer();
-  const headers = new Headers(response.headers);
-  headers.set('content-length', String(byteLength));
-  return new Response(null, { status: response.status, headers });
 }
 
 const pathOf = (request: Request) => ({

@@ -3,6 +3,9 @@ import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 import { actionsNow, subscriptionNow, syncAfter, type CommandContext } from './command.ts';
+import { planOf } from '../../state/catalogue.ts';
+import { isInCatalogue } from '../../state/ownership.ts';
+import { readSubscription } from '../../state/subscription-facts.ts';
 import { stripeStatus } from '../../state/states.ts';
 
 /** Throws 409 `already_subscribed` unless a new subscription may begin. */
@@ -20,13 +23,37 @@ export async function refuseSecond(context: CommandContext): Promise<void> {
   });
 }
 
-/** The subscription of a customer that has not ended, as Stripe has it; null when there is none. */
+/** The subscription of a customer to a plan of ours that has not ended, as Stripe has it; null when there is none. */
 export async function liveSubscriptionOf(
-  { stripe }: Services,
+  { stripe, catalogue }: Services,
   customerId: string,
 ): Promise<{ id: string } | null> {
   const known = await stripe.subscriptionsOf(customerId);
-  return known.find(({ status }) => !stripeStatus(status)?.ended) ?? null;
+  const live = known.filter(({ status }) => !stripeStatus(status)?.ended);
+  return live.find((each) => isInCatalogue(catalogue, readSubscription(each))) ?? null;
+}
+
+/** Throws 409 `already_subscribed` when a subscription to a plan of ours begins later by itself. */
+export async function refuseComingSecond(
+  { services: { stripe, catalogue } }: CommandContext,
+  customerId: string,
+): Promise<void> {
+  const schedules = await stripe.comingSchedules(customerId);
+  const prices = schedules.flatMap(({ phases }) =>
+    phases.flatMap(({ items }) => items.map(({ price }) => price)),
+  );
+  const isOurs = prices.some((price) => {
+    if (typeof price === 'string') return planOf(catalogue, { priceId: price, productId: null });
+    const { product = null } = 'product' in price ? price : {};
+    const productId = typeof product === 'string' ? product : (product?.id ?? null);
+    return planOf(catalogue, { priceId: price.id, productId });
+  });
+  if (!isOurs) return;
+  throw new AppError(
+    'already_subscribed',
+    'A subscription is scheduled to begin later; cancel that first.',
+    { fields: { state: 'none', actions: [] } },
+  );
 }
 
 /** Stripe may know of a subscription whose webhook has not come yet, e.g. from another tab. */
@@ -34,6 +61,7 @@ export async function refuseUnseenSecond(
   context: CommandContext,
   customerId: string,
 ): Promise<void> {
+  await refuseComingSecond(context, customerId);
   const live = await liveSubscriptionOf(context.services, customerId);
   if (!live) return;
   await syncAfter(context, { id: live.id, customerId });

@@ -118,8 +118,8 @@ async function importOne(
   if (accounts.length > 1) return row('ambiguous', null);
   if (options.dryRun) return row(known ? 'known' : 'linked', accountId);
   const link = { accountId, customerId, source: 'import', at: Date.now() };
-  const holds = await db.transaction((trx) => linkCustomer(trx, link));
-  if (!holds) return row('conflict', accountId);
+  const outcome = await db.transaction((trx) => linkCustomer(trx, link));
+  if (outcome !== 'linked') return row('conflict', accountId);
   if (options.mark && !known) await services.stripe.markCustomer(customerId, accountId);
   const cause: Cause = {
     type: 'import',

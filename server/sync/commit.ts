@@ -106,7 +106,9 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   // In one order, so that two transactions cannot lock each other out.
   const links = work.links.toSorted((a, b) => (a.customerId < b.customerId ? -1 : 1));
   const conflicts: OwnerLink[] = [];
-  for (const link of links) if (!(await linkCustomer(trx, link))) conflicts.push(link);
+  for (const link of links) {
+    if ((await linkCustomer(trx, link)) === 'new_conflict') conflicts.push(link);
+  }
   const lines = changes.length > 0 ? await saveChanges(trx, changes) : [];
   const ours = changes.filter(({ next }) => !next.foreign);
   const ledger = await recordTrials(trx, ours, ctx.core.config.trial);

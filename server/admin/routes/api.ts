@@ -102,6 +102,8 @@ const subscriptions = defineRoute({
   query: z.strictObject({
     state: state.optional(),
     q: z.string().max(200).default(''),
+    /** Those of other programs in the Stripe account, and those without an account, instead of ours. */
+    foreign: z.enum(['true', 'false']).default('false'),
     cursor: z.string().max(400).optional(),
   }),
   response: z.object({
@@ -113,6 +115,7 @@ const subscriptions = defineRoute({
       state: query.state ?? null,
       q: query.q,
       duplicate: false,
+      foreign: query.foreign === 'true',
       after: query.cursor ?? null,
     });
     return json(withIsoTimes({ subscriptions: view.rows, nextCursor: view.next }));

@@ -1,4 +1,5 @@
 import type { Route } from '../../http/define-route.ts';
+import { ACCOUNTS } from './accounts.ts';
 import { API } from './api.ts';
 import { FORMS } from './forms.ts';
 import { GRANT_ROUTES } from './grants.ts';
@@ -8,6 +9,7 @@ import { SIGN_IN } from './sign-in.ts';
 /** The dashboard: its pages and forms, the sign-in, and the API behind them. */
 export const ADMIN_ROUTES: readonly Route[] = [
   ...API,
+  ...ACCOUNTS,
   ...GRANT_ROUTES,
   ...SIGN_IN,
   ...PAGES,

@@ -46,6 +46,7 @@ const subscriptions = adminPage({
       state: query.get('state'),
       q: query.get('q') ?? '',
       duplicate: query.get('duplicate') === '1',
+      foreign: query.get('foreign') === '1',
       after: query.get('after'),
     });
     return page(subscriptionsPage(await frameOf(context), view));

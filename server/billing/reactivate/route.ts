@@ -14,6 +14,7 @@ import { withCustomerLock } from '../with-customer-lock.ts';
 import {
   liveSubscriptionOf,
   promotionCodeId,
+  refuseComingSecond,
   refuseSecond,
   trialDaysFor,
 } from '../new-subscription.ts';
@@ -50,6 +51,7 @@ export const reactivateRoute = defineRoute({
     return withCustomerLock(services, account.id, async () => {
       const former = requireAction(services, await subscriptionNow(context), 'reactivate');
       const customerId = await ensureStripeCustomer(services, context);
+      await refuseComingSecond(context, customerId);
       // A command before this one may have made it, and then lost sight of it.
       const unseen = await liveSubscriptionOf(services, customerId);
       if (unseen) return theOneWanted(context, { id: unseen.id, customerId }, choice);

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../../scripts/pay-checkout.ts';
-import { newPerson, PRO, STARTER } from '../billing/person.ts';
+import { newPerson, PRO, refusal, STARTER } from '../billing/person.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { tokenFor } from '../../support/tokens.ts';
 
@@ -100,6 +100,75 @@ describe('O-13: a customer that Stripe does not have', () => {
     expect(code.status).toBe(400);
     expect(await person.customerId()).toBe(before);
     expect((await rowOf(person.id)).deleted_at).toBeNull();
+  });
+});
+
+describe('O-17: a subscription that is scheduled to begin later', () => {
+  const inDays = async (days: number) => {
+    const clock = await server.stripe.testHelpers.testClocks.retrieve(
+      server.env['STRIPE_TEST_CLOCK']!,
+    );
+    return clock.frozen_time + days * 86_400;
+  };
+  async function schedule(customer: string, price: string): Promise<string> {
+    const { id } = await server.stripe.subscriptionSchedules.create({
+      customer,
+      start_date: await inDays(5),
+      phases: [{ items: [{ price }], duration: { interval: 'month', interval_count: 1 } }],
+    });
+    return id;
+  }
+
+  it('keeps a second one from being sold, until it is canceled', async () => {
+    const person = newPerson(server);
+    await person.post('checkout', STARTER);
+    const customer = await person.customerId();
+    const id = await schedule(customer, server.env['STRIPE_STARTER_MONTHLY_PRICE_ID']!);
+    expect(refusal(await person.post('checkout', PRO))).toEqual([409, 'already_subscribed']);
+    await server.stripe.subscriptionSchedules.cancel(id);
+    expect((await person.post('checkout', PRO)).status).toBe(200);
+  });
+
+  it('keeps a payer from coming back beside it', async () => {
+    const person = newPerson(server);
+    await person.subscribe();
+    await person.command('cancel', { when: 'now' });
+    const price = server.env['STRIPE_STARTER_MONTHLY_PRICE_ID']!;
+    await schedule(await person.customerId(), price);
+    const answer = await person.command('reactivate', PRO);
+    expect(refusal(answer)).toEqual([409, 'already_subscribed']);
+  });
+
+  it('blocks nothing where it is for a price that no plan has', async () => {
+    const person = newPerson(server);
+    await person.post('checkout', STARTER);
+    const other = await server.stripe.prices.create({
+      currency: 'usd',
+      unit_amount: 900,
+      recurring: { interval: 'month' },
+      product_data: { name: 'Newsletter' },
+    });
+    await schedule(await person.customerId(), other.id);
+    expect((await person.post('checkout', PRO)).status).toBe(200);
+  });
+
+  it('O-9: a live one that no plan has does not stand in for a comeback', async () => {
+    const person = newPerson(server);
+    await person.subscribe();
+    await person.useCard('pm_card_visa');
+    await person.command('cancel', { when: 'now' });
+    const other = await server.stripe.prices.create({
+      currency: 'usd',
+      unit_amount: 900,
+      recurring: { interval: 'month' },
+      product_data: { name: 'Retainer' },
+    });
+    const customer = await person.customerId();
+    await server.stripe.subscriptions.create({ customer, items: [{ price: other.id }] });
+    await server.settled();
+    const back = await person.command('reactivate', PRO);
+    expect(back.status, back.text).toBe(200);
+    expect(await person.subscription()).toMatchObject({ plan: 'pro', state: 'active' });
   });
 });
 

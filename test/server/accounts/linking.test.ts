@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linkCustomer } from '../../../db/customers.ts';
 import { listConflicts } from '../../../db/owner-conflicts.ts';
 import { linkAccount } from '../../../server/operations/link.ts';
 import { newPerson, PRO, STARTER, type Person } from '../billing/person.ts';
@@ -51,6 +52,21 @@ describe('The account of a subscription', () => {
     const person = newPerson(server);
     const { subscriptionId } = await buy(person.id);
     await expectWhole(person, subscriptionId);
+  });
+
+  it('a second customer of one account is news once, not with every read of it', async () => {
+    const person = newPerson(server);
+    await buyAtStripe({ metadata: { user_id: person.id } });
+    const second = await buyAtStripe({ metadata: { user_id: person.id } });
+    const { knex } = server.database;
+    const claims = await listConflicts(knex, 99);
+    expect(claims.filter(({ accountId }) => accountId === person.id)).toHaveLength(1);
+    const { customerId } = second;
+    const link = { accountId: person.id, customerId, source: 'subscription', at: 1 };
+    expect(await linkCustomer(knex, link)).toBe('known_conflict');
+    await knex('owner_conflicts').where({ account_id: person.id }).delete();
+    expect(await linkCustomer(knex, link)).toBe('new_conflict');
+    await knex('owner_conflicts').where({ account_id: person.id }).delete();
   });
 
   it('two claims on one customer are reported, and the link stays until an operator decides', async () => {

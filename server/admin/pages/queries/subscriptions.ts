@@ -22,6 +22,8 @@ export interface SubscriptionsWish {
   state: string | null;
   q: string;
   duplicate: boolean;
+  /** Those that are not ours, instead. */
+  foreign: boolean;
   after: string | null;
 }
 
@@ -53,6 +55,7 @@ export async function subscriptionsView(
     state,
     q,
     duplicate: wish.duplicate,
+    foreign: wish.foreign,
     counts,
     rows: rows.map((row) => listItem(services, row, emails.get(row.customerId) ?? null)),
     next: more
@@ -74,6 +77,7 @@ interface Wish {
   state: LifecycleState | null;
   q: string;
   duplicate: boolean;
+  foreign: boolean;
   after: string | null;
 }
 
@@ -94,6 +98,7 @@ async function find(services: Services, wish: Wish): Promise<SubscriptionRow[]> 
     state: wish.state ?? undefined,
     customerId: q === '' ? undefined : q,
     duplicate: wish.duplicate || undefined,
+    foreign: wish.foreign,
     after: timeCursor(wish.after),
     limit,
   });

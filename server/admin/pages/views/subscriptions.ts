@@ -23,6 +23,7 @@ export interface SubscriptionsView {
   state: LifecycleState | null;
   q: string;
   duplicate: boolean;
+  foreign: boolean;
   counts: Partial<Record<LifecycleState, number>>;
   rows: SubscriptionListItem[];
   /** Cursor of the next page, if there is one. */
@@ -35,7 +36,7 @@ export interface SubscriptionsView {
 /** The list of subscriptions: by state, by customer, by e-mail. */
 export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string {
   const href = (more: Record<string, string | null>): string =>
-    `/admin/subscriptions${query({ state: view.state, q: view.q, duplicate: view.duplicate ? 1 : null, ...more })}`;
+    `/admin/subscriptions${query({ state: view.state, q: view.q, duplicate: view.duplicate ? 1 : null, foreign: view.foreign ? 1 : null, ...more })}`;
   return adminPage(frame, {
     title: view.state ? `${view.state} subscriptions` : 'Subscriptions',
     section: 'subscriptions',
@@ -62,6 +63,7 @@ export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string
 }
 
 function title(view: SubscriptionsView): Html {
+  if (view.foreign) return html`Not ours: other programs, or no account`;
   if (view.duplicate) return html`More than one live subscription`;
   if (view.q !== '') return html`Results for “${view.q}”`;
   return view.state ? html`Subscriptions ${stateChip(view.state)}` : html`Subscriptions`;
@@ -73,7 +75,7 @@ function stateTabs(view: SubscriptionsView): Html {
     {
       text: 'all',
       href: '/admin/subscriptions',
-      current: view.state === null && view.q === '' && !view.duplicate,
+      current: view.state === null && view.q === '' && !view.duplicate && !view.foreign,
     },
     ...states.map((state) => ({
       text: state,
@@ -81,6 +83,7 @@ function stateTabs(view: SubscriptionsView): Html {
       current: view.state === state,
       badge: html`<span data-count="${state}">${shortCount(view.counts[state] ?? 0)}</span>`,
     })),
+    { text: 'not ours', href: '/admin/subscriptions?foreign=1', current: view.foreign },
   ]);
 }
 

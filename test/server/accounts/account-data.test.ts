@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACCOUNT_TABLES } from '../../../db/account-data.ts';
+import { exportAccount } from '../../../server/operations/export-account.ts';
+import { forgetAccount } from '../../../server/operations/forget-account.ts';
+import { verifyDatabase } from '../../../server/operations/verify.ts';
+import { newPerson, PRO, STARTER } from '../billing/person.ts';
+import { startTestServer, type TestServer } from '../../support/server.ts';
+import { tokenFor } from '../../support/tokens.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ database: 'sqlite' });
+});
+afterAll(() => server.close());
+
+const tables = async (): Promise<string[]> =>
+  server.database
+    .knex('sqlite_master')
+    .where({ type: 'table' })
+    .whereRaw("name NOT LIKE 'sqlite_%'")
+    .pluck('name');
+
+async function exportOf(id: string): Promise<Record<string, unknown>> {
+  let text = '';
+  for await (const part of exportAccount(server.services, id)) text += part;
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+describe('O-19: what is stored of an account', () => {
+  it('is in tables that export and forget know', async () => {
+    const known = new Set(ACCOUNT_TABLES.map(({ name }) => name));
+    // Locks, and errors of events, which are found by their event.
+    const others = new Set(['subjects', 'processing_attempts']);
+    const names =
+      /^(user|account|customer|stripe_customer|subscription|object)_id$|^(target|subject|payload)$/;
+    for (const table of await tables()) {
+      const columns: { name: string }[] = await server.database.knex.raw(
+        `SELECT name FROM pragma_table_info('${table}')`,
+      );
+      const own = columns.filter(({ name }) => names.test(name)).map(({ name }) => name);
+      if (own.length === 0 || others.has(table)) continue;
+      expect(known, `${table} (${own.join(', ')})`).toContain(table);
+    }
+  });
+
+  it('is exported whole, forgotten when asked, and of no other account', async () => {
+    const email = 'ada.lovelace@secret.example';
+    const name = 'Ada Lovelace-Byron';
+    const person = newPerson(server);
+    const bystander = newPerson(server);
+    await bystander.subscribe();
+    await person.subscribe();
+    const authorization = `Bearer ${await tokenFor(person.id, { email, name })}`;
+    const ask = (path: string, body: object = {}) =>
+      server.call('POST', `/api/billing/${path}`, {
+        headers: { authorization, 'idempotency-key': path },
+        body,
+      });
+    await server.stripe.customers.update(await person.customerId(), {
+      email,
+      name,
+      address: { line1: 'St James’s Square 12' },
+      metadata: { full_name: name },
+    });
+    await server.settled();
+    await ask('portal');
+    await expect(
+      forgetAccount(server.services, { accountId: person.id, actor: 'system' }),
+    ).rejects.toThrow(/cancel it first/);
+    await ask('subscription/cancel', { when: 'now', comment: `${name} leaves` });
+    await server.settled();
+
+    const whole = await exportOf(person.id);
+    const text = JSON.stringify(whole);
+    for (const part of [email, name, 'St James’s Square 12']) expect(text).toContain(part);
+    expect(text).not.toContain(await bystander.customerId());
+    for (const table of [
+      'customers',
+      'subscriptions',
+      'transitions',
+      'commands',
+      'webhook_events',
+    ]) {
+      expect(whole[table], table).not.toEqual([]);
+      expect(whole[table], table).toBeDefined();
+    }
+
+    const lines = () =>
+      server.database
+        .knex('transitions')
+        .where({ customer_id: customer })
+        .orderBy('id')
+        .select('from_state', 'to_state', 'event', 'actor', 'occurred_at');
+    const customer = await person.customerId();
+    const before = await lines();
+    const result = await forgetAccount(server.services, { accountId: person.id, actor: 'system' });
+    expect(result).toMatchObject({ customerIds: [customer] });
+    expect(result.redacted).toBeGreaterThan(3);
+    for (const table of await tables()) {
+      const rows = JSON.stringify(await server.database.knex(table));
+      for (const part of [email, 'Lovelace', 'St James’s Square 12']) {
+        expect(rows.includes(part), `${part} in ${table}`).toBe(false);
+      }
+    }
+    expect(await lines()).toEqual(before);
+    expect(JSON.stringify(await exportOf(bystander.id))).toContain(`${bystander.id}@example.com`);
+    expect(await verifyDatabase(server.services)).toMatchObject({ differences: 0 });
+    // A trial is had once, also by one who is forgotten.
+    const trials = await server.database.knex('trials').where({ user_id: person.id });
+    expect(trials).toHaveLength(1);
+    expect((await person.get('invoices')).status).toBe(200);
+  });
+
+  it('is given and taken by operators over the admin API', async () => {
+    const person = newPerson(server);
+    await person.post('checkout', STARTER);
+    const path = `/admin/api/accounts/${person.id}`;
+    const exported = await server.call('GET', `${path}/export`, { admin: true });
+    expect(exported.json).toMatchObject({
+      account: person.id,
+      customers: [{ user_id: person.id }],
+    });
+    expect((await server.call('GET', `${path}/export`, { user: person.id })).status).toBe(401);
+    const forgotten = await server.call('POST', `${path}/forget`, { admin: true, body: {} });
+    expect(forgotten.status, forgotten.text).toBe(200);
+    const audit = await server.database.knex('audit_log').where({ target: person.id });
+    expect(audit).toMatchObject([{ action: 'account.forget', actor: 'admin' }]);
+    const unknown = '/admin/api/accounts/no-such-account/forget';
+    expect((await server.call('POST', unknown, { admin: true, body: {} })).status).toBe(409);
+  });
+});
+
+describe('PUT /admin/api/accounts/:id/customer', () => {
+  it('gives a customer and its subscriptions to an account', async () => {
+    const customer = await server.stripe.customers.create({
+      test_clock: server.env['STRIPE_TEST_CLOCK'],
+      payment_method: 'pm_card_visa',
+      invoice_settings: { default_payment_method: 'pm_card_visa' },
+    });
+    const { id } = await server.stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: server.env['STRIPE_PRO_MONTHLY_PRICE_ID'] }],
+    });
+    await server.settled();
+    const listed = await server.call('GET', '/admin/api/subscriptions?foreign=true', {
+      admin: true,
+    });
+    expect(listed.json['subscriptions']).toMatchObject([{ id }]);
+    const ours = await server.call('GET', '/admin/api/subscriptions', { admin: true });
+    expect(ours.text).not.toContain(id);
+
+    const account = newPerson(server);
+    const put = (customerId: string) =>
+      server.call('PUT', `/admin/api/accounts/${account.id}/customer`, {
+        admin: true,
+        body: { customerId, mark: true },
+      });
+    expect((await put('cus_unknown')).status).toBe(404);
+    expect((await put('sub_1')).status).toBe(400);
+    expect((await put(customer.id)).json).toEqual({ replaced: null, subscriptions: 1 });
+    expect(await account.subscription()).toMatchObject({ id, plan: 'pro' });
+    expect((await account.post('checkout', PRO)).status).toBe(409);
+    const marked = await server.stripe.customers.retrieve(customer.id);
+    expect(marked).toMatchObject({ metadata: { tenure_account: account.id } });
+    const audit = await server.database.knex('audit_log').where({ target: account.id });
+    expect(audit.at(-1)).toMatchObject({ action: 'account.link', actor: 'admin' });
+    const none = await server.call('GET', '/admin/api/subscriptions?foreign=true', { admin: true });
+    expect(none.json['subscriptions']).toEqual([]);
+  });
+});
