@@ -1,5 +1,4 @@
-import { rowsOf } from './columns.ts';
-import { isPostgres, type Db } from './database.ts';
+import { isPostgres, rowsOf, type Db } from './database.ts';
 import { flagsOf, type EventRow } from './webhook-events.ts';
 
 /** A waiting event without what Stripe sent. */
