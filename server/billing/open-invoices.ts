@@ -13,7 +13,7 @@ interface Context {
 
 /**
  * What is owed for a subscription that is over: as `DUNNING_OPEN_INVOICES` says after dunning, and written off, not void,
- * when somebody asked for the end: it is a debt that a comeback pays. The end itself may bill usage: what was made since
+ * when the customer asked for the end: it is a debt that a comeback pays. The end itself may bill usage: what was made since
  * `before` (ms) stays due. Returns how many were settled.
  */
 export async function settleOpenInvoices(
