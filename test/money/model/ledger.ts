@@ -21,8 +21,8 @@ import {
 const DAY = 86_400;
 /** Longest grace, by time. */
 const GRACE = 14 * DAY;
-/** Longest time until a bank debit fails. */
-const DEBIT = 14 * DAY;
+/** Longest time until the failure of a bank debit is known: a leap of a month may tell of it at its end. */
+const DEBIT = 28 * DAY;
 /** What a period outlives its end while no news came. */
 const NEWS = 3 * DAY;
 
@@ -129,7 +129,12 @@ export function checkCredit(before: Moment, after: Moment): string[] {
     .reduce((sum, line) => sum + netOf(line), 0);
   const problems: string[] = [];
   const live = liveOf(before.books);
-  const worth = live ? worthOf(before, live) : 0;
+  // A pause collects the draft of the period first.
+  const { charges } = after.books;
+  const invoices = after.books.invoices.filter(({ id }) => known.has(id));
+  const worth = live
+    ? worthOf({ ...before, books: { ...before.books, invoices, charges } }, live)
+    : 0;
   if (credit > worth + 3) problems.push(`rule 2: credit of ${credit}, where ${worth} was paid`);
   if (after.books.credit > kept(after.books) + 3) {
     problems.push(`rule 2: a balance of ${after.books.credit}, with ${kept(after.books)} kept`);
