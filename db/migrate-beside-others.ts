@@ -38,7 +38,7 @@ export async function migrateBesideOthers(
     await requireTurn(session);
     await session.run(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
   }
-  await session.inTransaction((trx) => noteMigration(trx, migration.name, 'applied'));
+  await session.inTransaction((trx) => noteMigration(trx, migration, 'applied'));
 }
 
 async function begin(
@@ -53,7 +53,7 @@ async function begin(
       await session.inTransaction(async (trx) => {
         await trx.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
         await migration.up?.(trx, 'postgres');
-        await noteMigration(trx, migration.name, 'begun');
+        await noteMigration(trx, migration, 'begun');
       });
       return;
     } catch (error) {

@@ -11,14 +11,16 @@ export interface MigrationStatus {
   pending: string[];
   /** Migrations the database has and this program does not know: it belongs to a newer release. */
   unknown: string[];
+  /** Of those, the ones that this program cannot run on. */
+  breaking: string[];
 }
 
-/** The database was migrated by a newer release; running an older one on it could harm it. */
+/** The database was migrated by a newer release in a way that this one cannot run on. */
 export class NewerSchemaError extends Error {
   override name = 'NewerSchemaError';
-  constructor(unknown: string[]) {
+  constructor(breaking: string[]) {
     super(
-      `The database has migrations that this release does not know (${unknown.join(', ')}). ` +
+      `The database has migrations that this release does not know and cannot run on (${breaking.join(', ')}). ` +
         'Run the newer release, or restore a backup from before the upgrade.',
     );
   }
@@ -64,8 +66,8 @@ export async function migrationStatus(
 
 /** Throws `NewerSchemaError`. */
 async function pendingIn(db: Db, list: readonly Migration[]): Promise<Migration[]> {
-  const { pending, unknown } = compare(await readLedger(db), list);
-  if (unknown.length > 0) throw new NewerSchemaError(unknown);
+  const { pending, breaking } = compare(await readLedger(db), list);
+  if (breaking.length > 0) throw new NewerSchemaError(breaking);
   return list.filter(({ name }) => pending.includes(name));
 }
 
@@ -91,16 +93,21 @@ async function migrateAtOnce(trx: Knex.Transaction, list: readonly Migration[]):
     await migration.up?.(trx, isPostgres(trx) ? 'postgres' : 'sqlite');
     for (const index of migration.indexes ?? []) await trx.raw(createIndex(index));
     for (const name of migration.replaces ?? []) await trx.raw(`DROP INDEX IF EXISTS ${name}`);
-    await noteMigration(trx, migration.name, 'applied');
+    await noteMigration(trx, migration, 'applied');
   }
   return pending.map(({ name }) => name);
 }
 
-function compare({ applied, begun }: Ledger, list: readonly Migration[]): MigrationStatus {
+function compare(
+  { applied, begun, compatible }: Ledger,
+  list: readonly Migration[],
+): MigrationStatus {
   const known = new Set(list.map((migration) => migration.name));
+  const unknown = [...applied, ...begun].filter((name) => !known.has(name));
   return {
     applied,
     pending: list.map((m) => m.name).filter((name) => !applied.includes(name)),
-    unknown: [...applied, ...begun].filter((name) => !known.has(name)),
+    unknown,
+    breaking: unknown.filter((name) => !compatible.includes(name)),
   };
 }

@@ -127,6 +127,14 @@ export async function enqueueEffects(
   return added;
 }
 
+/** Whether there is, or was, such an effect. */
+export async function hasEffect(db: Db, kind: Effect['kind'], objectId: string): Promise<boolean> {
+  const row: { id: number } | undefined = await db('outbox')
+    .where({ object_id: objectId, kind })
+    .first('id');
+  return row !== undefined;
+}
+
 /**
  * Takes due effects of each lane, up to its `limits`, those that wait longest first; they become due again after
  * `lease` ms of the database's clock, should this process die. Processes do not get the same ones, and none gets those in

@@ -7,7 +7,7 @@ import type { Db } from './database.ts';
 export interface BillingAccount extends BillingPeriods {
   userId: string;
   customerId: string;
-  /** Prices of the metered items of the living subscriptions. */
+  /** Prices of the metered items of the living subscriptions that are not paused. */
   meteredPrices: readonly string[];
 }
 
@@ -51,7 +51,10 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
       since: Infinity,
       prices: new Set(),
     };
-    for (const item of facts.items) if (item.metered) known.prices.add(item.priceId);
+    // A pause has billed what was used before it; the period that the next invoice bills begins with its end.
+    if (facts.stripeStatus !== 'paused') {
+      for (const item of facts.items) if (item.metered) known.prices.add(item.priceId);
+    }
     for (const at of boundariesOf(facts)) known.boundaries.add(at);
     known.since = Math.min(known.since, facts.createdAt, ...known.boundaries);
     periods.set(customer_id, known);

@@ -72,6 +72,8 @@ export interface LocalAccountOptions {
   testClock: string | null;
   /** True sells usage with the monthly Pro plan. */
   usage?: boolean;
+  /** What is sold in place of the default plans, and the environment that its `$NAME`s are looked up in. */
+  plans?: { file: string; env: Record<string, string | undefined> } | undefined;
 }
 
 /**
@@ -85,10 +87,10 @@ export async function prepareLocalAccount(
   const stripe = createStripeGateway({ secretKey, apiBase });
   const secrets = readSecrets(secretsFile);
   const [prices, testClock, webhook, usage] = await Promise.all([
-    ensurePrices(stripe),
+    options.plans ? sellFile(options, options.plans) : ensurePrices(stripe),
     options.testClock ?? ensureTestClock(stripe, secrets.testClock),
     ensureEndpoint(stripe, options.webhookUrl, secrets.webhook),
-    options.usage ? ensureUsagePrice(stripe) : {},
+    options.usage && !options.plans ? ensureUsagePrice(stripe) : {},
   ]);
   if (secretsFile !== null) {
     writeSecrets(secretsFile, { ...secrets, testClock, webhook, stripeUrl: apiBase });
@@ -103,6 +105,21 @@ export async function prepareLocalAccount(
     ...prices,
     ...usage,
   };
+}
+
+/** Makes what a plans file sells, as `setup:stripe` does: prices with an amount; one that is named alone must be set. */
+async function sellFile(
+  { apiBase, secretKey = LOCAL_KEY }: Pick<LocalAccountOptions, 'apiBase' | 'secretKey'>,
+  { file, env }: NonNullable<LocalAccountOptions['plans']>,
+): Promise<Record<string, string>> {
+  // Only a plans file needs them, and a start without one is to be quick.
+  const [{ setUpAccount }, { setupOptions }] = await Promise.all([
+    import('../server/operations/setup/setup-account.ts'),
+    import('../server/operations/setup/setup-options.ts'),
+  ]);
+  const account = { STRIPE_SECRET_KEY: secretKey, STRIPE_API_BASE: apiBase, PLANS_FILE: file };
+  const options = setupOptions({ ...env, ...account, APP_URL: undefined }, { portalName: 'local' });
+  return (await setUpAccount(options, { dryRun: false })).env;
 }
 
 async function ensurePrices(stripe: StripeGateway): Promise<Record<string, string>> {

@@ -42,6 +42,9 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
       webhookUrl: `http://${host}:${port}/api/webhooks/stripe`,
       testClock: given['STRIPE_TEST_CLOCK'] || null,
       usage: true,
+      plans: given['PLANS_FILE']?.trim()
+        ? { file: given['PLANS_FILE'].trim(), env: given }
+        : undefined,
     });
     const env = {
       DATABASE_URL: `sqlite:${join(dataDir, 'tenure.sqlite')}`,
@@ -60,7 +63,8 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
 
 /** What belongs to the local account and cannot come from elsewhere. */
 function accountOnly(account: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(account).filter(([name]) => name.startsWith('STRIPE_')));
+  const { AUTH_JWT_SECRET: _secret, ADMIN_TOKEN: _token, ...rest } = account;
+  return rest;
 }
 
 function withoutEmpty(env: Record<string, string | undefined>): Record<string, string> {

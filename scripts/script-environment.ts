@@ -34,6 +34,9 @@ export async function scriptEnvironment(dataDir: string): Promise<ScriptEnvironm
     webhookUrl: url,
     testClock: process.env['STRIPE_TEST_CLOCK']?.trim() || null,
     usage: true,
+    plans: process.env['PLANS_FILE']?.trim()
+      ? { file: process.env['PLANS_FILE'].trim(), env: process.env }
+      : undefined,
   });
   const given = Object.entries(process.env).filter(([, value]) => value?.trim());
   const env = {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { loadEnvironmentFile } from '../server/config/environment-file.ts';
+import type { Catalogue } from '../state/catalogue.ts';
 import { startLocalStack, type LocalStack } from './local-stack.ts';
 import { stopOnSignal } from './stop-on-signal.ts';
 
@@ -87,6 +88,8 @@ interface Login {
   stripe: string;
   adminToken: string;
   token: string;
+  /** Something that is sold; null when there is no plan with a price. */
+  choice: { plan: string; interval: string } | null;
 }
 
 async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
@@ -108,7 +111,17 @@ async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
     stripe: stripe.url,
     adminToken: env['ADMIN_TOKEN'] ?? '',
     token,
+    choice: choiceOf(server.services.catalogue),
   };
+}
+
+/** The biggest plan that has a price. */
+function choiceOf({ plans }: Catalogue): Login['choice'] {
+  for (const { id: plan, prices } of plans.toReversed()) {
+    if (prices.monthly) return { plan, interval: 'monthly' };
+    if (prices.yearly) return { plan, interval: 'yearly' };
+  }
+  return null;
 }
 
 function greeting(login: Login): string {
@@ -127,7 +140,7 @@ function greeting(login: Login): string {
   Start a trial: open the URL that this prints and pay with 4242 4242 4242 4242.
 
     curl -s ${login.url}/api/billing/checkout -H "Authorization: Bearer $TOKEN" \\
-      -H 'Content-Type: application/json' -d '{"plan":"pro","interval":"monthly"}'
+      -H 'Content-Type: application/json' -d '${JSON.stringify(login.choice)}'
 
   Then see it:
 

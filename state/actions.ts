@@ -1,6 +1,6 @@
 /** What a user may ask for in a state: read from the machine. */
 import { isPeriodLost } from './access.ts';
-import { stoppedForDebt } from './lifecycle.ts';
+import { isAgreedEnd, stoppedForDebt } from './lifecycle.ts';
 import { allowedEvents } from './machine.ts';
 import type { Access, Action, LifecycleEventType, StoredSubscription } from './types.ts';
 
@@ -58,6 +58,14 @@ export function allowedActions(
       isPeriodLost(subscription.facts)
     )
       return true;
+    if (
+      action === 'resume' &&
+      state === 'cancel_pending' &&
+      subscription &&
+      isAgreedEnd(subscription.facts)
+    ) {
+      return false;
+    }
     if (action === 'resume' && state === 'cancel_pending' && context.accessNow?.level === 'none') {
       return collectionPaused;
     }

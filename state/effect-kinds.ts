@@ -61,7 +61,13 @@ interface TrialRefusal extends Recipient {
 }
 
 interface MailPayloads {
-  'mail.trial_ending': SubscriptionData & { trialEnd: string };
+  'mail.trial_ending': SubscriptionData & {
+    trialEnd: string;
+    /** What is charged then, asked for when the mail is sent. */
+    amountDue?: number | null;
+    currency?: string | null;
+    hasMethod?: boolean | null;
+  };
   'mail.payment_failed': PaymentFailedData;
   'mail.payment_failed_final': PaymentFailedData;
   'mail.action_required': SubscriptionData & InvoiceData;

@@ -1,6 +1,6 @@
 /** Which state of the lifecycle a Stripe subscription is in. */
 import type { Catalogue } from './catalogue.ts';
-import { isScheduledDowngrade } from './plan-change.ts';
+import { isScheduledDowngrade, planItem } from './plan-change.ts';
 import { firstPeriodEnd } from './plan-period.ts';
 import { stripeStatus } from './states.ts';
 import type { LifecycleState, SubscriptionFacts, SubscriptionStatus } from './types.ts';
@@ -24,9 +24,9 @@ export function lifecycleOf(
     case 'paused':
       return { state: facts.stripeStatus };
     case 'trialing':
-      return { state: endsByItself(facts) ? 'cancel_pending' : 'trialing' };
+      return { state: endsWithPeriod(context.catalogue, facts) ? 'cancel_pending' : 'trialing' };
     case 'active':
-      if (endsByItself(facts)) return { state: 'cancel_pending' };
+      if (endsWithPeriod(context.catalogue, facts)) return { state: 'cancel_pending' };
       return { state: isScheduledDowngrade(context.catalogue, facts) ? 'downgrading' : 'active' };
     default:
       return { state: context.previous, unknownStatus: facts.stripeStatus };
@@ -49,6 +49,26 @@ export function stoppedForDebt(
 /** Whether an end is set. Flexible billing and the portal set `cancel_at` alone, so both are asked. */
 export function endsByItself(facts: SubscriptionFacts): boolean {
   return facts.cancelAt !== null || facts.cancelAtPeriodEnd;
+}
+
+/** Whether it ends with the plan's present period. An end that is agreed for a later one changes nothing until then. */
+export function endsWithPeriod(catalogue: Catalogue, facts: SubscriptionFacts): boolean {
+  if (!endsByItself(facts)) return false;
+  const period = planItem(catalogue, facts)?.periodEnd ?? facts.currentPeriodEnd;
+  return facts.cancelAt === null || period === null || facts.cancelAt <= period + END_TOLERANCE_MS;
+}
+
+/** A day, chosen by hand in the Dashboard, is not the very second of a renewal. */
+const END_TOLERANCE_MS = 24 * 60 * 60 * 1000;
+
+/** Whether its end was set in an earlier period: it was agreed, and is not for the customer alone to take back. */
+export function isAgreedEnd({
+  cancelAt,
+  canceledAt,
+  currentPeriodStart,
+}: SubscriptionFacts): boolean {
+  if (cancelAt === null || canceledAt === null || currentPeriodStart === null) return false;
+  return canceledAt < currentPeriodStart;
 }
 
 /** When it ends by itself; null when no end is set (or Stripe did not say when the period ends). */

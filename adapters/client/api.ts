@@ -1779,6 +1779,7 @@ export interface paths {
                 inbox: 'ok' | 'failed';
                 worker: 'ok' | 'failed';
                 catchUp: 'ok' | 'late';
+                clocks: 'ok' | 'off' | 'failed';
               };
             };
           };
@@ -1795,6 +1796,7 @@ export interface paths {
                 inbox: 'ok' | 'failed';
                 worker: 'ok' | 'failed';
                 catchUp: 'ok' | 'late';
+                clocks: 'ok' | 'off' | 'failed';
               };
             };
           };

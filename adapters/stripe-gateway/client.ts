@@ -25,6 +25,8 @@ export interface StripeCall {
   /** HTTP status; null when no answer came. */
   status: number | null;
   seconds: number;
+  /** Stripe's clock when it answered, in ms; null where it was not told. */
+  date: number | null;
 }
 
 /** How long a caller waits for Stripe, all attempts of a call together, in ms; one attempt ends with it. */
@@ -66,23 +68,30 @@ function observedClient(onCall: (call: StripeCall) => void): Stripe.HttpClient {
     const deadline = deadlines.getStore() ?? Infinity;
     request[7] = Math.max(1, Math.min(request[7], Math.round(deadline - performance.now())));
     const started = performance.now();
-    const told = (status: number | null) =>
+    const told = (status: number | null, date: number | null) =>
       onCall({
         method,
         resource: resourceOf(path),
         status,
+        date,
         seconds: (performance.now() - started) / 1000,
       });
     try {
       const response = await send(...request);
-      told(response.getStatusCode());
+      told(response.getStatusCode(), dateOf(response.getHeaders()));
       return response;
     } catch (error) {
-      told(null);
+      told(null, null);
       throw error;
     }
   };
   return client;
+}
+
+function dateOf(headers: Record<string, unknown>): number | null {
+  const { date } = headers;
+  const time = typeof date === 'string' ? Date.parse(date) : NaN;
+  return Number.isNaN(time) ? null : time;
 }
 
 /** Names of resources are small letters; everything else between slashes is an id. */

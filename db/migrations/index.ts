@@ -10,6 +10,7 @@ import { keyHolders } from './0010-key-holders.ts';
 import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
 import { customerDetails } from './0014-customer-details.ts';
+import { beforeCancel } from './0016-before-cancel.ts';
 import { auditSource } from './0020-audit-source.ts';
 import { grants } from './0022-grants.ts';
 import { purchases } from './0023-purchases.ts';
@@ -31,6 +32,7 @@ export const migrations: readonly Migration[] = [
   history,
   returns,
   customerDetails,
+  beforeCancel,
   auditSource,
   grants,
   purchases,

@@ -12,6 +12,8 @@ export interface Migration {
   up?(trx: Knex.Transaction, dialect: Dialect): Promise<void>;
   /** Indexes on tables that may hold rows: PostgreSQL builds them beside the writers, after `up`. */
   indexes?: readonly Index[];
+  /** Why servers of older releases cannot run on it; without it they can, and this is held by a test. Then they refuse to start. */
+  breaks?: string;
   /** Names of indexes that those take the place of, dropped last: older servers find their rows without, more slowly. */
   replaces?: readonly string[];
 }

@@ -8,8 +8,8 @@ import { loadCatalogue } from '../catalogue/catalogue.ts';
 import type { Config } from '../config/config.ts';
 import type { Engine } from '../lib/engine-types.ts';
 import type { EngineOptions } from '../sync/options.ts';
+import { createClockOffsets } from './clock-offsets.ts';
 import { createEngine } from './engine.ts';
-import { noteStripeCall } from '../http/stripe-calls.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import type { UsageOptions } from '../usage/options.ts';
 import { createUsage } from '../usage/usage.ts';
@@ -35,6 +35,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
   const log = options.log ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
   const database = openDatabase(config.databaseUrl);
   const metrics = createMetrics();
+  const clockOffsets = createClockOffsets(database, metrics);
   const core: CoreServices = {
     config,
     log,
@@ -44,10 +45,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
       ...config.stripe,
       ...options.stripe,
       ownerMetadata: (id) => ({ user_id: id, ...ownerMark(id, config.ownership) }),
-      onCall: (call) => {
-        metrics.stripeCall(call);
-        noteStripeCall();
-      },
+      onCall: metrics.stripeCall,
     }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),
     access: createAccessCache(database, catalogue),
@@ -61,6 +59,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     engine: withUsage(engine, usage),
     usage,
     clock: engine.clock,
+    clockOffsets,
     lifecycle: { isDraining: false },
     close: async () => {
       await usage.stop();

@@ -3,6 +3,7 @@ import { saveCursor } from '../../db/cursors.ts';
 import { inboxHealth } from '../../db/webhook-events.ts';
 import { migrationStatus } from '../../db/migrate.ts';
 import { defineRoute, json } from '../http/define-route.ts';
+import { SKEW_WARNING_MS } from '../lib/clock-skew.ts';
 import { withTimeout } from '../lib/limit.ts';
 import type { Services } from '../lib/services.ts';
 
@@ -14,6 +15,9 @@ const DEAD_AFTER_MS = 30_000;
 const UNANSWERED_AFTER_MS = 30_000;
 /** A database that takes longer cannot be worked with. */
 const DATABASE_TIMEOUT_MS = 5_000;
+
+/** Stripe's signatures are taken for five minutes, less what is on its way. */
+const SIGNATURES_FAIL_MS = 4 * 60_000;
 
 /** The process is alive; touches nothing. */
 export const healthRoute = defineRoute({
@@ -40,6 +44,8 @@ const readiness = z.object({
       worker: check,
       /** `late`: missed events have not been looked for in full for ten minutes. That alone makes no server unready. */
       catchUp: z.enum(['ok', 'late']),
+      /** `off`: this machine's clock is 5 s or more from Stripe's or the database's; `failed`: so far that deliveries look stale. */
+      clocks: z.enum(['ok', 'off', 'failed']),
     })
     .optional(),
 });
@@ -84,15 +90,23 @@ async function checksOf(services: Services): Promise<Checks> {
     return { ...stored, inbox: isUnanswered ? 'failed' : stored.inbox, worker };
   } catch (error) {
     log.warn({ err: error }, 'not ready: the database cannot be written');
-    return { database: 'failed', migrations: 'failed', inbox: 'failed', worker, catchUp: 'ok' };
+    return {
+      database: 'failed',
+      migrations: 'failed',
+      inbox: 'failed',
+      worker,
+      catchUp: 'ok',
+      clocks: 'ok',
+    };
   }
 }
 
-async function storedChecks({ database, engine }: Services): Promise<Omit<Checks, 'worker'>> {
+async function storedChecks(services: Services): Promise<Omit<Checks, 'worker'>> {
+  const { database, engine } = services;
   // Unknown ones are a newer release's, which is on its way in: this one goes on until it is told to stop.
   const { pending } = await migrationStatus(database);
   if (pending.length > 0) {
-    return { database: 'ok', migrations: 'failed', inbox: 'failed', catchUp: 'ok' };
+    return { database: 'ok', migrations: 'failed', inbox: 'failed', catchUp: 'ok', clocks: 'ok' };
   }
   const db = database.knex;
   // Reading alone works on a full disk and on a standby.
@@ -103,5 +117,23 @@ async function storedChecks({ database, engine }: Services): Promise<Omit<Checks
   const waits = engine.reader.pausedUntil() > 0;
   const isStuck = dueSince !== null && now - dueSince > STUCK_AFTER_MS && !waits;
   const catchUp = (await engine.isCatchUpLate()) ? 'late' : 'ok';
-  return { database: 'ok', migrations: 'ok', inbox: isStuck ? 'failed' : 'ok', catchUp };
+  return {
+    database: 'ok',
+    migrations: 'ok',
+    inbox: isStuck ? 'failed' : 'ok',
+    catchUp,
+    clocks: await clockCheck(services),
+  };
+}
+
+async function clockCheck({ clockOffsets, log }: Services): Promise<Checks['clocks']> {
+  const stripe = Math.abs(clockOffsets.stripe() ?? 0);
+  if (stripe > SIGNATURES_FAIL_MS) return 'failed';
+  const database = Math.abs(await clockOffsets.database());
+  if (Math.max(stripe, database) < SKEW_WARNING_MS) return 'ok';
+  log.warn(
+    { stripe, database },
+    'the clock of this machine differs from Stripe’s or the database’s, in ms',
+  );
+  return 'off';
 }

@@ -56,7 +56,13 @@ function sha256(value: string): Buffer {
 }
 
 /** Cheap to ask for: counters that every commit keeps, and indexes on what waits. */
-async function storedFigures({ database, engine, log, usage }: Services): Promise<string> {
+async function storedFigures({
+  clockOffsets,
+  database,
+  engine,
+  log,
+  usage,
+}: Services): Promise<string> {
   const registry = new Registry();
   const gauge = (name: string, help: string, labelNames: string[] = []) =>
     new Gauge({ name, help, labelNames, registers: [registry] });
@@ -89,6 +95,14 @@ async function storedFigures({ database, engine, log, usage }: Services): Promis
     for (const state of LIFECYCLE_STATES) counts.set({ state }, states[state] ?? 0);
     const revenue = gauge('tenure_mrr_minor_units', 'Monthly recurring revenue', ['currency']);
     for (const [currency, amount] of Object.entries(mrr)) revenue.set({ currency }, amount);
+    const clocks = gauge(
+      'tenure_clock_offset_seconds',
+      'How far the clock of this machine is ahead of another',
+      ['of'],
+    );
+    clocks.set({ of: 'database' }, (await clockOffsets.database()) / 1000);
+    const stripe = clockOffsets.stripe();
+    if (stripe !== null) clocks.set({ of: 'stripe' }, stripe / 1000);
     up.set(1);
   } catch (error) {
     log.warn({ err: error }, 'metrics without the database');

@@ -47,10 +47,15 @@ import {
 import { webhookRoute } from '../webhooks/route.ts';
 import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts';
 import { takesIdempotencyKey } from '../http/openapi.ts';
-import { createRateLimits, networkOf, type RateLimits } from '../http/rate-limit.ts';
+import {
+  createAtOnce,
+  createRateLimits,
+  networkOf,
+  type AtOnce,
+  type RateLimits,
+} from '../http/rate-limit.ts';
 import { withAuditSource, type AuditSource } from '../../db/audit-log.ts';
 import { audited, auditRefusal } from '../http/audit.ts';
-import { createAtOnce, type AtOnce } from '../http/at-once.ts';
 import { bearerToken } from '../http/authenticate.ts';
 import { countRequest, requireRoom } from '../http/count-request.ts';
 import { requireFewWrongTokens, wrongTokensOf } from '../http/wrong-tokens.ts';
@@ -141,7 +146,9 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
         atOnce,
         source,
       };
-      response = await withAuditSource(source, () => answer(route, call));
+      const run = () => answer(route, call);
+      // What users do is in the history; acts of operators and sign-ins tell where they came from.
+      response = await (route.auth === 'user' ? run() : withAuditSource(source, run));
     } catch (error) {
       response = errorResponse(services, error, answerId);
     }

@@ -1,4 +1,4 @@
-import { currentSubscriptionOfUser } from '../../db/subscriptions.ts';
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
@@ -8,16 +8,16 @@ import { isInCatalogue } from '../../state/ownership.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import { stripeStatus } from '../../state/states.ts';
 
-/** Throws 409 `already_subscribed` unless a new subscription may begin. */
-export async function refuseSecond(context: CommandContext): Promise<void> {
+/** Throws 409 `already_subscribed` unless a new subscription may begin; returns the one that there was, if any. */
+export async function refuseSecond(context: CommandContext): Promise<SubscriptionRow | null> {
   const { services, account } = context;
   const { knex } = services.database;
   const stored = await currentSubscriptionOfUser(knex, account.id, services.catalogue);
-  if (actionsNow(services, stored).includes('checkout')) return;
+  if (actionsNow(services, stored).includes('checkout')) return stored;
   // Read again: what ended at Stripe unheard must not keep its payer out for ever.
   const current = await subscriptionNow(context);
   const actions = actionsNow(services, current);
-  if (actions.includes('checkout')) return;
+  if (actions.includes('checkout')) return current;
   throw new AppError('already_subscribed', 'There is a subscription already; change that one.', {
     fields: { state: current?.state ?? 'none', actions },
   });

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import { UNPAID_MARK, stoppedForDebt } from '../../state/lifecycle.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { StoredSubscription } from '../../state/types.ts';
@@ -12,19 +12,24 @@ interface Context {
 }
 
 /**
- * What is owed for a subscription that is over, as `DUNNING_OPEN_INVOICES` says. The end itself may bill usage: what was
- * made since `before` (ms) stays due. Returns how many were settled.
+ * What is owed for a subscription that is over: as `DUNNING_OPEN_INVOICES` says after dunning, and written off, not void,
+ * when the customer asked for the end: it is a debt that a comeback pays. The end itself may bill usage: what was made since
+ * `before` (ms) stays due. Returns how many were settled.
  */
 export async function settleOpenInvoices(
   { services: { stripe, config }, requestId }: Context,
   subscriptionId: string,
   before: number,
 ): Promise<number> {
-  const wanted = config.dunning.openInvoices;
-  if (wanted === 'keep') return 0;
+  const policy = config.dunning.openInvoices;
+  if (policy === 'keep') return 0;
   const all = await stripe.invoicesWith(subscriptionId, 'open');
   const open = all.filter(({ created }) => created * 1000 < before);
-  for (const { id } of open) {
+  if (open.length === 0) return 0;
+  const forgiven = policy === 'void' && (await endedByDunning(stripe, subscriptionId));
+  for (const { id, billing_reason: reason } of open) {
+    // A change that was not paid did not happen.
+    const wanted = forgiven || reason === 'subscription_update' ? 'void' : 'uncollectible';
     const key = freshKey('settle', { requestId });
     await confirmIfAnswerLost(
       () => (wanted === 'void' ? stripe.voidInvoice(id, key) : stripe.markUncollectible(id, key)),
@@ -32,6 +37,14 @@ export async function settleOpenInvoices(
     );
   }
   return open.length;
+}
+
+/** What `endDunning` says when it cancels. */
+export const DUNNING_COMMENT = 'Payment failed';
+
+async function endedByDunning(stripe: StripeGateway, subscriptionId: string): Promise<boolean> {
+  const { cancellation_details: details } = await stripe.retrieveSubscription(subscriptionId);
+  return details?.reason === 'payment_failed' || details?.comment === DUNNING_COMMENT;
 }
 
 /** Takes off what stopped collection for a debt, and collects the drafts that were kept meanwhile. */

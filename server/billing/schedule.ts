@@ -1,6 +1,9 @@
+import type Stripe from 'stripe';
 import { isGatewayError, type NextPhase } from '../../adapters/stripe-gateway.ts';
-import type { SubscriptionRow } from '../../db/subscriptions.ts';
+import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
+import { AppError } from '../http/errors.ts';
 import {
+  actionsNow,
   confirmIfAnswerLost,
   freshKey,
   isAnswerLost,
@@ -19,6 +22,7 @@ export async function putNextPhase(
   const schedule = await services.stripe.retrieveSchedule(
     subscription.scheduleId ?? (await createSchedule(context, id)),
   );
+  await requireOwn(context, schedule);
   const [item] = next.items;
   await confirmIfAnswerLost(
     () => services.stripe.scheduleNextPhase(schedule, next, freshKey('next-phase', context)),
@@ -59,25 +63,46 @@ export async function releaseSchedule(
 }
 
 /**
- * Runs what Stripe refuses while a schedule is attached. If it fails, what the schedule had in store is put back:
- * an upgrade that did not happen must not cost the customer the downgrade they had asked for.
+ * Runs what Stripe refuses while a schedule is attached; `run` is told what was scheduled. If it fails, that is put back:
+ * an upgrade that did not happen must not cost the customer the downgrade they had asked for. Throws 409 where the schedule
+ * holds more than a change of plan: it was agreed on.
  */
 export async function withoutSchedule(
   context: CommandContext,
   subscription: SubscriptionRow,
-  run: () => Promise<unknown>,
+  run: Run,
 ): Promise<void> {
-  const had = await scheduledPhase(context, subscription);
+  await withReleased(context, subscription, { run, ends: false });
+}
+
+/** The same for what ends the subscription: whatever was scheduled, nothing follows any more. */
+export async function withoutAnySchedule(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  run: Run,
+): Promise<void> {
+  await withReleased(context, subscription, { run, ends: true });
+}
+
+type Run = (had: NextPhase | null) => Promise<unknown>;
+
+async function withReleased(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  { run, ends }: { run: Run; ends: boolean },
+): Promise<void> {
+  const had = await scheduledPhase(context, subscription, ends);
   try {
     await releaseSchedule(context, subscription.facts.scheduleId);
-    await run();
+    await run(had);
   } catch (error) {
     if (had) await putBack(context, subscription.id, had);
     throw error;
   }
 }
 
-async function putBack(context: CommandContext, id: string, had: NextPhase): Promise<void> {
+/** Puts a scheduled change back, if nothing else is scheduled by now; a failure is logged. */
+export async function putBack(context: CommandContext, id: string, had: NextPhase): Promise<void> {
   const { services } = context;
   try {
     const { scheduleId, nextPhase } = await readNow(services, id);
@@ -85,19 +110,30 @@ async function putBack(context: CommandContext, id: string, had: NextPhase): Pro
   } catch (error) {
     services.log.error(
       { err: error, subscription: id, lost: had },
-      'a scheduled change could not be put back after a failed command',
+      'a scheduled change could not be put back after a command',
     );
   }
 }
 
+/** Takes off a schedule that was made for a change of plan; throws 409 for one with agreed terms. */
+export async function dropSchedule(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+): Promise<void> {
+  await scheduledPhase(context, subscription, false);
+  await releaseSchedule(context, subscription.facts.scheduleId);
+}
+
 /** What the schedule has in store, as Stripe has it. */
 async function scheduledPhase(
-  { services }: CommandContext,
-  { facts: { scheduleId, nextPhase } }: SubscriptionRow,
+  context: CommandContext,
+  { facts: { scheduleId } }: SubscriptionRow,
+  ends: boolean,
 ): Promise<NextPhase | null> {
-  if (scheduleId === null || nextPhase === null) return null;
-  const schedule = await services.stripe.retrieveSchedule(scheduleId);
-  const phase = schedule.phases.find(({ start_date }) => start_date * 1000 === nextPhase.at);
+  if (scheduleId === null) return null;
+  const schedule = await context.services.stripe.retrieveSchedule(scheduleId);
+  if (!ends) await requireOwn(context, schedule);
+  const phase = laterPhases(schedule)[0];
   if (!phase) return null;
   const days = (phase.end_date - phase.start_date) / 86_400;
   return {
@@ -108,4 +144,57 @@ async function scheduledPhase(
     interval: days > 200 ? 'year' : 'month',
     startsAt: phase.start_date,
   };
+}
+
+type Phase = Stripe.SubscriptionSchedule.Phase;
+
+function laterPhases({ phases, current_phase, status }: Stripe.SubscriptionSchedule): Phase[] {
+  if (status !== 'active' && status !== 'not_started') return [];
+  const end = current_phase?.end_date ?? 0;
+  return phases.filter(({ start_date }) => start_date >= end);
+}
+
+/** Throws 409 for a schedule that holds more than one coming change of plan: it is not ours to release or overwrite. */
+async function requireOwn(
+  { services, account }: CommandContext,
+  schedule: Stripe.SubscriptionSchedule,
+): Promise<void> {
+  const [next, ...more] = laterPhases(schedule);
+  const { current_phase: now, end_behavior: ends } = schedule;
+  const current = schedule.phases.find(({ start_date }) => start_date === now?.start_date);
+  const isPlain =
+    ends === 'release' &&
+    more.length === 0 &&
+    (!next || !current || termsOf(next) === termsOf(current));
+  if (isPlain || !isRunning(schedule)) return;
+  services.log.warn({ schedule: schedule.id }, 'a command would have dropped an agreed schedule');
+  const { database, catalogue } = services;
+  const row = await currentSubscriptionOfUser(database.knex, account.id, catalogue);
+  throw new AppError(
+    'not_allowed',
+    'Terms were agreed for the coming periods of this subscription; ask the seller to change them.',
+    {
+      fields: { state: row?.state, actions: actionsNow(services, row), reason: 'agreed_schedule' },
+    },
+  );
+}
+
+const isRunning = ({ status }: Stripe.SubscriptionSchedule) =>
+  status === 'active' || status === 'not_started';
+
+/** All that a phase sets besides prices and seats. */
+function termsOf(phase: Phase): string {
+  const id = (value: string | { id: string } | null | undefined) =>
+    typeof value === 'string' ? value : (value?.id ?? null);
+  const discounts = (list: Phase['discounts']) =>
+    list.map(({ coupon, discount, promotion_code: code }) => [id(coupon), id(discount), id(code)]);
+  return JSON.stringify([
+    discounts(phase.discounts),
+    phase.items.flatMap((item) => discounts(item.discounts)),
+    phase.add_invoice_items.length,
+    (phase.default_tax_rates ?? []).map(id),
+    phase.automatic_tax?.enabled ?? null,
+    phase.collection_method,
+    phase.description,
+  ]);
 }

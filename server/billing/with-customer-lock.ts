@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { isGivenBack } from '../../db/command-locks.ts';
 import type { Db } from '../../db/database.ts';
 import { claimCustomer, releaseClaim, renewClaim, type Claim } from '../../db/customer-locks.ts';
-import { createInOrder } from '../http/at-once.ts';
 import { AppError } from '../http/errors.ts';
 import { startHeartbeat } from '../lib/lease.ts';
 import { sleep } from '../lib/limit.ts';
@@ -19,7 +18,7 @@ const LONGEST_PAUSE_MS = 400;
 /** A holder that died never gives it back: it is claimed all the same, so often. */
 const CLAIM_EVERY_MS = 1_000;
 
-const inOrder = createInOrder();
+const inOrder: InOrder = createInOrder();
 
 /**
  * Runs one command of a user at a time, whichever process it reached: the second click, or the other tab, finds
@@ -83,4 +82,44 @@ function stillBusy(): AppError {
   return new AppError('stripe_conflict', 'Another change of yours is still under way.', {
     headers: { 'retry-after': '2' },
   });
+}
+
+/** Runs tasks of one key in the order in which they came; null when the turn did not come in time. */
+export type InOrder = <T>(
+  key: string,
+  waitMs: number,
+  task: () => Promise<T>,
+) => Promise<{ result: T } | null>;
+
+/** Waiting in memory: of the requests of a key that reached this process, only the first asks the database. */
+export function createInOrder(): InOrder {
+  const last = new Map<string, Promise<void>>();
+  return async (key, waitMs, task) => {
+    const before = last.get(key);
+    let done = () => undefined as void;
+    const ended = new Promise<void>((resolve) => (done = resolve));
+    last.set(key, ended);
+    const forget = () => {
+      if (last.get(key) === ended) last.delete(key);
+      done();
+    };
+    if (before && !(await endsWithin(before, waitMs))) {
+      // Those behind still wait for those before.
+      void before.then(forget);
+      return null;
+    }
+    try {
+      return { result: await task() };
+    } finally {
+      forget();
+    }
+  };
+}
+
+async function endsWithin(task: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, ms, false)));
+  const inTime = await Promise.race([task.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
 }

@@ -16,13 +16,15 @@ export function loadCatalogue(
   env: Record<string, string | undefined> = process.env,
 ): Catalogue {
   const file = planFileOf(config.plans.file);
+  const unset = new Set<string>();
   const variables = { ...env, ...withoutNulls(config.plans.prices) };
   const price = (entry: PriceEntry | undefined): PlanPrice | undefined => {
     const reference = entry === undefined ? undefined : referenceOf(entry);
     const priceId = reference?.startsWith('$') ? variables[reference.slice(1)] : reference;
+    if (reference !== undefined && !priceId) unset.add(reference);
     return priceId ? { priceId, amount: null, currency: '' } : undefined;
   };
-  return {
+  const catalogue: Catalogue = {
     plans: file.plans
       .map((plan) => ({
         ...plan,
@@ -39,6 +41,16 @@ export function loadCatalogue(
       return found ? [{ ...product, ...found }] : [];
     }),
   };
+  // Of the default plans, what has no price is not sold; a file of one's own means all of it.
+  if (config.plans.file !== null && unset.size > 0) {
+    throw new ConfigError(
+      [...unset].map(
+        (name) =>
+          `PLANS_FILE (${config.plans.file}) names ${name}, which is not set: set it to a price id, or run npm run setup:stripe, which makes the price`,
+      ),
+    );
+  }
+  return catalogue;
 }
 
 /**

@@ -1,5 +1,4 @@
 import { AppError } from './errors.ts';
-import { networkOf } from './rate-limit.ts';
 
 export interface ByteLimits {
   /** Bytes of bodies that have not arrived in full, of all senders. */
@@ -23,7 +22,7 @@ export interface BytesUnderWay {
 }
 
 interface Entry {
-  network: string;
+  address: string;
   bytes: number;
   cut: (error: AppError) => void;
 }
@@ -36,15 +35,15 @@ interface Entry {
 export function createBytesUnderWay({ total, perAddress }: ByteLimits): BytesUnderWay {
   /** In the order in which they began. */
   const entries = new Set<Entry>();
-  const byNetwork = new Map<string, number>();
+  const byAddress = new Map<string, number>();
   const all = { bytes: 0 };
 
   function count(entry: Entry, bytes: number): void {
     entry.bytes += bytes;
     all.bytes += bytes;
-    const left = (byNetwork.get(entry.network) ?? 0) + bytes;
-    if (left === 0) byNetwork.delete(entry.network);
-    else byNetwork.set(entry.network, left);
+    const left = (byAddress.get(entry.address) ?? 0) + bytes;
+    if (left === 0) byAddress.delete(entry.address);
+    else byAddress.set(entry.address, left);
   }
   function end(entry: Entry): void {
     if (!entries.delete(entry)) return;
@@ -65,14 +64,14 @@ export function createBytesUnderWay({ total, perAddress }: ByteLimits): BytesUnd
 
   return {
     begin(address, cut) {
-      const entry = { network: networkOf(address ?? 'unknown'), bytes: 0, cut };
+      const entry = { address: address ?? 'unknown', bytes: 0, cut };
       entries.add(entry);
       return {
         add(bytes) {
           if (!entries.has(entry)) return;
           count(entry, bytes);
-          while ((byNetwork.get(entry.network) ?? 0) > perAddress)
-            cutOldest(({ network }) => network === entry.network);
+          while ((byAddress.get(entry.address) ?? 0) > perAddress)
+            cutOldest((other) => other.address === entry.address);
           while (all.bytes > total) cutOldest(() => true);
         },
         end: () => end(entry),

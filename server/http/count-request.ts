@@ -1,7 +1,7 @@
 import type { Route, RouteContext } from './define-route.ts';
 import { AppError } from './errors.ts';
 import type { RateLimits } from './rate-limit.ts';
-import { countStripeCalls } from './stripe-calls.ts';
+import { countStripeCalls } from '../lib/metrics.ts';
 
 const triesCodes = (route: Route): boolean =>
   route.triesCodes === true || route.errors?.includes('unknown_promotion_code') === true;

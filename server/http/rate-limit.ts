@@ -101,3 +101,33 @@ export function networkOf(address: string): string {
   const zeros = Array.from({ length: Math.max(0, 8 - groups.length - rest.length) }, () => '0');
   return [...groups, ...zeros, ...rest].slice(0, 4).join(':');
 }
+
+/** Commands of one account that a process works on or keeps waiting; the next ones are refused. */
+export const MAX_AT_ONCE = 25;
+
+/** Runs a task of a key, unless too many of the same key are under way; then it throws 429. */
+export type AtOnce = <T>(key: string, task: () => Promise<T>) => Promise<T>;
+
+/**
+ * A bound on what one account can keep waiting: they would only wait for each other, and each costs memory, a place at the
+ * database and, in the end, an answer that no one waits for any more.
+ */
+export function createAtOnce(max = MAX_AT_ONCE): AtOnce {
+  const running = new Map<string, number>();
+  return async (key, task) => {
+    const count = running.get(key) ?? 0;
+    if (count >= max) {
+      throw new AppError('rate_limited', 'Too many changes of this account are under way; wait.', {
+        headers: { 'retry-after': '2' },
+      });
+    }
+    running.set(key, count + 1);
+    try {
+      return await task();
+    } finally {
+      const left = (running.get(key) ?? 1) - 1;
+      if (left === 0) running.delete(key);
+      else running.set(key, left);
+    }
+  };
+}

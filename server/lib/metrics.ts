@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   AggregatorRegistry,
   collectDefaultMetrics,
@@ -35,12 +36,21 @@ export interface Metrics {
   /** Rows deleted because they were too old. */
   deletedRows: Counter<'table'>;
   stripeCall: (call: StripeCall) => void;
+  /** What Stripe's clock said last, and when by ours; both in ms. */
+  stripeClock: { date: number; asked: number; answered: number } | null;
   /** This process's figures. */
   figures: () => Promise<Figures>;
   /** Prometheus text of this process and, when it is one of several, of the others. */
   text: () => Promise<string>;
   /** Where several processes share the port: asks all of them, this one included. */
   gather: (() => Promise<Figures[]>) | null;
+}
+
+const causes = new AsyncLocalStorage<() => void>();
+
+/** Runs what may call Stripe; each call that follows from it is counted by `count` too. */
+export function countStripeCalls<T>(count: () => void, task: () => Promise<T>): Promise<T> {
+  return causes.run(count, task);
 }
 
 /** What one process counts. Figures that are in the database are not here: they are read when asked for. */
@@ -112,8 +122,15 @@ export function createMetrics(): Metrics {
       labelNames: ['table'] as const,
       registers,
     }),
-    stripeCall: ({ method, resource, status, seconds }) =>
-      stripeCalls.observe({ method, resource, status: status ?? 'none' }, seconds),
+    stripeCall: ({ method, resource, status, seconds, date }) => {
+      stripeCalls.observe({ method, resource, status: status ?? 'none' }, seconds);
+      causes.getStore()?.();
+      const answered = Date.now();
+      if (date !== null) {
+        metrics.stripeClock = { date, asked: answered - seconds * 1000, answered };
+      }
+    },
+    stripeClock: null,
     figures,
     gather: null,
     text: async () => {

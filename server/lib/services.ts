@@ -48,6 +48,13 @@ export interface AccessCache {
   invalidateAll(): void;
 }
 
+/** How far this machine's clock is ahead of others, in ms; negative when it is behind. */
+export interface ClockOffsets {
+  /** By the latest answer; null where there was none lately. */
+  stripe: () => number | null;
+  database: () => Promise<number>;
+}
+
 /** What is there before the engine is: the parts that it is made of. */
 export interface CoreServices {
   config: Config;
@@ -68,6 +75,7 @@ export interface Services extends CoreServices {
   engine: Engine;
   /** Recording of usage; it starts and stops with the engine. */
   usage: Usage;
+  clockOffsets: ClockOffsets;
   /** How far this server is on its way to a stop. */
   lifecycle: { isDraining: boolean };
   /** Stops the engine, then closes the database. */

@@ -113,11 +113,14 @@ function billOf(invoice: Stripe.Invoice | null): Pick<MoneyReturn, 'invoiceId' |
   return { invoiceId: invoice.id ?? null, subscriptionId: invoiceSubscription({ ...invoice }) };
 }
 
-/** The longest period among the lines: a plan's, beside its prorations and meters. */
+/** The longest whole period among the lines: what a change within it cost pays for no period of its own. */
 function periodOf(
   invoice: Stripe.Invoice | null,
 ): Pick<MoneyReturn['paid'], 'periodStart' | 'periodEnd'> {
-  const lines = (invoice?.lines.data ?? []).filter(({ amount }) => amount > 0);
+  const lines = (invoice?.lines.data ?? []).filter(
+    ({ amount, parent }) =>
+      amount > 0 && !(parent?.subscription_item_details ?? parent?.invoice_item_details)?.proration,
+  );
   const last = lines.toSorted((a, b) => b.period.end - a.period.end)[0];
   if (!last) return { periodStart: null, periodEnd: null };
   return { periodStart: last.period.start * 1000, periodEnd: last.period.end * 1000 };

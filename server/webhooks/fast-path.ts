@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { bytesUnderWay } from '../http/bytes-under-way.ts';
+import { bytesUnderWay, type ArrivingBody } from '../http/bytes-under-way.ts';
 import { AppError } from '../http/errors.ts';
 import { webhookRoute } from './route.ts';
 import { MAX_BODY_BYTES } from '../http/request-body.ts';
@@ -85,20 +85,26 @@ function headerOf({ headers }: IncomingMessage, name: string): string | null {
 
 function readAll(incoming: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    const declared = Number(incoming.headers['content-length']);
     let chunks: Buffer[] = [];
-    const arriving = bytesUnderWay.begin(incoming.socket.remoteAddress, (error) => {
-      // What was read is forgotten at once; what still comes is not kept.
-      chunks = [];
-      incoming.removeAllListeners('data').resume();
-      reject(error);
-    });
-    incoming.once('close', arriving.end);
+    let arriving: ArrivingBody | null = null;
+    const begin = () =>
+      bytesUnderWay.begin(incoming.socket.remoteAddress, (error) => {
+        // What was read is forgotten at once; what still comes is not kept.
+        chunks = [];
+        incoming.removeAllListeners('data').resume();
+        reject(error);
+      });
     incoming.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
+      // Most come in one piece, and wait for nothing.
+      if (chunk.byteLength === declared) return;
+      arriving ??= begin();
       arriving.add(chunk.byteLength);
     });
+    incoming.once('close', () => arriving?.end());
     incoming.on('end', () => {
-      arriving.end();
+      arriving?.end();
       const [first] = chunks;
       resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks));
     });

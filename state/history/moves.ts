@@ -262,7 +262,12 @@ function rowAt(
 function guessedTime(line: DecidedTransition, facts: SubscriptionFacts): number | null {
   const { to, from, signal } = line;
   if (to === 'canceled') return facts.endedAt ?? facts.canceledAt;
-  if (to === 'cancel_pending') return facts.canceledAt;
+  // An end that was agreed long before counts from the period with which it comes.
+  if (to === 'cancel_pending') {
+    return facts.canceledAt === null
+      ? null
+      : Math.max(facts.canceledAt, facts.currentPeriodStart ?? 0);
+  }
   if (line.event === 'renewed' || line.event === 'period_ended') return facts.currentPeriodStart;
   if (from === 'none' || from === 'canceled') return facts.trialStart ?? facts.createdAt;
   if (to === 'past_due') return signal?.at ?? null;

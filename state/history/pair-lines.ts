@@ -23,8 +23,10 @@ export function pairLines(
   let state = start;
   const result: Pair[] = [];
   for (const gap of gapsOf(moves, lines, explained)) {
-    const filled = fillGap(gap, state, pairs);
-    result.push(...filled);
+    const before = result.at(-1)?.move ?? null;
+    const isTold =
+      (before === null ? start === 'none' : isByEvent(before)) && isByEvent(gap.end?.move);
+    result.push(...fillGap(isTold ? { ...gap, isTold } : gap, state, pairs));
     if (gap.end !== null) result.push(gap.end);
     state = result.at(-1)?.move.to ?? state;
   }
@@ -73,8 +75,13 @@ function inOrder(
   return kept;
 }
 
+/** Whether a move is told by an event that is at hand, so that what lies beside it can be told. */
+const isByEvent = (move: Move | undefined) => move === undefined || move.line === null;
+
 /** A stretch without known lines, up to a pair. */
 interface Gap {
+  /** Where events at hand tell of both ends, what must have lain between is among the moves. */
+  isTold?: boolean;
   moves: Move[];
   guesses: HistoryLine[];
   end: Pair | null;
@@ -109,12 +116,18 @@ function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, Histo
   const { moves, guesses } = gap;
   if (guesses.length === 0) return moves.map((move) => ({ move, line: pairs.get(move) ?? null }));
   const until = moves.at(-1)?.to ?? gap.end?.move.from ?? state;
-  if (moves.every((move) => move.guess) && leads(guesses, state, until)) return guesses.map(stands);
+  const isDisproved = (line: HistoryLine) => gap.isTold === true && isInferred(line);
+  const isOpen = !guesses.some(isDisproved);
+  if (isOpen && moves.every((move) => move.guess) && leads(guesses, state, until)) {
+    return guesses.map(stands);
+  }
   const aligned = new Map(alignGuesses(moves, guesses));
   const joined = new Set(aligned.values());
   const filled: Pair[] = [];
   // A renewal or another plan that a read has shown is told by the moves themselves, where it was one.
-  let open = guesses.filter((each) => joined.has(each) || each.from !== each.to);
+  let open = guesses.filter(
+    (each) => joined.has(each) || (each.from !== each.to && !isDisproved(each)),
+  );
   let here = state;
   for (const move of [...moves, null]) {
     const line = move === null ? null : (aligned.get(move) ?? null);
@@ -132,6 +145,9 @@ function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, Histo
   }
   return filled;
 }
+
+/** Not shown by a read: an event began elsewhere than the history stood then. */
+const isInferred = ({ causeId }: HistoryLine) => causeId?.endsWith(':before') === true;
 
 /** Whether a run of lines is a path from one state to another. */
 function leads(run: readonly HistoryLine[], from: LifecycleState, to: LifecycleState): boolean {

@@ -76,9 +76,8 @@ function continuation(input: HistoryInput): Link[] | null {
     if ('after' in link && !tracker.knowsSchedule(link.after)) return null;
     const { state } = tracker.point;
     tracker = tracker.follow(link);
-    // Which payment failed may have come before.
-    const fails = tracker.point.state === 'past_due' && state !== 'past_due';
-    if (fails && !events.some((event) => event.type === 'invoice.payment_failed')) return null;
+    // Which payments failed may have come before.
+    if (tracker.point.state === 'past_due' && state !== 'past_due') return null;
   }
   if (end === null || ordered.length === 0) return ordered;
   return gapBetween(tracker.point, end) > 1 ? null : ordered;

@@ -12,10 +12,20 @@ describe.each(DIALECTS)('migrations on %s', (dialect) => {
 
   it('bring an empty database up to date, and change nothing when run again', async () => {
     database = await createTestDatabase(dialect, { empty: true });
-    expect(await migrationStatus(database)).toEqual({ applied: [], pending: names, unknown: [] });
+    expect(await migrationStatus(database)).toEqual({
+      applied: [],
+      pending: names,
+      unknown: [],
+      breaking: [],
+    });
     expect(await migrate(database)).toEqual(names);
     expect(await migrate(database)).toEqual([]);
-    expect(await migrationStatus(database)).toEqual({ applied: names, pending: [], unknown: [] });
+    expect(await migrationStatus(database)).toEqual({
+      applied: names,
+      pending: [],
+      unknown: [],
+      breaking: [],
+    });
   });
 
   it('can be started by twenty clients at once', async () => {

@@ -55,7 +55,7 @@ describe('The end of dunning', { timeout: 90_000 }, () => {
     expect(await person.subscription()).toMatchObject({ state: 'canceled' });
   });
 
-  it('R-4: a cancel now settles what is open', async () => {
+  it('R-4, M-14: a cancel now writes off what is open, and coming back pays it first', async () => {
     await start({});
     const person = newPerson(server);
     await person.subscribe(PRO);
@@ -63,7 +63,15 @@ describe('The end of dunning', { timeout: 90_000 }, () => {
     await days(32);
     expect(await person.subscription()).toMatchObject({ state: 'past_due' });
     await person.command('cancel', { when: 'now' });
-    expect((await person.invoices())[0]?.status).toBe('void');
+    expect((await person.invoices())[0]?.status).toBe('uncollectible');
+    // Checkout cannot collect it; the failing card cannot either.
+    const checkout = await person.post('checkout', PRO);
+    expect(checkout.json['error']).toMatchObject({ code: 'not_allowed', reason: 'debt' });
+    expect(refusal(await person.command('reactivate', PRO))).toEqual([402, 'card_declined']);
+    await person.useCard('pm_card_visa');
+    expect((await person.command('reactivate', PRO)).status).toBe(200);
+    const paid = (await person.invoices()).map(({ status, total }) => `${status} ${total}`);
+    expect(paid).toEqual(['paid 5000', 'paid 5000', 'paid 5000']);
   });
 
   it('M-13: grace and dunning end by time where no further attempt is made', async () => {
@@ -104,6 +112,27 @@ describe('The end of dunning', { timeout: 90_000 }, () => {
     expect(view).toMatchObject({ state: 'active', access: { level: 'full' } });
     await days(31);
     expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 5_000 });
+  });
+
+  it('R-8: what Stripe itself left unpaid goes on when it is paid, drafts included', async () => {
+    await start({ DUNNING_FINAL_ACTION: 'none' }, { finalAction: 'unpaid' });
+    const person = newPerson(server);
+    await person.subscribe(PRO);
+    await days(15);
+    await person.useCard('pm_card_chargeCustomerFail');
+    await days(16, 4, 6, 8, 30);
+    expect(await person.subscription()).toMatchObject({ state: 'unpaid' });
+    const [draft, old] = await person.invoices();
+    expect([draft?.status, old?.status]).toEqual(['draft', 'open']);
+    const paymentMethod = await person.useCard('pm_card_visa');
+    const paid = await person.post(`invoices/${old?.id}/pay`, { paymentMethod });
+    expect(paid.status).toBe(200);
+    await server.settled();
+    expect((await person.invoices()).map(({ status }) => status)).not.toContain('draft');
+    expect(await person.subscription()).toMatchObject({
+      state: 'active',
+      access: { level: 'full' },
+    });
   });
 
   it('R-7: drafts that a pause of collection kept are collected with its end', async () => {

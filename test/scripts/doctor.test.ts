@@ -347,6 +347,11 @@ describe('the doctor', () => {
     expect(await problems(() => Date.now() + skew)).toEqual(['clock_skew']);
   });
 
+  it('warns of a clock that is ten seconds ahead of Stripe’s and the database’s', async () => {
+    const warnings = await problems(() => Date.now() + 10_000, ['warning']);
+    expect(warnings).toEqual(expect.arrayContaining(['clock_skew', 'database_clock_skew']));
+  });
+
   it('warns of events that Stripe could not deliver', async () => {
     const { stripe } = deployment;
     await stripe.webhookEndpoints.create({

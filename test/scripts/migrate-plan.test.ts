@@ -310,7 +310,7 @@ describe('the notice of a change', () => {
       renderMail('mail.price_change', {
         payload: { ...payload, ...change },
         planName: 'Pro',
-        appUrl: 'https://app.example.com',
+        accountUrl: 'https://app.example.com',
       });
     expect(mail({})?.subject).toBe('The price of Pro changes on 1 March 2026');
     expect(mail({})?.text).toContain('From 1 March 2026 the price of Pro is $24.00 a month.');

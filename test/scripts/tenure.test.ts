@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -73,6 +73,35 @@ describe('The command tenure', { timeout: 90_000 }, () => {
       /^There is no local Stripe on http:\/\/127\.0\.0\.1:1\. .*STRIPE_SECRET_KEY/,
     );
     expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('C-5: npm start sells what the plans file names, and refuses a price that it cannot make', async () => {
+    const file = join(dataDir, 'plans.json');
+    const solo = { id: 'solo', name: 'Solo', rank: 1 };
+    const book = { price: '$BOOK', currency: 'usd', amount: 1900 };
+    const products = [{ id: 'book', name: 'Book', priceId: book }];
+    const write = (monthly: unknown) =>
+      writeFileSync(file, JSON.stringify({ plans: [{ ...solo, prices: { monthly } }], products }));
+    const env = { PORT: '0', EMULATOR_PORT: '0', LOG_LEVEL: 'silent', PLANS_FILE: file };
+    const start = () => startLocalStack({ env, dataDir: join(dataDir, 'plans') });
+
+    write('$SOLO_MONTHLY');
+    await expect(start()).rejects.toThrow(/\$SOLO_MONTHLY, which is not set/);
+    // What is in the environment may belong to another account.
+    const other = { price: '$SOLO_MONTHLY', currency: 'usd', amount: 900 };
+    write(other);
+    const sold = await startLocalStack({
+      env: { ...env, SOLO_MONTHLY: 'price_elsewhere' },
+      dataDir: join(dataDir, 'plans'),
+    });
+    try {
+      expect(sold.server.services.catalogue).toMatchObject({
+        plans: [{ id: 'solo', prices: { monthly: { amount: 900, currency: 'usd' } } }],
+        products: [{ id: 'book', amount: 1900 }],
+      });
+    } finally {
+      await sold.close();
+    }
   });
 
   it('A-15: finishes its work when its reader is gone', async () => {

@@ -156,7 +156,7 @@ describe('PLANS_FILE', () => {
             id: 'solo',
             name: 'Solo',
             rank: 1,
-            prices: { monthly: 'price_solo', yearly: '$NOT_SET' },
+            prices: { monthly: 'price_solo' },
           },
         ],
       }),
@@ -167,6 +167,15 @@ describe('PLANS_FILE', () => {
       { id: 'team', prices: { monthly: { priceId: 'price_team' } }, seats: { min: 2 } },
     ]);
     expect(catalogue.plans[0]?.prices.yearly).toBeUndefined();
+  });
+
+  it('C-5: names every variable that is not set, rather than sell less', () => {
+    const plan = { id: 'solo', name: 'Solo', rank: 1 };
+    const plans = [{ ...plan, prices: { monthly: '$NOT_SET', yearly: '$NOR_THIS' } }];
+    const products = [{ id: 'book', name: 'Book', priceId: '$BOOK' }];
+    for (const name of ['$NOT_SET', '$NOR_THIS', '$BOOK']) {
+      expect(() => load(JSON.stringify({ plans, products }))).toThrow(`${name}, which is not set`);
+    }
   });
 
   it('lists its mistakes with their place', () => {

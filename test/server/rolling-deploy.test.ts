@@ -62,11 +62,20 @@ describe.each(DIALECTS)('While a newer release is rolled out on %s', (database) 
     expect((await server.call('GET', '/admin/api/events', { admin: true })).status).toBe(200);
   });
 
-  it('an older server that starts is told what is wrong and what to do', async () => {
-    const env = { ...server.env, PORT: '0' };
-    const start = runServer({ env });
+  it('S-15: an older server that starts, again or after a way back, runs on it too', async () => {
+    const older = await runServer({ env: { ...server.env, PORT: '0' } });
+    const ready = await fetch(`${older.url}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'ready' }]);
+    expect((await fetch(`${older.url}/api/billing/plans`)).status).toBe(200);
+    await older.close();
+  });
+
+  it('an older server that cannot run on it is told so when it starts, and what to do', async () => {
+    const breaking: Migration = { name: '9999b-breaking', breaks: 'a table has another meaning' };
+    await migrate(server.database, { list: [...migrations, next, breaking] });
+    const start = runServer({ env: { ...server.env, PORT: '0' } });
     await expect(start).rejects.toThrow(NewerSchemaError);
-    await expect(start).rejects.toThrow(/9999-of-the-next-release.*Run the newer release/s);
+    await expect(start).rejects.toThrow(/\(9999b-breaking\).*Run the newer release/s);
   });
 });
 
@@ -74,7 +83,10 @@ describe('Every migration', () => {
   const folder = new URL('../../db/migrations/', import.meta.url);
   const files = readdirSync(folder).filter((name) => /^\d{4}-/.test(name));
 
-  it.each(files)('only adds, so that servers of the release before can go on: %s', (file) => {
+  it.each(files)('only adds, or says why older servers cannot go on: %s', (file) => {
+    const own = migrations.find(({ name }) => `${name}.ts` === file);
+    expect(own).toBeDefined();
+    if (own?.breaks !== undefined) return;
     const source = readFileSync(new URL(file, folder), 'utf8');
     expect(source).not.toMatch(
       /drop(Table|Column|Nullable|Primary|Unique)|rename(Table|Column)|\.alter\(\)|DROP |RENAME /,

@@ -121,7 +121,7 @@ describe('what led from one state to another', () => {
     ['incomplete', { status: 'incomplete_expired' }, ['incomplete expired canceled']],
     [
       'trialing',
-      { ...trialingThenOn, cancel_at: T0 + 40 * DAY },
+      { ...trialingThenOn, cancel_at: T0 + 30 * DAY },
       ['trialing paid active', 'active cancel_scheduled cancel_pending'],
     ],
     ['trialing', { status: 'past_due' }, ['trialing trial_ended_unpaid past_due']],
@@ -168,7 +168,7 @@ describe('what led from one state to another', () => {
       event: 'upgraded',
       detail: { change: 'upgrade' },
     });
-    expect(told(starter, { cancel_at: T0 + 40 * DAY })).toEqual([
+    expect(told(starter, { cancel_at: T0 + 30 * DAY })).toEqual([
       'active upgraded active',
       'active cancel_scheduled cancel_pending',
     ]);

@@ -43,8 +43,13 @@ class Judge {
     };
     if (type.startsWith('subscription_schedule.')) {
       if (object['status'] !== 'active') return;
-      this.phases.set(String(object['id']), nextPhase(object));
-      this.move(this.object, event, add);
+      const id = String(object['id']);
+      const known = this.phases.get(id) ?? null;
+      this.phases.set(id, nextPhase(object));
+      // The subscription itself tells that its next phase has begun.
+      if (known === null || known.at > Number(event['created'])) {
+        this.move(this.object, event, add);
+      }
     } else if (type === 'invoice.payment_failed') this.failure(object, add);
     else if (type.startsWith('customer.subscription.')) this.move(object, event, add);
   }

@@ -89,7 +89,8 @@ export class SimulatedSubscription {
   }
 
   private schedule_cancel(): void {
-    if (this.isOn()) this.update({ cancel_at: T0 + 300 * DAY, canceled_at: this.now });
+    const cancel_at = this.item()['current_period_end'];
+    if (this.isOn()) this.update({ cancel_at, canceled_at: this.now });
   }
 
   private undo_cancel(): void {

@@ -10,6 +10,7 @@ import type { AccessCache } from '../../server/lib/services.ts';
 import { loadCatalogue } from '../../server/catalogue/catalogue.ts';
 import { loadConfig, type Config } from '../../server/config/config.ts';
 import type { EngineOptions } from '../../server/sync/options.ts';
+import { createClockOffsets } from '../../server/app/clock-offsets.ts';
 import { createEngine } from '../../server/app/engine.ts';
 import { createLogger, type Logger } from '../../server/lib/log.ts';
 import { createMetrics } from '../../server/lib/metrics.ts';
@@ -51,6 +52,7 @@ export interface LabEngineOptions {
   engine?: Partial<EngineOptions>;
   probe?: CoreServices['probe'];
   log?: Logger;
+  authenticate?: CoreServices['authenticate'];
   /** One cache for many engines: making it costs more than a short run of an engine does. */
   access?: AccessCache;
 }
@@ -175,7 +177,7 @@ function createLabEngine(
     catalogue: loadCatalogue(config, env),
     // A copy: tests replace single calls of it.
     stripe: { ...lab.gateway },
-    authenticate: () => Promise.resolve(null),
+    authenticate: options.authenticate ?? (() => Promise.resolve(null)),
     access: options.access ?? createAccessCache(database, loadCatalogue(config, env)),
     metrics: createMetrics(),
     probe: options.probe,
@@ -193,6 +195,7 @@ function createLabEngine(
     engine,
     usage: createUsage(core, engine),
     clock: engine.clock,
+    clockOffsets: createClockOffsets(database, core.metrics),
     lifecycle: { isDraining: false },
     close: () => engine.stop(),
   };

@@ -1,11 +1,13 @@
 import { z } from 'zod';
+import type { NextPhase } from '../../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { mayCancel } from '../../../state/actions.ts';
-import { endsByItself } from '../../../state/lifecycle.ts';
+import { saveBeforeCancel } from '../../../db/before-cancel.ts';
+import { endsWithPeriod } from '../../../state/lifecycle.ts';
 import { ownPlanEnd } from '../../../state/plan-period.ts';
 import { confirmIfAnswerLost, freshKey, notAllowed, readNow, runCommand } from '../command.ts';
 import { collectKeptDrafts, hasDraft, settleOpenInvoices } from '../open-invoices.ts';
-import { withoutSchedule } from '../schedule.ts';
+import { withoutAnySchedule, withoutSchedule } from '../schedule.ts';
 import { hasUsage, settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { defineRoute } from '../../http/define-route.ts';
@@ -53,17 +55,27 @@ export const cancelRoute = defineRoute({
       // Stripe's own "period end" is that of the item that ends first.
       const end = ownPlanEnd(services.catalogue, subscription.facts);
       const at = end === null ? undefined : end / 1000;
+      const ends = body.when === 'now';
       const cancel = () =>
-        body.when === 'now'
+        ends
           ? services.stripe.cancelNow(id, { ...details, invoiceUsage }, freshKey('cancel', context))
           : services.stripe.cancelAtPeriodEnd(id, { ...details, at }, freshKey('cancel', context));
+      const isDone = async () => {
+        const facts = await readNow(services, id);
+        return facts.stripeStatus === 'canceled' || endsWithPeriod(services.catalogue, facts);
+      };
+      const run = async (nextPhase: NextPhase | null) => {
+        const { cancelAt } = subscription.facts;
+        const { knex } = services.database;
+        // Undoing it brings these back.
+        if (!ends) {
+          const savedAt = services.clock.now();
+          await saveBeforeCancel(knex, id, { nextPhase, cancelAt, savedAt });
+        }
+        await confirmIfAnswerLost(cancel, isDone);
+      };
       // Stripe refuses to cancel what a schedule manages.
-      await withoutSchedule(context, subscription, () =>
-        confirmIfAnswerLost(cancel, async () => {
-          const facts = await readNow(services, id);
-          return facts.stripeStatus === 'canceled' || endsByItself(facts);
-        }),
-      );
+      await (ends ? withoutAnySchedule : withoutSchedule)(context, subscription, run);
       if (body.when === 'now' && mayOwe(subscription))
         await settleOpenInvoices(context, id, before);
     }),

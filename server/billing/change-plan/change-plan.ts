@@ -4,7 +4,7 @@ import type { SubscriptionFacts } from '../../../state/types.ts';
 import { confirmIfAnswerLost, freshKey, readNow, type CommandContext } from '../command.ts';
 import { itemChanges, nextPhaseItems, type PlanTarget } from './plan-target.ts';
 import { acceptQuote, hasQuote, quoteExpired } from './quote.ts';
-import { putNextPhase, releaseSchedule, withoutSchedule } from '../schedule.ts';
+import { dropSchedule, putNextPhase, withoutSchedule } from '../schedule.ts';
 import { settleUsage } from '../settle-usage.ts';
 
 /** A change that is wanted, and the moment of the quote that it was shown with. */
@@ -39,7 +39,7 @@ export async function changePlan(
 /** The present plan is wanted: what waits to replace it is taken back. */
 async function keepPlan(context: CommandContext, subscription: SubscriptionRow): Promise<void> {
   await dropUnpaidChange(context, subscription);
-  await releaseSchedule(context, subscription.facts.scheduleId);
+  await dropSchedule(context, subscription);
 }
 
 /** The same change waits already, for its payment or for the end of the period. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { openCheckout } from '../checkout-session.ts';
 import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
+import { refuseDebtor } from '../debts.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import {
   promotionCodeId,
@@ -20,13 +21,20 @@ export const checkoutRoute = defineRoute({
   summary: 'Open a Checkout page to subscribe',
   body: planChoice.extend({ promotionCode: z.string().min(1).max(100).optional() }),
   response: z.object({ url: z.url(), sessionId: z.string() }),
-  errors: ['unknown_plan', 'unknown_price', 'unknown_promotion_code', 'already_subscribed'],
+  errors: [
+    'unknown_plan',
+    'unknown_price',
+    'unknown_promotion_code',
+    'already_subscribed',
+    'not_allowed',
+  ],
   handler: async (_request, context) => {
     const { services, account, body } = context;
     const choice = chosenPrice(services.catalogue, body);
     return withCustomerLock(services, account.id, async () => {
-      await refuseSecond(context);
+      const former = await refuseSecond(context);
       const customerId = await ensureStripeCustomer(services, context);
+      await refuseDebtor(context, former, customerId);
       await refuseUnseenSecond(context, customerId);
       const session = await openCheckout(
         services,

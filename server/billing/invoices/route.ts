@@ -144,21 +144,24 @@ export const payInvoiceRoute = defineRoute({
     return withCustomerLock(services, account.id, async () => {
       const invoice = await ownInvoice(services, account.id, params['id'] ?? '');
       if (invoice.status === 'paid') return json({ invoice: invoiceView(invoice), payment: null });
-      const kept = await requirePayable(context, invoice);
+      const { kept, unpaid } = await requirePayable(context, invoice);
       const method = body.paymentMethod ?? null;
       if (method !== null) await requireOwnMethod(services, customerOf(invoice), method);
       // Stripe leaves the drafts of an unpaid subscription as they are.
       if (kept) await finalizeDraft(context, invoice.id);
-      return pay(context, invoice, { method, keep: body.keep });
+      return pay(context, invoice, { method, keep: body.keep, unpaid });
     });
   },
 });
 
 /**
  * Throws 409 for an invoice that cannot be paid, or whose money would be for nothing because the subscription is over.
- * Returns whether it is a draft that has to be made final first.
+ * Returns whether it is a `kept` draft that has to be made final first, and whether Stripe calls the subscription `unpaid`.
  */
-async function requirePayable(context: CommandContext, invoice: Stripe.Invoice): Promise<boolean> {
+async function requirePayable(
+  context: CommandContext,
+  invoice: Stripe.Invoice,
+): Promise<{ kept: boolean; unpaid: boolean }> {
   const { services } = context;
   const { status } = invoice;
   const id = subscriptionOf(invoice);
@@ -172,9 +175,10 @@ async function requirePayable(context: CommandContext, invoice: Stripe.Invoice):
       { fields: { state: current?.state ?? 'none', actions: actionsNow(services, current) } },
     );
   }
-  if (status === 'open' || status === 'uncollectible') return false;
-  const waits = facts?.stripeStatus === 'unpaid' || facts?.stripeStatus === 'past_due';
-  if (status === 'draft' && waits) return true;
+  const unpaid = facts?.stripeStatus === 'unpaid';
+  if (status === 'open' || status === 'uncollectible') return { kept: false, unpaid };
+  const waits = unpaid || facts?.stripeStatus === 'past_due';
+  if (status === 'draft' && waits) return { kept: true, unpaid };
   throw new AppError('not_allowed', `The invoice is ${status}; it cannot be paid.`, {
     fields: { state: status, actions: [] },
   });
@@ -188,16 +192,20 @@ function ifGone(error: unknown): null {
 }
 
 /** Once a debt is paid, what was held back for it goes on. */
-async function afterDebt(context: CommandContext, subscriptionId: string): Promise<void> {
-  const { stripeStatus } = await readNow(context.services, subscriptionId);
+async function afterDebt(
+  context: CommandContext,
+  subscriptionId: string,
+  unpaid: boolean,
+): Promise<void> {
   await takeOffStop(context, subscriptionId);
-  if (stripeStatus === 'unpaid') await collectKeptDrafts(context, subscriptionId);
+  // The payment may have made it active; the drafts of the time before stay drafts all the same.
+  if (unpaid) await collectKeptDrafts(context, subscriptionId);
 }
 
 async function pay(
   context: CommandContext,
   invoice: Stripe.Invoice,
-  { method, keep }: { method: string | null; keep: boolean },
+  { method, keep, unpaid }: { method: string | null; keep: boolean; unpaid: boolean },
 ): Promise<Response> {
   const { stripe } = context.services;
   const subscriptionId = subscriptionOf(invoice);
@@ -206,7 +214,7 @@ async function pay(
     if (method !== null && keep && subscriptionId) {
       await stripe.setSubscriptionMethod(subscriptionId, method, freshKey('method', context));
     }
-    if (subscriptionId !== null) await afterDebt(context, subscriptionId);
+    if (subscriptionId !== null) await afterDebt(context, subscriptionId, unpaid);
   } catch (error) {
     const after = await stripe.retrievePayableInvoice(invoice.id);
     const payment = neededOn(after);

@@ -10,6 +10,7 @@ import {
   type CommandContext,
 } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
+import { debtsOf, settleDebts } from '../debts.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import {
   liveSubscriptionOf,
@@ -31,7 +32,8 @@ export const reactivateRoute = defineRoute({
   summary: 'Come back after the end',
   description:
     'Charges the saved payment method and answers `subscription`. Without one, or when the bank wants to see the ' +
-    'customer, it answers `url` of a Checkout page. A declined card leaves nothing behind.',
+    'customer, it answers `url` of a Checkout page. A declined card leaves nothing behind. What is still owed for the time ' +
+    'before is paid first; without a saved method that is 409 `not_allowed` with the reason `debt` and where to pay.',
   body: planChoice.extend({ promotionCode: z.string().min(1).max(100).optional() }),
   response: z.union([
     z.object({ subscription: subscriptionSchema.nullable() }),
@@ -57,6 +59,8 @@ export const reactivateRoute = defineRoute({
       if (unseen) return theOneWanted(context, { id: unseen.id, customerId }, choice);
       const lastMethodId = former.facts.defaultPaymentMethodId;
       const card = await savedCard(services, { customerId, lastMethodId });
+      const debts = await debtsOf(services, { userId: account.id, customerId });
+      await settleDebts(context, former, { debts, card });
       const fingerprint = card?.fingerprint ?? null;
       const wish = {
         customerId,

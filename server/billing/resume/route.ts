@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { isPeriodLost } from '../../../state/access.ts';
-import { endsByItself } from '../../../state/lifecycle.ts';
 import {
   confirmIfAnswerLost,
   freshKey,
@@ -17,7 +16,8 @@ import {
 import { withCustomerLock } from '../with-customer-lock.ts';
 import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
 import { collectDrafts, keptDrafts } from '../open-invoices.ts';
-import { releaseSchedule } from '../schedule.ts';
+import { dropSchedule } from '../schedule.ts';
+import { undoCancel } from './undo-cancel.ts';
 import { defineRoute } from '../../http/define-route.ts';
 
 /** Takes back what waits: a scheduled end, a coming downgrade, or a pause. */
@@ -47,14 +47,9 @@ async function resume(context: CommandContext, subscription: SubscriptionRow): P
   const { id, state, facts } = subscription;
   const now = () => readNow(services, id);
   if (state === 'cancel_pending') {
-    // The portal of a flexible subscription sets `cancel_at` and leaves the flag alone.
-    const field = facts.cancelAtPeriodEnd ? 'cancel_at_period_end' : 'cancel_at';
-    await confirmIfAnswerLost(
-      () => stripe.undoCancel(id, field, freshKey('resume', context)),
-      async () => !endsByItself(await now()),
-    );
+    await undoCancel(context, subscription);
   } else if (state === 'downgrading' && facts.scheduleId) {
-    await releaseSchedule(context, facts.scheduleId);
+    await dropSchedule(context, subscription);
   } else if (state === 'paused') {
     await endPause(context, subscription);
   } else if (facts.pauseCollection) {

@@ -1,9 +1,9 @@
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { clockSkew, SKEW_WARNING_MS } from '../../lib/clock-skew.ts';
 import type { Examination, Report } from './finding.ts';
 
 /** Beyond, signatures look stale or from the future; Stripe and this server allow 300 s. */
 const SKEW_PROBLEM_MS = 60_000;
-const SKEW_WARNING_MS = 5_000;
 
 /** The key: accepted, of the right mode, and whose. Then the two clocks. */
 export async function checkKey(exam: Examination, report: Report): Promise<void> {
@@ -27,19 +27,13 @@ export async function checkKey(exam: Examination, report: Report): Promise<void>
     );
   }
   if (serverTime === null) return;
-  const skew = clockSkew({ asked, answered }, serverTime);
+  const skew = clockSkew({ asked, answered }, serverTime, 1_000);
   const words = `this machine is ${(Math.abs(skew) / 1000).toFixed(0)} s ${skew > 0 ? 'ahead of' : 'behind'} Stripe`;
   const fix = 'Let the machine set its clock by NTP (timedatectl set-ntp true).';
   if (Math.abs(skew) >= SKEW_PROBLEM_MS) {
     report.problem('clock_skew', `${words}: signatures will be refused as stale.`, fix);
   } else if (Math.abs(skew) >= SKEW_WARNING_MS) report.warn('clock_skew', words, fix);
   else report.ok('the clock agrees with Stripe’s');
-}
-
-/** In ms, positive when this machine is ahead. The header has whole seconds, and was written between the two. */
-function clockSkew(here: { asked: number; answered: number }, serverTime: number): number {
-  if (here.answered < serverTime) return here.answered - serverTime;
-  return Math.max(0, here.asked - (serverTime + 1_000));
 }
 
 function checkMode(exam: Examination, report: Report): void {

@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs';
+import { rowsOf } from '../../../db/columns.ts';
+import { nowSql } from '../../../db/database.ts';
+import { clockSkew, SKEW_WARNING_MS } from '../../lib/clock-skew.ts';
 import { inboxHealth } from '../../../db/webhook-events.ts';
 import { migrationStatus } from '../../../db/migrate.ts';
 import { outboxHealth } from '../../../db/outbox.ts';
@@ -31,14 +34,21 @@ export async function checkDatabase(exam: Examination, report: Report): Promise<
     );
   }
   try {
-    const { pending, unknown } = await migrationStatus(database);
-    if (unknown.length > 0) {
+    const { pending, unknown, breaking } = await migrationStatus(database);
+    if (breaking.length > 0) {
       report.problem(
         'database_newer',
-        `The database was migrated by a newer release (${unknown.join(', ')}).`,
+        `The database was migrated by a newer release (${breaking.join(', ')}), and this one cannot run on it.`,
         'Run the newer release.',
       );
       return false;
+    }
+    if (unknown.length > 0) {
+      report.warn(
+        'database_newer',
+        `The database was migrated by a newer release (${unknown.join(', ')}); this one can run on it.`,
+        'Go on with the newer release when it is time.',
+      );
     }
     if (pending.length > 0) {
       report.problem(
@@ -57,7 +67,26 @@ export async function checkDatabase(exam: Examination, report: Report): Promise<
     return false;
   }
   report.ok(`${database.dialect}, migrated`);
+  await checkClock(exam, report);
   return true;
+}
+
+/** Leases and due times are the database's; what is shown and signed is dated by this machine. */
+async function checkClock({ database, now }: Examination, report: Report): Promise<void> {
+  const asked = now();
+  const [row] = rowsOf<{ now: number }>(
+    await database.knex.raw(`SELECT ${nowSql(database.knex)} AS now`),
+  );
+  const skew = clockSkew({ asked, answered: now() }, row?.now ?? asked, 1);
+  if (Math.abs(skew) < SKEW_WARNING_MS) {
+    report.ok('the clock agrees with the database’s');
+    return;
+  }
+  report.warn(
+    'database_clock_skew',
+    `this machine is ${(Math.abs(skew) / 1000).toFixed(0)} s ${skew > 0 ? 'ahead of' : 'behind'} the database`,
+    'Let both machines set their clocks by NTP (timedatectl set-ntp true).',
+  );
 }
 
 /** Events and effects: none dead, none overdue. */

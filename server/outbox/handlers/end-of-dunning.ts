@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isGatewayError, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { UNPAID_MARK } from '../../../state/lifecycle.ts';
+import { DUNNING_COMMENT } from '../../billing/open-invoices.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
@@ -49,7 +50,7 @@ async function end(stripe: StripeGateway, final: FinalAction): Promise<string | 
   const key = `tenure-final-${final.invoiceId}-${randomUUID()}`;
   try {
     if (final.action === 'cancel') {
-      await stripe.cancelNow(final.subscriptionId, { comment: 'Payment failed' }, key);
+      await stripe.cancelNow(final.subscriptionId, { comment: DUNNING_COMMENT }, key);
     } else {
       // The status `unpaid` is given by Stripe's own settings alone. What it means can be asked for: no more
       // attempts at this invoice, and later ones stay drafts.

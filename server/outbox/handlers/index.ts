@@ -1,26 +1,19 @@
 import type { Mailer } from '../../../adapters/mailer.ts';
-import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
-import { customersByStripeId, findCustomerByUser } from '../../../db/customers.ts';
 import type { OutboxRow } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findTransition } from '../../../db/transitions.ts';
 import { changedPayload } from '../../../state/effects.ts';
-import type {
-  EffectKind,
-  EffectPayloads,
-  MailKind,
-  Recipient,
-} from '../../../state/effect-kinds.ts';
+import type { EffectKind, EffectPayloads, MailKind } from '../../../state/effect-kinds.ts';
 import { endDunning } from './end-of-dunning.ts';
 import { resumeCollection, settleInvoices } from './after-dunning.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
-import { renderMail } from './mail-templates.ts';
 import { refuseTrial } from './refuse-trial.ts';
 import { storePurchase } from './purchase.ts';
 import { recordReturns } from './returned-money.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
-import { sendTeamWebhook, stableId } from './outgoing-webhook.ts';
+import { sendMail } from './send-mail.ts';
+import { sendTeamWebhook } from './outgoing-webhook.ts';
 
 export interface Means {
   runner: CustomerRunner;
@@ -41,16 +34,18 @@ type Handler<K extends EffectKind> = (
   delivery: Delivery<K>,
 ) => Promise<string | null>;
 
+const mail: Handler<MailKind> = (ctx, { mailer }, delivery) => sendMail(ctx, mailer, delivery);
+
 const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
-  'mail.trial_ending': sendMail,
-  'mail.payment_failed': sendMail,
-  'mail.payment_failed_final': sendMail,
-  'mail.action_required': sendMail,
-  'mail.receipt': sendMail,
-  'mail.price_change': sendMail,
-  'mail.trial_refused': sendMail,
-  'mail.refunded': sendMail,
-  'mail.canceled': sendMail,
+  'mail.trial_ending': mail,
+  'mail.payment_failed': mail,
+  'mail.payment_failed_final': mail,
+  'mail.action_required': mail,
+  'mail.receipt': mail,
+  'mail.price_change': mail,
+  'mail.trial_refused': mail,
+  'mail.refunded': mail,
+  'mail.canceled': mail,
   'webhook.subscription.changed': postChanged,
   'webhook.subscription.canceled': postWebhook,
   'webhook.trial.ending': postWebhook,
@@ -134,47 +129,4 @@ async function readEntitled(
   await readEntitlements(ctx.core, ctx.reader, { customerId, userId });
   if (userId !== null) ctx.changes.announce([{ subscriptionId: '', userId }]);
   return null;
-}
-
-async function sendMail(
-  ctx: EngineContext,
-  { mailer }: Means,
-  { effect, signal }: Delivery<MailKind>,
-): Promise<string | null> {
-  const { catalogue, config, log } = ctx.core;
-  const plan = catalogue.plans.find((each) => each.id === effect.payload.plan);
-  const context = {
-    payload: effect.payload,
-    planName: plan?.name ?? null,
-    appUrl: config.http.appUrl,
-  };
-  const mail = renderMail(effect.kind, context);
-  const to = await addressOf(ctx, effect.payload);
-  if (to === null) return 'the customer has no e-mail address';
-  if (mailer === null) {
-    log.info({ mail: { to, ...mail }, kind: effect.kind }, 'mail (no SMTP_URL is set)');
-    return null;
-  }
-  const domain = /@([\w.-]+)/.exec(config.mail.from)?.[1] ?? 'localhost';
-  await mailer.send({ to, ...mail, messageId: `<${stableId(effect)}@${domain}>` }, signal);
-  return null;
-}
-
-/** The address in our own records, else the one that Stripe has. */
-async function addressOf(
-  ctx: EngineContext,
-  { userId, customerId }: Recipient,
-): Promise<string | null> {
-  const db = ctx.core.database.knex;
-  const known =
-    (customerId ? (await customersByStripeId(db, [customerId])).get(customerId) : null) ??
-    (userId ? await findCustomerByUser(db, userId) : null);
-  if (known?.email || !customerId) return known?.email ?? null;
-  try {
-    const customer = await ctx.reader.read((stripe) => stripe.retrieveCustomer(customerId));
-    return customer.deleted ? null : customer.email;
-  } catch (error) {
-    if (isGatewayError(error, 'not_found')) return null;
-    throw error;
-  }
 }

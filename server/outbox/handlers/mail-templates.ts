@@ -1,8 +1,6 @@
 import type { EffectPayloads, MailKind } from '../../../state/effect-kinds.ts';
+import type { Stored } from '../../../state/mail-relevance.ts';
 import { formatMoney } from '../../../state/money.ts';
-
-/** A payload as it was stored: another release may have left out what this one writes. */
-type Stored<Payload> = { readonly [Field in keyof Payload]?: Payload[Field] | null };
 
 /** What a mail is made from. */
 export interface MailContext<K extends MailKind> {
@@ -10,7 +8,7 @@ export interface MailContext<K extends MailKind> {
   /** The plan's name as customers know it; null when it has none. */
   planName: string | null;
   /** Where customers manage their subscription. */
-  appUrl: string;
+  accountUrl: string;
 }
 
 export interface MailText {
@@ -28,7 +26,7 @@ function line(parts: TemplateStringsArray, ...values: string[]): Line {
 
 interface Names {
   plan: string;
-  appUrl: string;
+  accountUrl: string;
 }
 
 type Template<K extends MailKind> = (
@@ -37,19 +35,20 @@ type Template<K extends MailKind> = (
 ) => { subject: Line; lines: (Line | null)[] };
 
 const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
-  'mail.trial_ending'({ trialEnd }, { plan, appUrl }) {
-    const end = dateOf(trialEnd);
+  'mail.trial_ending'(payload, { plan, accountUrl }) {
+    const end = dateOf(payload.trialEnd);
     const when = end === null ? 'soon' : `on ${end}`;
     return {
       subject: line`Your trial of ${plan} ends ${when}`,
       lines: [
         line`Your trial of ${plan} ends ${when}.`,
-        line`To stay, you need not do anything if a payment method is saved. To leave, cancel before that day and nothing is charged.`,
-        line`Your subscription: ${appUrl}`,
+        chargeAfterTrial(payload),
+        line`To leave, cancel before that day and nothing is charged:`,
+        line`${accountUrl}`,
       ],
     };
   },
-  'mail.payment_failed'(payload, { plan, appUrl }) {
+  'mail.payment_failed'(payload, { plan, accountUrl }) {
     const next = dateOf(payload.nextAttemptAt);
     return {
       subject: line`Your payment for ${plan} did not go through`,
@@ -58,25 +57,25 @@ const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
         reason(payload.declineCode),
         next === null ? null : line`We try again on ${next}.`,
         line`Please check your payment method, or pay now:`,
-        line`${payload.hostedUrl || appUrl}`,
+        line`${payload.hostedUrl || accountUrl}`,
       ],
     };
   },
-  'mail.payment_failed_final': (payload, { plan, appUrl }) => ({
+  'mail.payment_failed_final': (payload, { plan, accountUrl }) => ({
     subject: line`Last notice: your payment for ${plan} failed`,
     lines: [
       line`We tried several times to collect ${amountOf(payload.amountDue, payload.currency)} for ${plan}, without success.`,
       reason(payload.declineCode),
       line`We do not try again, and your subscription ends unless the invoice is paid:`,
-      line`${payload.hostedUrl || appUrl}`,
+      line`${payload.hostedUrl || accountUrl}`,
     ],
   }),
-  'mail.action_required': (payload, { plan, appUrl }) => ({
+  'mail.action_required': (payload, { plan, accountUrl }) => ({
     subject: line`Please confirm your payment for ${plan}`,
     lines: [
       line`Your bank asks you to confirm the payment of ${amountOf(payload.amountDue, payload.currency)} for ${plan}.`,
       line`It takes a minute:`,
-      line`${payload.hostedUrl || appUrl}`,
+      line`${payload.hostedUrl || accountUrl}`,
     ],
   }),
   'mail.receipt'({ amountPaid, currency, number, hostedUrl, pdfUrl }, { plan }) {
@@ -91,7 +90,7 @@ const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
       ],
     };
   },
-  'mail.price_change'(payload, { plan, appUrl }) {
+  'mail.price_change'(payload, { plan, accountUrl }) {
     const { unitAmount, currency, interval } = payload;
     const date = dateOf(payload.effectiveAt) ?? 'your next renewal';
     const price =
@@ -103,29 +102,29 @@ const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
       lines: [
         payload.usageBased ? line`From ${date} you pay for ${plan} by what you use.` : price,
         line`You need not do anything. To leave, cancel before that day.`,
-        line`Your subscription: ${appUrl}`,
+        line`Your subscription: ${accountUrl}`,
       ],
     };
   },
-  'mail.trial_refused': (_payload, { plan, appUrl }) => ({
+  'mail.trial_refused': (_payload, { plan, accountUrl }) => ({
     subject: line`No second trial of ${plan}`,
     lines: [
       line`The card that you gave for your trial of ${plan} has been used for a trial before, so this one has ended. Nothing was charged.`,
       line`You can subscribe without a trial:`,
-      line`${appUrl}`,
+      line`${accountUrl}`,
     ],
   }),
-  'mail.refunded'({ amount, currency }, { plan, appUrl }) {
+  'mail.refunded'({ amount, currency }, { plan, accountUrl }) {
     const sum = amountOf(amount, currency);
     return {
       subject: line`Your refund of ${sum}`,
       lines: [
         line`We refunded ${sum} for ${plan}. Your bank may take some days to show it.`,
-        line`Your invoices: ${appUrl}`,
+        line`Your invoices: ${accountUrl}`,
       ],
     };
   },
-  'mail.canceled'({ endedAt }, { plan, appUrl }) {
+  'mail.canceled'({ endedAt }, { plan, accountUrl }) {
     const end = dateOf(endedAt);
     return {
       subject: line`Your subscription to ${plan} has ended`,
@@ -134,17 +133,29 @@ const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
           ? line`Your subscription to ${plan} has ended.`
           : line`Your subscription to ${plan} ended on ${end}.`,
         line`You are welcome back at any time:`,
-        line`${appUrl}`,
+        line`${accountUrl}`,
       ],
     };
   },
 };
 
+function chargeAfterTrial(payload: Stored<EffectPayloads['mail.trial_ending']>): Line | null {
+  const { amountDue, currency, hasMethod } = payload;
+  if (typeof amountDue !== 'number' || !currency) {
+    return line`To stay, you need not do anything if a payment method is saved.`;
+  }
+  const amount = formatMoney(amountDue, currency);
+  if (amountDue === 0) return line`Nothing is charged on that day.`;
+  return hasMethod
+    ? line`To stay, you need not do anything: we then charge ${amount} to your saved payment method.`
+    : line`To stay, save a payment method before that day. ${amount} is due then.`;
+}
+
 /** The mail of an effect. */
 export function renderMail<K extends MailKind>(kind: K, context: MailContext<K>): MailText {
-  const { payload, planName, appUrl } = context;
+  const { payload, planName, accountUrl } = context;
   const plan = planName ?? 'your subscription';
-  const { subject, lines } = TEMPLATES[kind](payload, { plan, appUrl });
+  const { subject, lines } = TEMPLATES[kind](payload, { plan, accountUrl });
   const text = lines.filter((each) => each !== null).join('\n\n');
   // A line break in a subject could start another header.
   return { subject: subject.replaceAll(/\s+/g, ' '), text: `${text}\n` };

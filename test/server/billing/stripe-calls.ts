@@ -46,6 +46,11 @@ export function stripeSwitches(server: TestServer) {
     settings: (changes: object) => ask('POST', 'settings', changes),
     /** Nothing that happens is told by webhook: only what commands read themselves counts. */
     silence: () => ask('POST', 'faults', { type: 'webhook_drop' }),
+    /** Webhooks come out of order, and some of them twice. */
+    rough: async () => {
+      await ask('POST', 'faults', { type: 'webhook_duplicate', copies: 2, probability: 0.2 });
+      await ask('POST', 'faults', { type: 'webhook_shuffle', ms: 40 });
+    },
     /** Breaks one call while `run` runs. The error is kept under its idempotency key, as Stripe keeps it. */
     async during<T>({ call, skip, when, times = 1 }: Trouble, run: () => Promise<T>): Promise<T> {
       const rule = { type: 'error', ...call, skip, when, times, keep: true };

@@ -187,6 +187,9 @@ export async function newWalker(
     },
   };
 
+  /** The state that the last scheduled cancel came from. */
+  let canceledFrom: LifecycleState | null = null;
+
   return {
     person,
     async can({ from, event, to }) {
@@ -206,6 +209,8 @@ export async function newWalker(
         case 'upgraded':
           return (view.quantity ?? 1) < 20;
         case 'cancel_undone':
+          // What was scheduled before the cancel comes back.
+          if (canceledFrom === 'downgrading') return to === 'downgrading';
           return to === (view.status === 'trialing' || isInTrial(view) ? 'trialing' : 'active');
         case 'resumed':
           return to === 'active';
@@ -229,6 +234,7 @@ export async function newWalker(
       if (!step) throw new Error(`Nobody can go ${from} ${event}`);
       const name = await step(await person.subscription());
       if (to === 'trialing') trialed.add(GOOD);
+      if (event === 'cancel_scheduled') canceledFrom = from;
       await server.settled();
       return name;
     },

@@ -34,7 +34,10 @@ const eventsOf = (tape: Tape) => tape.steps.flatMap((step) => step.events);
 /** The same life of somebody else: every id gets a suffix. */
 function copyOf(tape: Tape, number: number): Tape {
   const rename = (text: string) =>
-    text.replaceAll(/"((?:cus|sub|evt|in|si|il|pm|sub_sched|cs)_\w{8,})"/g, `"$1k${number}"`);
+    text.replaceAll(
+      /"((?:(?:user_of_)?cus|sub|evt|in|si|il|pm|sub_sched|cs)_\w{8,})"/g,
+      `"$1k${number}"`,
+    );
   return {
     customerId: `${tape.customerId}k${number}`,
     steps: tape.steps.map(({ name, events, objects }) => ({
@@ -55,7 +58,7 @@ describe.each(DIALECTS)('A burst on %s', (dialect) => {
   const wanted = subscriptions * EVENTS_EACH;
 
   it(
-    `of ${wanted} events of ${subscriptions} subscriptions costs few reads, and no state is missing (seed ${SEED})`,
+    `of at least ${wanted} events of ${subscriptions} subscriptions costs few reads, and each history is whole (seed ${SEED})`,
     { timeout: 120_000 },
     async () => {
       const database = await createTestDatabase(dialect, { poolSize: 8 });
@@ -66,9 +69,7 @@ describe.each(DIALECTS)('A burst on %s', (dialect) => {
       // Some events come twice, to make up the number.
       const distinct = tapes.flatMap(eventsOf);
       const again = random.shuffled(distinct).slice(0, Math.max(0, wanted - distinct.length));
-      const deliveries = random.shuffled([...distinct, ...again]).slice(0, wanted);
-      const missing = new Set(distinct.map(({ id }) => id));
-      for (const { id } of deliveries) missing.delete(id);
+      const deliveries = random.shuffled([...distinct, ...again]);
 
       const objects = new Map(tapes.flatMap((tape) => [...tape.steps.at(-1)!.objects]));
       let reads = 0;
@@ -105,14 +106,7 @@ describe.each(DIALECTS)('A burst on %s', (dialect) => {
       const done = performance.now() - began;
       for (const { services } of engines) await services.engine.stop();
       expect(reads / deliveries.length).toBeLessThanOrEqual(MOST_READS_PER_EVENT);
-      const told = tapes.map((tape) => ({
-        ...tape,
-        steps: tape.steps.map((step) => ({
-          ...step,
-          events: step.events.filter(({ id }) => !missing.has(id)),
-        })),
-      }));
-      await expectConverged(database, told, engines[0]!.services.catalogue);
+      await expectConverged(database, tapes, engines[0]!.services.catalogue);
       process.stdout.write(
         `${dialect}: ${deliveries.length} events, ${(reads / deliveries.length).toFixed(3)} reads per event, ` +
           `acknowledged in ${(acknowledged / 1000).toFixed(1)} s, done in ${(done / 1000).toFixed(1)} s\n`,

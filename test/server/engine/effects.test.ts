@@ -182,6 +182,12 @@ describe.each(DIALECTS)('What follows from an event, on %s,', (dialect) => {
       'mail.payment_failed_final',
     ]);
     const toPayer = smtp.mails.filter(({ to }) => to === 'payer@example.com');
+    // P-13: a last notice is sent only to who can still act; here the end follows at once.
+    expect(subjects().filter((subject) => /^last notice/i.test(subject))).toEqual([]);
+    const asNote = expect.stringMatching(/ended|ends with this attempt/);
+    expect(
+      await database.knex('outbox').where({ kind: 'mail.payment_failed_final' }).first(),
+    ).toMatchObject({ status: 'delivered', last_error: asNote });
     // The trial's end, three failures, the end of the subscription.
     expect(toPayer).toHaveLength(new Set(toPayer.map(({ messageId }) => messageId)).size);
     expect(cancels).toEqual([id]);

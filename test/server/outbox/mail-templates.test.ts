@@ -33,8 +33,14 @@ const failure = {
 /** A whole payload of each mail, and what the mail says of it. */
 const MAILS: { [K in MailKind]: { payload: EffectPayloads[K]; says: string } } = {
   'mail.trial_ending': {
-    payload: { ...subscription, trialEnd: '2026-12-01T00:00:00.000Z' },
-    says: 'Your trial of Pro ends on 1 December 2026.',
+    payload: {
+      ...subscription,
+      trialEnd: '2026-12-01T00:00:00.000Z',
+      amountDue: 3000,
+      currency: 'usd',
+      hasMethod: true,
+    },
+    says: 'we then charge $30.00 to your saved payment method.',
   },
   'mail.payment_failed': { payload: failure, says: 'We try again on 4 November 2026.' },
   'mail.payment_failed_final': { payload: failure, says: 'The card has expired.' },
@@ -81,7 +87,7 @@ const KINDS = Object.keys(MAILS) as MailKind[];
 const NO_VALUE = /null|undefined|NaN|Invalid|\[object/;
 
 function render(kind: MailKind, payload: object, planName: string | null) {
-  return renderMail(kind, { payload, planName, appUrl: 'https://app.example' });
+  return renderMail(kind, { payload, planName, accountUrl: 'https://app.example/billing' });
 }
 
 describe.each(KINDS)('The mail %s', (kind) => {

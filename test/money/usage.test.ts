@@ -1,0 +1,161 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Stripe } from 'stripe';
+import { takeKey, finishKey } from '../../db/idempotency-keys.ts';
+import { onceForKey } from '../../server/http/idempotency.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { newPerson, PRO, PRO_YEARLY, refusal, type Person } from '../server/billing/person.ts';
+
+const METER = 'api_calls';
+const DAY = 86_400_000;
+
+/** Pro as it is sold by default, with its meter: half a cent a call. */
+async function sellCalls(stripe: Stripe): Promise<Record<string, string>> {
+  const meter = await stripe.billing.meters.create({
+    display_name: 'API calls',
+    event_name: METER,
+    default_aggregation: { formula: 'sum' },
+  });
+  const product = (await stripe.products.create({ name: 'Calls' })).id;
+  const price = await stripe.prices.create({
+    product,
+    currency: 'usd',
+    unit_amount_decimal: Stripe.Decimal.from('0.5'),
+    recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
+  });
+  return { STRIPE_PRO_API_CALLS_PRICE_ID: price.id };
+}
+
+describe('Usage is billed once, and only by who may report it', { timeout: 90_000 }, () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({
+      database: 'sqlite',
+      prepare: sellCalls,
+      env: { TRIAL_DAYS: '0' },
+    });
+  });
+  afterAll(() => server.close());
+  afterEach(() => vi.useRealTimers());
+
+  const use = async (person: Person, quantity: number) => {
+    await server.services.usage.record([{ userId: person.id, meter: METER, quantity }]);
+    await server.services.usage.flush();
+  };
+  const buyer = async (choice = PRO) => {
+    const person = newPerson(server);
+    await person.subscribe(choice);
+    return person;
+  };
+  /** Into the hour in which the renewal's invoice is a draft. */
+  const toDraft = async (person: Person) => {
+    const { currentPeriodEnd } = await person.subscription();
+    const left = Date.parse(currentPeriodEnd) - server.services.clock.now();
+    await server.advance((left + 600_000) / DAY);
+    expect((await person.invoices())[0]).toMatchObject({ status: 'draft', total: 5_500 });
+  };
+  const billedForCalls = async (person: Person) =>
+    (await person.invoices())
+      .filter(({ status }) => status === 'paid' || status === 'open')
+      .flatMap(({ lines }) => lines.data)
+      .filter(({ description }) => description?.includes('Calls'))
+      .reduce((sum, { amount }) => sum + amount, 0);
+
+  it('M-10: a key of a user takes nothing from the host', async () => {
+    const person = await buyer();
+    const zero = { meter: METER, quantity: 0, idempotencyKey: 'job-7316' };
+    expect(refusal(await person.post('usage', [zero]))).toEqual([403, 'forbidden']);
+    const { usage } = server.services;
+    const byUser = { ...zero, userId: person.id, reportedBy: 'user' as const };
+    expect(await usage.record([byUser])).toEqual({ accepted: 1, duplicates: 0 });
+    const host = { userId: person.id, meter: METER, idempotencyKey: 'job-7316' };
+    const job = { ...host, quantity: 25_000 };
+    expect(await usage.track(job)).toEqual({ accepted: 1, duplicates: 0 });
+    expect(await usage.track(job)).toEqual({ accepted: 0, duplicates: 1 });
+    await expect(usage.track({ ...host, quantity: 1 })).rejects.toMatchObject({
+      code: 'idempotency_conflict',
+    });
+    await usage.flush();
+    await server.advance(32);
+    expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 17_500 });
+  });
+
+  it('M-12: a key is held for as long as its request is worked on', async () => {
+    const { knex } = server.database;
+    const request = { owner: 'admin', key: 'one', hash: 'h' };
+    const claim = () =>
+      takeKey(
+        knex,
+        { userId: 'admin', key: 'one', requestHash: 'h', holder: 'second' },
+        { now: Date.now(), lease: 60_000 },
+      );
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+    let end: (response: Response) => void = () => undefined;
+    let begun: () => void = () => undefined;
+    const started = new Promise<void>((resolve) => (begun = resolve));
+    const first = onceForKey(server.services, request, () => {
+      begun();
+      return new Promise((resolve) => (end = resolve));
+    });
+    await started;
+    for (let i = 0; i < 4; i += 1) {
+      const before = await lockedUntil();
+      await vi.advanceTimersByTimeAsync(20_000);
+      await vi.waitFor(async () => expect(await lockedUntil()).toBeGreaterThan(before));
+    }
+    expect(await claim()).toEqual({ kind: 'in_progress' });
+    // Taken over all the same, as from a process that hung: what it says then does not count.
+    await knex('idempotency_keys').where({ key: 'one' }).update({ locked_until: 0 });
+    expect(await claim()).toEqual({ kind: 'claimed' });
+    end(new Response('first'));
+    await first;
+    const answer = { status: 200, headers: {}, body: 'second' };
+    expect(await finishKey(knex, { userId: 'admin', key: 'one', holder: 'second' }, answer)).toBe(
+      true,
+    );
+    expect(await claim()).toMatchObject({ kind: 'answered', response: { body: 'second' } });
+
+    async function lockedUntil() {
+      return Number((await knex('idempotency_keys').where({ key: 'one' }).first()).locked_until);
+    }
+  });
+
+  it('M-29: no seats give no access', async () => {
+    const person = await buyer();
+    const { items } = await person.atStripe();
+    await server.stripe.subscriptionItems.update(String(items.data[0]?.id), { quantity: 0 });
+    await server.settled();
+    const access = { level: 'none', reason: 'no_quantity' };
+    expect(await person.subscription()).toMatchObject({ state: 'active', access });
+  });
+
+  it.each([
+    ['a cancel', 'cancel', { when: 'now' }],
+    ['a pause', 'pause', {}],
+  ])('M-32: %s bills the renewal whose invoice is a draft', async (_what, name, body) => {
+    const person = await buyer();
+    await use(person, 1_000);
+    await toDraft(person);
+    expect((await person.command(name, body)).status).toBe(200);
+    const renewal = (await person.invoices()).find(({ total }) => total === 5_500);
+    expect(renewal).toMatchObject({ status: 'paid' });
+    expect(await billedForCalls(person)).toBe(500);
+  });
+
+  it('M-34: what a pause billed is not billed again by a cancel', async () => {
+    const person = await buyer();
+    await use(person, 3_000);
+    await server.advance(1);
+    await person.command('pause');
+    expect(await billedForCalls(person)).toBe(1_500);
+    // What is used meanwhile is in no period that an invoice bills.
+    await expect(use(person, 1)).rejects.toMatchObject({ code: 'not_allowed' });
+    await person.command('cancel', { when: 'now' });
+    expect(await billedForCalls(person)).toBe(1_500);
+  });
+
+  it('M-35: usage that the plan does not bill is refused', async () => {
+    const person = await buyer(PRO_YEARLY);
+    const track = server.services.usage.track({ userId: person.id, meter: METER, quantity: 1 });
+    await expect(track).rejects.toMatchObject({ code: 'not_allowed' });
+  });
+});

@@ -1,0 +1,63 @@
+import type Stripe from 'stripe';
+import { expect } from 'vitest';
+import type { Db } from '../../db/database.ts';
+import { timelineOf, type TransitionRow } from '../../db/transitions.ts';
+import type { Catalogue } from '../../state/catalogue.ts';
+import type { Raw } from '../state/factories.ts';
+import { expectedLines } from '../state/history-judge.ts';
+
+export interface ToldLife {
+  subscriptionId: string;
+  /** All of Stripe's events, in the order in which it made them. */
+  events: readonly Stripe.Event[];
+  catalogue: Catalogue;
+  /** True when its account had another subscription before. */
+  isReturn: boolean;
+  /** What happened, for whoever reads why it failed. */
+  story: string;
+}
+
+/** The lines of a subscription are those that Stripe's objects went through: which event, when, from where, whereto. */
+export async function expectHistory(db: Db, life: ToldLife): Promise<TransitionRow[]> {
+  const { subscriptionId: id, events, isReturn } = life;
+  const own = events.filter((event) => isOf(event.data.object as unknown as Raw, id));
+  const lines = await timelineOf(db, id);
+  const shown = lines.map(({ cause, occurredAt: at, from, to }, nth) => ({
+    causeId: sameAs(own, cause.id),
+    at,
+    // Whether a former subscription had ended is known when its event was processed.
+    from: nth === 0 && isReturn && from === 'canceled' ? 'none' : from,
+    to,
+  }));
+  const expected = expectedLines(own as unknown as Raw[], ranksOf(life.catalogue));
+  expect(shown, `the history of ${id}\n${life.story}`).toEqual(
+    expected.map((line) => ({ ...line, causeId: sameAs(own, line.causeId) })),
+  );
+  return lines;
+}
+
+/** Stripe tells some changes twice, such as a pause: either event explains it. */
+function sameAs(events: readonly Stripe.Event[], eventId: string): string {
+  const event = events.find(({ id }) => id === eventId);
+  if (!event) return eventId;
+  const shows = JSON.stringify(event.data.object);
+  const first = events.find(
+    (each) => each.created === event.created && JSON.stringify(each.data.object) === shows,
+  );
+  return first?.id ?? eventId;
+}
+
+function isOf(object: Raw, id: string): boolean {
+  if (object['object'] === 'subscription') return object['id'] === id;
+  if (object['object'] === 'subscription_schedule') return object['subscription'] === id;
+  if (object['object'] !== 'invoice') return false;
+  const parent = object['parent'] as { subscription_details?: { subscription?: string } } | null;
+  return parent?.subscription_details?.subscription === id;
+}
+
+function ranksOf({ plans }: Catalogue): Record<string, number> {
+  const prices = plans.flatMap(({ rank, prices }) =>
+    [prices.monthly, prices.yearly].map((price) => [price?.priceId ?? '', rank] as const),
+  );
+  return Object.fromEntries(prices);
+}
