@@ -81,7 +81,7 @@ export async function importAccount(
     await Promise.all(
       decided.map((each) =>
         limit(async () => {
-          if (!options.dryRun) await carryOut(services, options, each);
+          if (!options.dryRun) await apply(services, options, each);
           summary[each.row.result] += 1;
           options.onRow?.(each.row);
           options.onProgress?.((checked += 1));
@@ -161,7 +161,7 @@ async function wouldHold(
   return true;
 }
 
-async function carryOut(
+async function apply(
   services: Services,
   options: ImportOptions,
   { row, facts }: Decided,

@@ -36,7 +36,7 @@ describe('Two deployments in one Stripe account, on the same prices', () => {
     await first.close();
   });
 
-  const atSecond = async (method: string, path: string, user: string, body?: object) => {
+  const atSecond = async (user: string, [method, path]: [string, string], body?: object) => {
     const response = await fetch(`${second.url}/api/billing/${path}`, {
       method,
       headers: {
@@ -51,12 +51,14 @@ describe('Two deployments in one Stripe account, on the same prices', () => {
   it('never act on each other’s subscriptions, though their users have the same ids', async () => {
     const person = newPerson(first);
     const ofFirst = await person.subscribe(PRO);
-    expect((await atSecond('GET', 'subscription', person.id)).json).toEqual({ subscription: null });
-    const opened = await atSecond('POST', 'checkout', person.id, PRO);
+    expect((await atSecond(person.id, ['GET', 'subscription'])).json).toEqual({
+      subscription: null,
+    });
+    const opened = await atSecond(person.id, ['POST', 'checkout'], PRO);
     expect(opened.status).toBe(200);
     await payCheckout(String(opened.json['url']));
     await first.settled();
-    const { json } = await atSecond('GET', 'subscription', person.id);
+    const { json } = await atSecond(person.id, ['GET', 'subscription']);
     const ofSecond = (json['subscription'] as { id: string }).id;
     expect(ofSecond).not.toBe(ofFirst.id);
     expect((await person.subscription()).id).toBe(ofFirst.id);
@@ -66,7 +68,7 @@ describe('Two deployments in one Stripe account, on the same prices', () => {
     const statusOf = async (id: string) => (await first.stripe.subscriptions.retrieve(id)).status;
     expect(await statusOf(ofFirst.id)).toBe('canceled');
     expect(await statusOf(ofSecond)).toBe('active');
-    expect((await atSecond('GET', 'access', person.id)).json).toMatchObject({ allowed: true });
+    expect((await atSecond(person.id, ['GET', 'access'])).json).toMatchObject({ allowed: true });
     for (const [own, db] of [
       [ofSecond, first.database],
       [ofFirst.id, database],
@@ -75,7 +77,7 @@ describe('Two deployments in one Stripe account, on the same prices', () => {
       expect(await db.knex('outbox').whereLike('payload', `%${own}%`)).toEqual([]);
       expect(await db.knex('trials').where({ subscription_id: own })).toEqual([]);
     }
-    const canceled = await atSecond('POST', 'subscription/cancel', person.id, { when: 'now' });
+    const canceled = await atSecond(person.id, ['POST', 'subscription/cancel'], { when: 'now' });
     expect(canceled.status).toBe(200);
   }, 120_000);
 });

@@ -64,7 +64,7 @@ describe('O-8: the takeover of a Stripe account that has subscribers', () => {
     const { data: prices } = await stripe.prices.list({ limit: 100 });
     const pro = prices.find(({ unit_amount: amount }) => amount === 5_000)!;
     const legacy = await stripe.prices.create({
-      product: String(pro.product),
+      product: typeof pro.product === 'string' ? pro.product : pro.product.id,
       currency: 'usd',
       unit_amount: 3_900,
       recurring: { interval: 'month' },
