@@ -22,8 +22,3 @@ export function columnsOf<Name extends string>(
 
 /** An array as one parameter; the types of Knex know no `null` in it. */
 export const arrayOf = (values: readonly Value[]) => values as string[];
-
-/** The rows of a raw statement: PostgreSQL answers with a result, SQLite with the rows. */
-export function rowsOf<Row>(answer: unknown): Row[] {
-  return Array.isArray(answer) ? answer : (answer as { rows: Row[] }).rows;
-}

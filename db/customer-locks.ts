@@ -1,5 +1,5 @@
-import { columnsOf, rowsOf, unnest } from './columns.ts';
-import { databaseNow, isPostgres, nowSql, type Db } from './database.ts';
+import { columnsOf, unnest } from './columns.ts';
+import { databaseNow, isPostgres, nowSql, rowsOf, type Db } from './database.ts';
 
 /**
  * The right to work on a customer until the lease expires; the fence tells this right from all others. It begins with the

@@ -1,6 +1,5 @@
 import type { LifecycleState } from '../state/types.ts';
-import { rowsOf } from './columns.ts';
-import { isPostgres, type Db } from './database.ts';
+import { isPostgres, rowsOf, type Db } from './database.ts';
 
 /** What is known of a Stripe customer that a new subscription depends on. */
 export interface CustomerPast {

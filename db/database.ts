@@ -169,3 +169,8 @@ export function inChunks<Row>(rows: readonly Row[]): Row[][] {
   for (let i = 0; i < rows.length; i += MAX_ROWS) chunks.push(rows.slice(i, i + MAX_ROWS));
   return chunks;
 }
+
+/** The rows of a raw statement: PostgreSQL answers with a result, SQLite with the rows. */
+export function rowsOf<Row>(answer: unknown): Row[] {
+  return Array.isArray(answer) ? answer : (answer as { rows: Row[] }).rows;
+}

@@ -1,5 +1,4 @@
-import { rowsOf } from './columns.ts';
-import { isPostgres, type Db } from './database.ts';
+import { isPostgres, rowsOf, type Db } from './database.ts';
 import { flagsOf, type EventRow } from './webhook-events.ts';
 
 /** A waiting event without what Stripe sent. */
@@ -38,40 +37,40 @@ const dueFromRow = (row: Row): DueEvent => ({
   flags: flagsOf(row.flags),
 });
 
-/** The subject of an event that waits; the index of migration 0007 is used only by who writes it like this. */
-const WAITING_SUBJECT = "(CASE WHEN status = 'waiting' THEN webhook_events.subject END)";
+/** The customer of an event that waits; the index of migration 0007 is used only by who writes it like this. */
+const WAITING_KEY = "(CASE WHEN status = 'waiting' THEN webhook_events.subject END)";
 
-/** The order in which the events of a subject are told. */
+/** The order in which the events of a customer are told. */
 const TOLD = 'received_at, created_at, id';
 
 /**
- * The events of a subject that are due, oldest first; those in `also` whether due or not, because Stripe
+ * The events of a customer that are due, oldest first; those in `also` whether due or not, because Stripe
  * has just sent them again.
  */
 export async function dueEventsOf(
   db: Db,
-  subject: string,
+  key: string,
   options: { now: number; limit: number; also?: string[] },
 ): Promise<DueEvent[]> {
-  return dueEventsOfMany(db, [subject], { also: [], ...options });
+  return dueEventsOfMany(db, [key], { also: [], ...options });
 }
 
 /**
- * The same for several subjects at once; `limit` is for each of them. The events in `also` are due for whichever
- * of these subjects they belong to.
+ * The same for several customers at once; `limit` is for each of them. The events in `also` are due for whichever
+ * of these customers they belong to.
  */
 export async function dueEventsOfMany(
   db: Db,
-  subjects: string[],
+  keys: string[],
   options: { now: number; limit: number; also: string[] },
 ): Promise<DueEvent[]> {
   const { now, limit, also } = options;
   if (isPostgres(db)) {
-    const answer: unknown = await db.raw(DUE_EVENTS, [subjects, now, also, limit]);
+    const answer: unknown = await db.raw(DUE_EVENTS, [keys, now, also, limit]);
     return rowsOf<Row>(answer).map(dueFromRow);
   }
   const numbered = db('webhook_events')
-    .whereRaw(`${WAITING_SUBJECT} IN (${subjects.map(() => '?').join(',')})`, subjects)
+    .whereRaw(`${WAITING_KEY} IN (${keys.map(() => '?').join(',')})`, keys)
     .where((q) => {
       void q.where('next_attempt_at', '<=', now);
       if (also.length > 0) void q.orWhereIn('id', also);
@@ -90,9 +89,9 @@ export async function dueEventsOfMany(
 }
 
 const DUE_EVENTS = `
-SELECT due.* FROM unnest(?::text[]) AS asked (subject) CROSS JOIN LATERAL (
+SELECT due.* FROM unnest(?::text[]) AS asked (key) CROSS JOIN LATERAL (
   SELECT ${DUE.join(', ')} FROM webhook_events
-  WHERE ${WAITING_SUBJECT} = asked.subject
+  WHERE ${WAITING_KEY} = asked.key
     AND (next_attempt_at <= ? OR id = ANY (?::text[]))
   ORDER BY ${TOLD} LIMIT ?
 ) AS due`;

@@ -1,5 +1,5 @@
-import { columnsOf, rowsOf, unnest, type Value } from './columns.ts';
-import { isPostgres, type Db } from './database.ts';
+import { columnsOf, unnest, type Value } from './columns.ts';
+import { isPostgres, rowsOf, type Db } from './database.ts';
 import { allPrepared, type SqliteConnection } from './sqlite-connection.ts';
 import type { NewEvent } from './webhook-events.ts';
 

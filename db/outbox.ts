@@ -193,7 +193,7 @@ export async function markDelivered(
 }
 
 /**
- * Lets a claimed effect rest for `delayMs` or, with `dead`, until somebody replays it. Not when another process
+ * Lets a claimed effect rest for `delayMs` or, with `dead`, until it is replayed. Not when another process
  * took it over meanwhile: what that one did must not be done again.
  */
 export async function postponeEffect(

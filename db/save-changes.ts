@@ -43,7 +43,7 @@ export interface LineRevision extends Transition {
 
 /**
  * The only path by which subscriptions are written: rows, history and counters together, in a few statements
- * however many there are. Call it inside a transaction that holds the subject's row.
+ * however many there are. Call it inside a transaction that holds the customer's lock.
  * Returns the lines that were new.
  */
 export async function saveChanges(db: Db, changes: SubscriptionChange[]): Promise<TransitionRow[]> {

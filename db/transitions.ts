@@ -5,8 +5,8 @@ import type {
   LifecycleState,
   Transition,
 } from '../state/types.ts';
-import { columnsOf, rowsOf, unnest, type Value } from './columns.ts';
-import { type Db, inChunks, isPostgres } from './database.ts';
+import { columnsOf, unnest, type Value } from './columns.ts';
+import { inChunks, isPostgres, rowsOf, type Db } from './database.ts';
 
 /** One line of the history as stored; the table is append-only. */
 export interface TransitionRow extends Transition {

@@ -119,10 +119,10 @@ export async function eventStatuses(db: Db, ids: string[]): Promise<Map<string, 
     .whereIn('id', ids)
     .select('id', 'subject', 'status', 'attempts', 'last_error');
   return new Map(
-    rows.map(({ id, subject, status, attempts, last_error: lastError }) => [
-      id,
-      { subject, status, attempts, lastError },
-    ]),
+    rows.map((row) => {
+      const { status, attempts, last_error: lastError } = row;
+      return [row.id, { subject: row.subject, status, attempts, lastError }];
+    }),
   );
 }
 
@@ -162,15 +162,15 @@ function withFlag(db: Db, flag: EventFlag): Knex.Raw {
   );
 }
 
-/** Moves an event to another subject, once its customer is known (thin events do not say it). */
+/** Moves an event to its customer, once that is known (thin events do not say it). */
 export async function moveEvent(
   db: Db,
   id: string,
-  to: { subject: string; subscriptionId: string },
+  to: { customerId: string; subscriptionId: string },
 ): Promise<void> {
   await db('webhook_events')
     .where({ id, status: 'waiting' })
-    .update({ subject: to.subject, subscription_id: to.subscriptionId });
+    .update({ subject: to.customerId, subscription_id: to.subscriptionId });
 }
 
 /** Lets an event rest until `nextAttemptAt` or, with `dead`, until it is replayed. */

@@ -58,7 +58,7 @@ export function readEvent(event: unknown): EventFacts {
 }
 
 /** The key by which work is serialised: the customer when one is known. */
-export function subjectOf(facts: Pick<EventFacts, 'id' | 'objectId' | 'customerId'>): string {
+export function orderKeyOf(facts: Pick<EventFacts, 'id' | 'objectId' | 'customerId'>): string {
   return facts.customerId ?? facts.objectId ?? facts.id;
 }
 

@@ -1,5 +1,4 @@
-import { rowsOf } from '../../db/columns.ts';
-import { nowSql, type Database } from '../../db/database.ts';
+import { nowSql, rowsOf, type Database } from '../../db/database.ts';
 import { clockSkew } from '../lib/clock-skew.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import type { ClockOffsets } from '../lib/services.ts';

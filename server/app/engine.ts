@@ -11,11 +11,15 @@ import { engineOptions, type EngineOptions } from '../sync/options.ts';
 import { createInbox, overloaded } from '../webhooks/inbox.ts';
 import { createStripeReader } from '../sync/stripe-reader.ts';
 import { receiveEvent } from '../webhooks/receive-event.ts';
+import { createLimit } from '../lib/limit.ts';
 import type { CoreServices } from '../lib/services.ts';
 import type { Engine } from '../lib/engine-types.ts';
 import { createCustomerRunner } from '../sync/customer-runner.ts';
 import { createRetention } from '../operations/retention.ts';
 import { createWorker } from '../sync/worker.ts';
+
+/** Commits of one process at the same time; the pool has ten connections. */
+const MAX_COMMITS = 3;
 
 /** Puts the engine together; `start()` sets it going. */
 export function createEngine(core: CoreServices, given: Partial<EngineOptions> = {}): Engine {
@@ -34,6 +38,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       catalogue: core.catalogue,
       rules: core.config.ownership,
     }),
+    limitCommits: createLimit(MAX_COMMITS),
     owner,
     probe,
     effectsWaiting: () => effects.wake(),

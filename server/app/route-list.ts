@@ -1,4 +1,11 @@
-import { errorResponse, newRequestId, reportRequest, requestIdFrom } from '../http/respond.ts';
+import {
+  addAnswerHeaders,
+  errorResponse,
+  newRequestId,
+  reportRequest,
+  requestIdFrom,
+  withoutBody,
+} from '../http/respond.ts';
 import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
 import { accountOf, mayPay, type Account } from '../../state/roles.ts';
@@ -153,8 +160,7 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       response = errorResponse(services, error, answerId);
     }
     if (request.method === 'HEAD') response = await withoutBody(response);
-    if (!response.headers.has('cache-control')) response.headers.set('cache-control', 'no-store');
-    response.headers.set('x-request-id', answerId);
+    addAnswerHeaders(response, answerId);
     const { status } = response;
     const done = { status, requestId: answerId, ownId: requestId, started, pattern };
     reportRequest(services, pathOf(request), done);
@@ -324,18 +330,6 @@ function isOtherOrigin(headers: Headers, appUrl: string): boolean {
   if (!URL.canParse(origin)) return true;
   // A proxy may have put another host in front of us.
   return ![host, new URL(appUrl).host].includes(new URL(origin).host);
-}
-
-async function withoutBody(response: Response): Promise<Response> {
-  if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
-    // It has no end and no length.
-    await response.body?.cancel();
-    return new Response(null, response);
-  }
-  const { byteLength } = await response.arrayBuffer();
-  const headers = new Headers(response.headers);
-  headers.set('content-length', String(byteLength));
-  return new Response(null, { status: response.status, headers });
 }
 
 const pathOf = (request: Request) => ({

@@ -31,9 +31,11 @@ export function bodyOf(request: Request, info: RequestInfo): RequestBody {
 
 /** A body that ends before it is whole: its sender hung up. That is no fault of this server. */
 function brokenOff(error: unknown): never {
-  if (error instanceof AppError) throw error;
-  throw new AppError('invalid_request', 'The body ended before it was whole.', { cause: error });
+  throw error instanceof AppError ? error : endedEarly(error);
 }
+
+export const endedEarly = (cause?: unknown) =>
+  new AppError('invalid_request', 'The body ended before it was whole.', { cause });
 
 /** A body that is declared to be small is read by the runtime, which is faster. */
 const SMALL_BYTES = 16_384;

@@ -3,6 +3,20 @@ import type { Services } from '../lib/services.ts';
 import { json } from './define-route.ts';
 import { toAppError } from './errors.ts';
 
+/** What every answer of the API carries beside its own headers. */
+export const ANSWER_HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+/** Adds them, and the request's id. */
+export function addAnswerHeaders({ headers }: Response, requestId: string): void {
+  for (const [name, value] of Object.entries(ANSWER_HEADERS)) {
+    if (!headers.has(name)) headers.set(name, value);
+  }
+  headers.set('x-request-id', requestId);
+}
+
 /** What a thrown error looks like to the caller; what it was in truth goes to the log. */
 export function errorResponse(
   services: Pick<Services, 'log'>,
@@ -15,6 +29,19 @@ export function errorResponse(
   }
   const { code, message, fields } = error;
   return json({ error: { code, message, requestId, ...fields } }, error.status, error.headers);
+}
+
+/** The answer to HEAD: what GET would be answered, without its body. */
+export async function withoutBody(response: Response): Promise<Response> {
+  if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    // It has no end and no length.
+    await response.body?.cancel();
+    return new Response(null, response);
+  }
+  const { byteLength } = await response.arrayBuffer();
+  const headers = new Headers(response.headers);
+  headers.set('content-length', String(byteLength));
+  return new Response(null, { status: response.status, headers });
 }
 
 /** Counts a request that was answered, and logs it; `pattern` is the route's path, or `unmatched`. */

@@ -26,7 +26,7 @@ export interface Metrics {
   /** Bearer tokens that were refused, by the kind of route. */
   refusedTokens: Counter<'by'>;
   /** Processing of a customer: claimed, read from Stripe, decided, written. */
-  subjects: Histogram<'outcome'>;
+  customers: Histogram<'outcome'>;
   /** Webhook events dealt with, or failed and left to wait. */
   events: Counter<'outcome'>;
   /** From an event's arrival to its being dealt with. */
@@ -91,8 +91,8 @@ export function createMetrics(): Metrics {
       labelNames: ['by'] as const,
       registers,
     }),
-    subjects: new Histogram({
-      name: 'tenure_subject_processing_seconds',
+    customers: new Histogram({
+      name: 'tenure_customer_processing_seconds',
       help: 'Turns at a customer: claimed, read from Stripe, decided, written',
       labelNames: ['outcome'] as const,
       buckets: BUCKETS,

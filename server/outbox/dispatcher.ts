@@ -20,25 +20,25 @@ import { StripeOutage } from '../lib/stripe-outage.ts';
 import type { CustomerRunner } from '../sync/customer-runner.ts';
 import { WebhookRefused } from './handlers/outgoing-webhook.ts';
 
-/** Effects of a lane that are carried out at the same time. */
+/** Effects of a lane that are sent at the same time. */
 const PLACES: Record<Lane, number> = { mail: 10, webhook: 10, stripe: 10 };
 /** Mail that only goes into the log takes no time: more of it shares the statements. */
 const LOGGED_MAIL = 100;
 /** How long a stop waits for what is under way before it gives it up, and then for that to be written down; in ms. */
-const STOP_PATIENCE = 5_000;
-const STOP_LAST = 2_000;
+const STOP_TIMEOUT_MS = 5_000;
+const ABORT_TIMEOUT_MS = 2_000;
 
 interface UnderWay {
   id: number;
   lane: Lane;
-  /** When it was asked for, by a clock that nobody sets: its lease runs from then on. */
+  /** When it was asked for, by a monotonic clock: its lease runs from then on. */
   claimedAt: number;
   giveUp: AbortController;
   done: Promise<void>;
 }
 
 /**
- * Carries out what the outbox holds: mail, the team's webhooks, the end of dunning. Each lane has its own places, and a
+ * Sends what the outbox holds: mail, the team's webhooks, the end of dunning. Each lane has its own places, and a
  * delivery that takes long holds its own place only.
  */
 export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner): Loop {
@@ -48,9 +48,9 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
   const db = ctx.core.database.knex;
   const places = mailer ? PLACES : { ...PLACES, mail: LOGGED_MAIL };
   /** null: calls to Stripe have time-outs of their own, and made twice they change nothing. */
-  const patienceOf: Record<Lane, number | null> = {
-    mail: ctx.options.mailPatience,
-    webhook: ctx.options.webhookPatience,
+  const timeoutOf: Record<Lane, number | null> = {
+    mail: ctx.options.mailTimeout,
+    webhook: ctx.options.webhookTimeout,
     stripe: null,
   };
   /** What ended at the same moment is written down in one statement. */
@@ -100,14 +100,14 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     const { objectId, kind } = effect;
     try {
       await attempt(effect, one);
-      metrics.effects.inc({ kind, outcome: 'carried_out' });
+      metrics.effects.inc({ kind, outcome: 'sent' });
     } catch (error) {
       if (error instanceof TakenOver) {
         log.warn({ objectId, kind }, 'an effect was taken over by another process');
         return;
       }
       metrics.effects.inc({ kind, outcome: 'failed' });
-      log.warn({ err: error, objectId, kind }, 'an effect could not be carried out');
+      log.warn({ err: error, objectId, kind }, 'an effect could not be sent');
       try {
         await ctx.probe('before_postpone_effect');
         await postponeEffect(db, effect, failureOf(ctx, effect, error));
@@ -125,8 +125,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
       leaseMs: ctx.options.effectLease,
       failed: (error) => log.warn({ err: error }, 'could not renew the lease of an effect'),
     });
-    const patience = patienceOf[laneOf(effect.kind)];
-    const timer = patience && setTimeout(() => giveUp.abort(tooLate(patience)), patience);
+    const timeoutMs = timeoutOf[laneOf(effect.kind)];
+    const timer = timeoutMs && setTimeout(() => giveUp.abort(tooLate(timeoutMs)), timeoutMs);
     let note: string | null;
     try {
       note = await deliverEffect(ctx, { runner, mailer }, { effect, signal: giveUp.signal });
@@ -138,7 +138,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
       stopHeartbeat();
     }
     await ctx.probe('after_delivery');
-    await markCarriedOut(effect, { note, signal: giveUp.signal });
+    await markSent(effect, { note, signal: giveUp.signal });
   }
 
   const renew = (effect: OutboxRow) => renewEffect(db, effect, ctx.options.effectLease);
@@ -149,8 +149,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     if (!(await renew(effect))) throw new TakenOver();
   }
 
-  /** A database that is away for a moment must not have the same mail sent again: tried for as long as the lease lasts. */
-  async function markCarriedOut(
+  /** A database that is down for a moment must not have the same mail sent again: tried for as long as the lease lasts. */
+  async function markSent(
     effect: OutboxRow,
     { note, signal }: { note: string | null; signal: AbortSignal },
   ): Promise<void> {
@@ -180,9 +180,9 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     wake: loop.wake,
     async stop() {
       await loop.stop();
-      await endedBy(under, STOP_PATIENCE);
+      await endedBy(under, STOP_TIMEOUT_MS);
       for (const { giveUp } of under) giveUp.abort(new Stopped('The server stopped'));
-      await endedBy(under, STOP_LAST);
+      await endedBy(under, ABORT_TIMEOUT_MS);
       mailer?.close();
     },
   };
@@ -191,8 +191,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
 /** Resolves when all have ended, or after some milliseconds. */
 async function endedBy(under: Set<UnderWay>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([Promise.all([...under].map(({ done }) => done)), patience]);
+  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([Promise.all([...under].map(({ done }) => done)), timeout]);
   clearTimeout(timer);
 }
 
@@ -203,7 +203,7 @@ class NeverEnded extends Error {
   override name = 'NeverEnded';
   constructor(lastError: string | null) {
     super(
-      `Every attempt began and none came to an end, as if the process had died of it; replay it once that is mended.${
+      `Every attempt began and none came to an end, as if the process had died of it; replay it once that is fixed.${
         lastError === null ? '' : ` The last failure that was told: ${lastError}`
       }`,
     );

@@ -4,33 +4,25 @@ import type { SubscriptionFacts } from '../../state/types.ts';
 import type { Turns } from '../lib/token-bucket.ts';
 
 /** A call that brings fewer subscriptions than this is not worth it: they are read one by one. */
-const FEW = 4;
+const MIN_FOUND = 4;
 
 /** Most subscriptions in one call: a page of Stripe's list. */
-const PAGE = 100;
-
-/** Periods that began further apart than this, in ms, are not asked for together: too many others began in between. */
-const LONGEST_GAP = 5 * 60_000;
-
-/** Nor those so many times further apart than others that are asked for, and more than two seconds. */
-const APART = 8;
-const SHORTEST_GAP = 2_000;
+const MAX_PAGE_SIZE = 100;
 
 /** How long lists are not tried after one that was not worth it, in ms; doubles up to a minute. */
-const PAUSE = 1_000;
-const LONGEST_PAUSE = 60_000;
+const MIN_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 60_000;
 
 type Facts = SubscriptionFacts | null;
 type Page = Awaited<ReturnType<StripeGateway['subscriptionsBegun']>>;
 
-/** A subscription that somebody waits for. */
+/** A subscription that is to be read. */
 interface Wanted {
   id: string;
   /** When its present period began, in ms, as far as is known here. */
   periodStart: number | null;
   facts: Promise<Facts>;
-  resolve: (facts: Facts) => void;
-  reject: (error: unknown) => void;
+  settle: (facts: Facts | Promise<Facts>) => void;
   /** Takes its turn. */
   go: () => void;
 }
@@ -54,166 +46,116 @@ export function createBulkReads(
 ): BulkReads {
   /** Those whose call has not begun, by id. */
   const waiting = new Map<string, Wanted>();
-  let asked: Wanted[] = [];
-  const lists = createWorth();
   const brought = { subscriptions: 1, calls: 1 };
+  let pauseMs = MIN_PAUSE_MS;
+  let listsFrom = 0;
 
   function tally(subscriptions: number): void {
     brought.subscriptions = brought.subscriptions * 0.9 + subscriptions;
     brought.calls = brought.calls * 0.9 + 1;
   }
 
-  function want(id: string, periodStart: number | null): Wanted {
-    let resolve!: Wanted['resolve'];
-    let reject!: Wanted['reject'];
-    const facts = new Promise<Facts>((...settle) => ([resolve, reject] = settle));
-    const go = () => void takeTurn(wanted);
-    const wanted: Wanted = { id, periodStart, facts, resolve, reject, go };
-    return wanted;
-  }
-
-  /** Those who ask in the same turn of the event loop can be read together. */
-  function queueAsked(): void {
-    const all = asked;
-    asked = [];
-    for (const { id, go } of all) if (waiting.has(id)) turns.wait(go);
-  }
-
-  async function takeTurn(first: Wanted): Promise<void> {
-    const together = lists.areWorthIt() ? neighbours(first, [...waiting.values()]) : [first];
-    const group = together.length < FEW ? [first] : together;
+  function takeTurn(first: Wanted): void {
+    const near = Date.now() < listsFrom ? [] : nearby(first, [...waiting.values()]);
+    const group = near.length < MIN_FOUND ? [first] : near;
     for (const { id, go } of group) {
       waiting.delete(id);
       turns.leave(go);
     }
-    try {
-      if (group.length === 1) await readOne(first);
-      else await readTogether(group);
-    } catch (error) {
-      for (const { reject } of group) reject(error);
-    }
+    if (group.length === 1) first.settle(readOne(first));
+    else void readList(group);
   }
 
-  async function readOne({ id, resolve }: Wanted): Promise<void> {
+  async function readOne({ id }: Wanted): Promise<Facts> {
     tally(1);
     try {
-      resolve(readSubscription(await attempt((stripe) => stripe.retrieveSubscription(id))));
+      return readSubscription(await attempt((stripe) => stripe.retrieveSubscription(id)));
     } catch (error) {
-      if (!isGatewayError(error, 'not_found')) throw error;
-      resolve(null);
+      if (isGatewayError(error, 'not_found')) return null;
+      throw error;
     }
   }
 
-  async function readTogether(group: Wanted[]): Promise<void> {
+  /** Reads pages for as long as they bring enough, and what they did not bring by itself. */
+  async function readList(group: Wanted[]): Promise<void> {
     const missing = new Map(group.map((wanted) => [wanted.id, wanted]));
-    try {
-      await readPages(missing);
-    } catch (error) {
-      lists.tell(false);
-      // Whatever is wrong with lists is wrong with them alone, except when nothing can be read now.
-      if (!isGatewayError(error)) throw error;
-    }
-    for (const wanted of missing.values()) {
-      turns.wait(() => void readOne(wanted).catch(wanted.reject));
-    }
-  }
-
-  /** Pages of the list for as long as they bring enough; what they bring is no longer missing. */
-  async function readPages(missing: Map<string, Wanted>): Promise<void> {
-    const starts = [...missing.values()].map(({ periodStart }) => periodStart ?? 0);
+    const starts = group.map(({ periodStart }) => periodStart ?? 0);
     const span = { from: Math.min(...starts), to: Math.max(...starts) };
-    const asked = missing.size;
-    let startingAfter: string | null = null;
-    let calls = 0;
-    let found: number;
-    do {
-      if (startingAfter !== null) await turns.take();
-      const wanted = { ...span, startingAfter };
-      const page: Page = await attempt((stripe) => stripe.subscriptionsBegun(wanted));
-      calls += 1;
-      found = settle(page, missing);
-      tally(found);
-      startingAfter = page.has_more ? (page.data.at(-1)?.id ?? null) : null;
-    } while (startingAfter !== null && found >= FEW && missing.size >= FEW);
-    lists.tell(asked - missing.size >= FEW * calls);
+    let isWorthIt = false;
+    try {
+      let startingAfter: string | null = null;
+      let found = 0;
+      let calls = 0;
+      do {
+        if (calls > 0) await turns.take();
+        calls += 1;
+        const wanted = { ...span, startingAfter };
+        const page: Page = await attempt((stripe) => stripe.subscriptionsBegun(wanted));
+        found = settleFrom(page, missing);
+        tally(found);
+        startingAfter = page.has_more ? (page.data.at(-1)?.id ?? null) : null;
+      } while (startingAfter !== null && found >= MIN_FOUND && missing.size >= MIN_FOUND);
+      isWorthIt = group.length - missing.size >= MIN_FOUND * calls;
+    } catch (error) {
+      // Whatever is wrong with lists is wrong with them alone, except when nothing can be read now.
+      if (!isGatewayError(error)) {
+        for (const { settle } of missing.values()) settle(Promise.reject(error));
+        missing.clear();
+      }
+    }
+    if (!isWorthIt) listsFrom = Date.now() + pauseMs;
+    pauseMs = isWorthIt ? MIN_PAUSE_MS : Math.min(pauseMs * 2, MAX_PAUSE_MS);
+    for (const wanted of missing.values()) turns.wait(() => wanted.settle(readOne(wanted)));
   }
 
   return {
     read(id, periodStart) {
       const known = waiting.get(id);
       if (known) return known.facts;
-      const wanted = want(id, periodStart);
+      let settle!: Wanted['settle'];
+      const facts = new Promise<Facts>((resolve) => (settle = resolve));
+      const wanted: Wanted = { id, periodStart, facts, settle, go: () => takeTurn(wanted) };
       waiting.set(id, wanted);
-      if (asked.length === 0) setImmediate(queueAsked);
-      asked.push(wanted);
-      return wanted.facts;
+      // Those that are asked for in the same turn of the event loop can be read together.
+      setImmediate(() => waiting.get(id) === wanted && turns.wait(wanted.go));
+      return facts;
     },
     perCall: () => brought.subscriptions / brought.calls,
   };
 }
 
 /** Answers those whose subscription is on the page; how many they are. */
-function settle(page: Page, missing: Map<string, Wanted>): number {
-  let found = 0;
-  for (const object of page.data) {
-    const wanted = missing.get(object.id);
-    if (!wanted) continue;
-    try {
-      // A list cuts the items of each subscription at ten.
-      if (object.items.has_more) continue;
-      wanted.resolve(readSubscription(object));
-    } catch (error) {
-      wanted.reject(error);
-    }
-    found += 1;
+function settleFrom(page: Page, missing: Map<string, Wanted>): number {
+  // A list cuts the items of each subscription at ten.
+  const whole = page.data.filter(({ id, items }) => missing.has(id) && !items.has_more);
+  for (const object of whole) {
+    missing.get(object.id)!.settle((async () => readSubscription(object))());
     missing.delete(object.id);
   }
-  return found;
+  return whole.length;
 }
 
-/** Those whose period began near that of the first, the nearest first and a page at most. */
-function neighbours(first: Wanted, all: Iterable<Wanted>): Wanted[] {
-  if (first.periodStart === null) return [first];
-  const sorted = [...all]
-    .flatMap((wanted) => (wanted.periodStart === null ? [] : [{ wanted, at: wanted.periodStart }]))
-    .sort((a, b) => a.at - b.at);
-  const gap = gapOf(sorted.map(({ at }) => at));
-  const distance = (low: number, high: number) => {
-    const [a, b] = [sorted[low], sorted[high]];
-    return a && b ? b.at - a.at : Infinity;
-  };
-  let low = sorted.findIndex(({ wanted }) => wanted === first);
-  let high = low;
-  while (high - low + 1 < PAGE) {
-    const below = distance(low - 1, low);
-    const above = distance(high, high + 1);
-    if (Math.min(below, above) > gap) break;
-    if (below <= above) low -= 1;
-    else high += 1;
-  }
-  return sorted.slice(low, high + 1).map(({ wanted }) => wanted);
-}
+/** Periods that began further apart than this, in ms, are not asked for together: too many others began in between. */
+const MAX_GAP_MS = 5 * 60_000;
 
-/** How far apart neighbours may be, among periods that began at these times, in ms and in order. */
-function gapOf(starts: number[]): number {
-  const gaps = starts.slice(1).map((at, i) => at - (starts[i] ?? at));
-  const usual = gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? 0;
-  return Math.min(Math.max(usual * APART, SHORTEST_GAP), LONGEST_GAP);
-}
+/** Nor those so many times further apart than others that are asked for, and more than two seconds. */
+const MAX_TIMES_APART = 8;
+const MIN_GAP_MS = 2_000;
 
-/** Whether lists bring enough to be asked for. */
-function createWorth(): { areWorthIt: () => boolean; tell: (wasWorthIt: boolean) => void } {
-  let pause = PAUSE;
-  let notBefore = 0;
-  return {
-    areWorthIt: () => Date.now() >= notBefore,
-    tell(wasWorthIt) {
-      if (wasWorthIt) {
-        pause = PAUSE;
-        return;
-      }
-      notBefore = Date.now() + pause;
-      pause = Math.min(pause * 2, LONGEST_PAUSE);
-    },
-  };
+/** Those whose period began near that of the first, a page at most. */
+function nearby(first: Wanted, all: Wanted[]): Wanted[] {
+  if (first.periodStart === null) return [];
+  const start = (wanted?: Wanted) => wanted?.periodStart ?? 0;
+  const sorted = all
+    .filter(({ periodStart }) => periodStart !== null)
+    .sort((a, b) => start(a) - start(b));
+  const gaps = sorted.slice(1).map((wanted, i) => start(wanted) - start(sorted[i]));
+  const usual = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)] ?? 0;
+  const maxGap = Math.min(Math.max(usual * MAX_TIMES_APART, MIN_GAP_MS), MAX_GAP_MS);
+  const at = sorted.indexOf(first);
+  const end = gaps.findIndex((gap, i) => i >= at && gap > maxGap);
+  const to = end === -1 ? sorted.length : end + 1;
+  const from = gaps.findLastIndex((gap, i) => i < at && gap > maxGap) + 1;
+  const begin = Math.max(from, Math.min(at, to - MAX_PAGE_SIZE));
+  return sorted.slice(begin, Math.min(to, begin + MAX_PAGE_SIZE));
 }

@@ -31,13 +31,13 @@ interface Written {
 }
 
 /** How long a transaction waits for a row that another one has locked, in ms: of several customers, and of one. */
-const JOINT_LOCK_TIMEOUT_MS = 200;
+const JOINT_LOCK_TIMEOUT_MS = 1_000;
 const LOCK_TIMEOUT_MS = 3_000;
 
 /**
  * Writes rows, history, effects and "done" of several customers in one transaction, and gives the leases back in its
  * first statement: that locks the customers' rows, and where a fence has moved, what was read may be old and
- * nothing of that customer is written. Returns the claims whose work was. Safe to repeat when nobody knows whether it
+ * nothing of that customer is written. Returns the claims whose work was. Safe to repeat when it is not known whether it
  * came through: a lease can be given back only once.
  */
 export async function commit(
@@ -143,7 +143,7 @@ const eventsOf = (decisions: SubscriptionDecision[], outcome: Outcome) =>
 
 const idOf = (row: DueEvent) => row.id;
 
-/** Nobody listens to the team's webhook when no URL is set: such effects are not even stored. */
+/** The team's webhook has no receiver when no URL is set: such effects are not even stored. */
 const isWanted = (ctx: EngineContext, effect: Effect) =>
   !effect.kind.startsWith('webhook.') || ctx.core.config.outgoingWebhook !== null;
 

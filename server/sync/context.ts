@@ -12,6 +12,8 @@ export interface EngineContext {
   /** Whose a subscription is, from everything that says so. */
   readOwner: ReadOwner;
   changes: ChangeFeed;
+  /** Runs a commit, a few at a time: those that wait for a locked row must not use up the connections. */
+  limitCommits: <T>(task: () => Promise<T>) => Promise<T>;
   options: EngineOptions;
   /** Tells this engine from all others, also from earlier ones of the same machine. */
   owner: string;

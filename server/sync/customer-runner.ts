@@ -19,10 +19,10 @@ export interface CustomerRunner {
   /** Processes customers that were claimed, a result for each. Never rejects: what failed is tried again later. */
   run(claims: readonly Claim[]): Promise<TaskResult | null>[];
   /**
-   * Processes one event now, or waits for whoever does. `seen` is where it stood before, null when it was new.
+   * Processes one event now, or waits for its processing that is under way. `seen` is where it stood before, null when it was new.
    * Throws why it could not be processed.
    */
-  processEvent(event: { id: string; subject: string }, seen: EventSummary | null): Promise<void>;
+  processEvent(event: { id: string; customer: string }, seen: EventSummary | null): Promise<void>;
   /** Reads one subscription now. Throws why it could not be read or stored. */
   sync(request: SyncRequest): Promise<StoredSubscription | null>;
   /** Where an event stands; null when it is not stored. All who ask at the same moment share a statement. */
@@ -53,10 +53,10 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
 
   /** Processes, and on a failure lets the customer's events wait; rejects with that failure. */
   function attempt(tasks: readonly ClaimedTask[]): Promise<TaskResult>[] {
-    const { subjects } = ctx.core.metrics;
+    const { customers } = ctx.core.metrics;
     return processBatch(ctx, tasks).map(async (processing, i) => {
       const task = tasks[i]!;
-      const ended = subjects.startTimer();
+      const ended = customers.startTimer();
       const stopHeartbeat = startHeartbeat(() => renew(task.claim), {
         leaseMs: ctx.options.lease,
         failed: (error) =>
@@ -131,10 +131,10 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
       });
     },
 
-    async processEvent({ id, subject }, seen) {
+    async processEvent({ id, customer }, seen) {
       const deadline = createDeadline(ctx.options.ackTimeout);
       const backOff = createBackOff();
-      let key = subject;
+      let key = customer;
       while (!deadline.isOver()) {
         const task = { key, also: [id], wanted: null };
         const { own, result } = await deadline.race(tryOnce(task, backOff));

@@ -36,7 +36,7 @@ export interface SubscriptionDecision {
   /** The accounts that are named for it, where that is news; the first is linked, the others contradict it. */
   links: OwnerLink[];
   unknownStatus: string | null;
-  /** True when the customer surely had no other subscription before. */
+  /** True when the customer is known to have had no other subscription before. */
   isAlone: boolean;
   /** True when mails and webhooks that follow are noted and not sent. */
   isQuiet: boolean;
@@ -65,6 +65,6 @@ export interface Decision {
     deletedCustomer: { id: string; at: number } | null;
   };
   /** Events whose subscription belongs to another customer: only Stripe could say so. */
-  moves: { eventId: string; subject: string; subscriptionId: string }[];
+  moves: { eventId: string; customerId: string; subscriptionId: string }[];
   failures: Failure[];
 }

@@ -31,7 +31,7 @@ export interface Known {
   hasLink: boolean;
   everTrialed: boolean;
   formerState: LifecycleState | null;
-  /** True when the customer surely has no other subscription here. */
+  /** True when the customer is known to have no other subscription here. */
   isAlone: boolean;
 }
 
@@ -53,7 +53,7 @@ type Work = Omit<Loaded, 'known' | 'userId'>;
 
 /**
  * Loads what waits for these customers and what is known of them, in a few statements however many they are. Outside of
- * a transaction: whoever holds a customer's fence at the commit was the only one who could write it since.
+ * a transaction: only the holder of a customer's fence at the commit could have written it since.
  */
 export async function load(db: Db, tasks: readonly ClaimedTask[]): Promise<Loaded[]> {
   const works = await loadEvents(db, tasks);
@@ -111,9 +111,9 @@ async function loadEvents(db: Db, tasks: readonly ClaimedTask[]): Promise<Work[]
           rows.map(({ id }) => id),
         )
       : new Map<string, string>();
-  const bySubject = groupBy(rows, ({ subject }) => subject);
+  const byCustomer = groupBy(rows, (row) => row.subject);
   return tasks.map((task) => {
-    const own = bySubject.get(task.key) ?? [];
+    const own = byCustomer.get(task.key) ?? [];
     const work: Work = {
       task,
       bySubscription: new Map(),

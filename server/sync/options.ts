@@ -2,15 +2,15 @@ import type { Config } from '../config/config.ts';
 
 /** How the engine paces itself. Durations in ms; the defaults are those of production. */
 export interface EngineOptions {
-  /** Subjects that one process works on at a time, besides those whose delivery waits for an answer. */
+  /** Customers that one process works on at a time, besides those whose delivery waits for an answer. */
   concurrency: number;
-  /** How long a process may work on a subject before others take it over. */
+  /** How long a process may work on a customer before others take it over. */
   lease: number;
   /** How long the delivery of an effect may take before another process tries it. */
   effectLease: number;
   /** When a mail, or a webhook to the team, is given up; well before its lease ends and another process tries the same. */
-  mailPatience: number;
-  webhookPatience: number;
+  mailTimeout: number;
+  webhookTimeout: number;
   /** How long the team is not told of a change that only a read has shown yet. */
   settle: number;
   /** First delay of the exponential backoff of failed events and effects. */
@@ -19,7 +19,7 @@ export interface EngineOptions {
   retryMax: number;
   /** Failed attempts after which an event rests as dead: after some nine hours. */
   maxAttempts: number;
-  /** The same of an effect: after two and a half days, so that a receiver may be away for a weekend. */
+  /** The same of an effect: after two and a half days, so that a receiver may be down for a weekend. */
   maxEffectAttempts: number;
   /** How often to look for due work when nothing wakes the worker. */
   poll: number;
@@ -47,8 +47,8 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   concurrency: 128,
   lease: 30_000,
   effectLease: 60_000,
-  mailPatience: 30_000,
-  webhookPatience: 10_000,
+  mailTimeout: 30_000,
+  webhookTimeout: 10_000,
   settle: 3_000,
   retryBase: 2_000,
   retryMax: 6 * 3_600_000,

@@ -60,7 +60,7 @@ async function commitAll(
   ctx: EngineContext,
   decisions: readonly Decision[],
 ): Promise<TaskResult[]> {
-  const committed = await commit(ctx, decisions);
+  const committed = await ctx.limitCommits(() => commit(ctx, decisions));
   return decisions.map((decision) => resultOf(decision, committed.has(decision.claim)));
 }
 

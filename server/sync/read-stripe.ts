@@ -39,7 +39,7 @@ export async function readStripe(ctx: Means, loaded: Loaded): Promise<ReadCustom
       if (customer === key) result.snapshots.push(snapshot);
       else {
         for (const { row } of events) {
-          result.moves.push({ eventId: row.id, subject: customer, subscriptionId: id });
+          result.moves.push({ eventId: row.id, customerId: customer, subscriptionId: id });
         }
       }
     } catch (error) {

@@ -2,35 +2,36 @@ import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
 import { claimDueCustomers } from '../../db/customer-locks.ts';
 import { nextDueAt } from '../../db/due-events.ts';
 import type { EngineContext } from './context.ts';
-import { createFlood } from './flood.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import type { CustomerRunner } from './customer-runner.ts';
 
-/** How soon to look again at work that is due but leased by somebody else, in ms. */
-const LEASED_ELSEWHERE = 100;
+/** How soon to look again at work that is due but leased by another process, in ms. */
+const LEASED_ELSEWHERE_MS = 100;
 
-/** How soon to look again while most places are taken or Stripe may not be read, in ms; makes bigger groups of work. */
-const REGROUP = 20;
+/** How soon to look again while most places are taken or Stripe may not be read, in ms; makes bigger batches. */
+const REGROUP_MS = 20;
 
-/** Turns at Stripe that are worth a group, and how long to wait for so many, in ms. */
-const WORTH = 8;
-const WAIT = 100;
+/** Reads of Stripe that make a batch, and how long to wait until so many may be made, in ms. */
+const MIN_READS = 8;
+const MAX_READ_WAIT_MS = 100;
 
-/** Most subjects that are taken at once: while one group is read from Stripe, the one before it is written. */
-const GROUP = 64;
+/** Most customers that are taken at once: while one batch is read from Stripe, the one before it is written. */
+const MAX_BATCH_SIZE = 64;
 
-/** How long events gather, at most, while deliveries pour in, in ms: those of one subscription then cost the work of one. */
-const GATHER = 1_000;
+/** While deliveries follow each other closer than this, events wait for more of their customer, in ms: one read does for all. */
+const DEBOUNCE_MS = 50;
+/** But no event waits longer than this. */
+const MAX_DEBOUNCE_MS = 1_000;
 
 export interface Worker extends Loop {
-  /** Says that a delivery was stored that nobody waits for; wakes the worker unless they pour in. */
+  /** Says that a delivery was stored whose answer does not wait for its processing. */
   arrived: () => void;
   /** When it last looked for work, in ms since the epoch; null when it is not running. */
   lookedAt: () => number | null;
 }
 
 /**
- * Works off what is due, a few subjects at a time, those that wait longest first. It looks when it is woken,
+ * Processes what is due, a few customers at a time, those that wait longest first. It looks when it is woken,
  * when the next retry is due, and now and then in case a wake-up was lost. Stopping waits for what is under way.
  */
 export function createWorker(
@@ -42,17 +43,25 @@ export function createWorker(
   const db = core.database.knex;
   const slots = options.concurrency;
 
-  /** Subjects that this worker has under way. */
+  /** Customers that this worker has under way. */
   let under = 0;
   let lookedAt: number | null = null;
   let claimedAt = 0;
-  /** How many events of a subject are processed at once, of late. */
+  /** How many events of a customer are processed at once, of late. */
   let eventsEach = 1;
 
-  const flood = createFlood(inbox.isStoring);
+  /** When the last delivery came, by a monotonic clock. */
+  let arrivedAt = -Infinity;
+  let debounce: NodeJS.Timeout | null = null;
+
+  /** How long to wait for more deliveries at least, in ms; 0 when none came lately. What is being stored counts as coming. */
+  function debounceLeft(): number {
+    if (inbox.isStoring()) return DEBOUNCE_MS;
+    return Math.max(0, arrivedAt + DEBOUNCE_MS - performance.now());
+  }
 
   async function round(): Promise<boolean> {
-    // What has reached this process is taken in first: it may be the next drop of a flood.
+    // What has reached this process is stored first: it may be of the same customers.
     await turnOfTheEventLoop();
     lookedAt = Date.now();
     const limit = room();
@@ -60,7 +69,7 @@ export function createWorker(
     const { owner } = ctx;
     // A lease that ended while its work goes on here must not be taken over from ourselves.
     const except = runner.running();
-    const dueBy = flood.left() > 0 ? lookedAt - GATHER : lookedAt;
+    const dueBy = debounceLeft() > 0 ? lookedAt - MAX_DEBOUNCE_MS : lookedAt;
     const duration = options.lease;
     const terms = { owner, duration, dueBy, except, eventsEach };
     const claims = await claimDueCustomers(db, limit, terms);
@@ -73,31 +82,31 @@ export function createWorker(
         if (under <= slots / 2) loop.wake();
       });
     }
-    // In a flood, the few that have come due since are soon more.
-    const goesOn = flood.left() > 0 ? claims.length === limit : claims.length > 0;
+    // While more come in, the few that have become due since are soon more.
+    const goesOn = debounceLeft() > 0 ? claims.length === limit : claims.length > 0;
     return goesOn && under < slots;
   }
 
   /**
-   * How many subjects to take now: each costs a read of Stripe, and events whose turn has not come may yet gather. One at
-   * least after a while, though deliveries that wait for their answer take every turn.
+   * How many customers to take now: each costs a read of Stripe, and more events may come for those that wait. One at
+   * least after a while, though deliveries that wait for their answer use every read.
    */
   function room(): number {
     if (ctx.reader.pausedUntil() > 0) return 0;
-    const turns = ctx.reader.room();
-    if (turns < WORTH && Date.now() - claimedAt < WAIT) return 0;
-    return Math.min(slots - under, GROUP, Math.max(turns, 1));
+    const reads = ctx.reader.room();
+    if (reads < MIN_READS && Date.now() - claimedAt < MAX_READ_WAIT_MS) return 0;
+    return Math.min(slots - under, MAX_BATCH_SIZE, Math.max(reads, 1));
   }
 
   async function rest(): Promise<number> {
     if (slots === 0) return options.poll;
     const paused = ctx.reader.pausedUntil();
-    if (paused === 0 && room() <= 0) return REGROUP;
-    const pouring = flood.left();
-    if (paused === 0 && pouring > 0) return Math.min(REGROUP, pouring);
+    if (paused === 0 && room() <= 0) return REGROUP_MS;
+    const left = debounceLeft();
+    if (paused === 0 && left > 0) return Math.min(REGROUP_MS, left);
     const now = Date.now();
     const due = Math.max((await nextDueAt(db)) ?? Infinity, paused);
-    return Math.min(options.poll, due <= now ? LEASED_ELSEWHERE : due - now);
+    return Math.min(options.poll, due <= now ? LEASED_ELSEWHERE_MS : due - now);
   }
 
   const loop = createLoop({
@@ -110,11 +119,15 @@ export function createWorker(
     start: loop.start,
     wake: loop.wake,
     arrived() {
-      flood.add();
-      if (flood.left() === 0) loop.wake();
+      arrivedAt = performance.now();
+      debounce ??= setTimeout(() => {
+        debounce = null;
+        loop.wake();
+      }, DEBOUNCE_MS);
     },
     lookedAt: () => lookedAt,
     async stop() {
+      if (debounce) clearTimeout(debounce);
       await loop.stop();
       lookedAt = null;
       await runner.idle();

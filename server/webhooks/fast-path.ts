@@ -1,18 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { bytesUnderWay, type ArrivingBody } from '../http/bytes-under-way.ts';
-import { AppError } from '../http/errors.ts';
-import { webhookRoute } from './route.ts';
-import { MAX_BODY_BYTES } from '../http/request-body.ts';
-import { errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
+import { JSON_TYPE } from '../http/define-route.ts';
+import { endedEarly, MAX_BODY_BYTES } from '../http/request-body.ts';
+import { ANSWER_HEADERS, errorResponse, reportRequest, requestIdFrom } from '../http/respond.ts';
 import type { Services } from '../lib/services.ts';
-import { receiveDelivery } from './receive.ts';
-
-/** Stripe looks at the status only; the rest is what every answer of this server carries. */
-const HEADERS = {
-  'content-type': 'application/json; charset=utf-8',
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-};
+import { receiveWebhook } from './receive.ts';
+import { webhookRoute } from './route.ts';
 
 /**
  * Answers Stripe's deliveries before Express sees them and leaves every other request to `next`. Middleware,
@@ -31,7 +24,7 @@ export function createFastPath(services: Services, next: RequestListener): Reque
         outgoing.writeHead(status, {
           'x-request-id': requestId,
           'content-length': Buffer.byteLength(body),
-          ...HEADERS,
+          ...ANSWER_HEADERS,
           ...headers,
         });
         outgoing.end(body);
@@ -54,10 +47,11 @@ function isDelivery(incoming: IncomingMessage): boolean {
   );
 }
 
+/** The answer of the route, in parts. */
 interface Answer {
   status: number;
   body: string;
-  headers?: Record<string, string>;
+  headers: Record<string, string>;
 }
 
 async function answer(
@@ -66,11 +60,9 @@ async function answer(
   requestId: string,
 ): Promise<Answer> {
   try {
-    const receivedAt = Date.now();
-    const body = await readAll(incoming);
     const header = (name: string) => headerOf(incoming, name);
-    const taken = await receiveDelivery(services, { body, header, receivedAt });
-    return { status: 200, body: JSON.stringify(taken) };
+    const received = await receiveWebhook(services, () => readAll(incoming), header);
+    return { status: 200, headers: { 'content-type': JSON_TYPE }, body: JSON.stringify(received) };
   } catch (error) {
     const response = errorResponse(services, error, requestId);
     const headers = Object.fromEntries(response.headers);
@@ -108,7 +100,7 @@ function readAll(incoming: IncomingMessage): Promise<Buffer> {
       const [first] = chunks;
       resolve(chunks.length === 1 && first ? first : Buffer.concat(chunks));
     });
-    const broken = () => reject(new AppError('invalid_request', 'The sender went away.'));
+    const broken = () => reject(endedEarly());
     incoming.on('error', broken);
     incoming.on('close', () => {
       if (!incoming.complete) broken();

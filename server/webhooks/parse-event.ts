@@ -1,6 +1,6 @@
 import { API_VERSION } from '../../adapters/stripe-gateway.ts';
 import type { EventFlag, NewEvent } from '../../db/webhook-events.ts';
-import { readEvent, subjectOf, type EventFacts } from '../../state/event-facts.ts';
+import { orderKeyOf, readEvent, type EventFacts } from '../../state/event-facts.ts';
 
 /** Events that change something here. All others are stored, marked `ignored`, and answered 200. */
 const RELEVANT = [
@@ -40,7 +40,7 @@ export function toNewEvent(
   return {
     id: clean(facts.id),
     type: clean(facts.type),
-    subject: clean(subjectOf(facts)),
+    subject: clean(orderKeyOf(facts)),
     subscriptionId: facts.subscriptionId && clean(facts.subscriptionId),
     objectId: facts.objectId && clean(facts.objectId),
     payload,

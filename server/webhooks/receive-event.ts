@@ -20,7 +20,7 @@ export async function receiveEvent(
   if (isNew && event.status === 'ignored') return { isNew, problem: null };
   const seen = isNew ? null : await runner.statusOf(event.id);
   if (seen?.status === 'done' || seen?.status === 'ignored') return { isNew, problem: null };
-  // Sent again by Stripe or by hand: that is a reason to try again what had come to rest.
+  // Sent again by Stripe or by hand: that is a reason to try a dead letter again.
   if (seen?.status === 'dead') await requeueEvents(db, [event.id], Date.now());
   if (ctx.core.config.webhookAck === 'stored') {
     parts.worker.arrived();
@@ -28,11 +28,11 @@ export async function receiveEvent(
     return { isNew, problem: null };
   }
   try {
-    const subject = seen?.subject ?? event.subject;
+    const customer = seen?.subject ?? event.subject;
     const before = seen?.status === 'dead' ? null : seen;
     // It goes on when the delivery is answered; whatever holds it up must not hold up the answer.
     await withTimeout(
-      runner.processEvent({ id: event.id, subject }, before),
+      runner.processEvent({ id: event.id, customer }, before),
       ctx.options.ackTimeout,
     );
     return { isNew, problem: null };

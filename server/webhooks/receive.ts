@@ -6,17 +6,19 @@ import { AppError } from '../http/errors.ts';
 import { toNewEvent } from './parse-event.ts';
 import type { Services } from '../lib/services.ts';
 
+/** A header by its lower-case name; null when there is none. */
+type HeaderOf = (name: string) => string | null;
+
 /** One delivery as it arrived, whatever server received it. */
-export interface Delivery {
+interface Delivery {
   /** The bytes that were signed. */
   body: Uint8Array;
-  /** A header by its lower-case name; null when there is none. */
-  header: (name: string) => string | null;
+  header: HeaderOf;
   /** ms since the epoch. */
   receivedAt: number;
 }
 
-export interface DeliveryAnswer {
+interface DeliveryAnswer {
   received: true;
   skipped?: true;
 }
@@ -25,10 +27,13 @@ export interface DeliveryAnswer {
  * Verifies a delivery on its raw bytes, stores it once and, unless `WEBHOOK_ACK` is `stored`, has it processed.
  * Throws an AppError whenever Stripe should deliver it again.
  */
-export async function receiveDelivery(
+export async function receiveWebhook(
   services: Services,
-  delivery: Delivery,
+  bytes: () => Promise<Uint8Array>,
+  header: HeaderOf,
 ): Promise<DeliveryAnswer> {
+  const receivedAt = Date.now();
+  const delivery: Delivery = { body: await bytes(), header, receivedAt };
   requireSignature(services, delivery);
   const event = readBody(delivery, services.config.stripe.live);
   event.headers = keptHeaders(delivery);

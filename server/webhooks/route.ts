@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRoute, json } from '../http/define-route.ts';
-import { receiveDelivery } from './receive.ts';
+import { receiveWebhook } from './receive.ts';
 
 /** Stripe's deliveries: verified on the raw bytes, stored once, then acknowledged. */
 export const webhookRoute = defineRoute({
@@ -14,8 +14,6 @@ export const webhookRoute = defineRoute({
   response: z.object({ received: z.literal(true), skipped: z.literal(true).optional() }),
   errors: ['invalid_signature', 'invalid_request', 'internal_error', 'overloaded'],
   async handler(request, { services, bytes }) {
-    const receivedAt = Date.now();
-    const header = (name: string) => request.headers.get(name);
-    return json(await receiveDelivery(services, { body: await bytes(), header, receivedAt }));
+    return json(await receiveWebhook(services, bytes, (name) => request.headers.get(name)));
   },
 });

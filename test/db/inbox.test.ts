@@ -225,7 +225,7 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
 
   it('moves an event to its customer when that becomes known', async () => {
     await insert({ id: 'evt_1', subject: 'sub_1', subscriptionId: null });
-    await moveEvent(database.knex, 'evt_1', { subject: 'cus_9', subscriptionId: 'sub_1' });
+    await moveEvent(database.knex, 'evt_1', { customerId: 'cus_9', subscriptionId: 'sub_1' });
     expect(await findEvent(database.knex, 'evt_1')).toMatchObject({
       subject: 'cus_9',
       subscriptionId: 'sub_1',

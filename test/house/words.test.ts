@@ -30,35 +30,16 @@ const EXCEPT = [
 
 /** Files that still have old words. This list only becomes shorter: a change that cleans one takes it off. */
 const NOT_YET: ReadonlySet<string> = new Set([
-  'db/customer-locks.ts',
-  'db/due-events.ts',
-  'db/insert-events.ts',
-  'db/outbox.ts',
   'db/retention.ts',
-  'db/save-changes.ts',
-  'db/webhook-events.ts',
   'server/billing/with-customer-lock.ts',
-  'server/lib/metrics.ts',
   'server/operations/migrate-plan/lead.ts',
   'server/operations/migrate-plan/run-migration.ts',
   'server/operations/retention.ts',
-  'server/outbox/dispatcher.ts',
   'server/outbox/handlers/after-dunning.ts',
   'server/outbox/handlers/end-of-dunning.ts',
   'server/outbox/handlers/index.ts',
   'server/outbox/handlers/refuse-trial.ts',
   'server/outbox/handlers/returned-money.ts',
-  'server/sync/bulk-read.ts',
-  'server/sync/commit.ts',
-  'server/sync/customer-runner.ts',
-  'server/sync/decision.ts',
-  'server/sync/flood.ts',
-  'server/sync/load.ts',
-  'server/sync/options.ts',
-  'server/sync/read-stripe.ts',
-  'server/sync/worker.ts',
-  'server/webhooks/parse-event.ts',
-  'server/webhooks/receive-event.ts',
   'state/event-facts.ts',
 ]);
 
@@ -66,8 +47,8 @@ const NOT_YET: ReadonlySet<string> = new Set([
 const OTHER_MEANINGS: Record<string, RegExp> = {
   // The column of `webhook_events`, the claim of a token, and the subject line of a mail.
   subject:
-    /\.subject\b|INSERT INTO|'subject'|setSubject|\bsub\b|subject line|mail|\{ subject[,:]|in a subject could|subject: (string;|Line|line`)/i,
-  subjects: /'subjects'|\b(FROM|INTO|JOIN|UPDATE) subjects\b/,
+    /\.subject\b|INSERT INTO|'subject'|setSubject|\bsub\b|subject line|mail|\{ subject[,:]|in a subject could|subject: (string;|Line|line`|'text'|clean\()|\b(SELECT|AND|BY) subject\b|key = subject\)/i,
+  subjects: /'subjects'|\b(FROM|INTO|JOIN|UPDATE) subjects\b|\bsubjects\.(key|fence|lease_until)\b/,
   person: /person@example|A Person/,
 };
 

@@ -24,9 +24,11 @@ describe('A bearer token', () => {
     const forged = await new SignJWT({})
       .setProtectedHeader({ alg: 'HS256' })
       .setSubject('u1')
+      .setExpirationTime('1h')
       .sign(key);
     const noSubject = await new SignJWT({})
       .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime('1h')
       .sign(new TextEncoder().encode(TEST_JWT_SECRET));
     expect(await authenticate(new Request('http://x/'))).toBeNull();
     for (const token of [
@@ -42,11 +44,15 @@ describe('A bearer token', () => {
   });
 
   it('is refused with alg none and with any algorithm but HS256', async () => {
-    const none = new UnsecuredJWT({}).setSubject('u1').encode();
-    const hs512 = await new SignJWT({})
-      .setProtectedHeader({ alg: 'HS512' })
-      .setSubject('u1')
-      .sign(new TextEncoder().encode(TEST_JWT_SECRET));
+    const claims = { sub: 'u1', exp: Math.floor(Date.now() / 1000) + 60 };
+    const none = new UnsecuredJWT(claims).encode();
+    const signed = (alg: string) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg })
+        .sign(new TextEncoder().encode(TEST_JWT_SECRET));
+    // All else about it is good.
+    expect(await authenticate(bearing(await signed('HS256')))).toMatchObject({ id: 'u1' });
+    const hs512 = await signed('HS512');
     expect(await authenticate(bearing(none))).toBeNull();
     expect(await authenticate(bearing(hs512))).toBeNull();
   });

@@ -67,7 +67,7 @@ describe('The figures for Prometheus', () => {
     expect(done).toBeGreaterThan(0);
     expect(samples.get('tenure_event_age_seconds_count')).toBe(done);
     expect(
-      samples.get('tenure_subject_processing_seconds_count{outcome="committed"}'),
+      samples.get('tenure_customer_processing_seconds_count{outcome="committed"}'),
     ).toBeGreaterThan(0);
     expect(
       samples.get(

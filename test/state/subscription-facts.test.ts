@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readEvent, subjectOf } from '../../state/event-facts.ts';
+import { orderKeyOf, readEvent } from '../../state/event-facts.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import { downgradeSchedule, itemList, rawEvent, rawInvoice, rawItem } from './factories.ts';
@@ -161,7 +161,7 @@ describe('a Stripe event', () => {
     expect(event.subscription?.cancelAt).toBe((T0 + DAY) * 1000);
     expect(event.before?.cancelAt).toBeNull();
     expect(event).toMatchObject({ customerId: 'cus_1', subscriptionId: 'sub_1', thin: false });
-    expect(subjectOf(event)).toBe('cus_1');
+    expect(orderKeyOf(event)).toBe('cus_1');
   });
 
   it.each([
@@ -199,7 +199,7 @@ describe('a Stripe event', () => {
     });
     expect(event).toMatchObject({ thin: true, subscriptionId: 'sub_1', createdAt: T0 * 1000 });
     expect(event).toMatchObject({ account: 'acct_1', subscription: null });
-    expect(subjectOf(event)).toBe('sub_1');
+    expect(orderKeyOf(event)).toBe('sub_1');
   });
 
   it('knows checkouts, customers, schedules and upcoming invoices', () => {
@@ -231,7 +231,7 @@ describe('a Stripe event', () => {
     const unknown = readEvent(rawEvent('moon.landed', { object: 'moon', id: 'moon_1' }));
     expect(unknown).toMatchObject({ type: 'moon.landed', objectId: 'moon_1', problem: null });
     const bare = readEvent({ id: 'evt_1', type: 'moon.landed', data: null });
-    expect(subjectOf(bare)).toBe('evt_1');
+    expect(orderKeyOf(bare)).toBe('evt_1');
     const broken = rawSubscription({ status: 7 });
     const event = readEvent(rawEvent('customer.subscription.updated', broken));
     expect(event.subscription).toBeNull();

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rowsOf } from '../../../db/columns.ts';
-import { nowSql } from '../../../db/database.ts';
+import { nowSql, rowsOf } from '../../../db/database.ts';
 import { clockSkew, SKEW_WARNING_MS } from '../../lib/clock-skew.ts';
 import { inboxHealth } from '../../../db/webhook-events.ts';
 import { migrationStatus } from '../../../db/migrate.ts';

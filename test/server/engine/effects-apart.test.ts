@@ -125,7 +125,7 @@ describe.each(DIALECTS)('A delivery that takes long, on %s,', (dialect) => {
     const { env, calls } = await receiver(() => (hung += 1) <= 1);
     smtp.ramble(1);
     await enqueueEffects(database.knex, [...webhooks(['in_1']), ...mails(['in_2'])], Date.now());
-    const engine = { poll: 20, mailPatience: 300, webhookPatience: 300, effectLease: 60_000 };
+    const engine = { poll: 20, mailTimeout: 300, webhookTimeout: 300, effectLease: 60_000 };
     await start(env, { engine });
     await until(
       async () =>

@@ -211,7 +211,8 @@ describe('Subscriptions whose periods began at about the same time', () => {
     // One at once, one by itself for want of others or so, and the rest together.
     expect(reader.count()).toBeLessThanOrEqual(4);
     expect(Date.now() - began).toBeLessThan(1_000);
-    expect(reader.room()).toBeLessThanOrEqual(MANY);
+    // A tenth of a second has two calls at most.
+    expect(reader.room()).toBeLessThanOrEqual(2 * MANY);
   });
 });
 
