@@ -41,6 +41,8 @@ export function accessOf(
     return none('collection_paused');
   }
   if (isNothingBought(facts)) return none('no_quantity');
+  const end = endOf(facts);
+  if (end !== null && end <= options.now) return none(state === 'paused' ? state : 'canceled');
   switch (state) {
     case 'trialing':
       return untilNews(facts.trialEnd ?? facts.currentPeriodEnd, state, options.now);
@@ -49,11 +51,8 @@ export function accessOf(
       return (
         whileUnpaid(subscription, options) ?? untilNews(facts.currentPeriodEnd, state, options.now)
       );
-    case 'cancel_pending': {
-      const end = endOf(facts);
-      if (end !== null && end <= options.now) return none('canceled');
+    case 'cancel_pending':
       return whileUnpaid(subscription, options) ?? full(end, state);
-    }
     case 'past_due':
       return graceOf(subscription, options);
     case 'none':

@@ -65,7 +65,7 @@ export async function releaseSchedule(
 /**
  * Runs what Stripe refuses while a schedule is attached; `run` is told what was scheduled. If it fails, that is put back:
  * an upgrade that did not happen must not cost the customer the downgrade they had asked for. Throws 409 where the schedule
- * holds more than a change of plan: it was agreed on.
+ * holds more than a change of plan: an operator agreed on it.
  */
 export async function withoutSchedule(
   context: CommandContext,
@@ -115,7 +115,7 @@ export async function putBack(context: CommandContext, id: string, had: NextPhas
   }
 }
 
-/** Takes off a schedule that was made for a change of plan; throws 409 for one with agreed terms. */
+/** Takes off a schedule that was made for a change of plan; throws 409 for one that an operator agreed on. */
 export async function dropSchedule(
   context: CommandContext,
   subscription: SubscriptionRow,
@@ -172,7 +172,7 @@ async function requireOwn(
   const row = await currentSubscriptionOfUser(database.knex, account.id, catalogue);
   throw new AppError(
     'not_allowed',
-    'Terms were agreed for the coming periods of this subscription; ask the seller to change them.',
+    'Terms were agreed for the coming periods of this subscription; ask the team that made them to change it.',
     {
       fields: { state: row?.state, actions: actionsNow(services, row), reason: 'agreed_schedule' },
     },

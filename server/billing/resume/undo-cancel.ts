@@ -9,8 +9,8 @@ import { putBack, withoutSchedule } from '../schedule.ts';
 const SAME_CANCEL = 120_000;
 
 /**
- * Takes a scheduled end back, however it was set, and restores what was there before: a scheduled change, or an end that was
- * agreed for later.
+ * Takes a scheduled end back, however it was set, and restores what was there before: a scheduled change, or an end that
+ * was agreed for later.
  */
 export async function undoCancel(
   context: CommandContext,
