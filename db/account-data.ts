@@ -60,6 +60,11 @@ export const ACCOUNT_TABLES: readonly AccountTable[] = [
     order: ['id'],
     where: (rows, ids) => rows.whereIn('customer_id', ids.customerIds),
   },
+  {
+    name: 'before_cancel',
+    order: ['subscription_id'],
+    where: ofSubscriptions('subscription_id'),
+  },
   { name: 'grants', order: ['id'], where: ofAccount('account_id') },
   { name: 'purchases', order: ['id'], where: ofAccount('account_id') },
   { name: 'usage_records', order: ['id'], where: ofAccount('user_id') },

@@ -50,17 +50,6 @@ const { values } = parseArgs({
 
 class BadUse extends Error {}
 
-if (values.help) process.stdout.write(HELP);
-else {
-  try {
-    process.exitCode = await run(rulesOf(values.by), mapOf(values.map));
-  } catch (error) {
-    if (!(error instanceof BadUse)) throw error;
-    console.error(error.message);
-    process.exitCode = 2;
-  }
-}
-
 function rulesOf(given: string[]): ImportRule[] {
   const rules = given.map((text): ImportRule => {
     if (text === 'email' || text === 'client_reference_id') return { by: text };
@@ -140,4 +129,15 @@ function wordsOf(summary: ImportSummary, left: number): string {
     `${linked} subscriptions ${did}, ${known} known before, ${foreign} on prices that no plan has.`,
     `${without} without an account, ${ambiguous} with several, ${conflict} that contradict a link; ${left} of these live.`,
   ].join('\n');
+}
+
+if (values.help) process.stdout.write(HELP);
+else {
+  try {
+    process.exitCode = await run(rulesOf(values.by), mapOf(values.map));
+  } catch (error) {
+    if (!(error instanceof BadUse)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
 }

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { recordAudit } from '../db/audit-log.ts';
 import { createServices } from '../server/app/compose.ts';
+import { fillAmounts } from '../server/catalogue/catalogue.ts';
 import { loadConfig } from '../server/config/config.ts';
 import { refuseOtherStripe } from '../server/operations/stripe-account.ts';
 import type { Services } from '../server/lib/services.ts';
@@ -17,6 +18,8 @@ export async function scriptServices(dataDir: string): Promise<Services> {
   const services = createServices(config, { env, engine: { catchUpEvery: 0 } });
   try {
     await refuseOtherStripe(services);
+    // The products of the plans too: a price that no list names is of the plan by its product.
+    await fillAmounts(services.catalogue, services);
     return services;
   } catch (error) {
     await services.close();

@@ -1,5 +1,5 @@
 import { accountsByEmail } from '../../db/accounts.ts';
-import { findCustomerByStripeId, linkCustomer } from '../../db/customers.ts';
+import { findCustomerByStripeId, findCustomerByUser, linkCustomer } from '../../db/customers.ts';
 import { readCheckout } from '../../state/event-objects.ts';
 import { isInCatalogue } from '../../state/ownership.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
@@ -64,25 +64,27 @@ export async function importAccount(
     no_account: 0,
     foreign: 0,
   };
-  const limit = createLimit(AT_ONCE);
+  const planned = new Planned();
   let checked = 0;
   for await (const page of pagesOf(services)) {
-    // In turn for one customer: its second subscription finds the link of the first.
-    const byCustomer = new Map<string, SubscriptionFacts[]>();
-    for (const facts of page) {
-      const others = byCustomer.get(facts.customerId);
-      if (others) others.push(facts);
-      else byCustomer.set(facts.customerId, [facts]);
+    const limit = createLimit(AT_ONCE);
+    const named = await Promise.all(
+      page.map((facts) => limit(() => accountsNamed(services, options, facts))),
+    );
+    // One after the other, newest first: of two customers of an account the same one is linked whenever this is run.
+    const decided: Decided[] = [];
+    for (const [i, facts] of page.entries()) {
+      decided.push(
+        await decide(services, { options, planned }, { facts, named: named[i] ?? null }),
+      );
     }
     await Promise.all(
-      [...byCustomer.values()].map((subscriptions) =>
+      decided.map((each) =>
         limit(async () => {
-          for (const facts of subscriptions) {
-            const row = await importOne(services, options, facts);
-            summary[row.result] += 1;
-            options.onRow?.(row);
-            options.onProgress?.((checked += 1));
-          }
+          if (!options.dryRun) await apply(services, options, each);
+          summary[each.row.result] += 1;
+          options.onRow?.(each.row);
+          options.onProgress?.((checked += 1));
         }),
       ),
     );
@@ -96,31 +98,79 @@ async function* pagesOf(services: Services): AsyncGenerator<SubscriptionFacts[]>
   }
 }
 
-async function importOne(
+/** What a dry run would have linked. */
+class Planned {
+  readonly accountOf = new Map<string, string>();
+  readonly customerOf = new Map<string, string>();
+}
+
+interface Decided {
+  row: ImportRow;
+  facts: SubscriptionFacts;
+}
+
+/** The accounts that are named for a subscription; null for one that is not of the catalogue. */
+async function accountsNamed(
   services: Services,
   options: ImportOptions,
   facts: SubscriptionFacts,
-): Promise<ImportRow> {
+): Promise<string[] | null> {
+  if (!isInCatalogue(services.catalogue, facts)) return null;
+  const known = await findCustomerByStripeId(services.database.knex, facts.customerId);
+  return known ? [known.userId] : accountsOf(services, options, facts);
+}
+
+/** Links the customer, or says what would come of it. */
+async function decide(
+  services: Services,
+  { options, planned }: { options: ImportOptions; planned: Planned },
+  { facts, named }: { facts: SubscriptionFacts; named: string[] | null },
+): Promise<Decided> {
   const { customerId, id: subscriptionId, stripeStatus: status } = facts;
-  const row = (result: ImportResultKind, accountId: string | null): ImportRow => ({
-    result,
-    subscriptionId,
-    customerId,
-    accountId,
-    status,
+  const of = (result: ImportResultKind, accountId: string | null): Decided => ({
+    facts,
+    row: { result, subscriptionId, customerId, accountId, status },
   });
-  if (!isInCatalogue(services.catalogue, facts)) return row('foreign', null);
-  const db = services.database.knex;
-  const known = await findCustomerByStripeId(db, customerId);
-  const accounts = known ? [known.userId] : await accountsOf(services, options, facts);
-  const [accountId] = accounts;
-  if (accountId === undefined) return row('no_account', null);
-  if (accounts.length > 1) return row('ambiguous', null);
-  if (options.dryRun) return row(known ? 'known' : 'linked', accountId);
+  if (named === null) return of('foreign', null);
+  const { knex } = services.database;
+  const known =
+    planned.accountOf.get(customerId) ?? (await findCustomerByStripeId(knex, customerId))?.userId;
+  // Also by an older subscription of the same customer, a moment ago.
+  if (known !== undefined) return of('known', known);
+  const [accountId] = named;
+  if (accountId === undefined) return of('no_account', null);
+  if (named.length > 1) return of('ambiguous', null);
   const link = { accountId, customerId, source: 'import', at: Date.now() };
-  const outcome = await db.transaction((trx) => linkCustomer(trx, link));
-  if (outcome !== 'linked') return row('conflict', accountId);
-  if (options.mark && !known) await services.stripe.markCustomer(customerId, accountId);
+  const holds = options.dryRun
+    ? await wouldHold(services, planned, link)
+    : (await knex.transaction((trx) => linkCustomer(trx, link))) === 'linked';
+  return of(holds ? 'linked' : 'conflict', accountId);
+}
+
+/** As `linkCustomer` would decide, for a customer that no account has. */
+async function wouldHold(
+  { database }: Services,
+  planned: Planned,
+  { accountId, customerId }: { accountId: string; customerId: string },
+): Promise<boolean> {
+  if (planned.customerOf.has(accountId)) return false;
+  const account = await findCustomerByUser(database.knex, accountId);
+  if (account && account.stripeCustomerId !== null && account.deletedAt === null) return false;
+  planned.customerOf.set(accountId, customerId);
+  planned.accountOf.set(customerId, accountId);
+  return true;
+}
+
+async function apply(
+  services: Services,
+  options: ImportOptions,
+  { row, facts }: Decided,
+): Promise<void> {
+  if (row.accountId === null || (row.result !== 'linked' && row.result !== 'known')) return;
+  const { customerId, id: subscriptionId } = facts;
+  if (options.mark && row.result === 'linked') {
+    await services.stripe.markCustomer(customerId, row.accountId);
+  }
   const cause: Cause = {
     type: 'import',
     id: `import-${subscriptionId}`,
@@ -130,7 +180,6 @@ async function importOne(
   await retryThroughOutages(() =>
     services.engine.syncSubscription({ subscriptionId, customerId, cause }),
   );
-  return row(known ? 'known' : 'linked', accountId);
 }
 
 /** The accounts that the first rule with an answer names: one, or several when it cannot tell. */
