@@ -33,7 +33,7 @@ export function tenureEnvironment(settings: {
     STRIPE_STARTER_YEARLY_PRICE_ID: 'price_starter_yearly',
     STRIPE_PRO_MONTHLY_PRICE_ID: 'price_pro_monthly',
     STRIPE_PRO_YEARLY_PRICE_ID: 'price_pro_yearly',
-    AUTH_JWT_SECRET: 'a secret of the benchmark, long enough',
+    AUTH_JWT_SECRET: 'a secret of the benchmark that is long enough',
     DATABASE_URL: settings.databaseUrl,
     PORT: '0',
     ...settings.env,

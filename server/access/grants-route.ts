@@ -8,7 +8,6 @@ export const grantsRoute = defineRoute({
   method: 'GET',
   path: '/api/billing/grants',
   auth: 'user',
-  members: true,
   summary: 'What the account was granted: features, limits or a plan',
   response: z.object({ grants: z.array(grantSchema) }),
   handler: async (_request, { services, account }) => {

@@ -304,7 +304,14 @@ describe('Health and readiness', () => {
       .get('/readyz')
       .expect(200, {
         status: 'ready',
-        checks: { database: 'ok', migrations: 'ok', inbox: 'ok', worker: 'ok', catchUp: 'ok' },
+        checks: {
+          database: 'ok',
+          migrations: 'ok',
+          inbox: 'ok',
+          worker: 'ok',
+          catchUp: 'ok',
+          clocks: 'ok',
+        },
       });
   });
 

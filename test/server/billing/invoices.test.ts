@@ -95,8 +95,11 @@ describe.each(DIALECTS)('Invoices on %s', (dialect) => {
     expect(invoiceOf(await person.get('invoices/upcoming'))).toMatchObject({ total: 2000 });
     await person.command('cancel');
     expect((await person.get('invoices/upcoming')).json).toEqual({ invoice: null });
+    // Back to the waiting downgrade, and then to the plan as it was.
     await person.command('resume');
-    await person.command('pause');
+    expect(invoiceOf(await person.get('invoices/upcoming'))).toMatchObject({ total: 2000 });
+    await person.command('resume');
+    expect((await person.command('pause')).status).toBe(200);
     expect((await person.get('invoices/upcoming')).json).toEqual({ invoice: null });
     expect((await newPerson(server).get('invoices/upcoming')).json).toEqual({ invoice: null });
   });
