@@ -14,6 +14,8 @@ export interface LocalStack {
 export interface LocalStackOptions {
   /** What the user set; it wins over what is made here, except for the account itself. */
   env: Record<string, string | undefined>;
+  /** False sells no usage with the default plans. */
+  usage?: boolean;
   /** Where the local Stripe, the secrets and (by default) the database are kept. */
   dataDir: string;
 }
@@ -41,7 +43,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
       secretsFile: join(dataDir, 'local.json'),
       webhookUrl: `http://${host}:${port}/api/webhooks/stripe`,
       testClock: given['STRIPE_TEST_CLOCK'] || null,
-      usage: true,
+      usage: options.usage ?? true,
       plans: given['PLANS_FILE']?.trim()
         ? { file: given['PLANS_FILE'].trim(), env: given }
         : undefined,

@@ -91,6 +91,8 @@ async function testWith(django: Django): Promise<Result> {
   const outgoingSecret = `whsec_${randomBytes(32).toString('base64')}`;
   const stack = await startLocalStack({
     dataDir,
+    // As the other hosts of the conformance suite.
+    usage: false,
     env: {
       PORT: String(await claimPort(0, '127.0.0.1')),
       EMULATOR_PORT: String(await claimPort(0, '127.0.0.1')),
