@@ -80,7 +80,7 @@ describe('Signing in to the dashboard', () => {
     expect((await send('/admin', { cookie: `${cookie.slice(0, -2)}xx` })).status).toBe(303);
     const out = await send('/admin/logout', { cookie, form: { csrf } });
     expect(out.headers.get('set-cookie')).toMatch(/^tenure_session=; .*Max-Age=0/);
-    // S-18: on the server too, for whoever has kept the cookie.
+    // S-18: on the server too, for a copy of the cookie.
     expect((await send('/admin', { cookie })).status).toBe(303);
     expect((await send('/admin/api/stats', { cookie })).status).toBe(401);
   });

@@ -45,7 +45,7 @@ describe('A PostgreSQL that cannot be reached at the start', () => {
     proxy.cut();
     const notes: string[] = [];
     const preparing = prepare(behind, 30_000, notes);
-    setTimeout(proxy.mend, 1_500);
+    setTimeout(proxy.restore, 1_500);
     expect(await preparing).toBeNull();
     expect(notes.length).toBeGreaterThan(1);
     expect(notes[0]).toMatch(/^The database 127\.0\.0\.1:\d+\/test_\w+ cannot be reached yet \(/);
@@ -55,7 +55,7 @@ describe('A PostgreSQL that cannot be reached at the start', () => {
   it('S-28: is given up in the end, in one sentence with the place and the reason', async () => {
     proxy.cut();
     const error = await prepare(behind, 600);
-    proxy.mend();
+    proxy.restore();
     expect(error).toBeInstanceOf(DatabaseStartError);
     expect(String(error)).toMatch(
       /\/test_\w+ could not be reached within 1 s \(.+\)\. Is it running/,

@@ -20,7 +20,7 @@ describe('Credit is given for time that was paid, and kept', { timeout: 90_000 }
 
   const priceOf = (name: string) => String(server.env[`STRIPE_${name}_PRICE_ID`]);
 
-  /** Somebody known here, whose subscription a person makes in the Dashboard. */
+  /** A known customer, whose subscription an operator makes in the Dashboard. */
   async function known(): Promise<{ person: Person; customer: string }> {
     const person = newPerson(server);
     await person.subscribe(STARTER);

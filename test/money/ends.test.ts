@@ -49,7 +49,7 @@ describe('The end of dunning', { timeout: 90_000 }, () => {
     const paid = await person.post(`invoices/${invoice?.id}/pay`, { paymentMethod: method });
     expect(refusal(paid)).toEqual([409, 'not_allowed']);
     expect((await person.invoices())[0]?.status).toBe('open');
-    // R-3: on Stripe's own page nobody can refuse it; the team is told.
+    // R-3: on Stripe's own page it cannot be refused; the team is told.
     await server.stripe.invoices.pay(String(invoice?.id), { payment_method: method });
     await server.settled();
     expect(await person.subscription()).toMatchObject({ state: 'canceled' });
@@ -149,7 +149,7 @@ describe('The end of dunning', { timeout: 90_000 }, () => {
     expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 5_000 });
   });
 
-  it('M-8: a pause over the renewal gives no access to a period that nobody paid', async () => {
+  it('M-8: a pause over the renewal gives no access to a period that was not paid', async () => {
     await start({});
     const person = newPerson(server);
     const { currentPeriodEnd } = await person.subscribe(PRO);

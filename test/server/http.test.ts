@@ -367,7 +367,7 @@ describe('Health and readiness', () => {
       { error: { code: 'database_unavailable' } },
     ]);
     expect(answer.text).not.toMatch(/postgres:|knex|at .*\.ts/i);
-    proxy.mend();
+    proxy.restore();
     await until(async () => (await broken.call('GET', '/readyz')).status === 200);
     expect((await broken.call('GET', '/api/billing/subscription', { user: 'u1' })).status).toBe(
       200,

@@ -4,7 +4,7 @@ export interface TcpProxy {
   port: number;
   /** Breaks every connection and refuses new ones. */
   cut: () => void;
-  mend: () => void;
+  restore: () => void;
   /** Every connection that is there goes silent for good; new ones work. */
   silence: () => void;
   close: () => Promise<void>;
@@ -46,7 +46,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
         socket.pause();
       }
     },
-    mend: () => {
+    restore: () => {
       isCut = false;
     },
     close: () => {

@@ -41,7 +41,7 @@ export interface Memory {
   calls: number;
   /** Invoices that an operator made void, or wrote off. */
   forgiven: Set<string>;
-  /** Somebody gave time away in the Dashboard: a later trial end, another price without proration. */
+  /** Time was given away in the Dashboard: a later trial end, another price without proration. */
   gift: boolean;
   /** An operator changed what was bought, discounted or credited: quotes and credit are theirs. */
   credited: boolean;
@@ -185,7 +185,7 @@ export function checkCode({ books, catalogue }: Moment): string[] {
   return [`rule 6: the code counted on ${used.map(({ id }) => id).join(' and ')}`];
 }
 
-/** Calls on invoices that somebody owes or paid; `lost`: on those that are void although no operator said so. */
+/** Calls on invoices that are owed or paid; `lost`: on those that are void although no operator said so. */
 export function callsBilled({ books, catalogue, memory }: Moment): {
   billed: number;
   lost: number;

@@ -59,7 +59,7 @@ it(
       await pause(random.next() * 40);
       proxy.cut();
       await pause(random.below(30));
-      proxy.mend();
+      proxy.restore();
       await sending;
     }
     await until(async () => {
