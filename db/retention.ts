@@ -147,29 +147,29 @@ async function deleteEffects(db: Db, ids: number[]): Promise<number> {
   return db('outbox').whereIn('id', ids).where({ status: 'delivered' }).delete();
 }
 
-export interface SubjectStep {
-  subjects: number;
+export interface LockStep {
+  locks: number;
   next: string | null;
 }
 
 /**
- * One step through the subjects, in the order of their keys: forgets those whose lease was given back, or ended before
+ * One step through the customer locks, in the order of their keys: forgets those whose lease was given back, or ended before
  * `before`. One that is claimed again comes back with a fence that it never had.
  */
-export async function pruneSubjects(db: Db, before: number, after: string): Promise<SubjectStep> {
+export async function pruneLocks(db: Db, before: number, after: string): Promise<LockStep> {
   const keys: string[] = await db('subjects')
     .where('key', '>', after)
     .orderBy('key')
     .limit(STEP)
     .pluck('key');
   const idle = db('subjects').whereIn('key', keys).where('lease_until', '<', before);
-  const subjects =
+  const locks =
     keys.length === 0
       ? 0
       : await db('subjects')
           .whereIn('key', withoutWaiting(db, idle.select('key')))
           .delete();
-  return { subjects, next: keys.length === STEP ? (keys.at(-1) ?? null) : null };
+  return { locks, next: keys.length === STEP ? (keys.at(-1) ?? null) : null };
 }
 
 /** The rows of a query, without those that another transaction has locked: neither waits for the other. */

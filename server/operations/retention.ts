@@ -3,7 +3,7 @@ import { pruneKeys } from '../../db/idempotency-keys.ts';
 import {
   pruneEffects,
   pruneEvents,
-  pruneSubjects,
+  pruneLocks,
   STEP,
   type EventPosition,
 } from '../../db/retention.ts';
@@ -15,8 +15,8 @@ const LEASE = 60_000;
 const DAY = 86_400_000;
 /** How long the answer to a request is kept under its Idempotency-Key: as long as Stripe keeps its own at least. */
 const KEEP_ANSWERS = DAY;
-/** How long a lease must be over before its subject is forgotten. */
-const KEEP_SUBJECTS = DAY;
+/** How long a lease must be over before the row of its lock is deleted. */
+const KEEP_LOCKS = DAY;
 /**
  * How much longer effects are kept than events: the same effect may follow from two events, and one of them may arrive,
  * and be replayed, up to 30 days after the other.
@@ -109,8 +109,8 @@ async function* deleteOld(ctx: EngineContext): AsyncGenerator<void, void> {
     yield;
   }
   for (let after: string | null = ''; after !== null;) {
-    const step = await pruneSubjects(db, now - KEEP_SUBJECTS, after);
-    count('subjects', step.subjects);
+    const step = await pruneLocks(db, now - KEEP_LOCKS, after);
+    count('subjects', step.locks);
     after = step.next;
     yield;
   }

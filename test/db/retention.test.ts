@@ -6,7 +6,7 @@ import { enqueueEffects } from '../../db/outbox.ts';
 import {
   pruneEffects,
   pruneEvents,
-  pruneSubjects,
+  pruneLocks,
   STEP,
   type EventPosition,
 } from '../../db/retention.ts';
@@ -169,7 +169,7 @@ describe.each(DIALECTS)('what is too old, on %s', (dialect) => {
     });
   });
 
-  describe('subjects', () => {
+  describe('customer locks', () => {
     const claim = (key: string, owner = 'me') =>
       claimCustomer(database.knex, key, { owner, duration: 60_000 });
     const expire = (key: string) =>
@@ -181,7 +181,7 @@ describe.each(DIALECTS)('what is too old, on %s', (dialect) => {
       const other = await claim('cus_1', 'other');
       await releaseClaim(database.knex, other!, 'other');
       await claim('cus_2');
-      expect(await pruneSubjects(database.knex, NOW + 70, '')).toEqual({ subjects: 1, next: null });
+      expect(await pruneLocks(database.knex, NOW + 70, '')).toEqual({ locks: 1, next: null });
       const again = await claim('cus_1');
       expect(again).not.toBeNull();
       // What this process was stuck in since the first claim has no right to write, although it claimed again.
@@ -194,9 +194,9 @@ describe.each(DIALECTS)('what is too old, on %s', (dialect) => {
         const key = `cus_${String(i).padStart(4, '0')}`;
         await releaseClaim(database.knex, (await claim(key))!, 'me');
       }
-      const first = await pruneSubjects(database.knex, NOW, '');
-      expect(first).toMatchObject({ subjects: STEP, next: expect.any(String) });
-      expect(await pruneSubjects(database.knex, NOW, first.next!)).toMatchObject({ subjects: 5 });
+      const first = await pruneLocks(database.knex, NOW, '');
+      expect(first).toMatchObject({ locks: STEP, next: expect.any(String) });
+      expect(await pruneLocks(database.knex, NOW, first.next!)).toMatchObject({ locks: 5 });
     });
   });
 
