@@ -11,7 +11,7 @@ export interface ToldLife {
   /** All of Stripe's events, in the order in which it made them. */
   events: readonly Stripe.Event[];
   catalogue: Catalogue;
-  /** True when its account had another subscription before. */
+  /** True when its account had another subscription, which may be heard of first. */
   isReturn: boolean;
   /** What happened, told where it fails. */
   story: string;
