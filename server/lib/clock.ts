@@ -41,14 +41,18 @@ export function createTestClock(
       reading = null;
     }
   }
-  const refresh = () => (reading ??= read());
+  const join = () => (reading ??= read());
 
   return {
     now() {
-      if (Date.now() - readAt > REFRESH_EVERY) void refresh();
+      if (Date.now() - readAt > REFRESH_EVERY) void join();
       return frozenAt ?? Date.now();
     },
-    refresh,
+    // A read under way may have begun before the clock moved.
+    refresh: async () => {
+      await reading;
+      await join();
+    },
     stop: () => {
       readAt = Infinity;
     },
