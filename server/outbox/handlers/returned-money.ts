@@ -33,6 +33,14 @@ export async function recordReturns(
   const returns = await readReturns(ctx.reader, payload);
   const [first] = returns;
   if (!first) return 'Stripe has nothing of it any more';
+  const cause: Cause = {
+    type: 'event',
+    id: payload.eventId,
+    actor: 'stripe',
+    at: ctx.clock.now(),
+  };
+  const unheardOf = await unheardOfSubscription(ctx, first);
+  if (unheardOf !== null) await runner.sync({ ...unheardOf, cause });
   const stored = await storeReturns(ctx, returns, payload.eventId);
   if (stored === null) return 'the payment is of no account of ours';
   const { row, all } = stored;
@@ -45,14 +53,20 @@ export async function recordReturns(
   const policy = ctx.core.config.returns;
   if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
   else await suspendCollection(ctx, row, stored.disputed);
-  const cause: Cause = {
-    type: 'event',
-    id: payload.eventId,
-    actor: 'stripe',
-    at: ctx.clock.now(),
-  };
   await runner.sync({ subscriptionId: row.id, customerId: row.customerId, cause });
   return null;
+}
+
+/** The events of the subscription itself may still be on their way; they will not look back at its payments. */
+async function unheardOfSubscription(
+  ctx: EngineContext,
+  { subscriptionId, customerId }: MoneyReturn,
+): Promise<{ subscriptionId: string; customerId: string } | null> {
+  const { knex } = ctx.core.database;
+  if (subscriptionId === null || customerId === null) return null;
+  if ((await findSubscription(knex, subscriptionId)) !== null) return null;
+  const isOurs = (await findCustomerByStripeId(knex, customerId)) !== null;
+  return isOurs ? { subscriptionId, customerId } : null;
 }
 
 interface StoredReturns {
