@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkAccount } from '../../../server/operations/link.ts';
@@ -64,6 +65,15 @@ describe('O-1, O-4: other programs and our payers', () => {
       .whereNot({ kind: 'returns.read' })
       .pluck('kind');
 
+  /** The next period is paid with a card whose holder disputes it. */
+  async function renewDisputed(customer: string, subscription: string): Promise<void> {
+    const method = await server.stripe.paymentMethods.attach('pm_card_createDispute', { customer });
+    await server.stripe.subscriptions.update(subscription, { default_payment_method: method.id });
+    await server.advance(32);
+    const { data } = await server.stripe.disputes.list({ limit: 1 });
+    expect(data).toMatchObject([{ status: 'needs_response' }]);
+  }
+
   async function payer(): Promise<Person> {
     const person = newPerson(server);
     await person.subscribe(PRO);
@@ -85,7 +95,7 @@ describe('O-1, O-4: other programs and our payers', () => {
 
   it('a stranger’s schedule that names our user is not theirs, nor paused for a dispute', async () => {
     const person = await payer();
-    const customer = await stranger('pm_card_createDispute', { userId: person.id });
+    const customer = await stranger('pm_card_visa', { userId: person.id });
     const schedule = await server.stripe.subscriptionSchedules.create({
       customer,
       start_date: 'now',
@@ -99,7 +109,10 @@ describe('O-1, O-4: other programs and our payers', () => {
     });
     const id = String(schedule.subscription);
     await settled();
-    await server.advance(1);
+    // An event of the schedule alone does not tell what is sold.
+    await server.stripe.subscriptionSchedules.update(schedule.id, { metadata: { note: 'x' } });
+    await settled();
+    await renewDisputed(customer, id);
     expect(await writesTo(id, customer)).toEqual([]);
     expect(await effectsNaming(id)).toEqual([]);
     const { knex } = server.database;
@@ -115,7 +128,7 @@ describe('O-1, O-4: other programs and our payers', () => {
   it('a retainer of our own payer is not paused, ended or told of when its money comes back', async () => {
     const person = await payer();
     const customer = await person.customerId();
-    const method = await server.stripe.paymentMethods.attach('pm_card_createDispute', { customer });
+    const method = await server.stripe.paymentMethods.attach('pm_card_visa', { customer });
     const { id } = await server.stripe.subscriptions.create({
       customer,
       items: [{ price: retainer }],
@@ -129,6 +142,7 @@ describe('O-1, O-4: other programs and our payers', () => {
       actor: 'system',
       mark: false,
     });
+    await renewDisputed(customer, id);
     expect(await writesTo(id)).toEqual([]);
     expect(await effectsNaming(id)).toEqual([]);
     expect((await person.get('access')).json).toMatchObject({ allowed: true, level: 'full' });
@@ -181,12 +195,15 @@ describe('O-1, O-4: other programs and our payers', () => {
     await person.useCard('pm_card_chargeCustomerFail');
     await server.advance(32);
     expect(await person.subscription()).toMatchObject({ state: 'past_due' });
-    const { items } = await server.stripe.subscriptions.retrieve(id);
+    const { items, latest_invoice: open } = await server.stripe.subscriptions.retrieve(id);
     await server.stripe.subscriptions.update(id, {
       items: [{ id: items.data[0]!.id, price: retainer }],
       proration_behavior: 'none',
     });
-    await server.advance(30);
+    await server.settled();
+    await server.stripe.invoices.update(String(open), { auto_advance: false });
+    await server.advance(3);
+    await sleep(400);
     expect(await writesTo(id)).toEqual([]);
     const [row] = await server.database.knex('subscriptions').where({ id });
     expect(row).toMatchObject({ is_foreign: 1 });
