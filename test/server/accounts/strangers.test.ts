@@ -66,12 +66,13 @@ describe('O-1, O-4: other programs and our payers', () => {
       .pluck('kind');
 
   /** The next period is paid with a card whose holder disputes it. */
-  async function renewDisputed(customer: string, subscription: string): Promise<void> {
+  async function renewDisputed(customer: string, subscription: string): Promise<string> {
     const method = await server.stripe.paymentMethods.attach('pm_card_createDispute', { customer });
     await server.stripe.subscriptions.update(subscription, { default_payment_method: method.id });
     await server.advance(32);
     const { data } = await server.stripe.disputes.list({ limit: 1 });
     expect(data).toMatchObject([{ status: 'needs_response' }]);
+    return data[0]!.id;
   }
 
   async function payer(): Promise<Person> {
@@ -108,11 +109,11 @@ describe('O-1, O-4: other programs and our payers', () => {
       ],
     });
     const id = String(schedule.subscription);
-    await settled();
+    const dispute = await renewDisputed(customer, id);
     // An event of the schedule alone does not tell what is sold.
     await server.stripe.subscriptionSchedules.update(schedule.id, { metadata: { note: 'x' } });
     await settled();
-    await renewDisputed(customer, id);
+    await server.stripe.disputes.close(dispute);
     expect(await writesTo(id, customer)).toEqual([]);
     expect(await effectsNaming(id)).toEqual([]);
     const { knex } = server.database;
@@ -135,6 +136,7 @@ describe('O-1, O-4: other programs and our payers', () => {
       default_payment_method: method.id,
       metadata: { user_id: person.id },
     });
+    const dispute = await renewDisputed(customer, id);
     // Read without an event, too.
     await linkAccount(server.services, {
       accountId: person.id,
@@ -142,7 +144,7 @@ describe('O-1, O-4: other programs and our payers', () => {
       actor: 'system',
       mark: false,
     });
-    await renewDisputed(customer, id);
+    await server.stripe.disputes.close(dispute);
     expect(await writesTo(id)).toEqual([]);
     expect(await effectsNaming(id)).toEqual([]);
     expect((await person.get('access')).json).toMatchObject({ allowed: true, level: 'full' });
