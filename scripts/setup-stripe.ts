@@ -7,7 +7,7 @@ import {
   type SetupAction,
   type SetupResult,
 } from '../server/operations/setup/setup-account.ts';
-import { setupOptions } from '../server/operations/setup/setup-options.ts';
+import { setupOptions, type SetupOptions } from '../server/operations/setup/setup-options.ts';
 import { setInEnvFile } from './env-file.ts';
 import { auditIfPossible } from './script-services.ts';
 
@@ -52,13 +52,7 @@ async function main(): Promise<number> {
   try {
     const options = setupOptions(process.env, { webhookUrl: values['webhook-url'] });
     const made: SetupAction[] = [];
-    const result = await setUpAccount(options, {
-      dryRun,
-      onAction(action) {
-        made.push(action);
-        if (!values.json) console.log(wordsOf(action));
-      },
-    }).finally(() => audit(made));
+    const result = await setUp(options, made);
     const written = dryRun || values.print ? [] : setInEnvFile(values['save-to'], result.env);
     if (values.json) console.log(JSON.stringify(asJson(result, written)));
     else report(result, written);
@@ -71,6 +65,18 @@ async function main(): Promise<number> {
     if (!(error instanceof ConfigError) && !isGatewayError(error)) throw error;
     console.error(isGatewayError(error) ? `Stripe refused: ${error.message}` : error.message);
     return 1;
+  }
+}
+
+async function setUp(options: SetupOptions, made: SetupAction[]): Promise<SetupResult> {
+  const onAction = (action: SetupAction) => {
+    made.push(action);
+    if (!values.json) console.log(wordsOf(action));
+  };
+  try {
+    return await setUpAccount(options, { dryRun, onAction });
+  } finally {
+    await audit(made);
   }
 }
 

@@ -190,7 +190,7 @@ async function threePrograms(server: TestServer): Promise<Program[]> {
         customer,
         metadata: { user_id: user, tenure_account: user },
       });
-      await stripe.invoices.finalizeInvoice(invoice.id!);
+      await stripe.invoices.finalizeInvoice(invoice.id);
       await stripe.checkout.sessions.create({
         mode: 'subscription',
         customer,
