@@ -17,7 +17,7 @@ const CHECK_MS = 1_000;
 /** How long requests in flight may take after a stop was asked for. */
 const DRAIN_MS = 15_000;
 /** How long work under way may take to end after that. Supervisors kill 30 s after they asked; leases hand over what is left. */
-const CLOSE_MS = 12_000;
+const CLOSE_MS = 10_000;
 /** How long a connection that never said anything may still do so; browsers open some in advance. */
 const SILENCE_MS = 500;
 

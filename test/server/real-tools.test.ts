@@ -24,6 +24,7 @@ import {
 } from '../support/server-processes.ts';
 import { startSmtpSink } from '../support/smtp-sink.ts';
 import { beginStory, type Story } from '../support/subscription-story.ts';
+import { SAMPLED } from '../support/sizes.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';
 

@@ -48,7 +48,7 @@ describe('P-24: a change that was inferred while an event was missing', () => {
     expect(pairsOf(null, ...shown)).toHaveLength(5);
   });
 
-  it('S-9: is gone where a read has shown it and other events have come to tell of it', () => {
+  it('is gone where a read has shown it and other events have come to tell of it', () => {
     expect(pairsOf(null, line('evt_1:read', true))).toHaveLength(3);
   });
 });
