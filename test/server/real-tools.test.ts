@@ -106,10 +106,15 @@ describe('A PostgreSQL from which nothing comes any more', () => {
     expect(performance.now() - from).toBeLessThan(5_000);
     expect(await ready(server)).toBe(503);
     expect(performance.now() - from).toBeLessThan(15_000);
-    const asked = performance.now();
-    server.signal('SIGTERM');
-    expect(await server.exited).toBe(0);
-    expect(performance.now() - asked).toBeLessThan(30_000);
+    if (SAMPLED) {
+      process.stdout.write('skipped: the stop without a database takes 15 s (FULL=1)\n');
+      await server.kill();
+    } else {
+      const asked = performance.now();
+      server.signal('SIGTERM');
+      expect(await server.exited).toBe(0);
+      expect(performance.now() - asked).toBeLessThan(30_000);
+    }
     await proxy.close();
   }, 60_000);
 });

@@ -11,15 +11,15 @@ const AGAIN_MS = 100;
 /** Whether processes hear of each other: a pooler in transaction mode lends a connection for one transaction only. */
 export async function checkNotices(database: Database, report: Report): Promise<void> {
   if (database.dialect === 'sqlite') return;
-  let heard = false;
-  const listener = listen(database, [CHANNEL], { heard: () => (heard = true) });
+  const ear = { heard: false };
+  const listener = listen(database, [CHANNEL], { heard: () => (ear.heard = true) });
   const deadline = performance.now() + WAIT_MS;
-  while (!heard && performance.now() < deadline) {
+  while (!ear.heard && performance.now() < deadline) {
     await notify(database.knex, CHANNEL);
     await sleep(AGAIN_MS);
   }
   await listener.close();
-  if (heard) {
+  if (ear.heard) {
     report.ok('notices between processes pass');
     return;
   }
