@@ -23,6 +23,7 @@ export {
 export type { ItemChange, NextPhase, PhaseItem } from './stripe-gateway/plan-changes.ts';
 export type { MigrationChange, ProrationBehavior } from './stripe-gateway/migrations.ts';
 export { GatewayError, isGatewayError } from './stripe-gateway/errors.ts';
+export { REFUND_REASONS } from './stripe-gateway/returns.ts';
 
 export interface StripeGateway
   extends

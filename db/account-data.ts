@@ -66,6 +66,7 @@ export const ACCOUNT_TABLES: readonly AccountTable[] = [
     where: ofSubscriptions('subscription_id'),
   },
   { name: 'grants', order: ['id'], where: ofAccount('account_id') },
+  { name: 'account_notes', order: ['id'], where: ofAccount('account_id') },
   { name: 'purchases', order: ['id'], where: ofAccount('account_id') },
   { name: 'usage_records', order: ['id'], where: ofAccount('user_id') },
   { name: 'usage_windows', order: ['id'], where: ofAccount('user_id') },
@@ -170,7 +171,7 @@ export async function rewriteTexts(
   return changed;
 }
 
-/** Forgets e-mail and name of an account, and the answers kept for its requests. Its link to the customer stays. */
+/** Forgets e-mail and name of an account, the notes on it, and the answers kept for its requests. Its link to the customer stays. */
 export async function forgetDetails(db: Db, accountId: string): Promise<void> {
   await db('customers').where({ user_id: accountId }).update({
     email: null,
@@ -180,4 +181,5 @@ export async function forgetDetails(db: Db, accountId: string): Promise<void> {
     claimed_name: '',
   });
   await db('idempotency_keys').where({ user_id: accountId }).delete();
+  await db('account_notes').where({ account_id: accountId }).delete();
 }

@@ -2679,4 +2679,1174 @@ export interface paths {
       };
     };
   };
+  '/admin/api/accounts/{id}/subscription/cancel': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            when?: 'period_end' | 'now';
+            feedback?:
+              | 'customer_service'
+              | 'low_quality'
+              | 'missing_features'
+              | 'other'
+              | 'switched_service'
+              | 'too_complex'
+              | 'too_expensive'
+              | 'unused';
+            comment?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/resume': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/pause': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            resumesAt?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/preview': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            when?: 'now' | 'period_end';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              kind: 'upgrade' | 'downgrade' | 'switch';
+              effective: 'now' | 'period_end';
+              amountDue: number;
+              currency: string;
+              credit: number;
+              debit: number;
+              discount: number;
+              tax: number;
+              fromBalance: number;
+              lines: {
+                description: string | null;
+                amount: number;
+                quantity: number | null;
+                proration: boolean;
+                periodStart: string;
+                periodEnd: string;
+              }[];
+              prorationDate: string | null;
+              nextAmount: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/change': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            when?: 'now' | 'period_end';
+            prorationDate?: string | null;
+          };
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/quantity': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            quantity: number;
+            prorationDate?: string | null;
+            when?: 'now' | 'period_end';
+          };
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/reactivate': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            promotionCode?: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json':
+              | {
+                  subscription: {
+                    id: string;
+                    state:
+                      | 'none'
+                      | 'incomplete'
+                      | 'trialing'
+                      | 'active'
+                      | 'downgrading'
+                      | 'cancel_pending'
+                      | 'past_due'
+                      | 'unpaid'
+                      | 'paused'
+                      | 'canceled';
+                    status: string;
+                    plan: string | null;
+                    interval: 'monthly' | 'yearly' | null;
+                    priceId: string | null;
+                    quantity: number | null;
+                    currentPeriodEnd: string | null;
+                    trialEnd: string | null;
+                    cancelAt: string | null;
+                    pendingChange: {
+                      kind: 'scheduled' | 'awaiting_payment';
+                      plan: string | null;
+                      interval: string | null;
+                      priceId: string | null;
+                      quantity: number | null;
+                      at: string | null;
+                    } | null;
+                    unpaidInvoiceId: string | null;
+                    access: {
+                      level: 'full' | 'grace' | 'none';
+                      until: string | null;
+                      reason: string;
+                    };
+                    actions: string[];
+                    since: string;
+                  } | null;
+                }
+              | {
+                  url: string;
+                  sessionId: string;
+                };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/discount': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            promotionCode: string | null;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/portal': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            flow?: 'payment_method_update' | 'subscription_cancel' | 'subscription_update';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              url: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/invoices/{invoice}/void': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          invoice: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/invoices/{invoice}/uncollectible': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          invoice: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/invoices/{invoice}/send': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          invoice: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/invoices/{invoice}/pay': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          invoice: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            paymentMethod?: string;
+            keep?: boolean;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/trial': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            endsAt: 'now' | string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/refunds': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            payment: string;
+            amount?: number;
+            refunded?: number;
+            reason?: 'duplicate' | 'fraudulent' | 'requested_by_customer';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              refundId: string;
+              chargeId: string;
+              amount: number;
+              currency: string;
+              status: string | null;
+              left: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/credit': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            amount: number;
+            currency: string;
+            description: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              balance: number;
+              currency: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/notes': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            text: string;
+          };
+        };
+      };
+      responses: {
+        201: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
 }

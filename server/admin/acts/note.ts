@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { addNote } from '../../../db/account-notes.ts';
+import { operatorActor } from '../../../state/roles.ts';
+import { json } from '../../http/define-route.ts';
+import { defineAct } from './act.ts';
+
+/** Words for other operators; the customer never sees them. */
+export const note = defineAct({
+  name: 'note',
+  path: 'notes',
+  summary: 'Note something on an account',
+  body: z.strictObject({ text: z.string().trim().min(1).max(4_000) }),
+  response: z.object({ id: z.string() }),
+  status: 201,
+  run: async ({ services, account, operator, body }) => {
+    const id = `note_${randomUUID()}`;
+    await addNote(services.database.knex, {
+      id,
+      accountId: account.id,
+      author: operatorActor(operator),
+      text: body.text,
+      createdAt: Date.now(),
+    });
+    return json({ id }, 201);
+  },
+});
