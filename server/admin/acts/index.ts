@@ -1,7 +1,7 @@
 import type { Route } from '../../http/define-route.ts';
 import { credit } from './credit.ts';
 import { INVOICE_ACTS } from './invoices.ts';
-import { note } from './note.ts';
+import { note, notes } from './note.ts';
 import { refund } from './refund.ts';
 import { SUBSCRIPTION_ACTS } from './subscription.ts';
 import { trial } from './trial.ts';
@@ -14,4 +14,5 @@ export const ACT_ROUTES: readonly Route[] = [
   refund,
   credit,
   note,
+  notes,
 ];

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { addNote } from '../../../db/account-notes.ts';
+import { addNote, notesOf } from '../../../db/account-notes.ts';
 import { operatorActor } from '../../../state/roles.ts';
-import { json } from '../../http/define-route.ts';
+import { defineRoute, json } from '../../http/define-route.ts';
 import { defineAct } from './act.ts';
 
 /** Words for other operators; the customer never sees them. */
@@ -23,5 +23,35 @@ export const note = defineAct({
       createdAt: Date.now(),
     });
     return json({ id }, 201);
+  },
+});
+
+/** What operators noted. */
+export const notes = defineRoute({
+  method: 'GET',
+  path: '/admin/api/accounts/:id/notes',
+  auth: 'admin',
+  role: 'viewer',
+  summary: 'The notes on an account, newest first; a hundred at most',
+  response: z.object({
+    notes: z.array(
+      z.object({
+        id: z.string(),
+        author: z.string(),
+        text: z.string(),
+        createdAt: z.iso.datetime(),
+      }),
+    ),
+  }),
+  handler: async (_request, { services, params }) => {
+    const found = await notesOf(services.database.knex, params['id'] ?? '', 100);
+    return json({
+      notes: found.map(({ id, author, text, createdAt }) => ({
+        id,
+        author,
+        text,
+        createdAt: new Date(createdAt).toISOString(),
+      })),
+    });
   },
 });

@@ -106,7 +106,7 @@ describe('R-9: acts of operators', () => {
     expect(stale.text).toContain('Meanwhile $10.00');
     const more = await act('refunds', { payment: charge!.id, amount: total });
     expect(more.text).toContain('is left to refund');
-    const rest = await act('refunds', { payment: String(charge!.payment_intent) });
+    const rest = await act('refunds', { payment: charge!.payment_intent });
     expect(rest.json).toMatchObject({ amount: total - 1000, left: 0 });
     expect(refusal(await act('refunds', { payment: charge!.id }))).toEqual([409, 'not_allowed']);
     const { data } = await server.stripe.refunds.list({ charge: charge!.id });
