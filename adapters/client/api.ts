@@ -3644,7 +3644,7 @@ export interface paths {
       requestBody: {
         content: {
           'application/json': {
-            endsAt: 'now' | string;
+            endsAt: string | null;
           };
         };
       };

@@ -20,13 +20,13 @@ export const trial = defineAct({
   name: 'trial',
   path: 'subscription/trial',
   summary: 'Extend a trial, shorten it, or end it now',
-  description: 'Ended now, the first period is charged at once.',
-  body: z.strictObject({ endsAt: z.union([z.literal('now'), z.iso.datetime({ offset: true })]) }),
+  description: '`null` ends it now: then the first period is charged at once.',
+  body: z.strictObject({ endsAt: z.iso.datetime({ offset: true }).nullable() }),
   response: paymentAnswer,
   errors: ['card_declined'],
   run: (context) => {
     const { services, account, body } = context;
-    const end = body.endsAt === 'now' ? 'now' : Math.floor(Date.parse(body.endsAt) / 1000);
+    const end = body.endsAt === null ? 'now' : Math.floor(Date.parse(body.endsAt) / 1000);
     const now = services.clock.now();
     if (end !== 'now' && (end * 1000 <= now || end * 1000 > now + MAX_MS)) {
       throw new AppError('invalid_request', 'endsAt: must be in the future, within two years.');
