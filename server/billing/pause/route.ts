@@ -62,17 +62,17 @@ async function pause(
   requireUsageBilled(services, subscription, resumesAt);
   await settleUsage(services, subscription);
   const stops = resumesAt === null && isStoppable(subscription);
-  const mayCost = hasDraft(subscription) || hasUsage(subscription);
-  const charge = await (mayCost
-    ? chargeOfPause(services, subscription, { stops, creditUnused: false })
-    : null);
-  if (charge) {
+  let creditUnused = stops && (await creditsUnused(services, subscription));
+  if (hasDraft(subscription) || hasUsage(subscription)) {
+    const charge = await chargeOfPause(services, subscription, { stops, creditUnused });
     requireConfirmed(charge, confirm, { atMost: true });
     await collectDrafts(context, charge.debts);
+    // A period whose draft is paid by now can be credited.
+    if (stops && charge.debts.length > 0)
+      creditUnused = await creditsUnused(services, subscription);
   }
   // Only a pause of collection has an end of its own, or exists for classic billing and sent invoices.
   if (!stops) return stripe.voidCollection(id, resumesAt, freshKey('pause', context));
-  const creditUnused = await creditsUnused(services, subscription);
   return stripe.pauseSubscription(id, { creditUnused }, freshKey('pause', context));
 }
 
