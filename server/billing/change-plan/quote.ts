@@ -16,6 +16,7 @@ import { settleUsage } from '../settle-usage.ts';
 /** A price holds for an hour of business time. */
 const VALID_MS = 3_600_000;
 const KEEP_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
 
 /** What a change costs. Amounts are minor units of `currency`. */
 export interface QuoteView {
@@ -71,14 +72,14 @@ export async function makeQuote(
   };
 }
 
-/** A change in a paid time for which nothing is credited takes what is left of it. */
+/** A trial that was given on top of a paid time: a change now credits nothing, and takes what is left of it. */
 function lossesOf(
   { clock }: Services,
   { facts }: SubscriptionRow,
   { unchanged, kind, effective, prorate }: PlanTarget,
 ): Loss[] {
   if (unchanged || kind !== 'downgrade' || effective !== 'now' || prorate) return [];
-  if (facts.planInvoice?.status !== 'paid') return [];
+  if (facts.trialStart === null || facts.trialStart <= facts.createdAt + HOUR_MS) return [];
   return lossesOfUncreditedChange(facts.currentPeriodEnd, clock.now());
 }
 
