@@ -26,7 +26,7 @@ export function amountOf({ invoice, debts }: Charge): number {
 
 /**
  * Throws 409 `confirmation_required` for a charge that was not shown, and `quote_expired` for one that is another by now.
- * `atMost`: usage adds up while somebody reads, so that less than what was confirmed is as good.
+ * `atMost`: usage adds up while the page is read, so that less than what was confirmed is as good.
  */
 export function requireConfirmed(
   charge: Charge,

@@ -11,7 +11,7 @@ import type { ChosenPrice } from '../plan-choice.ts';
 import { promotionFor, refusedCode, type FoundPromotion } from '../promotion-code.ts';
 import { savedCard, type SavedCard } from '../saved-card.ts';
 
-/** What somebody comes back to, whom it is asked of, and what it takes at once. */
+/** What an account comes back to, the method that pays, and what it takes at once. */
 export interface Comeback {
   /** Null where only Checkout can take the payment. */
   card: SavedCard | null;
