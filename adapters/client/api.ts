@@ -1243,6 +1243,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -1560,6 +1561,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -1712,6 +1714,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
@@ -1749,6 +1752,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -1775,6 +1779,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2021,6 +2026,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2080,6 +2086,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2144,6 +2151,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2336,6 +2344,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2379,6 +2388,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2481,6 +2491,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2510,6 +2521,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         429: components['responses']['Error'];
@@ -2531,6 +2543,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2564,6 +2577,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -2590,6 +2604,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2620,6 +2635,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         429: components['responses']['Error'];
@@ -2659,6 +2675,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2708,6 +2725,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
@@ -2751,6 +2769,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         429: components['responses']['Error'];
