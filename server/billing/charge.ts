@@ -28,7 +28,7 @@ export function amountOf({ invoice, debts }: Charge): number {
  * Holds a command to the amount that was shown: throws 409 `quote_expired` when it is another by now. `atMost`: usage adds
  * up while the page is read, so that less than what was confirmed is as good. Without `confirm` a command takes what is
  * owed or listed anyway: usage so far, a renewal whose invoice is still a draft, the plan at its price. `oldDebts`, which
- * nobody expects, throw 409 `confirmation_required`.
+ * come as a surprise, throw 409 `confirmation_required`.
  */
 export function requireConfirmed(
   charge: Charge,

@@ -138,6 +138,7 @@ describe('Rule 9.3: no command charges without having shown its price', { timeou
 
   it('without `confirm` a command takes what is owed or listed anyway, and no debt', async () => {
     const person = await buyer();
+    await server.advance(1);
     await use(person, 3_000);
     expect((await send(person, 'cancel', { when: 'now' })).status).toBe(200);
     expect(await total(person)).toBe(5_000 + 1_500);
