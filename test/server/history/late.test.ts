@@ -99,7 +99,11 @@ function expectToldOnce(told: Told, lines: readonly TransitionRow[]): void {
   expect(changes.find(({ number }) => number === ascending.at(-1))?.to).toBe(lines.at(-1)?.to);
 }
 
-async function done(person: Person, name: string, body: object = {}, headers = {}): Promise<void> {
+async function done(
+  person: Person,
+  name: string,
+  { body = {}, headers = {} }: { body?: object; headers?: Record<string, string> } = {},
+): Promise<void> {
   const { status, text } = await person.command(name, body, headers);
   expect([200, 202], `${name}: ${text}`).toContain(status);
 }
@@ -113,7 +117,8 @@ describe('What is heard late', () => {
       const headers = { 'x-request-id': 'one-click' };
       const events = await unheard(async () => {
         for (const name of ['cancel', 'resume', 'cancel', 'resume', 'cancel']) {
-          await done(person, name, name === 'cancel' ? { when: 'period_end' } : {}, headers);
+          const body = name === 'cancel' ? { when: 'period_end' } : {};
+          await done(person, name, { body, headers });
         }
       });
       const db = server.database.knex;
@@ -182,7 +187,7 @@ describe('What is heard late', () => {
 
   it('P-27: one line of our own end at once, joined with its event', async () => {
     const told = await subscriber();
-    const events = await unheard(() => done(told.person, 'cancel', { when: 'now' }));
+    const events = await unheard(() => done(told.person, 'cancel', { body: { when: 'now' } }));
     const before = await timelineOf(server.database.knex, told.id);
     expect(before.at(-1)).toMatchObject({ to: 'canceled', cause: { type: 'request' } });
     await deliver(events);
@@ -203,7 +208,7 @@ describe('What is heard late', () => {
       expect(answer.status, answer.text).toBe(202);
       await server.advance(31);
       // A command reads what is true before it decides.
-      await done(person, 'cancel', { when: 'period_end' });
+      await done(person, 'cancel', { body: { when: 'period_end' } });
       await server.advance(1);
     });
     const before = await timelineOf(server.database.knex, told.id);
