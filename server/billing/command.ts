@@ -6,7 +6,7 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
-import type { Account } from '../../state/roles.ts';
+import { operatorActor, type Account, type Operator } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -129,11 +129,25 @@ export function isAnswerLost(error: unknown): boolean {
 export function freshKey(step: string, context: { requestId: string } | Commander): string {
   const random = randomBytes(6).toString('hex');
   const { requestId } = context;
-  if (!('user' in context) || context.user === null) return `tenure-${step}-${requestId}-${random}`;
-  return `tenure-${step}-${requestId}-c${commandOf(context).id}-${random}`;
+  const actor = actorOf(context);
+  if (!('user' in context) || actor === null) return `tenure-${step}-${requestId}-${random}`;
+  return `tenure-${step}-${requestId}-c${commandOf(context, actor).id}-${random}`;
 }
 
-type Commander = Pick<CommandContext, 'services' | 'user' | 'account' | 'requestId'>;
+/** A request of a user, or of an operator. */
+export type Commander = Pick<CommandContext, 'services' | 'requestId'> & {
+  user: User | null;
+  account: Account | null;
+  operator?: Operator | null;
+};
+
+/** How the history names who gave a command; null where the server acts by itself. */
+function actorOf(context: { requestId: string } | Commander): string | null {
+  if (!('user' in context)) return null;
+  const { user, operator = null } = context;
+  if (operator !== null) return operatorActor(operator);
+  return user && `user:${user.id}`;
+}
 
 interface Command {
   id: string;
@@ -143,12 +157,12 @@ interface Command {
 const COMMANDS = new WeakMap<object, Command>();
 
 /** The command of a request. It is remembered beside the first call to Stripe, well before its event can come. */
-function commandOf(context: Commander): Command {
+function commandOf(context: Commander, actor: string): Command {
   const known = COMMANDS.get(context);
   if (known) return known;
-  const { services, user, account, requestId } = context;
+  const { services, account, requestId } = context;
   const id = randomBytes(10).toString('hex');
-  const row = { id, actor: `user:${user.id}`, account: account.id, requestId };
+  const row = { id, actor, account: account?.id ?? null, requestId };
   const recorded = recordCommand(services.database.knex, row).catch((error: unknown) => {
     // The move keeps its line; who made it is then known by the request's own read alone.
     services.log.warn({ err: error, requestId }, 'could not remember who gave a command');

@@ -234,6 +234,28 @@ describe('What is heard late', () => {
   });
 });
 
+describe('A life before first sight', () => {
+  it('O-3: what is found of it later is told no more than the rest', async () => {
+    const person = newPerson(server);
+    let id = '';
+    const events = await unheard(async () => {
+      await person.subscribe(PRO);
+      const test_clock = server.env['STRIPE_TEST_CLOCK']!;
+      const [bought] = (await server.stripe.subscriptions.list({ test_clock, limit: 1 })).data;
+      id = bought!.id;
+      await server.stripe.subscriptions.update(id, { cancel_at_period_end: true });
+      await server.stripe.subscriptions.update(id, { cancel_at_period_end: false });
+      await server.advance(1);
+      await server.stripe.subscriptions.cancel(id);
+    });
+    await server.advance(1);
+    await deliver(events.toReversed());
+    const lines = await linesOf({ person, id });
+    expect(lines.map(({ to }) => to)).toEqual(['active', 'cancel_pending', 'active', 'canceled']);
+    expect(changesOf({ person, id })).toEqual([]);
+  });
+});
+
 describe('P-23: a leap with a card that fails', () => {
   it('is told to the receiver in order, numbered, with the time at Stripe', async () => {
     const told = await subscriber();
