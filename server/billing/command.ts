@@ -20,7 +20,9 @@ import { subscriptionView } from './subscription-view.ts';
 /** The part of a handler's context that a command needs. */
 export interface CommandContext {
   services: Services;
-  user: User;
+  /** Null where an operator acts for the account. */
+  user: User | null;
+  operator: Operator | null;
   account: Account;
   requestId: string;
   commandKey: (step: string) => string;
@@ -129,24 +131,27 @@ export function isAnswerLost(error: unknown): boolean {
 export function freshKey(step: string, context: { requestId: string } | Commander): string {
   const random = randomBytes(6).toString('hex');
   const { requestId } = context;
-  const actor = actorOf(context);
-  if (!('user' in context) || actor === null) return `tenure-${step}-${requestId}-${random}`;
-  return `tenure-${step}-${requestId}-c${commandOf(context, actor).id}-${random}`;
+  if (!isCommander(context)) return `tenure-${step}-${requestId}-${random}`;
+  return `tenure-${step}-${requestId}-c${commandOf(context).id}-${random}`;
 }
 
 /** A request of a user, or of an operator. */
-export type Commander = Pick<CommandContext, 'services' | 'requestId'> & {
-  user: User | null;
+export type Commander = Pick<CommandContext, 'services' | 'user' | 'operator' | 'requestId'> & {
+  /** null for what an operator asks for that is for no one account. */
   account: Account | null;
-  operator?: Operator | null;
 };
 
-/** How the history names who gave a command; null where the server acts by itself. */
-function actorOf(context: { requestId: string } | Commander): string | null {
-  if (!('user' in context)) return null;
-  const { user, operator = null } = context;
-  if (operator !== null) return operatorActor(operator);
-  return user && `user:${user.id}`;
+/** How the history names who gave a command. */
+export function actorOfCommand({
+  user,
+  operator,
+}: Pick<CommandContext, 'user' | 'operator'>): string {
+  if (user !== null) return `user:${user.id}`;
+  return operator === null ? 'system' : operatorActor(operator);
+}
+
+function isCommander(context: Partial<Record<keyof Commander, unknown>>): context is Commander {
+  return Boolean(context.services) && Boolean(context.user ?? context.operator);
 }
 
 interface Command {
@@ -157,12 +162,12 @@ interface Command {
 const COMMANDS = new WeakMap<object, Command>();
 
 /** The command of a request. It is remembered beside the first call to Stripe, well before its event can come. */
-function commandOf(context: Commander, actor: string): Command {
+function commandOf(context: Commander): Command {
   const known = COMMANDS.get(context);
   if (known) return known;
   const { services, account, requestId } = context;
   const id = randomBytes(10).toString('hex');
-  const row = { id, actor, account: account?.id ?? null, requestId };
+  const row = { id, actor: actorOfCommand(context), account: account?.id ?? null, requestId };
   const recorded = recordCommand(services.database.knex, row).catch((error: unknown) => {
     // The move keeps its line; who made it is then known by the request's own read alone.
     services.log.warn({ err: error, requestId }, 'could not remember who gave a command');
@@ -221,11 +226,12 @@ export function actionsNow(services: Services, subscription: StoredSubscription 
   return allowedActions(subscription, { accessNow: access });
 }
 
-function requestCause({ services, user, requestId }: CommandContext): Cause {
+function requestCause(context: CommandContext): Cause {
+  const { services, requestId } = context;
   return {
     type: 'request',
     id: requestId,
-    actor: `user:${user.id}`,
+    actor: actorOfCommand(context),
     at: services.clock.now(),
   };
 }

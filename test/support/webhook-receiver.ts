@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 
 /** An outgoing `subscription.changed`, as far as its order matters. */
 export interface ToldChange {
+  /** `webhook-id`: the same in each attempt. */
+  id: string;
   subscriptionId: string;
   number: number;
   from: string;
@@ -42,9 +44,10 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
         timestamp: string;
         data: ToldChange;
       };
+      const id = String(request.headers['webhook-id']);
       const fate = type === 'subscription.changed' ? receiver.fate() : 'taken';
       if (type === 'subscription.changed' && fate !== 'refused') {
-        changes.push({ ...data, timestamp });
+        changes.push({ ...data, id, timestamp });
       }
       if (fate === 'answer_lost') request.socket.destroy();
       else response.writeHead(fate === 'refused' ? 503 : 204).end();
