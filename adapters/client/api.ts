@@ -2803,6 +2803,10 @@ export interface paths {
               | 'too_expensive'
               | 'unused';
             comment?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
           };
         };
       };
@@ -2878,7 +2882,12 @@ export interface paths {
       };
       requestBody?: {
         content: {
-          'application/json': Record<string, never>;
+          'application/json': {
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
+          };
         };
       };
       responses: {
@@ -2963,6 +2972,10 @@ export interface paths {
         content: {
           'application/json': {
             resumesAt?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
           };
         };
       };
@@ -3038,40 +3051,122 @@ export interface paths {
       };
       requestBody?: {
         content: {
-          'application/json': {
-            plan?: string;
-            interval?: 'monthly' | 'yearly';
-            priceId?: string;
-            quantity?: number;
-            when?: 'now' | 'period_end';
-          };
+          'application/json':
+            | {
+                plan?: string;
+                interval?: 'monthly' | 'yearly';
+                priceId?: string;
+                quantity?: number;
+                when?: 'now' | 'period_end';
+                command?: 'change';
+              }
+            | {
+                when?: 'period_end' | 'now';
+                feedback?:
+                  | 'customer_service'
+                  | 'low_quality'
+                  | 'missing_features'
+                  | 'other'
+                  | 'switched_service'
+                  | 'too_complex'
+                  | 'too_expensive'
+                  | 'unused';
+                comment?: string;
+                command: 'cancel';
+              }
+            | {
+                resumesAt?: string;
+                command: 'pause';
+              }
+            | {
+                plan?: string;
+                interval?: 'monthly' | 'yearly';
+                priceId?: string;
+                quantity?: number;
+                promotionCode?: string;
+                command: 'reactivate';
+              }
+            | {
+                command: 'resume';
+              };
         };
       };
       responses: {
         200: {
           headers: { [name: string]: unknown };
           content: {
-            'application/json': {
-              kind: 'upgrade' | 'downgrade' | 'switch';
-              effective: 'now' | 'period_end';
-              amountDue: number;
-              currency: string;
-              credit: number;
-              debit: number;
-              discount: number;
-              tax: number;
-              fromBalance: number;
-              lines: {
-                description: string | null;
-                amount: number;
-                quantity: number | null;
-                proration: boolean;
-                periodStart: string;
-                periodEnd: string;
-              }[];
-              prorationDate: string | null;
-              nextAmount: number;
-            };
+            'application/json':
+              | {
+                  command: 'change';
+                  kind: 'upgrade' | 'downgrade' | 'switch';
+                  effective: 'now' | 'period_end';
+                  amountDue: number;
+                  currency: string;
+                  credit: number;
+                  debit: number;
+                  discount: number;
+                  tax: number;
+                  fromBalance: number;
+                  lines: {
+                    description: string | null;
+                    amount: number;
+                    quantity: number | null;
+                    proration: boolean;
+                    periodStart: string;
+                    periodEnd: string;
+                  }[];
+                  nextAmount: number;
+                  losses: {
+                    kind:
+                      | 'access'
+                      | 'unused_time'
+                      | 'trial'
+                      | 'pending_change'
+                      | 'promotion_code'
+                      | 'debt';
+                    at: string | null;
+                    message: string;
+                  }[];
+                  prorationDate: string | null;
+                }
+              | {
+                  command: 'pause' | 'resume' | 'reactivate' | 'cancel';
+                  amountDue: number;
+                  currency: string;
+                  credit: number;
+                  debit: number;
+                  discount: number;
+                  tax: number;
+                  fromBalance: number;
+                  lines: {
+                    description: string | null;
+                    amount: number;
+                    quantity: number | null;
+                    proration: boolean;
+                    periodStart: string;
+                    periodEnd: string;
+                  }[];
+                  nextAmount: number;
+                  losses: {
+                    kind:
+                      | 'access'
+                      | 'unused_time'
+                      | 'trial'
+                      | 'pending_change'
+                      | 'promotion_code'
+                      | 'debt';
+                    at: string | null;
+                    message: string;
+                  }[];
+                  debts: {
+                    invoiceId: string;
+                    number: string | null;
+                    amount: number;
+                    currency: string;
+                    collected: boolean;
+                  }[];
+                  payment: 'none' | 'saved_method' | 'checkout';
+                };
           };
         };
         400: components['responses']['Error'];
@@ -3285,6 +3380,10 @@ export interface paths {
             priceId?: string;
             quantity?: number;
             promotionCode?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
           };
         };
       };

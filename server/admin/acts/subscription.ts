@@ -1,6 +1,7 @@
 import { cancelRoute } from '../../billing/cancel/route.ts';
-import { changeRoute, previewRoute, quantityRoute } from '../../billing/change-plan/route.ts';
+import { changeRoute, quantityRoute } from '../../billing/change-plan/route.ts';
 import { pauseRoute } from '../../billing/pause/route.ts';
+import { previewRoute } from '../../billing/preview/route.ts';
 import { portalRoute } from '../../billing/portal/route.ts';
 import { discountRoute } from '../../billing/promotions/route.ts';
 import { reactivateRoute } from '../../billing/reactivate/route.ts';
