@@ -78,7 +78,7 @@ describe('P-3, P-25: who moved a subscription, as far as Stripe says so', () => 
     ],
     ['a scheduled cancel', 'cancel_scheduled', {}, 'portal'],
     ['a renewal', 'renewed', {}, 'stripe'],
-  ] as const)('without a request: %s', (_, event, given, name) => {
+  ] as const)('without a request: %s', (...[, event, given, name]) => {
     expect(actor(event, given)).toBe(name);
   });
 });
