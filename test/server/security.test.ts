@@ -275,11 +275,18 @@ describe('Secrets', () => {
   it('are compared in constant time wherever one is compared', () => {
     const signIn = new URL('../../server/admin/routes/sign-in.ts', import.meta.url);
     expect(readFileSync(signIn, 'utf8')).toContain('operatorOfToken(fields');
-    for (const file of ['http/operators.ts', 'admin/pages/session.ts', 'app/metrics-route.ts']) {
-      const source = readFileSync(new URL(`../../server/${file}`, import.meta.url), 'utf8');
-      expect(source, file).toContain('timingSafeEqual');
+    const comparisons: [file: string, count: number][] = [
+      ['server/http/operators.ts', 1],
+      ['server/admin/pages/session.ts', 2],
+      ['server/app/metrics-route.ts', 1],
+      ['adapters/stripe-signature.ts', 1],
+    ];
+    for (const [file, count] of comparisons) {
+      const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+      expect(source.match(/timingSafeEqual\(/g), file).toHaveLength(count);
+      expect(source, file).not.toMatch(/\.equals\(|\.compare\(/);
       expect(source, file).not.toMatch(
-        /(===|!==) (config\.)?(adminToken|metricsToken|right|mac)\b(?!\))/,
+        /(===|!==) (config\.)?(adminToken|metricsToken|right|mac|expected)\b(?!\))/,
       );
     }
   });
