@@ -146,6 +146,12 @@ describe('Input that is meant to break something', () => {
     ]) {
       expect((await fetch(`${server.url}/admin/assets/${path}`)).status).toBe(404);
     }
+    // No text at all, too long a form of "/", and half a character.
+    for (const id of ['%zz', '%c0%af', '%ed%a0%80', '%', '%00']) {
+      const path = `/api/billing/invoices/${id}`;
+      const answer = await server.call('GET', path, { user: alice.id });
+      expect([answer.status, id]).toEqual([404, id]);
+    }
     const admin = (path: string) => server.call('GET', path, { admin: true });
     expect((await admin('/admin/api/subscriptions?q=%00')).status).toBe(400);
     expect((await admin('/admin/api/events/%00')).status).toBe(404);
