@@ -25,20 +25,22 @@ export function amountOf({ invoice, debts }: Charge): number {
 }
 
 /**
- * Throws 409 `confirmation_required` for a charge that was not shown, and `quote_expired` for one that is another by now.
- * `atMost`: usage adds up while the page is read, so that less than what was confirmed is as good.
+ * Holds a command to the amount that was shown: throws 409 `quote_expired` when it is another by now. `atMost`: usage adds
+ * up while the page is read, so that less than what was confirmed is as good. Without `confirm` a command takes what is
+ * owed or listed anyway: usage so far, a renewal whose invoice is still a draft, the plan at its price. `oldDebts`, which
+ * come as a surprise, throw 409 `confirmation_required`.
  */
 export function requireConfirmed(
   charge: Charge,
   confirm: Confirmation | undefined,
-  { atMost }: { atMost: boolean },
+  { atMost = false, oldDebts = false }: { atMost?: boolean; oldDebts?: boolean },
 ): void {
   const amountDue = amountOf(charge);
   const { currency } = charge;
-  if (!confirm && amountDue <= 0) return;
   const fields = { reason: 'price', amountDue, currency };
   const money = formatMoney(amountDue, currency);
   if (!confirm) {
+    if (!oldDebts || amountDue <= 0) return;
     const words = `This charges ${money} now. Show it, and send it as "confirm".`;
     throw new AppError('confirmation_required', words, { fields });
   }

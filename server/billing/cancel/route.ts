@@ -39,10 +39,10 @@ export const cancelRoute = defineRoute({
   auth: 'user',
   summary: 'Cancel now or at the end of the period',
   description:
-    'Ending now bills what was used and is not billed yet. If that costs something, `confirm` says how much may be charged.',
+    'Ending now bills what was used and is not billed yet. `confirm` says how much may be charged at most.',
   body: cancelBody.extend({ confirm: confirmation.optional() }),
   response: subscriptionAnswer,
-  errors: ['not_allowed', 'confirmation_required', 'quote_expired'],
+  errors: ['not_allowed', 'quote_expired'],
   handler: (_request, context) =>
     runCommand(context, 'cancel', async (subscription) => {
       const { services, body } = context;

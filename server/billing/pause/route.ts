@@ -30,10 +30,10 @@ export const pauseRoute = defineRoute({
   description:
     'Without `resumesAt` the period stops, the unused rest becomes credit, and resuming starts a new period. ' +
     'With it, the invoices until then are void and collection starts again by itself. What was ' +
-    'used is billed now: if that costs something, `confirm` says how much may be charged.',
+    'used is billed now: `confirm` says how much may be charged at most.',
   body: pauseBody.extend({ confirm: confirmation.optional() }),
   response: subscriptionAnswer,
-  errors: ['not_allowed', 'confirmation_required', 'quote_expired'],
+  errors: ['not_allowed', 'quote_expired'],
   handler: (_request, context) => {
     const { services, body } = context;
     const resumesAt = resumeTime(services, body.resumesAt);

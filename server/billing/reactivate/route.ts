@@ -40,8 +40,8 @@ export const reactivateRoute = defineRoute({
     'Charges the saved payment method and answers `subscription`. Without one, or when the bank wants to see the ' +
     'customer, it answers `url` of a Checkout page. A declined card leaves nothing behind. What is still owed for the time ' +
     'before is paid first; without a saved method that is 409 `not_allowed` with the reason `debt` and where to pay. ' +
-    'What is charged now, debts included, is what `confirm` says, as the preview of this command answered it: without it 409 ' +
-    '`confirmation_required`, with another amount 409 `quote_expired`, both with the amount.',
+    '`confirm` holds the charge, debts included, to what the preview of this command answered: with another amount it is 409 ' +
+    '`quote_expired`. While there are debts it is needed: without it 409 `confirmation_required`, with the amount.',
   body: reactivateBody.extend({ confirm: confirmation.optional() }),
   response: z.union([
     z.object({ subscription: subscriptionSchema.nullable() }),
@@ -78,7 +78,7 @@ export const reactivateRoute = defineRoute({
       const { card, wish, charge } = plan;
       // The page says what it charges.
       if (!card) return viaCheckout(context, wish);
-      requireConfirmed(charge, confirm, { atMost: false });
+      requireConfirmed(charge, confirm, { oldDebts: charge.debts.length > 0 });
       await settleDebts(context, former, { debts: charge.debts, card });
       return (await onSavedCard(context, wish, card)) ?? viaCheckout(context, wish);
     });

@@ -29,10 +29,10 @@ export const resumeRoute = defineRoute({
   auth: 'user',
   summary: 'Undo a scheduled cancel or downgrade, or end a pause',
   description:
-    'The end of a pause is paid for with a new period, whose price `confirm` names; while that payment waits, `payment` says how to make it.',
+    'The end of a pause is paid for with a new period, which `confirm` holds to the price of the preview; while that payment waits, `payment` says how to make it.',
   body: z.strictObject({ confirm: confirmation.optional() }),
   response: paymentAnswer,
-  errors: ['not_allowed', 'confirmation_required', 'quote_expired'],
+  errors: ['not_allowed', 'quote_expired'],
   handler: (_request, context) => {
     const { services, account, body } = context;
     return withCustomerLock(services, account.id, async () => {
@@ -55,7 +55,7 @@ async function resume(
   const { id, state, facts } = subscription;
   const now = () => readNow(services, id);
   const charge = await chargeOfResume(services, subscription);
-  requireConfirmed(charge, confirm, { atMost: false });
+  requireConfirmed(charge, confirm, {});
   if (state === 'cancel_pending') {
     await undoCancel(context, subscription);
   } else if (state === 'downgrading' && facts.scheduleId) {

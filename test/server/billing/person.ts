@@ -120,7 +120,7 @@ export function newPerson(server: TestServer): Person {
   };
 }
 
-/** The price that a command asks to be confirmed. */
+/** The price, debts included, that a comeback asks to be confirmed. */
 export function priceOf({ json }: Answer): { amountDue: number; currency: string } | null {
   const error = json['error'] as { code: string; amountDue: number; currency: string } | undefined;
   if (error?.code !== 'confirmation_required') return null;
