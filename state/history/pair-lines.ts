@@ -40,7 +40,7 @@ function pairExplained(
   const free = new Set(lines.filter((line) => line.guess !== true));
   const found = new Map<Move, HistoryLine>();
   const explained = moves.filter((move) => !move.guess);
-  for (const isSame of [sameLine, sameCause]) {
+  for (const isSame of [sameLine, sameCause, sameFact]) {
     for (const move of explained) {
       if (found.has(move)) continue;
       const line = move.line ?? [...free].find((each) => isSame(move, each));
@@ -55,6 +55,13 @@ function pairExplained(
 const sameCause = (move: Move, line: HistoryLine) => line.causeId === move.causeId;
 const sameLine = (move: Move, line: HistoryLine) =>
   sameCause(move, line) && line.to === move.to && (line.event ?? move.event) === move.event;
+
+/** Stripe tells some changes twice, such as a pause: whichever event explains it by now, it was told. */
+const sameFact = (move: Move, line: HistoryLine) =>
+  line.from === move.from &&
+  line.to === move.to &&
+  line.event === move.event &&
+  Math.abs(line.at - move.at) <= 1_000;
 
 function inOrder(
   moves: readonly Move[],
