@@ -138,16 +138,15 @@ export function movedCounts(
   );
 }
 
-/** Counts the traffic of the machine's arrows, by hour of recording. */
+/** Counts the traffic of the machine's arrows, by hour of recording; what is taken back, where it was counted. */
 export function countedArrows(
-  lines: { from: string; to: string; event: string; count?: number }[],
+  lines: { from: string; to: string; event: string; recordedAt: number; count?: number }[],
   shard: number,
 ): Additions {
-  const hour_at = Math.floor(Date.now() / HOUR) * HOUR;
   return additionsTo(
     ARROW_COUNTS,
-    lines.map(({ from: from_state, to: to_state, event, count = 1 }) => ({
-      hour_at,
+    lines.map(({ from: from_state, to: to_state, event, recordedAt, count = 1 }) => ({
+      hour_at: Math.floor(recordedAt / HOUR) * HOUR,
       from_state,
       to_state,
       event,

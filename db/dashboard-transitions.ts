@@ -19,6 +19,7 @@ export interface ArrowQuery {
  */
 export async function transitionsOfArrow(db: Db, query: ArrowQuery): Promise<TransitionRow[]> {
   const select = db('transitions').orderBy('id', 'desc').limit(query.limit);
+  void select.whereRaw("coalesce(evidence, 'event') <> 'disproved'");
   if (query.from.length > 0) void select.whereIn('from_state', query.from);
   if (query.to !== null) void select.where({ to_state: query.to });
   if (query.event !== null) void select.where({ event: query.event });
@@ -26,9 +27,7 @@ export async function transitionsOfArrow(db: Db, query: ArrowQuery): Promise<Tra
   if (query.beforeId !== null) void select.where('id', '<', query.beforeId);
   const rows: StoredTransition[] = await select;
   const { since } = query;
-  const recent = rows.filter(
-    (row) => row.evidence !== 'disproved' && (since === null || row.recorded_at >= since),
-  );
+  const recent = rows.filter((row) => since === null || row.recorded_at >= since);
   return recent.map(transitionFromRow);
 }
 

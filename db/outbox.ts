@@ -127,6 +127,16 @@ export async function enqueueEffects(
   return added;
 }
 
+/** Which of these lines of a history, by the object of their effect, were noted and not told. */
+export async function quietChanges(db: Db, objectIds: string[]): Promise<Set<string>> {
+  if (objectIds.length === 0) return new Set();
+  const rows: { object_id: string }[] = await db('outbox')
+    .whereIn('object_id', [...new Set(objectIds)])
+    .where({ kind: 'webhook.subscription.changed', last_error: QUIET })
+    .select('object_id');
+  return new Set(rows.map((row) => row.object_id));
+}
+
 /** Whether there is, or was, such an effect. */
 export async function hasEffect(db: Db, kind: Effect['kind'], objectId: string): Promise<boolean> {
   const row: { id: number } | undefined = await db('outbox')

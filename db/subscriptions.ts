@@ -104,7 +104,8 @@ export async function pastDueSince(
       db('transitions')
         .whereRaw('transitions.subscription_id = subscriptions.id')
         .whereIn('event', ['payment_failed', 'trial_ended_unpaid'])
-        .where({ cause_type: 'event' }),
+        .where({ cause_type: 'event' })
+        .whereRaw("coalesce(evidence, 'event') <> 'disproved'"),
     )
     .orderBy('id')
     .limit(page.limit);

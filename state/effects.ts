@@ -308,7 +308,7 @@ function causeOf(input: EffectInput): { type: string; id: string } {
 
 const INTERVAL_NAMES = { day: 'daily', week: 'weekly', month: 'monthly', year: 'yearly' } as const;
 
-function subscriptionData(
+export function subscriptionData(
   input: Pick<EffectInput, 'event' | 'after'> & { userId?: string | null },
 ): SubscriptionData {
   const { after, event } = input;

@@ -186,10 +186,12 @@ export type CauseType =
 export interface Cause {
   type: CauseType;
   id: string;
-  /** `stripe`, `user:<id>`, `admin`, `system`. */
+  /** `stripe`, `user:<id>`, `admin`, `operator:<name>`, `system`. */
   actor: string;
   /** Business time of the cause (for Stripe events: `created`). */
   at: number;
+  /** Of the request that asked for it, where `id` is not it. */
+  requestId?: string;
   /** What follows is noted in the outbox and not sent: it was told before. */
   quiet?: boolean;
 }

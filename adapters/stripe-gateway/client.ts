@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { Agent } from 'node:http';
+import { Agent as SecureAgent } from 'node:https';
 import { Stripe } from 'stripe';
 
 export interface GatewayOptions {
@@ -31,6 +33,8 @@ export interface StripeCall {
 
 /** How long a caller waits for Stripe, all attempts of a call together, in ms; one attempt ends with it. */
 const CALL_MS = 25_000;
+/** One attempt of a read: it is made again at once, on a new connection. */
+const READ_MS = 10_000;
 const deadlines = new AsyncLocalStorage<number>();
 
 /** Runs a call of the SDK, whose attempts share a deadline: else three that time out take a minute. */
@@ -48,7 +52,10 @@ export function createStripeClient(options: GatewayOptions): Stripe {
     maxNetworkRetries: options.maxNetworkRetries ?? 2,
     timeout: options.timeout ?? 20_000,
     telemetry: false,
-    httpClient: observedClient(options.onCall ?? (() => undefined)),
+    httpClient: observedClient(
+      options.apiBase?.startsWith('http:') === true,
+      options.onCall ?? (() => undefined),
+    ),
     ...(options.apiBase ? hostOf(options.apiBase) : {}),
   });
 }
@@ -60,13 +67,15 @@ function hostOf(apiBase: string): Pick<Stripe.StripeConfig, 'host' | 'port' | 'p
 }
 
 /** The SDK's own HTTP client; its `response` events leave out the attempts that it retries. */
-function observedClient(onCall: (call: StripeCall) => void): Stripe.HttpClient {
-  const client = Stripe.createNodeHttpClient();
+function observedClient(isPlain: boolean, onCall: (call: StripeCall) => void): Stripe.HttpClient {
+  const agent = new (isPlain ? Agent : SecureAgent)({ keepAlive: true });
+  const client = Stripe.createNodeHttpClient(agent);
   const send = client.makeRequest.bind(client);
   client.makeRequest = async (...request: Parameters<typeof send>) => {
     const [, , path, method] = request;
     const deadline = deadlines.getStore() ?? Infinity;
-    request[7] = Math.max(1, Math.min(request[7], Math.round(deadline - performance.now())));
+    const most = method === 'GET' ? Math.min(request[7], READ_MS) : request[7];
+    request[7] = Math.max(1, Math.min(most, Math.round(deadline - performance.now())));
     const started = performance.now();
     const told = (status: number | null, date: number | null) =>
       onCall({
@@ -82,10 +91,18 @@ function observedClient(onCall: (call: StripeCall) => void): Stripe.HttpClient {
       return response;
     } catch (error) {
       told(null, null);
+      dropIdle(agent);
       throw error;
     }
   };
   return client;
+}
+
+/** Where one connection has gone silent, those that wait beside it have too; the next attempt makes a new one. */
+function dropIdle({ freeSockets }: Agent): void {
+  for (const sockets of Object.values(freeSockets)) {
+    for (const socket of sockets ?? []) socket.destroy();
+  }
 }
 
 function dateOf(headers: Record<string, unknown>): number | null {

@@ -135,7 +135,11 @@ export function freshKey(step: string, context: { requestId: string } | Commande
   return `tenure-${step}-${requestId}-c${commandOf(context).id}-${random}`;
 }
 
-type Commander = Pick<CommandContext, 'services' | 'user' | 'operator' | 'account' | 'requestId'>;
+/** A request of a user, or of an operator. */
+export type Commander = Pick<CommandContext, 'services' | 'user' | 'operator' | 'requestId'> & {
+  /** null for what an operator asks for that is for no one account. */
+  account: Account | null;
+};
 
 /** How the history names who gave a command. */
 export function actorOfCommand({
@@ -146,9 +150,8 @@ export function actorOfCommand({
   return operator === null ? 'system' : operatorActor(operator);
 }
 
-/** Routes of operators that are for no one account have an operator, but no one to pay. */
 function isCommander(context: Partial<Record<keyof Commander, unknown>>): context is Commander {
-  return Boolean(context.account) && Boolean(context.user ?? context.operator);
+  return Boolean(context.services) && Boolean(context.user ?? context.operator);
 }
 
 interface Command {
@@ -164,7 +167,7 @@ function commandOf(context: Commander): Command {
   if (known) return known;
   const { services, account, requestId } = context;
   const id = randomBytes(10).toString('hex');
-  const row = { id, actor: actorOfCommand(context), account: account.id, requestId };
+  const row = { id, actor: actorOfCommand(context), account: account?.id ?? null, requestId };
   const recorded = recordCommand(services.database.knex, row).catch((error: unknown) => {
     // The move keeps its line; who made it is then known by the request's own read alone.
     services.log.warn({ err: error, requestId }, 'could not remember who gave a command');

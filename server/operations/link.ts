@@ -9,6 +9,7 @@ export interface LinkRequest {
   customerId: string;
   /** Who says so, for the history. */
   actor: string;
+  requestId?: string;
   /** Writes our mark on the customer at Stripe, so that a lost database can be rebuilt from there. */
   mark: boolean;
 }
@@ -27,7 +28,7 @@ export class NoSuchCustomer extends Error {
 
 /** Gives a Stripe customer to an account, and its subscriptions with it. Changes nothing at Stripe but, if asked, our mark. */
 export async function linkAccount(services: Services, request: LinkRequest): Promise<LinkResult> {
-  const { accountId, customerId, actor, mark } = request;
+  const { accountId, customerId, actor, mark, requestId } = request;
   const { reader } = services.engine;
   const customer = await retryThroughOutages(() =>
     reader.read((stripe) => stripe.retrieveCustomer(customerId)),
@@ -47,6 +48,7 @@ export async function linkAccount(services: Services, request: LinkRequest): Pro
     type: 'link',
     id: `link-${accountId}-${customerId}`,
     actor,
+    requestId,
     at: services.clock.now(),
   };
   for (const { id: subscriptionId } of subscriptions) {

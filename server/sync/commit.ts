@@ -8,7 +8,7 @@ import {
   type OwnerLink,
 } from '../../db/customers.ts';
 import { limitLockWait, type Db } from '../../db/database.ts';
-import { enqueueEffects } from '../../db/outbox.ts';
+import { enqueueEffects, quietChanges } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
 import { releaseClaims, type Claim } from '../../db/customer-locks.ts';
 import { markDuplicates } from '../../db/subscriptions.ts';
@@ -115,9 +115,14 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   const duplicates = await markDuplicates(trx, work.accountIds);
   for (const each of work.details) await saveCustomerDetails(trx, each);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
+  const late = subscriptions.flatMap((each) => each.effects.flatMap((e) => e.quietLike ?? []));
+  const quiet = await quietChanges(trx, late);
   const effects = [
     ...subscriptions.flatMap((each) =>
-      each.effects.map((effect) => ({ ...effect, isQuiet: each.isQuiet })),
+      each.effects.map(({ quietLike, ...effect }) => ({
+        ...effect,
+        isQuiet: each.isQuiet || quiet.has(quietLike ?? ''),
+      })),
     ),
     ...other.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),

@@ -3,6 +3,7 @@ import type { DueEvent } from '../../db/due-events.ts';
 import { planOfFacts } from '../../state/catalogue.ts';
 import { decideBatch } from '../../state/decide-batch.ts';
 import { decide as decideRow } from '../../state/decide.ts';
+import type { Effect } from '../../state/effect-kinds.ts';
 import { effectsOf, type FollowedFailures } from '../../state/effects.ts';
 import { isOurs, markedAccount } from '../../state/ownership.ts';
 import { tellsPurchase } from '../../state/purchases.ts';
@@ -78,7 +79,11 @@ function decideOurs(
   const change = toChange(decision, known, fallback);
   return {
     change: change && { ...change, quiet: isTakenOver },
-    effects: decision.effects.map((effect) => ({ causeId: last ?? fallback.id, ...effect })),
+    effects: decision.effects.map((effect) => ({
+      causeId: last ?? fallback.id,
+      quietLike: nextLineOf(effect, snapshot),
+      ...effect,
+    })),
     events: events.map(({ row }) => row),
     outcome: isTakenOver ? 'first_sight' : 'done',
     links: linksOf(snapshot, read),
@@ -86,6 +91,14 @@ function decideOurs(
     isAlone: known.isAlone && known.userId === accountId,
     isQuiet: isTakenOver || isToldAlready(snapshot, context),
   };
+}
+
+/** What a line that is found late stands before. */
+function nextLineOf(effect: Effect, { id, known }: Snapshot): string | null {
+  if (effect.kind !== 'webhook.subscription.changed' || !effect.payload.data.late) return null;
+  const { number } = effect.payload.data;
+  const later = known.history.flatMap((line) => ((line.number ?? 0) > number ? line.number! : []));
+  return later.length > 0 ? `${id}:${Math.min(...later)}` : null;
 }
 
 /** Kept as it is, for a list of its own: no history, no figure, nothing that follows. */

@@ -20,8 +20,15 @@ export interface ClaimedTask extends CustomerTask {
   claim: Claim;
 }
 
-/** `isQuiet`: it was told before; a mail or webhook is noted and not sent. */
-export type CausedEffect = Effect & { causeId: string | null; isQuiet?: boolean };
+/**
+ * `isQuiet`: it was told before; a mail or webhook is noted and not sent. `quietLike`: so is this one, if the effect about
+ * this object was: what is found of a life before first sight is told no more than the rest of it.
+ */
+export type CausedEffect = Effect & {
+  causeId: string | null;
+  isQuiet?: boolean;
+  quietLike?: string | null;
+};
 
 /** What events count as: `foreign` when it is not ours, `first_sight` when it had a life before we saw it. */
 export type Outcome = 'done' | 'first_sight' | 'foreign' | 'not_found';

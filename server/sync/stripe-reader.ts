@@ -6,7 +6,7 @@ import { createBulkReads } from './bulk-read.ts';
 import { createTurns } from '../lib/token-bucket.ts';
 
 /** Whatever Stripe did: within half a minute of its return all is as it was. */
-const LONGEST_PAUSE = 15_000;
+const LONGEST_PAUSE = 10_000;
 /** Stripe asks for seconds; a proxy in between that says "tomorrow" must not stop the shop until then. */
 const LONGEST_RETRY_AFTER = 10 * 60_000;
 /** Failures in a row after which all reads pause. */
@@ -23,6 +23,8 @@ export function createStripeReader(
   const turns = createTurns(options.readsPerSecond);
   let pausedUntil = 0;
   let failures = 0;
+  /** When the last failure was counted: calls that were under way together fail together, which is one. */
+  let countedAt = -Infinity;
   let count = 0;
 
   function pause(retryAfter: number | null): number {
@@ -34,14 +36,20 @@ export function createStripeReader(
     return Date.now() + delay;
   }
 
-  function failed(error: unknown): never {
+  function countFailure(began: number): void {
+    if (began < countedAt) return;
+    failures += 1;
+    countedAt = performance.now();
+  }
+
+  function failed(error: unknown, began: number): never {
     if (isGatewayError(error, 'rate_limited')) {
-      failures += 1;
+      countFailure(began);
       pausedUntil = Math.max(pausedUntil, pause(error.retryAfter));
       throw new StripeOutage(error.message, pausedUntil, error);
     }
     if (isOutage(error)) {
-      failures += 1;
+      countFailure(began);
       const retryAt = pause(null);
       if (failures >= FAILURES_TO_PAUSE) pausedUntil = Math.max(pausedUntil, retryAt);
       throw new StripeOutage(error.message, retryAt, error);
@@ -57,12 +65,13 @@ export function createStripeReader(
   async function attempt<T>(call: (stripe: StripeGateway) => Promise<T>): Promise<T> {
     throwWhilePaused();
     count += 1;
+    const began = performance.now();
     try {
       const answer = await withTimeout(call(stripe), options.readTimeout);
       failures = 0;
       return answer;
     } catch (error) {
-      return failed(error);
+      return failed(error, began);
     }
   }
 

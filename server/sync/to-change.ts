@@ -22,7 +22,8 @@ export function toChange(
     if (eventId !== null) {
       return { account: actor?.account ?? account, requestId: actor?.requestId ?? null };
     }
-    return { account, requestId: fallback.type === 'request' ? fallback.id : null };
+    const asked = fallback.type === 'request' ? fallback.id : null;
+    return { account, requestId: fallback.requestId ?? asked };
   };
   const lines = decision.transitions.map((line) => {
     const { eventId, causeId, at, actor, ...transition } = line;

@@ -20,15 +20,14 @@ export function commandIn(idempotencyKey: string | null): string | null {
   return (idempotencyKey === null ? null : COMMAND_KEY.exec(idempotencyKey)?.[1]) ?? null;
 }
 
-const OWN_KEYS: readonly [prefix: string, actor: string][] = [
-  ['tenure-final-', 'dunning'],
-  ['tenure-trial-refused-', 'system'],
-  ['tenure-migrate', 'system'],
-];
+/** How keys of what the server asks of Stripe begin; a command is named in them. */
+const OWN_KEY = 'tenure-';
+const DUNNING_KEY = 'tenure-final-';
 
 /**
- * A request with a key of ours is a command; any other request was made in the Dashboard or by another program. What no
- * request caused came with time, unless time alone cannot do it: then it was the customer, in the portal.
+ * A request with a key of ours is a command, or what the server asks of Stripe by itself; any other request was made in the
+ * Dashboard or by another program. What no request caused came with time, unless time alone cannot do it: then it was the
+ * customer, in the portal.
  */
 export function actorOf(event: EventFacts, move: Transition, commands?: Commands): Actor {
   const unnamed = { account: null, requestId: null };
@@ -36,8 +35,8 @@ export function actorOf(event: EventFacts, move: Transition, commands?: Commands
   const command = commandIn(idempotencyKey);
   const known = command === null ? undefined : commands?.get(command);
   if (known) return known;
-  const own = OWN_KEYS.find(([prefix]) => idempotencyKey?.startsWith(prefix));
-  if (own) return { name: own[1], ...unnamed };
+  if (idempotencyKey?.startsWith(DUNNING_KEY)) return { name: 'dunning', ...unnamed };
+  if (idempotencyKey?.startsWith(OWN_KEY)) return { name: 'system', ...unnamed };
   if (requestId !== null) return { name: 'dashboard', ...unnamed };
   if (DUNNING.has(move.event)) return { name: 'dunning', ...unnamed };
   return { name: isByTime(event, move) ? 'stripe' : 'portal', ...unnamed };
@@ -58,8 +57,11 @@ function isByTime(event: EventFacts, move: Transition): boolean {
     case 'downgrade_undone':
     case 'reactivated':
       return false;
-    case 'canceled':
+    case 'canceled': {
+      const reason = event.subscription?.cancellationReason ?? null;
+      if (reason !== null) return reason !== 'cancellation_requested';
       return move.from !== 'active' && move.from !== 'trialing' && move.from !== 'downgrading';
+    }
     case 'upgraded': {
       // A phase of a schedule begins with a period.
       const start = event.subscription?.currentPeriodStart ?? null;

@@ -27,7 +27,6 @@ export function pairLines(
     const isTold =
       (before === null ? start === 'none' : isByEvent(before)) && isByEvent(gap.end?.move);
     result.push(...fillGap(isTold ? { ...gap, isTold } : gap, state, pairs));
-    if (gap.end !== null) result.push(gap.end);
     state = result.at(-1)?.move.to ?? state;
   }
   return result;
@@ -41,7 +40,7 @@ function pairExplained(
   const free = new Set(lines.filter((line) => line.guess !== true));
   const found = new Map<Move, HistoryLine>();
   const explained = moves.filter((move) => !move.guess);
-  for (const isSame of [sameLine, sameCause]) {
+  for (const isSame of [sameLine, sameCause, sameFact]) {
     for (const move of explained) {
       if (found.has(move)) continue;
       const line = move.line ?? [...free].find((each) => isSame(move, each));
@@ -56,6 +55,13 @@ function pairExplained(
 const sameCause = (move: Move, line: HistoryLine) => line.causeId === move.causeId;
 const sameLine = (move: Move, line: HistoryLine) =>
   sameCause(move, line) && line.to === move.to && (line.event ?? move.event) === move.event;
+
+/** Stripe tells some changes twice, such as a pause: whichever event explains it by now, it was told. */
+const sameFact = (move: Move, line: HistoryLine) =>
+  line.from === move.from &&
+  line.to === move.to &&
+  line.event === move.event &&
+  Math.abs(line.at - move.at) <= 1_000;
 
 function inOrder(
   moves: readonly Move[],
@@ -111,16 +117,19 @@ function gapsOf(
   return [...gaps, { moves: waiting, guesses: guessesUntil(lines.length), end: null }];
 }
 
-/** What happened in a gap: what reads showed of it, joined with the events that tell of the same. */
+/** What happened in a gap and its end: what reads showed of it, joined with the events that tell of the same. */
 function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, HistoryLine>): Pair[] {
   const { moves, guesses } = gap;
-  if (guesses.length === 0) return moves.map((move) => ({ move, line: pairs.get(move) ?? null }));
+  const ends = gap.end === null ? [] : [gap.end];
+  if (guesses.length === 0) {
+    return [...moves.map((move) => ({ move, line: pairs.get(move) ?? null })), ...ends];
+  }
   const until = moves.at(-1)?.to ?? gap.end?.move.from ?? state;
   const isDisproved = (line: HistoryLine) =>
     gap.isTold === true && (isInferred(line) || isAlone(line, gap));
   const isOpen = !guesses.some(isDisproved);
   if (isOpen && moves.every((move) => move.guess) && leads(guesses, state, until)) {
-    return guesses.map(stands);
+    return [...guesses.map(stands), ...ends];
   }
   const aligned = new Map(alignGuesses(moves, guesses));
   const joined = new Set(aligned.values());
@@ -130,21 +139,52 @@ function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, Histo
     (each) => joined.has(each) || (each.from !== each.to && !isDisproved(each)),
   );
   let here = state;
-  for (const move of [...moves, null]) {
-    const line = move === null ? null : (aligned.get(move) ?? null);
-    const end = line === null ? open.findIndex((each) => joined.has(each)) : open.indexOf(line);
+  const rest = moves
+    .map((move): Pair => ({ move, line: aligned.get(move) ?? null }))
+    .filter((pair) => pair.line !== null || !guesses.some((each) => covers(each, pair.move)));
+  for (const pair of [...rest, gap.end]) {
+    const line = pair?.line ?? null;
+    const end = open.findIndex((each) =>
+      line !== null && joined.has(line) ? each === line : joined.has(each),
+    );
     const run = open.slice(0, end === -1 ? open.length : end);
-    const goesOn = move?.from ?? gap.end?.move.from ?? until;
-    if (run.length > 0 && here === goesOn && leads(run, here, goesOn)) {
+    const told = pair === null ? null : asSeen(pair, run, here);
+    const goesOn = told?.move.from ?? until;
+    const mayStand = here === goesOn || told !== pair;
+    if (run.length > 0 && mayStand && leads(run, here, goesOn)) {
       filled.push(...run.map(stands));
       open = open.slice(run.length);
     }
-    if (move === null) continue;
-    filled.push({ move, line });
+    if (told === null) continue;
+    filled.push(told);
     if (line !== null) open = open.slice(open.indexOf(line) + 1);
-    here = move.to;
+    here = told.move.to;
   }
   return filled;
+}
+
+/**
+ * A smaller plan that begins as reads have shown it, while the event that scheduled it is not known yet: by itself its own
+ * event tells of another plan, and no more.
+ */
+function asSeen(pair: Pair, run: readonly HistoryLine[], here: LifecycleState): Pair {
+  const { move, line } = pair;
+  if (line === null || !isSamePlan(move, line) || !leads(run, here, line.from ?? 'none'))
+    return pair;
+  return { move: { ...move, from: line.from ?? 'none', event: line.event ?? move.event }, line };
+}
+
+/** Whether the end of a period that a read has shown tells of what must have lain between two events, too. */
+function covers(line: HistoryLine, move: Move): boolean {
+  if (!move.guess || line.event !== 'period_ended') return false;
+  return move.event === 'renewed' || isSamePlan(move, line);
+}
+
+/** Whether a line about the end of a period tells of the change of plan that a move is. */
+function isSamePlan(move: Move, line: HistoryLine): boolean {
+  if (move.event !== 'upgraded' || line.event !== 'period_ended' || move.to !== line.to)
+    return false;
+  return move.detail['plan'] === line.detail?.['plan'];
 }
 
 /** Not shown by a read: an event began elsewhere than the history stood then. */
@@ -219,6 +259,7 @@ function alignGuesses(
 
 /** How well a guess foretold a move; 0 when it is about another. */
 function worthOf(move: Move, guess: HistoryLine): number {
+  if (isSamePlan(move, guess)) return 3;
   if (move.to !== guess.to || (move.from === move.to) !== (guess.from === guess.to)) return 0;
   return 4 + Number(move.from === guess.from) + Number(move.event === guess.event);
 }

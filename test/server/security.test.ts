@@ -146,6 +146,12 @@ describe('Input that is meant to break something', () => {
     ]) {
       expect((await fetch(`${server.url}/admin/assets/${path}`)).status).toBe(404);
     }
+    // No text at all, too long a form of "/", and half a character.
+    for (const id of ['%zz', '%c0%af', '%ed%a0%80', '%', '%00']) {
+      const path = `/api/billing/invoices/${id}`;
+      const answer = await server.call('GET', path, { user: alice.id });
+      expect([answer.status, id]).toEqual([404, id]);
+    }
     const admin = (path: string) => server.call('GET', path, { admin: true });
     expect((await admin('/admin/api/subscriptions?q=%00')).status).toBe(400);
     expect((await admin('/admin/api/events/%00')).status).toBe(404);
@@ -267,11 +273,18 @@ describe('Secrets', () => {
   it('are compared in constant time wherever one is compared', () => {
     const signIn = new URL('../../server/admin/routes/sign-in.ts', import.meta.url);
     expect(readFileSync(signIn, 'utf8')).toContain('operatorOfToken(fields');
-    for (const file of ['http/operators.ts', 'admin/pages/session.ts', 'app/metrics-route.ts']) {
-      const source = readFileSync(new URL(`../../server/${file}`, import.meta.url), 'utf8');
-      expect(source, file).toContain('timingSafeEqual');
+    const comparisons: [file: string, count: number][] = [
+      ['server/http/operators.ts', 1],
+      ['server/admin/pages/session.ts', 2],
+      ['server/app/metrics-route.ts', 1],
+      ['adapters/stripe-signature.ts', 1],
+    ];
+    for (const [file, count] of comparisons) {
+      const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+      expect(source.match(/timingSafeEqual\(/g), file).toHaveLength(count);
+      expect(source, file).not.toMatch(/\.equals\(|\.compare\(/);
       expect(source, file).not.toMatch(
-        /(===|!==) (config\.)?(adminToken|metricsToken|right|mac)\b(?!\))/,
+        /(===|!==) (config\.)?(adminToken|metricsToken|right|mac|expected)\b(?!\))/,
       );
     }
   });

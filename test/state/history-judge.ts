@@ -15,8 +15,13 @@ export interface ExpectedLine {
 /** Ranks of the prices in the catalogue of the tests: a lower one to come makes it `downgrading`. */
 export type PriceRanks = Record<string, number>;
 
-export function expectedLines(events: readonly Raw[], ranks: PriceRanks): ExpectedLine[] {
-  const judge = new Judge(ranks);
+/** Of failed attempts below `maxAttempts` each has its line; the last is told by what it led to. */
+export function expectedLines(
+  events: readonly Raw[],
+  ranks: PriceRanks,
+  maxAttempts: number = SETTINGS.maxAttempts,
+): ExpectedLine[] {
+  const judge = new Judge(ranks, maxAttempts);
   for (const event of events) judge.take(event);
   return judge.lines;
 }
@@ -24,13 +29,15 @@ export function expectedLines(events: readonly Raw[], ranks: PriceRanks): Expect
 class Judge {
   readonly lines: ExpectedLine[] = [];
   private readonly ranks: PriceRanks;
+  private readonly maxAttempts: number;
   private readonly phases = new Map<string, { price: string; at: number } | null>();
   private readonly attempts = new Set<string>();
   private object: Raw | null = null;
   private state = 'none';
 
-  constructor(ranks: PriceRanks) {
+  constructor(ranks: PriceRanks, maxAttempts: number) {
     this.ranks = ranks;
+    this.maxAttempts = maxAttempts;
   }
 
   take(event: Raw): void {
@@ -78,7 +85,7 @@ class Judge {
     const name = `${String(invoice['id'])} ${attempt}`;
     if (this.state !== 'past_due' || this.attempts.has(name)) return;
     this.attempts.add(name);
-    if (attempt > 1 && attempt < SETTINGS.maxAttempts) add('past_due');
+    if (attempt > 1 && attempt < this.maxAttempts) add('past_due');
   }
 
   private stateOf(object: Raw, now: number): string {

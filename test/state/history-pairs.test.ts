@@ -52,3 +52,23 @@ describe('P-24: a change that was inferred while an event was missing', () => {
     expect(pairsOf(null, line('evt_1:read', true))).toHaveLength(3);
   });
 });
+
+describe('S-11: a change that Stripe tells in two events', () => {
+  const pause = { from: 'active', to: 'paused', event: 'paused', at: 9_000 } as const;
+  const told: HistoryLine = { ...line('evt_1', false), ...pause, number: 2 };
+  const begun: HistoryLine = { ...line('evt_0', false), from: 'none', number: 1 };
+  const lineOf = (at: number) => {
+    const moves = [{ ...move('evt_0', null), from: 'none' as const }];
+    const again: Move = { ...move('evt_2', null), ...pause, at };
+    return pairLines([...moves, again], [begun, told], 'none').at(-1)?.line;
+  };
+
+  it('keeps its line, whichever of them explains it by now', () => {
+    expect(lineOf(9_000)).toBe(told);
+    expect(lineOf(10_000)).toBe(told);
+  });
+
+  it('is another one when it is at another time', () => {
+    expect(lineOf(30_000)).toBeNull();
+  });
+});

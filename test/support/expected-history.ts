@@ -13,6 +13,8 @@ export interface ToldLife {
   catalogue: Catalogue;
   /** True when its account had another subscription, which may be heard of first. */
   isReturn: boolean;
+  /** Default 3; Infinity where we never end dunning ourselves. */
+  maxAttempts?: number;
   /** What happened, told where it fails. */
   story: string;
 }
@@ -29,7 +31,8 @@ export async function expectHistory(db: Db, life: ToldLife): Promise<TransitionR
     from: nth === 0 && isReturn && from === 'canceled' ? 'none' : from,
     to,
   }));
-  const expected = expectedLines(own as unknown as Raw[], ranksOf(life.catalogue));
+  const ranks = ranksOf(life.catalogue);
+  const expected = expectedLines(own as unknown as Raw[], ranks, life.maxAttempts);
   const wanted = expected.map((line) => ({ ...line, causeId: sameAs(own, line.causeId) }));
   expect(inOneOrder(shown), `the history of ${id}\n${life.story}`).toEqual(inOneOrder(wanted));
   return lines;

@@ -14,16 +14,27 @@ export interface ToldChange {
   timestamp: string;
 }
 
+/** What becomes of a delivery: taken; refused, and not looked at; or taken, and the answer is lost. */
+export type Fate = 'taken' | 'refused' | 'answer_lost';
+
 export interface WebhookReceiver {
   url: string;
   /** In the order in which they came. */
   changes: ToldChange[];
+  /** Asked at each delivery of a change. */
+  fate: () => Fate;
   close: () => Promise<void>;
 }
 
 /** The team's own system: keeps what it is told of subscriptions. */
 export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   const changes: ToldChange[] = [];
+  const receiver: WebhookReceiver = {
+    url: '',
+    changes,
+    fate: () => 'taken',
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -34,14 +45,15 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
         data: ToldChange;
       };
       const id = String(request.headers['webhook-id']);
-      if (type === 'subscription.changed') changes.push({ ...data, id, timestamp });
-      response.writeHead(204).end();
+      const fate = type === 'subscription.changed' ? receiver.fate() : 'taken';
+      if (type === 'subscription.changed' && fate !== 'refused') {
+        changes.push({ ...data, id, timestamp });
+      }
+      if (fate === 'answer_lost') request.socket.destroy();
+      else response.writeHead(fate === 'refused' ? 503 : 204).end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
-    changes,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  };
+  receiver.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+  return receiver;
 }

@@ -119,7 +119,7 @@ class LiveHub {
     try {
       await this.#catchUp();
       const lines = await this.#tail.read();
-      for (const line of lines) this.#broadcast(message(line));
+      for (const line of lines) if (isTold(line)) this.#broadcast(message(line));
       await this.#sendStats(lines.length > 0);
     } catch (error) {
       this.#services.log.warn({ err: error }, 'the live view could not be refreshed');
@@ -137,7 +137,9 @@ class LiveHub {
         continue;
       }
       const missed = await transitionsAfter(this.#services.database.knex, after, MAX_BACKLOG);
-      for (const line of missed) if (line.id <= position) reader.send(message(line));
+      for (const line of missed) {
+        if (line.id <= position && isTold(line)) reader.send(message(line));
+      }
     }
   }
 
@@ -162,6 +164,9 @@ class LiveHub {
     for (const reader of this.#readers) if (!this.#behind.has(reader)) reader.send(text);
   }
 }
+
+/** A line that was disproved before it was read is told no one. */
+const isTold = ({ evidence }: TransitionRow) => evidence !== 'disproved';
 
 function message(line: TransitionRow): string {
   const { id, subscriptionId, from, to, event, unexpected } = line;

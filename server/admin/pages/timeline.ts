@@ -11,6 +11,8 @@ export interface TimelineStep {
   late: boolean;
   cause: { type: string; id: string };
   actor: string;
+  /** Of the command that moved it; null where no command did. */
+  requestId: string | null;
   /** Business time of the cause. */
   at: number;
   detail: Transition['detail'];
@@ -59,14 +61,14 @@ function line(step: TimelineStep, number: number, now: number): Html {
   </li>`;
 }
 
-/** Where a step came from: the event as a link, or who asked. */
-export function causeOf(step: Pick<TimelineStep, 'cause' | 'actor'>): Value {
+/** Where a step came from, the event as a link, and who did it. */
+export function causeOf(step: Pick<TimelineStep, 'cause' | 'actor' | 'requestId'>): Value {
+  const by = `by ${step.actor}${step.requestId === null ? '' : ` · ${step.requestId}`}`;
   if (step.cause.id.startsWith('evt_')) {
-    return html`<a class="mono" href="/admin/events/${encodeURIComponent(step.cause.id)}"
-      >${step.cause.id}</a
-    >`;
+    const href = `/admin/events/${encodeURIComponent(step.cause.id)}`;
+    return html`<a class="mono" href="${href}">${step.cause.id}</a> ${by}`;
   }
-  return `${step.cause.type} by ${step.actor}`;
+  return `${step.cause.type} ${by}`;
 }
 
 /** What Stripe said, in a line: `status active · reason cancellation_requested`. */

@@ -27,11 +27,11 @@ const link = defineRoute({
     subscriptions: z.int(),
   }),
   errors: ['not_found', 'rate_limited', 'stripe_rejected', 'stripe_unavailable'],
-  handler: async (_request, { services, params, body, operator }) => {
+  handler: async (_request, { services, params, body, operator, requestId }) => {
     const accountId = accountIn(params);
     const actor = operatorActor(operator);
     try {
-      const result = await linkAccount(services, { ...body, accountId, actor });
+      const result = await linkAccount(services, { ...body, accountId, actor, requestId });
       await recordAudit(services.database.knex, {
         actor,
         action: 'account.link',

@@ -53,6 +53,7 @@ const repair = adminForm({
       cause: {
         type: 'verify',
         id: requestId,
+        requestId,
         actor: operatorActor(session.operator),
         at: services.clock.now(),
       },

@@ -22,6 +22,7 @@ const step = z.object({
   late: z.boolean(),
   cause: z.object({ type: z.string(), id: z.string() }),
   actor: z.string(),
+  requestId: z.string().nullable(),
   at: time,
   detail,
 });

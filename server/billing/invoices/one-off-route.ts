@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
 import { requireStripeCustomer } from '../account.ts';
-import { confirmIfAnswerLost, freshKey, isAnswerLost } from '../command.ts';
+import { confirmIfAnswerLost, freshKey, isAnswerLost, type Commander } from '../command.ts';
 import { invoiceSchema, invoiceView } from './invoice-view.ts';
 import { neededOn, paymentNeeded } from '../payment-needed.ts';
 import { savedCard } from '../saved-card.ts';
@@ -42,14 +42,11 @@ export const oneOffInvoiceRoute = defineRoute({
     withoutLostCustomer(context.services, context.body.userId, () => invoice(context)),
 });
 
-async function invoice({
-  services,
-  body: wanted,
-  commandKey,
-  requestId,
-}: Pick<RouteContext, 'services' | 'commandKey' | 'requestId'> & {
-  body: z.infer<typeof body>;
-}): Promise<Response> {
+async function invoice(
+  context: Commander & Pick<RouteContext, 'commandKey'> & { body: z.infer<typeof body> },
+): Promise<Response> {
+  const { services, body: wanted, commandKey } = context;
+  const key = (step: string) => freshKey(step, context);
   const { currency } = wanted.items[0] ?? { currency: '' };
   if (wanted.items.some((entry) => entry.currency !== currency)) {
     throw new AppError('invalid_request', 'All items of an invoice are in one currency.');
@@ -57,9 +54,8 @@ async function invoice({
   const customerId = await requireStripeCustomer(services, wanted.userId);
   // The same under the caller's Idempotency-Key: what an attempt before this one began is found again.
   const request = commandKey('invoice');
-  const id = await finalized(services, { ...wanted, customerId, currency, request, requestId });
-  if (wanted.collection === 'charge')
-    await charge(services, { ...wanted, id, customerId, requestId });
+  const id = await finalized(services, { ...wanted, customerId, currency, request, key });
+  if (wanted.collection === 'charge') await charge(services, { ...wanted, id, customerId, key });
   const made = await services.stripe.retrievePayableInvoice(id);
   const payment = wanted.collection === 'charge' ? neededOn(made) : null;
   return json({ invoice: invoiceView(made), payment });
@@ -69,7 +65,8 @@ type Wanted = z.infer<typeof body> & {
   customerId: string;
   currency: string;
   request: string;
-  requestId: string;
+  /** A key for one call to Stripe. */
+  key: (step: string) => string;
 };
 
 /** Draft, items, finalized: all of it, or no invoice. */
@@ -81,16 +78,16 @@ async function finalized(services: Services, wanted: Wanted): Promise<string> {
   try {
     const { id } = await stripe.createOneOffInvoice(
       { ...wanted, automaticTax },
-      freshKey('invoice', wanted),
+      wanted.key('invoice'),
     );
     for (const entry of wanted.items) {
-      await stripe.addInvoiceItem({ ...wanted, id }, entry, freshKey('invoice-item', wanted));
+      await stripe.addInvoiceItem({ ...wanted, id }, entry, wanted.key('invoice-item'));
     }
     await confirmIfAnswerLost(
       () =>
         wanted.collection === 'send'
-          ? stripe.sendInvoice(id, freshKey('send', wanted))
-          : stripe.finalizeInvoice(id, freshKey('finalize', wanted)),
+          ? stripe.sendInvoice(id, wanted.key('send'))
+          : stripe.finalizeInvoice(id, wanted.key('finalize')),
       async () => (await stripe.retrieveInvoice(id)).status !== 'draft',
     );
     return id;
@@ -138,7 +135,7 @@ async function madeBefore(
 /** Tries to collect at once. Whatever keeps it from that: it stays open, and the answer says so. */
 async function charge(
   services: Services,
-  wanted: { id: string; customerId: string; userId: string; requestId: string },
+  wanted: Pick<Wanted, 'customerId' | 'userId' | 'key'> & { id: string },
 ): Promise<void> {
   const { id, customerId, userId } = wanted;
   const { stripe, database } = services;
@@ -154,7 +151,7 @@ async function charge(
   const lastMethodId = subscription?.facts.defaultPaymentMethodId ?? null;
   const pay = async () => {
     const card = await savedCard(services, { customerId, lastMethodId });
-    await stripe.payInvoice(id, card?.id ?? null, freshKey('pay', wanted));
+    await stripe.payInvoice(id, card?.id ?? null, wanted.key('pay'));
   };
   try {
     await pay().catch(async (error: unknown) => {

@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
-import { freshKey, runCommand } from '../command.ts';
+import { freshKey, runCommand, type Commander } from '../command.ts';
 import { stripeCustomerOf } from '../account.ts';
 import { findPromotion, promotionFor, withCode } from '../promotion-code.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
-import type { Services } from '../../lib/services.ts';
 
 const code = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'letters, digits, - and _');
 const duration = z.enum(['once', 'forever', 'repeating']);
@@ -108,7 +107,7 @@ export const createPromotionRoute = defineRoute({
 });
 
 async function createPromotion(
-  context: { services: Services; requestId: string },
+  context: Commander,
   wanted: z.infer<typeof newPromotion>,
 ): Promise<Stripe.PromotionCode> {
   const { stripe, log } = context.services;

@@ -3,7 +3,13 @@ import type { OutboxRow } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findTransition } from '../../../db/transitions.ts';
 import { changedPayload } from '../../../state/effects.ts';
-import type { EffectKind, EffectPayloads, MailKind } from '../../../state/effect-kinds.ts';
+import type {
+  EffectKind,
+  EffectPayloads,
+  MailKind,
+  PlainWebhookType,
+} from '../../../state/effect-kinds.ts';
+import { webhookAsOfNow } from '../../../state/webhook-relevance.ts';
 import { endDunning } from './end-of-dunning.ts';
 import { resumeCollection, settleInvoices } from './after-dunning.ts';
 import type { EngineContext } from '../../sync/context.ts';
@@ -92,7 +98,21 @@ function isEffectKind(kind: string): kind is EffectKind {
 async function postWebhook(
   ctx: EngineContext,
   _means: Means,
-  { effect, signal }: Delivery<EffectKind>,
+  { effect, signal }: Delivery<`webhook.${PlainWebhookType}`>,
+): Promise<string | null> {
+  const type = effect.kind.slice('webhook.'.length) as PlainWebhookType;
+  const stored = { ...effect.payload.data } as Record<string, unknown>;
+  const { subscriptionId: id } = stored;
+  const subscription =
+    typeof id === 'string' ? await findSubscription(ctx.core.database.knex, id) : null;
+  const told = webhookAsOfNow(type, stored, { subscription, now: ctx.clock.now() });
+  if ('why' in told) return told.why;
+  return post(ctx, { effect: { ...effect, payload: { ...effect.payload, ...told } }, signal });
+}
+
+async function post(
+  ctx: EngineContext,
+  { effect, signal }: { effect: Parameters<typeof sendTeamWebhook>[1]; signal: AbortSignal },
 ): Promise<string | null> {
   const target = ctx.core.config.outgoingWebhook;
   if (target === null) return 'no receiver is configured any more';
@@ -103,7 +123,7 @@ async function postWebhook(
 /** A line of the history, told as it is known by now. */
 async function postChanged(
   ctx: EngineContext,
-  means: Means,
+  _means: Means,
   { effect, signal }: Delivery<'webhook.subscription.changed'>,
 ): Promise<string | null> {
   const { subscriptionId, number } = effect.payload.data;
@@ -111,13 +131,13 @@ async function postChanged(
   // Those of an older release have no number: they are told as they were stored.
   const line = number === undefined ? null : await findTransition(db, subscriptionId, number);
   const after = line && (await findSubscription(db, subscriptionId));
-  if (!line || !after) return postWebhook(ctx, means, { effect, signal });
+  if (!line || !after) return post(ctx, { effect, signal });
   if (line.evidence === 'disproved') return 'the events of Stripe showed that it never was';
   const { occurredAt: at, cause, actor: name, requestId } = line;
   const told = { ...line, at, number, guess: line.evidence === 'read', actor: { name, requestId } };
   const settings = { grace: ctx.core.config.grace };
   const payload = changedPayload(told, { after, settings, now: ctx.clock.now(), cause });
-  return postWebhook(ctx, means, { effect: { ...effect, payload }, signal });
+  return post(ctx, { effect: { ...effect, payload }, signal });
 }
 
 /** Stripe said that a customer's features changed: it is asked which they are, and the other processes are told. */

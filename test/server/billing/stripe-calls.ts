@@ -46,6 +46,11 @@ export function stripeSwitches(server: TestServer) {
     settings: (changes: object) => ask('POST', 'settings', changes),
     /** Nothing that happens is told by webhook: only what commands read themselves counts. */
     silence: () => ask('POST', 'faults', { type: 'webhook_drop' }),
+    /** The same, until it is ended. */
+    async drop(): Promise<{ end: () => Promise<unknown> }> {
+      const fault = (await ask('POST', 'faults', { type: 'webhook_drop' })) as { id: string };
+      return { end: () => ask('DELETE', `faults/${fault.id}`) };
+    },
     /** Webhooks come out of order, and some of them twice. */
     rough: async () => {
       await ask('POST', 'faults', { type: 'webhook_duplicate', copies: 2, probability: 0.2 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createStripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { openDatabase } from '../../../db/database.ts';
 import { databaseFailure } from '../../../db/database-errors.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../../support/databases.ts';
@@ -91,5 +92,26 @@ describe('A Stripe that takes a call and never answers', () => {
     services.engine.oldestDelivery = () => 31_000;
     expect(await readiness(engine)).toMatchObject([503, { checks: { inbox: 'failed' } }]);
     await database.drop();
+  });
+});
+
+describe('Connections to Stripe that have gone silent', () => {
+  it('S-14: cost one attempt: the next one makes a new connection', async () => {
+    const { hostname, port } = new URL(lab.emulator.url);
+    const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    const stripe = createStripeGateway({
+      secretKey: lab.secretKey,
+      apiBase: `http://127.0.0.1:${proxy.port}`,
+      timeout: 1_000,
+      maxNetworkRetries: 1,
+    });
+    const ask = () => stripe.retrievePrice(lab.prices.proMonthly);
+    await Promise.all(Array.from({ length: 6 }, ask));
+    proxy.silence();
+    expect((await ask()).id).toBe(lab.prices.proMonthly);
+    const from = performance.now();
+    await Promise.all([ask(), ask(), ask()]);
+    expect(performance.now() - from).toBeLessThan(900);
+    await proxy.close();
   });
 });

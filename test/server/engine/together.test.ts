@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { StripeGateway } from '../../../adapters/stripe-gateway.ts';
+import { GatewayError, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { compareFacts } from '../../../server/operations/compare-facts.ts';
 import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
@@ -172,6 +173,21 @@ describe('Subscriptions whose periods began at about the same time', () => {
       });
     }
     expect(together.count()).toBe(1);
+  });
+
+  it('S-14: that fail together are one failure: all others wait only after three in a row', async () => {
+    const gone = async () => {
+      await sleep(50);
+      const init = { code: null, declineCode: null, retryAfter: null, param: null, status: null };
+      throw new GatewayError('unavailable', 'gone', { ...init, cause: undefined });
+    };
+    const options = { readsPerSecond: 10_000, readTimeout: 2_000, outageBase: 60_000 };
+    const reader = createStripeReader(lab.gateway, options);
+    const failing = () => reader.read(gone).catch(() => undefined);
+    for (const paused of [false, false, true]) {
+      await Promise.all([failing(), failing(), failing(), failing()]);
+      expect(reader.pausedUntil() > 0).toBe(paused);
+    }
   });
 
   it('are read each by itself when it is the list that fails', async () => {

@@ -79,8 +79,8 @@ export async function subscriptionView(
 
 /** A line of the history as a step of the timeline. */
 export function stepOf(line: TransitionRow): TimelineStep {
-  const { from, to, event, unexpected, late, cause, actor, occurredAt, detail } = line;
-  return { from, to, event, unexpected, late, cause, actor, at: occurredAt, detail };
+  const { from, to, event, unexpected, late, cause, actor, requestId, occurredAt, detail } = line;
+  return { from, to, event, unexpected, late, cause, actor, requestId, at: occurredAt, detail };
 }
 
 function stripeUrl(services: Services, id: string): string | null {

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { arrowTraffic } from '../../db/counters.ts';
+import { arrowTrafficByDay, figuresSince } from '../../db/dashboard-figures.ts';
+import { movesPerHour, transitionsOfArrow } from '../../db/dashboard-transitions.ts';
+import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
+import { timelineOf, type TransitionRow } from '../../db/transitions.ts';
+import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
+import { aLine, aStoredSubscription } from '../support/factories.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+describe.each(DIALECTS)('Lines that are known better by now, on %s,', (dialect) => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase(dialect);
+  });
+  afterAll(() => database.drop());
+  beforeEach(() => database.clear());
+
+  const subscription = aStoredSubscription({ id: 'sub_1', state: 'past_due' });
+  const failed = { from: 'active', to: 'past_due', event: 'payment_failed' } as const;
+  const change = (more: Partial<SubscriptionChange>): SubscriptionChange => ({
+    before: subscription,
+    next: subscription,
+    lines: [],
+    ...more,
+  });
+
+  /** A line that a read gave away five hours ago. */
+  async function guessed(): Promise<TransitionRow> {
+    const { cause } = aLine();
+    const line = {
+      ...aLine(),
+      ...failed,
+      cause: { ...cause, at: 20 * DAY },
+      number: 1,
+      guess: true,
+    };
+    const [row] = await saveChanges(database.knex, [change({ lines: [line] })]);
+    const recordedAt = row!.recordedAt - 5 * HOUR;
+    await database.knex('transitions').update({ recorded_at: recordedAt });
+    const hour_at = Math.floor(recordedAt / HOUR) * HOUR;
+    await database.knex('arrow_counts').update({ hour_at });
+    await database
+      .knex('daily_figures')
+      .where('figure', 'like', 'arrow:%')
+      .update({ day_at: Math.floor(recordedAt / DAY) * DAY });
+    return { ...row!, recordedAt };
+  }
+
+  const counted = async () => ({
+    arrows: (await arrowTraffic(database.knex, 0)).map(({ count }) => count).filter(Boolean),
+    days: (await arrowTrafficByDay(database.knex, 0)).map(({ count }) => count).filter(Boolean),
+    hours: (await movesPerHour(database.knex, 8)).filter(Boolean),
+    failed: (await figuresSince(database.knex, 1))
+      .filter(({ figure, value }) => figure === 'payment_failed' && value !== 0)
+      .map(({ day, value }) => [day, value]),
+  });
+
+  it('P-2: are counted once, when they happened and when they were recorded', async () => {
+    const line = await guessed();
+    const once = { arrows: [1], days: [1], hours: [1] };
+    expect(await counted()).toEqual({ ...once, failed: [[20 * DAY, 1]] });
+    const cause = { type: 'event', id: 'evt_1', actor: 'dunning', at: 17 * DAY } as const;
+    const known = { ...failed, unexpected: false, late: false, detail: {}, guess: false };
+    const revision = { ...known, line, at: 17 * DAY, cause, account: null, requestId: null };
+    await saveChanges(database.knex, [change({ revised: [revision] })]);
+    expect(await counted()).toEqual({ ...once, failed: [[17 * DAY, 1]] });
+    const [told] = await timelineOf(database.knex, 'sub_1');
+    expect(told).toMatchObject({ occurredAt: 17 * DAY, cause: { id: 'evt_1' }, evidence: 'event' });
+  });
+
+  it('P-4: are taken back where they were counted, and no list shows them', async () => {
+    const line = await guessed();
+    await saveChanges(database.knex, [change({ removed: [line] })]);
+    expect(await counted()).toEqual({ arrows: [], days: [], hours: [], failed: [] });
+    expect(await timelineOf(database.knex, 'sub_1')).toEqual([]);
+    const wish = { from: [], to: null, event: null, unexpected: false, since: null };
+    const listed = await transitionsOfArrow(database.knex, { ...wish, beforeId: null, limit: 9 });
+    expect(listed).toEqual([]);
+  });
+
+  it('stand behind those of an older release, which keep their order by time', async () => {
+    const lines = [3, 1, 2].map((at) => {
+      const { cause } = aLine();
+      return { ...aLine(), cause: { ...cause, id: `evt_${at}`, at: at * DAY } };
+    });
+    await saveChanges(database.knex, [change({ lines })]);
+    await database.knex('transitions').update({ number: null, evidence: null });
+    const line = { ...aLine(), ...failed, number: 1_000_000 };
+    await saveChanges(database.knex, [
+      change({ lines: [{ ...line, cause: { ...line.cause, id: 'evt_4', at: 4 * DAY } }] }),
+    ]);
+    const told = await timelineOf(database.knex, 'sub_1');
+    expect(told.map(({ cause, evidence }) => [cause.id, evidence])).toEqual(
+      [1, 2, 3, 4].map((at) => [`evt_${at}`, 'event']),
+    );
+  });
+});
