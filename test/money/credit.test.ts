@@ -69,7 +69,11 @@ describe('Credit is given for time that was paid, and kept', { timeout: 90_000 }
       default_payment_method: method.id,
     });
     await server.settled();
-    // On its way, or bounced by now.
+    const status = async () => (await person.invoices())[0]?.status;
+    expect(await status()).toBe('open');
+    await refused(person);
+    await server.advance(1);
+    expect(await status()).toBe('open');
     await refused(person);
   });
 

@@ -21,8 +21,10 @@ import {
 const DAY = 86_400;
 /** Longest grace, by time. */
 const GRACE = 14 * DAY;
-/** Longest time until the failure of a bank debit is known: a leap of a month may tell of it at its end. */
-const DEBIT = 28 * DAY;
+/** How many days a bank takes with a debit. */
+export const DEBIT_DAYS = 5;
+/** The latest time after its draft at which the failure of a debit is known: an hour, the days, and a slow test account. */
+const DEBIT = DEBIT_DAYS * DAY + 3_600 + 180;
 /** What a period outlives its end while no news came. */
 const NEWS = 3 * DAY;
 

@@ -5,7 +5,7 @@ import { stripeSwitches } from '../../server/billing/stripe-calls.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { mixedPlans } from '../mixed-plans.ts';
 import { Actor } from './actor.ts';
-import { checkUsageAtEnd } from './ledger.ts';
+import { checkUsageAtEnd, DEBIT_DAYS } from './ledger.ts';
 import { liveOf, planItemOf, type Catalogue } from './observe.ts';
 import type { Act, Batch, Leap, Story } from './story.ts';
 
@@ -42,7 +42,7 @@ export async function startWorld(emulator: RunningEmulator, world: World): Promi
     services: { usage: { flushEvery: 0, retryBase: 10, retryMax: 50 } },
   });
   const { retryDays, finalAction } = world;
-  await stripeSwitches(server).settings({ retryDays, finalAction });
+  await stripeSwitches(server).settings({ retryDays, finalAction, debitDays: DEBIT_DAYS });
   await server.stripe.coupons.create({ id: 'promised', percent_off: 30, duration: 'once' });
   const half = { code: 'HALF', percentOff: 50, duration: 'once' };
   await server.call('POST', '/api/billing/promotion-codes', { admin: true, body: half });
