@@ -69,7 +69,9 @@ describe.each(DIALECTS)('R-1: money that comes back on %s', (dialect) => {
   it('a dispute suspends access and collection until it is won', async () => {
     const person = await subscriber(DISPUTED_CARD);
     expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
-    expect((await person.atStripe()).pause_collection).toMatchObject({ behavior: 'void' });
+    expect((await person.atStripe()).pause_collection).toMatchObject({
+      behavior: 'keep_as_draft',
+    });
     const charge = await chargeOf(person);
     const { data } = await server.stripe.disputes.list({ charge: charge.id });
     await server.stripe.disputes.update(data[0]!.id, {
@@ -80,6 +82,24 @@ describe.each(DIALECTS)('R-1: money that comes back on %s', (dialect) => {
     expect(await access(person)).toMatchObject({ level: 'full' });
     expect((await person.atStripe()).pause_collection).toBeNull();
     expect(await told(person)).toEqual(['webhook.dispute.opened', 'webhook.dispute.won']);
+  });
+
+  it('what was renewed during a dispute is collected once it is won', async () => {
+    const person = await subscriber(DISPUTED_CARD);
+    const charge = await chargeOf(person);
+    await person.useCard('pm_card_visa');
+    await server.advance(32);
+    const bills = async () =>
+      (await person.invoices()).map(({ status, total }) => `${status} ${total}`);
+    expect(await bills()).toEqual(['draft 5000', 'paid 5000']);
+    const { data } = await server.stripe.disputes.list({ charge: charge.id });
+    await server.stripe.disputes.update(data[0]!.id, {
+      evidence: { uncategorized_text: 'winning_evidence' },
+      submit: true,
+    });
+    await settled();
+    expect(await bills()).toEqual(['paid 5000', 'paid 5000']);
+    expect(await access(person)).toMatchObject({ level: 'full' });
   });
 
   it('a dispute that is lost ends the subscription', async () => {

@@ -46,6 +46,8 @@ export function stripeSwitches(server: TestServer) {
     settings: (changes: object) => ask('POST', 'settings', changes),
     /** Nothing that happens is told by webhook: only what commands read themselves counts. */
     silence: () => ask('POST', 'faults', { type: 'webhook_drop' }),
+    /** This share of the webhooks never arrives. */
+    lose: (probability: number) => ask('POST', 'faults', { type: 'webhook_drop', probability }),
     /** Webhooks come out of order, and some of them twice. */
     rough: async () => {
       await ask('POST', 'faults', { type: 'webhook_duplicate', copies: 2, probability: 0.2 });
