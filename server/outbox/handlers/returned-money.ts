@@ -34,6 +34,13 @@ export async function recordReturns(
   const returns = await readReturns(ctx.reader, payload);
   const [first] = returns;
   if (!first) return 'Stripe has nothing of it any more';
+  const cause: Cause = {
+    type: 'event',
+    id: payload.eventId,
+    actor: 'stripe',
+    at: ctx.clock.now(),
+  };
+  await knowSubscription(ctx, runner, { ...first, cause });
   const stored = await storeReturns(ctx, returns, payload.eventId);
   if (stored === null) return 'the payment is of no account of ours';
   const { row, all } = stored;
@@ -46,14 +53,19 @@ export async function recordReturns(
   const policy = ctx.core.config.returns;
   if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
   else await suspendCollection(ctx, row, stored.disputed);
-  const cause: Cause = {
-    type: 'event',
-    id: payload.eventId,
-    actor: 'stripe',
-    at: ctx.clock.now(),
-  };
   await runner.sync({ subscriptionId: row.id, customerId: row.customerId, cause });
   return null;
+}
+
+/** Events come in any order: what restricts a subscription may be told before the subscription itself. */
+async function knowSubscription(
+  ctx: EngineContext,
+  runner: CustomerRunner,
+  { subscriptionId, customerId, cause }: MoneyReturn & { cause: Cause },
+): Promise<void> {
+  if (subscriptionId === null || customerId === null) return;
+  if (await findSubscription(ctx.core.database.knex, subscriptionId)) return;
+  await runner.sync({ subscriptionId, customerId, cause });
 }
 
 interface StoredReturns {
@@ -75,7 +87,9 @@ async function storeReturns(
     const row = subscriptionId === null ? null : await findSubscription(trx, subscriptionId);
     const customer = customerId === null ? null : await findCustomerByStripeId(trx, customerId);
     const userId = row === null ? (customer?.userId ?? null) : row.userId;
-    if (userId === null) return null;
+    // Whose it is may be learned later; what holds for it is known now.
+    const isOwned = userId !== null || (row !== null && row.foreign !== true);
+    if (!isOwned) return null;
     const moved = await saveReturns(trx, returns);
     const effects = moved.flatMap((each) =>
       effectsOfReturn(each, { userId, plan: row?.plan ?? null }),

@@ -4,6 +4,7 @@ import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emu
 import { DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, type Person } from './person.ts';
+import { stripeSwitches } from './stripe-calls.ts';
 
 const DISPUTED_CARD = '4000000000000259';
 
@@ -82,6 +83,15 @@ describe.each(DIALECTS)('R-1: money that comes back on %s', (dialect) => {
     expect(await access(person)).toMatchObject({ level: 'full' });
     expect((await person.atStripe()).pause_collection).toBeNull();
     expect(await told(person)).toEqual(['webhook.dispute.opened', 'webhook.dispute.won']);
+  });
+
+  it('a dispute that is told before its subscription suspends it as well', async () => {
+    const switches = stripeSwitches(server);
+    await switches.silence('customer.*', 'invoice*', 'checkout.*', 'payment_*', 'charge.succeeded');
+    const person = await subscriber(DISPUTED_CARD);
+    await switches.calm();
+    expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
+    expect((await person.atStripe()).pause_collection).not.toBeNull();
   });
 
   it('what was renewed during a dispute is collected once it is won', async () => {
