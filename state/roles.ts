@@ -33,3 +33,26 @@ export function accountOf(user: {
   const { id, name = null } = account;
   return { id, name, role: roleOf(account.role), personal: false };
 }
+
+/** What operators of the dashboard may do, from the least to the most: look, act for a customer, everything. */
+export const OPERATOR_ROLES = ['viewer', 'support', 'admin'] as const;
+export type OperatorRole = (typeof OPERATOR_ROLES)[number];
+
+/** Who signed in to the dashboard, or holds a token of the admin API. */
+export interface Operator {
+  name: string;
+  role: OperatorRole;
+}
+
+/** The operator of ADMIN_TOKEN. */
+export const ADMIN: Operator = { name: 'admin', role: 'admin' };
+
+/** Whether a role is enough for what needs another. */
+export function mayOperate({ role }: Operator, needed: OperatorRole): boolean {
+  return OPERATOR_ROLES.indexOf(role) >= OPERATOR_ROLES.indexOf(needed);
+}
+
+/** How audit log and history name an operator: never as they name a user or a program. */
+export function operatorActor({ name }: Operator): string {
+  return name === ADMIN.name ? ADMIN.name : `operator:${name}`;
+}

@@ -1143,6 +1143,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -1460,6 +1461,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -1612,6 +1614,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
@@ -1649,6 +1652,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -1675,6 +1679,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         409: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -1921,6 +1926,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -1980,6 +1986,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2044,6 +2051,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2236,6 +2244,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2279,6 +2288,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2381,6 +2391,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2410,6 +2421,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         429: components['responses']['Error'];
@@ -2431,6 +2443,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         503: components['responses']['Error'];
@@ -2464,6 +2477,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         413: components['responses']['Error'];
         415: components['responses']['Error'];
@@ -2490,6 +2504,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2520,6 +2535,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         429: components['responses']['Error'];
@@ -2559,6 +2575,7 @@ export interface paths {
           };
         };
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         429: components['responses']['Error'];
         500: components['responses']['Error'];
@@ -2608,6 +2625,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         413: components['responses']['Error'];
@@ -2651,6 +2669,7 @@ export interface paths {
         };
         400: components['responses']['Error'];
         401: components['responses']['Error'];
+        403: components['responses']['Error'];
         404: components['responses']['Error'];
         409: components['responses']['Error'];
         429: components['responses']['Error'];

@@ -4,7 +4,8 @@ import { mrrByCurrency, stateCounts } from '../../db/counters.ts';
 import { outboxHealth } from '../../db/outbox.ts';
 import { inboxHealth } from '../../db/webhook-events.ts';
 import { LIFECYCLE_STATES } from '../../state/types.ts';
-import { bearerToken, hasAdminToken } from '../http/authenticate.ts';
+import { bearerToken } from '../http/authenticate.ts';
+import { operatorOfRequest } from '../http/operators.ts';
 import type { Config } from '../config/config.ts';
 import { AppError } from '../http/errors.ts';
 import { defineRoute } from '../http/define-route.ts';
@@ -37,7 +38,7 @@ export const metricsRoute = defineRoute({
 });
 
 function mayRead(config: Config, request: Request, address: string | null): boolean {
-  if (hasAdminToken(request, config)) return true;
+  if (operatorOfRequest(request, config)) return true;
   const given = bearerToken(request);
   if (config.metricsToken !== null) {
     return given !== null && timingSafeEqual(sha256(given), sha256(config.metricsToken));

@@ -6,11 +6,9 @@ import {
   requestIdFrom,
   withoutBody,
 } from '../http/respond.ts';
-import { createHash } from 'node:crypto';
 import type { FetchHandler, RequestInfo } from '../../adapters/fetch.ts';
 import { accountOf, mayPay, type Account } from '../../state/roles.ts';
-import type { User } from '../lib/services.ts';
-import { isAdmin } from '../admin/pages/session.ts';
+import { operatorOf } from '../admin/pages/session.ts';
 import { AppError } from '../http/errors.ts';
 import { grantsRoute } from '../access/grants-route.ts';
 import { accessRoute } from '../access/route.ts';
@@ -52,7 +50,13 @@ import {
   usageRoute,
 } from '../usage/routes.ts';
 import { webhookRoute } from '../webhooks/route.ts';
-import { hashRequest, onceForKey, requireKeyForm } from '../http/idempotency.ts';
+import {
+  hashKey,
+  hashRequest,
+  onceForKey,
+  operatorKeys,
+  requireKeyForm,
+} from '../http/idempotency.ts';
 import { takesIdempotencyKey } from '../http/openapi.ts';
 import {
   createAtOnce,
@@ -62,7 +66,7 @@ import {
   type RateLimits,
 } from '../http/rate-limit.ts';
 import { withAuditSource, type AuditSource } from '../../db/audit-log.ts';
-import { audited, auditRefusal } from '../http/audit.ts';
+import { audited, auditRefusal, requireOperatorRole } from '../http/audit.ts';
 import { bearerToken } from '../http/authenticate.ts';
 import { countRequest, requireRoom } from '../http/count-request.ts';
 import { requireFewWrongTokens, wrongTokensOf } from '../http/wrong-tokens.ts';
@@ -178,9 +182,6 @@ function refuseNul(text: string): void {
   );
 }
 
-/** Whose keys an operator uses: longer than a user's id can be. */
-const OPERATOR = 'operator'.padEnd(256, '.');
-
 interface Call {
   services: Services;
   request: Request;
@@ -198,23 +199,24 @@ interface Call {
 
 async function answer(route: Route, call: Call): Promise<Response> {
   const { services, request, requestId } = call;
-  const user = await admit(route, call);
+  const { user, operator } = await admit(route, call);
   const body = bodyOf(request, call.info);
   const key = takesIdempotencyKey(route) ? request.headers.get('idempotency-key') : null;
   const account = user && accountOf(user);
   if (account) requireRole(route, account);
-  const owner = account?.id ?? OPERATOR;
+  const owner = account?.id ?? operatorKeys(operator);
   const context: RouteContext = {
     ...body,
     services,
     user,
     account,
+    operator,
     params: call.params,
     requestId,
     address: call.info.address ?? null,
     dispatch: call.dispatch,
     // Unlike the request id, the client's key is the same when the request comes again.
-    commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashed(owner, key)}`,
+    commandKey: (step) => `tenure-${step}-${key === null ? requestId : hashKey(owner, key)}`,
   };
   const run = () => withKey(route, call, { context, key, owner });
   if (account === null) return run();
@@ -259,7 +261,7 @@ async function withKey(route: Route, call: Call, keyed: Keyed): Promise<Response
  * Who it is, and not too often: a known user is counted by account, so a proxy in front is not taken for
  * one caller; everybody else, a wrong token too, by address.
  */
-async function admit(route: Route, call: Call): Promise<User | null> {
+async function admit(route: Route, call: Call): Promise<Caller> {
   if (route.auth === 'signature' || route.limited === false) return identify(route, call);
   const { limits, info, services, request } = call;
   const caller = networkOf(info.address ?? 'unknown');
@@ -268,10 +270,10 @@ async function admit(route: Route, call: Call): Promise<User | null> {
   const guesses = isLimited && route.auth === 'admin' && bearerToken(request) !== null;
   if (guesses) requireFewWrongTokens(services, 'api', caller);
   try {
-    const user = await identify(route, call);
-    if (user) limits.user(user.id);
+    const known = await identify(route, call);
+    if (known.user) limits.user(known.user.id);
     else if (route.auth === 'public') limits.address(info.address);
-    return user;
+    return known;
   } catch (error) {
     if (error instanceof AppError && error.code === 'unauthenticated') {
       if (request.headers.has('authorization'))
@@ -286,23 +288,28 @@ async function admit(route: Route, call: Call): Promise<User | null> {
   }
 }
 
-async function identify(route: Route, { services, request, info }: Call): Promise<User | null> {
+type Caller = Pick<RouteContext, 'user' | 'operator'>;
+
+async function identify(route: Route, { services, request, info }: Call): Promise<Caller> {
   if (route.auth === 'user') {
     const user = await services.authenticate(request, info.native);
     if (user) {
       refuseForeignPage(request, services.config.http.appUrl);
-      return user;
+      return { user, operator: null };
     }
     throw new AppError('unauthenticated', 'A valid bearer token is needed.', {
       headers: { 'www-authenticate': 'Bearer' },
     });
   }
-  if (route.auth === 'admin' && !(await isAdmin(services, request))) {
+  if (route.auth !== 'admin') return { user: null, operator: null };
+  const operator = await operatorOf(services, request);
+  if (operator === null) {
     throw new AppError('unauthenticated', 'The admin token is needed.', {
       headers: { 'www-authenticate': 'Bearer' },
     });
   }
-  return null;
+  await requireOperatorRole(route, operator, services);
+  return { user: null, operator };
 }
 
 function requireRole({ members }: Route, { role }: Account): void {
@@ -340,7 +347,3 @@ const pathOf = (request: Request) => ({
     return new URL(request.url).pathname;
   },
 });
-
-function hashed(owner: string, key: string): string {
-  return createHash('sha256').update(`${owner}\n${key}`).digest('hex').slice(0, 40);
-}

@@ -1,5 +1,6 @@
 import { GRACE_MAX_DAYS, type Grace } from '../../state/access.ts';
 import type { ReturnPolicy } from '../../state/returns.ts';
+import type { Operator } from '../../state/roles.ts';
 import {
   environment,
   PRICE_VARIABLES,
@@ -12,6 +13,11 @@ export type { LogLevel, PriceVariable };
 
 /** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is none. */
 export type ProxyTrust = number | string[] | null;
+
+/** A token of a named operator. */
+export interface ConfiguredOperator extends Operator {
+  tokenHash: string;
+}
 
 /** Everything that the environment decides. Secrets are in here: never log it whole. */
 export interface Config {
@@ -49,6 +55,8 @@ export interface Config {
   adminToken: string | null;
   /** Tokens that are still good while they are replaced. */
   formerAdminTokens: string[];
+  /** Further operators by the SHA-256 (hex) of their token; a name may have two while its token is replaced. */
+  operators: ConfiguredOperator[];
   plans: { file: string | null; prices: Record<PriceVariable, string | null> };
   trial: {
     days: number;
@@ -130,8 +138,10 @@ function contradictions(env: Environment, options: ConfigOptions): string[] {
   const problems: string[] = [];
   const live = isLive(env);
   const hasAuth = Boolean(env.AUTH_JWT_SECRET ?? env.AUTH_JWKS_URL) || options.ownAuthentication;
-  if (live && !env.ADMIN_TOKEN) {
-    problems.push('ADMIN_TOKEN is missing: a live key asks for one (openssl rand -hex 32)');
+  if (live && !env.ADMIN_TOKEN && !env.ADMIN_TOKENS) {
+    problems.push(
+      'ADMIN_TOKEN or ADMIN_TOKENS is missing: a live key asks for one (openssl rand -hex 32)',
+    );
   }
   if (live && !hasAuth) {
     problems.push(
@@ -229,6 +239,7 @@ function toConfig(env: Environment): Config {
     },
     adminToken: env.ADMIN_TOKEN?.[0] ?? null,
     formerAdminTokens: env.ADMIN_TOKEN?.slice(1) ?? [],
+    operators: env.ADMIN_TOKENS ?? [],
     plans: {
       file: env.PLANS_FILE ?? null,
       prices: {

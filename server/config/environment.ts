@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { ADMIN, OPERATOR_ROLES } from '../../state/roles.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -33,6 +34,36 @@ const claim = z
   .string()
   .max(255)
   .refine((name) => name !== 'sub', 'must be the name of another claim than sub: that is the user');
+
+const OPERATOR = new RegExp(`^([\\w.@-]{1,64}):(${OPERATOR_ROLES.join('|')}):([0-9a-f]{64})$`);
+
+/** `name:role:sha256` of each operator's token, separated by commas. */
+const operators = z
+  .string()
+  .transform((value) => splitList(value).map((each) => OPERATOR.exec(each)))
+  .refine(
+    (found) => found.length > 0 && !found.includes(null),
+    'must be name:role:sha256 for each operator, separated by commas, with the role viewer, support or admin, and the hash from: printf %s "$TOKEN" | sha256sum',
+  )
+  .transform((found) =>
+    found.map((parts) => {
+      const [, name = '', role, tokenHash = ''] = parts ?? [];
+      return { name, role: OPERATOR_ROLES.find((each) => each === role) ?? 'viewer', tokenHash };
+    }),
+  )
+  .refine(
+    (all) => all.every(({ name }) => name !== ADMIN.name),
+    'must not name an operator "admin": that is the one of ADMIN_TOKEN',
+  )
+  .refine(
+    (all) =>
+      all.every(({ name, role }) => all.every((each) => each.name !== name || each.role === role)),
+    'must give each operator one role',
+  )
+  .refine(
+    (all) => new Set(all.map(({ tokenHash }) => tokenHash)).size === all.length,
+    'must not give two operators one token',
+  );
 
 /** Stripe tells of events for 30 days: what was deleted sooner could come again, with all that follows from it. */
 const RETENTION_WORDS =
@@ -122,6 +153,7 @@ export const environment = z.object({
       'must be 16 characters or more (openssl rand -hex 32); the new one and the old one, separated by a comma, while rotating',
     )
     .optional(),
+  ADMIN_TOKENS: operators.optional(),
   TRIAL_DAYS: whole(0, 730, 'must be a number of days, 0 (no trial) to 730').default(14),
   TRIAL_END_WITHOUT_METHOD: z
     .enum(['cancel', 'pause'], 'must be cancel or pause')

@@ -1,7 +1,8 @@
 import { recordAudit, type AuditSource } from '../../db/audit-log.ts';
 import type { Services } from '../lib/services.ts';
 import type { Route, RouteContext } from './define-route.ts';
-import { toAppError } from './errors.ts';
+import { mayOperate, operatorActor, type Operator } from '../../state/roles.ts';
+import { AppError, toAppError } from './errors.ts';
 import { createWindows, type Windows } from './rate-limit.ts';
 
 /** Of a body, so much is kept. */
@@ -26,14 +27,15 @@ export async function audited(
   { services, request, source, context }: Audited,
   handle: () => Promise<Response>,
 ): Promise<Response> {
-  if (route.auth !== 'admin' || request.method === 'GET' || request.method === 'HEAD') {
+  const { operator } = context;
+  if (operator === null || request.method === 'GET' || request.method === 'HEAD') {
     return handle();
   }
   const note = async (outcome: { status: number; error?: string }) => {
     if (source.recorded > 0) return;
     const body = JSON.stringify(await context.json().catch(() => null)) ?? '';
     await writeAudit(services, {
-      actor: 'admin',
+      actor: operatorActor(operator),
       action: `${request.method} ${route.path}`,
       target: Object.values(context.params)[0] ?? null,
       detail: { ...outcome, body: body.slice(0, MAX_BODY_CHARACTERS) },
@@ -54,10 +56,30 @@ export async function audited(
 /** Notes that an operator signed in, or out. */
 export function auditSession(
   services: Services,
-  action: 'sign_in' | 'sign_out',
-  detail: Record<string, unknown>,
+  operator: Operator,
+  { action, ...detail }: { action: 'sign_in' | 'sign_out'; by?: string },
 ): Promise<void> {
-  return writeAudit(services, { actor: 'admin', action, target: null, detail });
+  return writeAudit(services, { actor: operatorActor(operator), action, target: null, detail });
+}
+
+/** Throws 403 unless an operator's role is enough for a route, and notes what they tried to change. Without a role it is `admin`. */
+export async function requireOperatorRole(
+  { role = 'admin', method, path }: Pick<Route, 'role' | 'method' | 'path'>,
+  operator: Operator,
+  services: Services,
+): Promise<void> {
+  if (mayOperate(operator, role)) return;
+  if (method !== 'GET') {
+    await writeAudit(services, {
+      actor: operatorActor(operator),
+      action: `${method} ${path}`,
+      target: null,
+      detail: { status: 403, error: 'forbidden', role: operator.role },
+    });
+  }
+  throw new AppError('forbidden', `This needs the role ${role}; yours is ${operator.role}.`, {
+    fields: { role: operator.role },
+  });
 }
 
 /** Notes a sign-in that failed, or a token that was refused. */

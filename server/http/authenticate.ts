@@ -1,5 +1,4 @@
 import type { User, UserAccount } from '../lib/services.ts';
-import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   createRemoteJWKSet,
   errors,
@@ -44,27 +43,6 @@ export function createAuthenticate(
       });
     }
   };
-}
-
-/** True when the request carries the admin token. */
-export function hasAdminToken(request: Request, config: AdminTokens): boolean {
-  const given = bearerToken(request);
-  return given !== null && isAdminToken(given, config);
-}
-
-type AdminTokens = Pick<Config, 'adminToken' | 'formerAdminTokens'>;
-
-/** Whether a text is the admin token, or the one before while it is replaced; compared in constant time. */
-export function isAdminToken(
-  given: string,
-  { adminToken, formerAdminTokens }: AdminTokens,
-): boolean {
-  if (adminToken === null) return false;
-  const hash = sha256(given);
-  const equal = [adminToken, ...formerAdminTokens].map((each) =>
-    timingSafeEqual(hash, sha256(each)),
-  );
-  return equal.includes(true);
 }
 
 /** The token of `Authorization: Bearer …`, or null. */
@@ -165,8 +143,4 @@ function isBadToken(error: unknown): boolean {
   if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return false;
   if (error instanceof errors.JOSEError) return error.code !== 'ERR_JOSE_GENERIC';
   return false;
-}
-
-function sha256(value: string): Buffer {
-  return createHash('sha256').update(value).digest();
 }

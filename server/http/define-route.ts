@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { FetchHandler } from '../../adapters/fetch.ts';
-import type { Account } from '../../state/roles.ts';
+import type { Account, Operator, OperatorRole } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError, type ErrorCode } from './errors.ts';
 import type { Services } from '../lib/services.ts';
@@ -15,6 +15,8 @@ export interface RouteContext {
   user: User | null;
   /** Set on `user` routes: who pays. Everything that is stored or asked for belongs to it. */
   account: Account | null;
+  /** Set on `admin` routes: who acts. */
+  operator: Operator | null;
   params: Record<string, string>;
   requestId: string;
   /** Who is connected, as far as the adapter tells; null where it cannot. */
@@ -34,8 +36,9 @@ export interface HandlerContext<
   Body = undefined,
   Query = undefined,
   A extends Auth = Auth,
-> extends Omit<RouteContext, 'user' | 'account'> {
+> extends Omit<RouteContext, 'user' | 'account' | 'operator'> {
   user: A extends 'user' ? User : User | null;
+  operator: A extends 'admin' ? Operator : Operator | null;
   account: A extends 'user' ? Account : Account | null;
   body: Body;
   query: Query;
@@ -54,6 +57,8 @@ interface RouteInfo<A extends Auth> {
   auth: A;
   /** Whether members of an account may ask for it too. Otherwise only those who may pay: owner and billing. */
   members?: A extends 'user' ? true : never;
+  /** The least that an operator must be for it; pages of the dashboard have one too. */
+  role?: OperatorRole;
   summary: string;
   description?: string;
   /** Schema of the JSON answer; null for answers that are not JSON. */
@@ -85,15 +90,16 @@ export interface Route extends RouteInfo<Auth> {
   handle: (request: Request, context: RouteContext) => Promise<Response>;
 }
 
-interface RouteSpec<
+/** A route of operators does not compile without the role that it needs. */
+type RouteSpec<
   A extends Auth,
   Body extends z.ZodType | undefined,
   Query extends z.ZodType | undefined,
-> extends RouteInfo<A> {
+> = RouteInfo<A> & {
   body?: Body;
   query?: Query;
   handler: Handler<Output<Body>, Output<Query>, A>;
-}
+} & (A extends 'admin' ? { role: OperatorRole } : unknown);
 
 type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 

@@ -8,6 +8,7 @@ import {
   renewKey,
   type KeyClaim,
 } from '../../db/idempotency-keys.ts';
+import { ADMIN, type Operator } from '../../state/roles.ts';
 import { AppError } from './errors.ts';
 import { startHeartbeat } from '../lib/lease.ts';
 import type { Services } from '../lib/services.ts';
@@ -39,6 +40,17 @@ export function hashRequest(request: Request, body: Uint8Array): string {
     .update(`${request.method} ${pathname}${search}\n`)
     .update(body)
     .digest('hex');
+}
+
+/** Whose keys an operator uses: longer than the id of an account can be. */
+export function operatorKeys(operator: Operator | null): string {
+  const isAdmin = operator === null || operator.name === ADMIN.name;
+  return (isAdmin ? 'operator' : `operator:${operator.name}`).padEnd(256, '.');
+}
+
+/** A key of its owner in few characters, for keys of Stripe. */
+export function hashKey(owner: string, key: string): string {
+  return createHash('sha256').update(`${owner}\n${key}`).digest('hex').slice(0, 40);
 }
 
 /** Throws 400 unless the key is 1 to 255 printable characters. */

@@ -10,7 +10,7 @@ const COMMON: ErrorCode[] = ['internal_error', 'database_unavailable'];
 const OF_AUTH: Record<Auth, ErrorCode[]> = {
   public: [],
   user: ['unauthenticated', 'forbidden'],
-  admin: ['unauthenticated'],
+  admin: ['unauthenticated', 'forbidden'],
   signature: ['invalid_signature', 'payload_too_large', 'body_already_read', 'overloaded'],
 };
 const OF_BODY: ErrorCode[] = [
@@ -69,12 +69,18 @@ function operation(route: Route): Json {
   return {
     operationId: operationId(route),
     summary: route.summary,
-    ...(route.description ? { description: route.description } : {}),
+    ...descriptionOf(route),
     security: SECURITY[route.auth],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...requestBody(route),
     responses: { ...success(route), ...errorResponses(route), ...otherResponses(route) },
   };
+}
+
+function descriptionOf({ auth, description, role }: Route): Json {
+  const needed = auth === 'admin' && `Needs the role \`${role}\`.`;
+  const words = [description, needed].filter(Boolean);
+  return words.length > 0 ? { description: words.join(' ') } : {};
 }
 
 function operationId({ method, path }: Route): string {

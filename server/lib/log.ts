@@ -11,6 +11,7 @@ const SECRET_NAMES = new Set([
   'webhookSecrets',
   'jwtSecret',
   'adminToken',
+  'operators',
   'smtpUrl',
   'databaseUrl',
   'secret',

@@ -1,3 +1,4 @@
+import { operatorActor } from '../../state/roles.ts';
 import { z } from 'zod';
 import { recordAudit } from '../../db/audit-log.ts';
 import { retryRefused } from '../../db/usage-windows.ts';
@@ -113,6 +114,7 @@ export const correctUsageRoute = defineRoute({
   method: 'POST',
   path: '/api/billing/usage/corrections',
   auth: 'admin',
+  role: 'support',
   summary: 'Correct a record of usage while its invoice is not final',
   description:
     '`quantity` is what the record should have said; 0 takes it back. The difference goes to Stripe, negative if need be.',
@@ -126,10 +128,10 @@ export const correctUsageRoute = defineRoute({
   response: z.object({ from: z.int(), to: z.int() }),
   status: 202,
   errors: ['not_found', 'usage_refused'],
-  handler: async (_request, { services, body }) => {
+  handler: async (_request, { services, body, operator }) => {
     const corrected = await correctUsage(services, body);
     await recordAudit(services.database.knex, {
-      actor: 'admin',
+      actor: operatorActor(operator),
       action: 'usage.correct',
       target: body.userId,
       detail: { idempotencyKey: body.idempotencyKey, ...corrected },
@@ -143,15 +145,17 @@ export const retryUsageRoute = defineRoute({
   method: 'POST',
   path: '/admin/api/usage/retry',
   auth: 'admin',
+  role: 'admin',
   summary: 'Send usage again that Stripe refused, once the reason is fixed',
   response: z.object({ retried: z.int() }),
   status: 202,
-  handler: async (_request, { services }) => {
+  handler: async (_request, { services, operator }) => {
     const db = services.database.knex;
     const retried = await retryRefused(db, Date.now());
     services.usage.meters.forget();
     const detail = { retried };
-    await recordAudit(db, { actor: 'admin', action: 'usage.retry', target: null, detail });
+    const actor = operatorActor(operator);
+    await recordAudit(db, { actor, action: 'usage.retry', target: null, detail });
     return json({ retried }, 202);
   },
 });
@@ -161,6 +165,7 @@ export const reconcileUsageRoute = defineRoute({
   method: 'GET',
   path: '/admin/api/usage',
   auth: 'admin',
+  role: 'viewer',
   summary: "A user's usage of a meter beside what Stripe counts",
   query: z.strictObject({ userId: z.string().min(1).max(255), meter: meterName }),
   response: z.object({

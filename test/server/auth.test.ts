@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { createAuthenticate, hasAdminToken } from '../../server/http/authenticate.ts';
+import { operatorOfRequest } from '../../server/http/operators.ts';
+import { createAuthenticate } from '../../server/http/authenticate.ts';
 import { TEST_JWT_SECRET, tokenFor } from '../support/tokens.ts';
 
 const SECRET = { jwtSecret: TEST_JWT_SECRET, jwksUrl: null, audience: null };
@@ -127,15 +129,33 @@ describe('A bearer token', () => {
   });
 });
 
-describe('The admin token', () => {
+describe("An operator's token", () => {
+  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+  const of = (token: string, set: Parameters<typeof operatorOfRequest>[1]) =>
+    operatorOfRequest(bearing(token), set);
+
   it('is compared as a whole, and never fits when none is set', () => {
-    const set = { adminToken: 'the-token', formerAdminTokens: ['the-old-one'] };
-    const unset = { adminToken: null, formerAdminTokens: [] };
-    expect(hasAdminToken(bearing('the-token'), set)).toBe(true);
-    expect(hasAdminToken(bearing('the-old-one'), set)).toBe(true);
-    expect(hasAdminToken(bearing('the-toke'), set)).toBe(false);
-    expect(hasAdminToken(bearing('x'), unset)).toBe(false);
-    expect(hasAdminToken(new Request('http://x/'), set)).toBe(false);
+    const set = { adminToken: 'the-token', formerAdminTokens: ['the-old-one'], operators: [] };
+    const unset = { adminToken: null, formerAdminTokens: [], operators: [] };
+    expect(of('the-token', set)).toEqual({ name: 'admin', role: 'admin' });
+    expect(of('the-old-one', set)).toEqual({ name: 'admin', role: 'admin' });
+    expect(of('the-toke', set)).toBeNull();
+    expect(of('x', unset)).toBeNull();
+    expect(operatorOfRequest(new Request('http://x/'), set)).toBeNull();
+  });
+
+  it('R-12: tells whose it is; its hash is none', () => {
+    const set = {
+      adminToken: null,
+      formerAdminTokens: ['unused'],
+      operators: [
+        { name: 'anna', role: 'support' as const, tokenHash: hash('of anna') },
+        { name: 'ben', role: 'viewer' as const, tokenHash: hash('of-ben') },
+      ],
+    };
+    expect(of('of-ben', set)).toEqual({ name: 'ben', role: 'viewer' });
+    expect(of(hash('of-ben'), set)).toBeNull();
+    expect(of('unused', set)).toBeNull();
   });
 });
 

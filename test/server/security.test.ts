@@ -274,8 +274,8 @@ describe('Secrets', () => {
 
   it('are compared in constant time wherever one is compared', () => {
     const signIn = new URL('../../server/admin/routes/sign-in.ts', import.meta.url);
-    expect(readFileSync(signIn, 'utf8')).toContain('isAdminToken(fields');
-    for (const file of ['http/authenticate.ts', 'admin/pages/session.ts', 'app/metrics-route.ts']) {
+    expect(readFileSync(signIn, 'utf8')).toContain('operatorOfToken(fields');
+    for (const file of ['http/operators.ts', 'admin/pages/session.ts', 'app/metrics-route.ts']) {
       const source = readFileSync(new URL(`../../server/${file}`, import.meta.url), 'utf8');
       expect(source, file).toContain('timingSafeEqual');
       expect(source, file).not.toMatch(

@@ -1,3 +1,4 @@
+import { mayOperate, type Operator } from '../../../state/roles.ts';
 import { htmlDocument } from '../../http/pages/document.ts';
 import { ago, dateTime, shortDuration } from '../../http/pages/format.ts';
 import { html, query, type Html } from '../../http/pages/html.ts';
@@ -14,6 +15,7 @@ export interface Frame {
   /** Path and query of this page: where forms come back to. */
   here: string;
   csrf: string;
+  operator: Operator;
   theme: 'light' | 'dark' | null;
   /** Real time of rendering. */
   now: number;
@@ -110,6 +112,11 @@ function header(frame: Frame, page: { section: Section | null; search?: string }
   </header>`;
 }
 
+/** Whether who looks at the page may act for customers; forms that they may not send are not shown. */
+export function mayAct({ operator }: Pick<Frame, 'operator'>): boolean {
+  return mayOperate(operator, 'support');
+}
+
 /** The fields that every form of the dashboard carries. */
 export function hidden(frame: Pick<Frame, 'csrf'>, back: string | null = null): Html {
   return html`<input type="hidden" name="csrf" value="${frame.csrf}" />${
@@ -127,10 +134,13 @@ function clockBar(frame: Frame): Html | null {
   return html`<section class="banner clock" aria-label="Test clock">
     <strong>Test clock</strong>
     <span class="mono nowrap" data-clock>${dateTime(clock.now)} UTC</span>
-    <form method="post" action="/admin/time">
-      ${hidden(frame, frame.here)} ${button('hour', '+1 hour')} ${button('day', '+1 day')}
-      ${button('month', '+1 month')}
-    </form>
+    ${
+      mayAct(frame) &&
+      html`<form method="post" action="/admin/time">
+        ${hidden(frame, frame.here)} ${button('hour', '+1 hour')} ${button('day', '+1 day')}
+        ${button('month', '+1 month')}
+      </form>`
+    }
     <a href="/admin/time">More</a>
     <span class="note">Simulated time. Stripe objects on this clock move with it.</span>
   </section>`;
@@ -160,6 +170,7 @@ function footer(frame: Frame): Html {
   return html`<footer class="foot">
     <form class="inline" method="post" action="/admin/logout">
       <span>Rendered ${ago(frame.now, frame.now)} · all times UTC</span>
+      <span>Signed in as ${frame.operator.name} (${frame.operator.role})</span>
       ${frame.mode !== 'live' && html`<a href="/">Storefront</a>`} ${hidden(frame)}<button
         class="plain small"
         type="submit"

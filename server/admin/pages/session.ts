@@ -1,7 +1,8 @@
 import { cookieOf } from '../../http/pages/cookies.ts';
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isNonceUsed, useNonce } from '../../../db/dashboard-lookups.ts';
-import { hasAdminToken } from '../../http/authenticate.ts';
+import { ADMIN, type Operator } from '../../../state/roles.ts';
+import { operatorOfRequest } from '../../http/operators.ts';
 import type { Services } from '../../lib/services.ts';
 
 type Parts = Pick<Services, 'config' | 'database'>;
@@ -9,6 +10,8 @@ type Parts = Pick<Services, 'config' | 'database'>;
 /** An operator who signed in to the dashboard. */
 export interface Session {
   nonce: string;
+  /** With the role that they have now. */
+  operator: Operator;
   /** ms since the epoch. */
   expiresAt: number;
 }
@@ -22,24 +25,30 @@ const SESSION_MS = 12 * 3_600_000;
 const LINK_MS = 15 * 60_000;
 
 /**
- * Everything is signed with a key made from the admin token: no table of sessions is needed, each process
- * knows them all, and a new token ends them all. Of those that were signed out, the database knows the nonce.
+ * Everything is signed with a key made from the operator's token: no table of sessions is needed, each process knows them all,
+ * and a new token, or none, ends those of its operator. Of those that were signed out, the database knows the nonce.
+ * The hash of a token is no secret, so the key of a named operator needs one of the server's beside it.
  */
-function sign(services: Pick<Parts, 'config'>, purpose: string, text: string): string | null {
-  const { adminToken } = services.config;
-  return adminToken === null ? null : signWith(adminToken, purpose, text);
+function keysOf({ config }: Pick<Parts, 'config'>, name: string): string[] {
+  if (name === ADMIN.name) {
+    return config.adminToken === null ? [] : [config.adminToken, ...config.formerAdminTokens];
+  }
+  return config.operators
+    .filter((each) => each.name === name)
+    .map(({ tokenHash }) =>
+      createHmac('sha256', config.stripe.secretKey).update(`${name}\n${tokenHash}`).digest('hex'),
+    );
 }
 
-function signWith(adminToken: string, purpose: string, text: string): string {
-  const key = createHmac('sha256', adminToken).update('tenure dashboard').digest();
-  return createHmac('sha256', key).update(`${purpose}\n${text}`).digest('base64url');
+function sign(key: string, purpose: string, text: string): string {
+  const derived = createHmac('sha256', key).update('tenure dashboard').digest();
+  return createHmac('sha256', derived).update(`${purpose}\n${text}`).digest('base64url');
 }
 
-function isSigned({ config }: Pick<Parts, 'config'>, purpose: string, token: Signed): boolean {
-  if (config.adminToken === null) return false;
+function isSigned(services: Pick<Parts, 'config'>, purpose: string, token: Signed): boolean {
   const sent = Buffer.from(token.mac);
-  return [config.adminToken, ...config.formerAdminTokens].some((each) => {
-    const right = Buffer.from(signWith(each, purpose, token.text));
+  return keysOf(services, token.name).some((each) => {
+    const right = Buffer.from(sign(each, purpose, token.text));
     return right.length === sent.length && timingSafeEqual(right, sent);
   });
 }
@@ -47,36 +56,59 @@ function isSigned({ config }: Pick<Parts, 'config'>, purpose: string, token: Sig
 interface Signed {
   nonce: string;
   expiresAt: number;
+  /** The operator's. */
+  name: string;
   text: string;
   mac: string;
 }
 
-function issue(services: Pick<Parts, 'config'>, purpose: string, lasts: number): string | null {
-  const text = `${randomBytes(18).toString('base64url')}.${Date.now() + lasts}`;
-  const mac = sign(services, purpose, text);
-  return mac === null ? null : `${text}.${mac}`;
+interface Wanted {
+  name: string;
+  purpose: string;
+  lastsMs: number;
+}
+
+function issue(services: Pick<Parts, 'config'>, { name, purpose, lastsMs }: Wanted): string | null {
+  const [key] = keysOf(services, name);
+  if (key === undefined) return null;
+  const whose = name === ADMIN.name ? '' : `.${Buffer.from(name).toString('base64url')}`;
+  const text = `${randomBytes(18).toString('base64url')}.${Date.now() + lastsMs}${whose}`;
+  return `${text}.${sign(key, purpose, text)}`;
 }
 
 /** The parts of a token that is well-formed and not over; its signature is not checked here. */
 function parse(token: string | null): Signed | null {
-  const match = /^([\w-]{24})\.(\d{13})\.([\w-]{43})$/.exec(token ?? '');
+  const match = /^(([\w-]{24})\.(\d{13})(?:\.([\w-]{1,90}))?)\.([\w-]{43})$/.exec(token ?? '');
   if (!match) return null;
-  const [, nonce = '', expires = '', mac = ''] = match;
+  const [, text = '', nonce = '', expires = '', whose, mac = ''] = match;
   if (Number(expires) < Date.now()) return null;
-  return { nonce, expiresAt: Number(expires), text: `${nonce}.${expires}`, mac };
+  const name = whose === undefined ? ADMIN.name : Buffer.from(whose, 'base64url').toString();
+  return { nonce, expiresAt: Number(expires), name, text, mac };
 }
 
 /** The signed-in session of a request, or null. */
 export async function sessionOf(services: Parts, request: Request): Promise<Session | null> {
   const token = parse(cookieOf(request, cookieName(services)));
   if (!token || !isSigned(services, 'session', token)) return null;
-  if (await isNonceUsed(services.database.knex, token.nonce)) return null;
-  return { nonce: token.nonce, expiresAt: token.expiresAt };
+  const { nonce, expiresAt, name } = token;
+  const operator = operatorNamed(services, name);
+  if (!operator || (await isNonceUsed(services.database.knex, nonce))) return null;
+  return { nonce, expiresAt, operator };
+}
+
+function operatorNamed({ config }: Pick<Parts, 'config'>, name: string): Operator | null {
+  if (name === ADMIN.name) return ADMIN;
+  const found = config.operators.find((each) => each.name === name);
+  return found ? { name, role: found.role } : null;
 }
 
 /** The token that each form of this session must bring back. */
-export function csrfToken(services: Pick<Parts, 'config'>, session: Session): string {
-  return sign(services, 'csrf', session.nonce) ?? '';
+export function csrfToken(
+  services: Pick<Parts, 'config'>,
+  { nonce, operator }: Pick<Session, 'nonce' | 'operator'>,
+): string {
+  const [key] = keysOf(services, operator.name);
+  return key === undefined ? '' : sign(key, 'csrf', nonce);
 }
 
 /** Whether a form or a script of this session's own pages sent the request. */
@@ -90,18 +122,20 @@ export function isOwnRequest(
   return right.length > 0 && right.length === sent.length && timingSafeEqual(right, sent);
 }
 
-/** Admin routes of the API: the token, or a session; a session's changes need its CSRF token. */
-export async function isAdmin(services: Parts, request: Request): Promise<boolean> {
-  if (hasAdminToken(request, services.config)) return true;
+/** Who asks a route of the admin API: by a token, or a session; a session's changes need its CSRF token. */
+export async function operatorOf(services: Parts, request: Request): Promise<Operator | null> {
+  const operator = operatorOfRequest(request, services.config);
+  if (operator) return operator;
   const session = await sessionOf(services, request);
-  if (!session) return false;
-  if (request.method === 'GET' || request.method === 'HEAD') return true;
-  return isOwnRequest(services, session, request.headers.get('x-csrf-token'));
+  if (!session) return null;
+  if (request.method === 'GET' || request.method === 'HEAD') return session.operator;
+  const own = isOwnRequest(services, session, request.headers.get('x-csrf-token'));
+  return own ? session.operator : null;
 }
 
-/** A link that signs in once, within 15 minutes; null when there is no admin token. */
+/** A link that signs the operator `admin` in once, within 15 minutes; null when there is no admin token. */
 export function createLoginLink(services: Pick<Parts, 'config'>): string | null {
-  const token = issue(services, 'login', LINK_MS);
+  const token = issue(services, { name: ADMIN.name, purpose: 'login', lastsMs: LINK_MS });
   return token === null ? null : `${services.config.http.appUrl}/admin/login?link=${token}`;
 }
 
@@ -112,9 +146,9 @@ export async function redeemLoginLink(services: Parts, link: string): Promise<bo
   return useNonce(services.database.knex, token.nonce);
 }
 
-/** `Set-Cookie` that begins a session. */
-export function sessionCookie(services: Pick<Parts, 'config'>): string {
-  const token = issue(services, 'session', SESSION_MS) ?? '';
+/** `Set-Cookie` that begins a session of an operator. */
+export function sessionCookie(services: Pick<Parts, 'config'>, { name }: Operator): string {
+  const token = issue(services, { name, purpose: 'session', lastsMs: SESSION_MS }) ?? '';
   return cookie(services, `${cookieName(services)}=${token}`, SESSION_MS / 1000);
 }
 

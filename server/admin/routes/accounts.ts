@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { operatorActor } from '../../../state/roles.ts';
 import { recordAudit } from '../../../db/audit-log.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
@@ -11,6 +12,7 @@ const link = defineRoute({
   method: 'PUT',
   path: '/admin/api/accounts/:id/customer',
   auth: 'admin',
+  role: 'admin',
   summary: 'Give a Stripe customer to an account, with its subscriptions',
   description:
     'What was linked before is replaced, and conflicts about either are settled. Nothing changes at Stripe but, with `mark`, our own metadata.',
@@ -25,12 +27,13 @@ const link = defineRoute({
     subscriptions: z.int(),
   }),
   errors: ['not_found', 'rate_limited', 'stripe_rejected', 'stripe_unavailable'],
-  handler: async (_request, { services, params, body }) => {
+  handler: async (_request, { services, params, body, operator }) => {
     const accountId = accountIn(params);
+    const actor = operatorActor(operator);
     try {
-      const result = await linkAccount(services, { ...body, accountId, actor: 'admin' });
+      const result = await linkAccount(services, { ...body, accountId, actor });
       await recordAudit(services.database.knex, {
-        actor: 'admin',
+        actor,
         action: 'account.link',
         target: accountId,
         detail: { ...body, replaced: result.replaced },
@@ -47,6 +50,7 @@ const exported = defineRoute({
   method: 'GET',
   path: '/admin/api/accounts/:id/export',
   auth: 'admin',
+  role: 'support',
   summary: 'All that is stored of an account',
   response: null,
   produces: 'application/json',
@@ -72,13 +76,14 @@ const forget = defineRoute({
   method: 'POST',
   path: '/admin/api/accounts/:id/forget',
   auth: 'admin',
+  role: 'admin',
   summary: 'Take personal data of an account out of the database; the history stays by id',
   response: z.object({ redacted: z.int(), customerIds: z.array(z.string()) }),
   errors: ['not_allowed'],
-  handler: async (_request, { services, params }) => {
+  handler: async (_request, { services, params, operator }) => {
     const accountId = accountIn(params);
     try {
-      return json(await forgetAccount(services, { accountId, actor: 'admin' }));
+      return json(await forgetAccount(services, { accountId, actor: operatorActor(operator) }));
     } catch (error) {
       if (!(error instanceof CannotForget)) throw error;
       throw new AppError('not_allowed', error.message, { cause: error });

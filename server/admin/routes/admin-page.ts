@@ -6,6 +6,8 @@ import type { Frame } from '../pages/page.ts';
 import { duplicatesOf } from '../pages/queries/subscriptions.ts';
 import { csrfToken, isOwnRequest, sessionOf, themeOf, type Session } from '../pages/session.ts';
 import { testClockOf } from '../pages/test-clock.ts';
+import type { OperatorRole } from '../../../state/roles.ts';
+import { requireOperatorRole } from '../../http/audit.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, type Route, type RouteContext } from '../../http/define-route.ts';
 import type { Services } from '../../lib/services.ts';
@@ -35,22 +37,25 @@ export interface FormContext extends AdminContext {
 
 interface PageSpec {
   path: string;
+  role: OperatorRole;
   summary: string;
   handler: (context: PageContext) => Promise<Response>;
 }
 
 /** A page for those who signed in; the others are sent to the sign-in form. */
-export function adminPage({ path, summary, handler }: PageSpec): Route {
+export function adminPage({ path, role, summary, handler }: PageSpec): Route {
   return defineRoute({
     method: 'GET',
     path,
     auth: 'public',
+    role,
     page: true,
     summary,
     response: null,
     handler: async (request, context) => {
       const session = await sessionOf(context.services, request);
       if (!session) return toLogin(request);
+      await requireOperatorRole({ role, method: 'GET', path }, session.operator, context.services);
       const seen = await newestTransitionId(context.services.database.knex);
       return handler({ ...adminContext(request, context, session), seen });
     },
@@ -59,16 +64,18 @@ export function adminPage({ path, summary, handler }: PageSpec): Route {
 
 interface FormSpec {
   path: string;
+  role: OperatorRole;
   summary: string;
   handler: (context: FormContext) => Promise<Response>;
 }
 
 /** A form of the dashboard: it needs the session and the session's own CSRF token. */
-export function adminForm({ path, summary, handler }: FormSpec): Route {
+export function adminForm({ path, role, summary, handler }: FormSpec): Route {
   return defineRoute({
     method: 'POST',
     path,
     auth: 'public',
+    role,
     page: true,
     summary,
     response: null,
@@ -80,6 +87,7 @@ export function adminForm({ path, summary, handler }: FormSpec): Route {
       if (!isOwnRequest(services, session, form.get('csrf'))) {
         throw new AppError('forbidden', 'The form is not of this session: reload the page.');
       }
+      await requireOperatorRole({ role, method: 'POST', path }, session.operator, services);
       const own = adminContext(request, context, session);
       return handler({ ...own, form, back: localPath(form.get('back')) });
     },
@@ -140,6 +148,7 @@ export async function frameOf(context: PageContext): Promise<Frame> {
   return {
     here: `${url.pathname}${url.search}`,
     csrf: csrfToken(services, session),
+    operator: session.operator,
     theme: themeOf(request),
     now: Date.now(),
     seen,

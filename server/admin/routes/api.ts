@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { operatorActor } from '../../../state/roles.ts';
 import { recordAudit } from '../../../db/audit-log.ts';
 import { stateCounts } from '../../../db/counters.ts';
 import { machineArrows } from '../../../state/machine.ts';
@@ -46,6 +47,7 @@ const lifecycle = defineRoute({
   method: 'GET',
   path: '/admin/api/lifecycle',
   auth: 'admin',
+  role: 'viewer',
   summary: 'The machine as data, with live counts and traffic',
   query: z.strictObject({ window: z.enum(['24h', '7d', '30d']).default('24h') }),
   response: z.object({
@@ -98,6 +100,7 @@ const subscriptions = defineRoute({
   method: 'GET',
   path: '/admin/api/subscriptions',
   auth: 'admin',
+  role: 'viewer',
   summary: 'Subscriptions by state, id, customer or the beginning of an e-mail address',
   query: z.strictObject({
     state: state.optional(),
@@ -126,6 +129,7 @@ const subscription = defineRoute({
   method: 'GET',
   path: '/admin/api/subscriptions/:id',
   auth: 'admin',
+  role: 'viewer',
   summary: 'One subscription with its timeline',
   response: subscriptionDetails,
   errors: ['not_found'],
@@ -142,6 +146,7 @@ const events = defineRoute({
   method: 'GET',
   path: '/admin/api/events',
   auth: 'admin',
+  role: 'viewer',
   summary: 'The webhook inbox, newest first',
   query: z.strictObject({
     status: z.enum(['waiting', 'failed', 'dead', 'done', 'ignored']).optional(),
@@ -172,6 +177,7 @@ const event = defineRoute({
   method: 'GET',
   path: '/admin/api/events/:id',
   auth: 'admin',
+  role: 'viewer',
   summary: 'One webhook event: payload, attempts, what it moved',
   response: eventDetails,
   errors: ['not_found'],
@@ -186,18 +192,19 @@ const replay = defineRoute({
   method: 'POST',
   path: '/admin/api/events/:id/replay',
   auth: 'admin',
+  role: 'support',
   summary: 'Lets an event be processed again',
   response: z.object({ replayed: z.int() }),
   status: 202,
   errors: ['not_found'],
-  handler: async (_request, { services, params }) => {
+  handler: async (_request, { services, params, operator }) => {
     const id = params['id'] ?? '';
     if (!(await eventView(services, id))) {
       throw new AppError('not_found', noSuchEvent(services));
     }
     const replayed = await replayEvents(services, [id]);
     await recordAudit(services.database.knex, {
-      actor: 'admin',
+      actor: operatorActor(operator),
       action: 'events.replay',
       target: id,
       detail: { count: replayed },
@@ -210,6 +217,7 @@ const stream = defineRoute({
   method: 'GET',
   path: '/admin/api/stream',
   auth: 'admin',
+  role: 'viewer',
   summary: 'Server-sent events: `transition` for each line of the history, `stats` with the counts',
   description: 'Resumes behind `Last-Event-ID` (or `?after`), in order, without a hole.',
   response: null,

@@ -1,3 +1,4 @@
+import { operatorActor } from '../../../state/roles.ts';
 import { recordAudit } from '../../../db/audit-log.ts';
 import { newestTransitionId } from '../../../db/dashboard-transitions.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
@@ -9,18 +10,17 @@ import { AppError } from '../../http/errors.ts';
 import { adminForm, withNotice, type FormContext } from './admin-page.ts';
 import { redirect } from '../../http/pages/respond.ts';
 
-const ACTOR = 'admin';
-
 /** Every change made here is written down, with who asked. */
 async function note(
-  { services }: FormContext,
+  { services, session }: FormContext,
   act: { action: string; target: string | null; detail: Record<string, unknown> },
 ): Promise<void> {
-  await recordAudit(services.database.knex, { actor: ACTOR, ...act });
+  await recordAudit(services.database.knex, { actor: operatorActor(session.operator), ...act });
 }
 
 const replay = adminForm({
   path: '/admin/events/replay',
+  role: 'support',
   summary: 'Replays chosen events, or all dead or failed ones',
   handler: async (context) => {
     const { form, back, services } = context;
@@ -41,15 +41,21 @@ const replay = adminForm({
 
 const repair = adminForm({
   path: '/admin/subscriptions/:id/repair',
+  role: 'support',
   summary: 'Updates a subscription from Stripe',
   handler: async (context) => {
-    const { params, requestId, services } = context;
+    const { params, requestId, services, session } = context;
     const stored = await findSubscription(services.database.knex, params['id'] ?? '');
     if (!stored) throw new AppError('not_found', 'There is no such subscription here.');
     await services.engine.syncSubscription({
       subscriptionId: stored.id,
       customerId: stored.customerId,
-      cause: { type: 'verify', id: requestId, actor: ACTOR, at: services.clock.now() },
+      cause: {
+        type: 'verify',
+        id: requestId,
+        actor: operatorActor(session.operator),
+        at: services.clock.now(),
+      },
     });
     await note(context, { action: 'subscription.repair', target: stored.id, detail: {} });
     const path = `/admin/subscriptions/${encodeURIComponent(stored.id)}?check=1`;
@@ -61,6 +67,7 @@ const LEAPS: readonly Leap[] = ['hour', 'day', 'month', 'next', 'period'];
 
 const time = adminForm({
   path: '/admin/time',
+  role: 'support',
   summary: 'Moves the test clock',
   handler: async (context) => {
     const { back, form, services } = context;
@@ -82,6 +89,7 @@ const time = adminForm({
 
 const theme = adminForm({
   path: '/admin/theme',
+  role: 'viewer',
   summary: 'Switches between light and dark',
   handler: async ({ back, request, services }) =>
     redirect(back, [themeCookie(services, themeOf(request) === 'dark' ? 'light' : 'dark')]),
@@ -89,10 +97,11 @@ const theme = adminForm({
 
 const logout = adminForm({
   path: '/admin/logout',
+  role: 'viewer',
   summary: 'Ends the session',
   handler: async ({ services, session }) => {
     const cookie = await endSession(services, session);
-    await auditSession(services, 'sign_out', {});
+    await auditSession(services, session.operator, { action: 'sign_out' });
     return redirect('/admin/login', [cookie]);
   },
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { operatorActor } from '../../../state/roles.ts';
 import { recordAudit } from '../../../db/audit-log.ts';
 import { addGrant, findGrant, grantsOf, revokeGrant } from '../../../db/grants.ts';
 import { findPlan } from '../../../state/catalogue.ts';
@@ -22,6 +23,7 @@ const list = defineRoute({
   method: 'GET',
   path: PATH,
   auth: 'admin',
+  role: 'viewer',
   summary: 'The grants of an account, newest first, those that are over too',
   response: z.object({ grants: z.array(adminGrant) }),
   handler: async (_request, { services, params }) => {
@@ -34,6 +36,7 @@ const create = defineRoute({
   method: 'POST',
   path: PATH,
   auth: 'admin',
+  role: 'support',
   summary: 'Grants an account a plan, features or limits, until a date or for ever',
   body: z
     .strictObject({
@@ -53,7 +56,7 @@ const create = defineRoute({
   response: adminGrant,
   status: 201,
   errors: ['unknown_plan'],
-  handler: async (_request, { services, params, body }) => {
+  handler: async (_request, { services, params, body, operator }) => {
     const now = services.clock.now();
     const endsAt = body.endsAt === null ? null : Date.parse(body.endsAt);
     if (endsAt !== null && endsAt <= now) {
@@ -63,14 +66,15 @@ const create = defineRoute({
       throw new AppError('unknown_plan', `There is no plan "${body.plan}".`);
     }
     const accountId = params['id'] ?? '';
+    const actor = operatorActor(operator);
     const { plan = null, features, limits, combine, source, reason } = body;
     const id = `grant_${randomUUID()}`;
     const terms = { plan, features, limits, combine, source, reason, endsAt };
-    const grant = { id, accountId, ...terms, grantedBy: 'admin', createdAt: now };
+    const grant = { id, accountId, ...terms, grantedBy: actor, createdAt: now };
     await addGrant(services.database.knex, grant);
     services.access.invalidate(accountId);
     await recordAudit(services.database.knex, {
-      actor: 'admin',
+      actor,
       action: 'grants.create',
       target: accountId,
       detail: { id, ...terms },
@@ -83,10 +87,11 @@ const revoke = defineRoute({
   method: 'POST',
   path: '/admin/api/grants/:id/revoke',
   auth: 'admin',
+  role: 'support',
   summary: 'Ends a grant now',
   response: adminGrant,
   errors: ['not_found'],
-  handler: async (_request, { services, params }) => {
+  handler: async (_request, { services, params, operator }) => {
     const db = services.database.knex;
     const id = params['id'] ?? '';
     const changed = await revokeGrant(db, id, services.clock.now());
@@ -95,7 +100,12 @@ const revoke = defineRoute({
     services.access.invalidate(grant.accountId);
     if (changed) {
       const { accountId } = grant;
-      const entry = { actor: 'admin', action: 'grants.revoke', target: accountId, detail: { id } };
+      const entry = {
+        actor: operatorActor(operator),
+        action: 'grants.revoke',
+        target: accountId,
+        detail: { id },
+      };
       await recordAudit(db, entry);
     }
     return json(asShown(grant));

@@ -29,6 +29,7 @@ const PAGE = 50;
 
 const lifecycle = adminPage({
   path: '/admin',
+  role: 'viewer',
   summary: 'The lifecycle with its live counts',
   handler: async (context) => {
     const window = windowOf(context.query.get('window'));
@@ -39,6 +40,7 @@ const lifecycle = adminPage({
 
 const subscriptions = adminPage({
   path: '/admin/subscriptions',
+  role: 'viewer',
   summary: 'Subscriptions by state, customer or e-mail',
   handler: async (context) => {
     const { query, services } = context;
@@ -55,6 +57,7 @@ const subscriptions = adminPage({
 
 const subscription = adminPage({
   path: '/admin/subscriptions/:id',
+  role: 'viewer',
   summary: 'One subscription with its history',
   handler: async (context) => {
     const { params, query, services } = context;
@@ -69,6 +72,7 @@ const subscription = adminPage({
 
 const events = adminPage({
   path: '/admin/events',
+  role: 'viewer',
   summary: 'The webhook inbox',
   handler: async (context) => {
     const { query, services } = context;
@@ -87,6 +91,7 @@ const events = adminPage({
 
 const event = adminPage({
   path: '/admin/events/:id',
+  role: 'viewer',
   summary: 'One webhook event',
   handler: async (context) => {
     const view = await eventView(context.services, context.params['id'] ?? '');
@@ -97,6 +102,7 @@ const event = adminPage({
 
 const replay = adminPage({
   path: '/admin/events/replay',
+  role: 'support',
   summary: 'Asks before many events are replayed',
   handler: async (context) => {
     const health = await inboxHealth(context.services.database.knex, Date.now());
@@ -108,6 +114,7 @@ const replay = adminPage({
 
 const transitions = adminPage({
   path: '/admin/transitions',
+  role: 'viewer',
   summary: 'The transitions along an arrow of the chart',
   handler: async (context) => {
     const { query, services } = context;
@@ -141,6 +148,7 @@ const transitions = adminPage({
 
 const metrics = adminPage({
   path: '/admin/metrics',
+  role: 'viewer',
   summary: 'MRR, trials, churn and recovered payments',
   handler: async (context) => {
     const { query, services } = context;
@@ -151,6 +159,7 @@ const metrics = adminPage({
 
 const time = adminPage({
   path: '/admin/time',
+  role: 'viewer',
   summary: 'Time travel on the test clock',
   handler: async (context) => {
     const { query, services } = context;
@@ -169,6 +178,7 @@ const time = adminPage({
 
 const audit = adminPage({
   path: '/admin/audit',
+  role: 'viewer',
   summary: 'What operators did',
   handler: async (context) => {
     const before = idOf(context.query.get('before'));
@@ -188,6 +198,7 @@ const audit = adminPage({
 
 const search = adminPage({
   path: '/admin/search',
+  role: 'viewer',
   summary: 'Finds a subscription, customer, event or e-mail',
   handler: async ({ query }) => {
     const q = (query.get('q') ?? '').trim();

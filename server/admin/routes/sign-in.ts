@@ -4,7 +4,8 @@ import { htmlDocument } from '../../http/pages/document.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
 import { AppError } from '../../http/errors.ts';
-import { isAdminToken } from '../../http/authenticate.ts';
+import { operatorOfToken } from '../../http/operators.ts';
+import { ADMIN } from '../../../state/roles.ts';
 import { networkOf } from '../../http/rate-limit.ts';
 import { auditRefusal, auditSession } from '../../http/audit.ts';
 import { requireFewWrongTokens, wrongTokensOf } from '../../http/wrong-tokens.ts';
@@ -30,12 +31,12 @@ const login = defineRoute({
     if (!(await redeemLoginLink(services, link))) {
       wrongTokensOf(services, 'form').count(caller);
       await auditRefusal(services, 'sign_in.failed', { by: 'link' });
-      const error = 'This link has been used, or is over. Sign in with the admin token.';
+      const error = 'This link has been used, or is over. Sign in with your token.';
       return form(request, { services, error, back });
     }
-    await auditSession(services, 'sign_in', { by: 'link' });
+    await auditSession(services, ADMIN, { action: 'sign_in', by: 'link' });
     const response = await signedIn(request, back);
-    response.headers.append('set-cookie', sessionCookie(services));
+    response.headers.append('set-cookie', sessionCookie(services, ADMIN));
     return response;
   },
 });
@@ -66,7 +67,7 @@ const submit = defineRoute({
   path: '/admin/login',
   auth: 'public',
   page: true,
-  summary: 'Signs in with the admin token',
+  summary: "Signs in with an operator's token",
   response: null,
   handler: async (request, context) => {
     const { services } = context;
@@ -79,13 +80,19 @@ const submit = defineRoute({
       const error = 'Too many wrong tokens; wait a minute.';
       return form(request, { services, error, back, status: 429 });
     }
-    if (!isAdminToken(fields.get('token') ?? '', services.config)) {
+    const operator = operatorOfToken(fields.get('token') ?? '', services.config);
+    if (!operator) {
       wrongTokens.count(caller);
       await auditRefusal(services, 'sign_in.failed', { by: 'token' });
-      return form(request, { services, error: 'This is not the admin token.', back, status: 401 });
+      return form(request, {
+        services,
+        error: 'This is not the token of an operator.',
+        back,
+        status: 401,
+      });
     }
-    await auditSession(services, 'sign_in', { by: 'token' });
-    return redirect(back, [sessionCookie(services)]);
+    await auditSession(services, operator, { action: 'sign_in', by: 'token' });
+    return redirect(back, [sessionCookie(services, operator)]);
   },
 });
 
@@ -105,13 +112,17 @@ interface FormState {
   status?: number;
 }
 
+function isEnabled({ adminToken, operators }: RouteContext['services']['config']): boolean {
+  return adminToken !== null || operators.length > 0;
+}
+
 async function form(request: Request, state: FormState): Promise<Response> {
   const assets = await loadAssets();
   const document = loginPage({
     theme: themeOf(request),
     assets: { css: assets.css.path, js: assets.js.path },
     error: state.error,
-    enabled: state.services.config.adminToken !== null,
+    enabled: isEnabled(state.services.config),
     back: state.back,
   });
   return page(document, state.status ?? 200);

@@ -15,6 +15,7 @@ export const statsRoute = defineRoute({
   method: 'GET',
   path: '/admin/api/stats',
   auth: 'admin',
+  role: 'viewer',
   summary:
     'Counts of the states, MRR, trials, churn, payments, health of the inbox, the test clock',
   description:

@@ -30,6 +30,7 @@ export const oneOffInvoiceRoute = defineRoute({
   method: 'POST',
   path: '/api/billing/invoices',
   auth: 'admin',
+  role: 'support',
   summary: 'Invoice a customer for something outside their plan',
   description:
     'It is finalized. A declined charge leaves it open, and `payment` says where the customer can pay it. If it ' +

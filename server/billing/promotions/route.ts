@@ -101,6 +101,7 @@ export const createPromotionRoute = defineRoute({
   method: 'POST',
   path: '/api/billing/promotion-codes',
   auth: 'admin',
+  role: 'admin',
   summary: 'Make a coupon and its promotion code',
   body: newPromotion,
   response: promotionSchema,

@@ -1,7 +1,7 @@
 import type { LifecycleEventType, LifecycleState } from '../../../../state/types.ts';
 import { clockTime, date, exact, stateChip } from '../../../http/pages/format.ts';
 import { html, query, type Html } from '../../../http/pages/html.ts';
-import { adminPage, hidden, type Frame } from '../page.ts';
+import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { facts, rowTable, subscriptionLink } from './parts.ts';
 import type { ShownStatus } from './events.ts';
 
@@ -54,11 +54,14 @@ export function eventPage(frame: Frame, view: EventView): string {
         <h1 class="mono">${view.type}</h1>
         <span class="status ${view.status}">${view.status}</span>
         ${view.flags.map((flag) => html`<span class="flag">${flag.replaceAll('_', ' ')}</span>`)}
-        <form class="push" method="post" action="/admin/events/replay">
-          ${hidden(frame, `/admin/events/${encodeURIComponent(view.id)}`)}
-          <input type="hidden" name="id" value="${view.id}" />
-          <button class="primary" type="submit">Replay</button>
-        </form>
+        ${
+          mayAct(frame) &&
+          html`<form class="push" method="post" action="/admin/events/replay">
+            ${hidden(frame, `/admin/events/${encodeURIComponent(view.id)}`)}
+            <input type="hidden" name="id" value="${view.id}" />
+            <button class="primary" type="submit">Replay</button>
+          </form>`
+        }
       </div>
       <div class="halves">
         <div class="stack">${about(view)} ${attempts(view)} ${moves(view)} ${effects(view)}</div>

@@ -1,6 +1,6 @@
 import { ago, dateTime, shortCount } from '../../../http/pages/format.ts';
 import { html, query, type Html } from '../../../http/pages/html.ts';
-import { adminPage, hidden, type Frame } from '../page.ts';
+import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { eventLink, pager, rowTable, subscriptionLink, tabs, type Column } from './parts.ts';
 
 /** The word shown for an event: `failed` is waiting for another try after an error. */
@@ -57,6 +57,7 @@ export function eventsPage(frame: Frame, view: EventsView): string {
           <span class="push inline">
             <a class="button small" href="${href({})}" data-fresh hidden>New events</a>
             ${
+              mayAct(frame) &&
               view.counts.dead + view.counts.failed > 0 &&
               html`<a
                 class="button"
@@ -128,6 +129,8 @@ const select: Column<EventListItem> = {
     html`<input type="checkbox" name="id" value="${row.id}" aria-label="Select ${row.id}" />`,
 };
 
+const selects = (frame: Frame): Column<EventListItem>[] => (mayAct(frame) ? [select] : []);
+
 const what: Column<EventListItem>[] = [
   {
     title: 'Status',
@@ -146,6 +149,7 @@ const when = (now: number): Column<EventListItem>[] => [
 
 /** A form around a table of events, by which those that are ticked are replayed. */
 function replayForm(frame: Frame, back: string, table: Html): Html {
+  if (!mayAct(frame)) return table;
   return html`<form method="post" action="/admin/events/replay">
     ${hidden(frame, back)} ${table}
     <div class="panel-foot">
@@ -163,7 +167,7 @@ function attentionPanel(frame: Frame, view: EventsView): Html {
     title: 'Error',
     cell: (row) => html`<span class="danger">${row.lastError}</span>`,
   };
-  const columns = [select, ...what, error, ...when(frame.now)];
+  const columns = [...selects(frame), ...what, error, ...when(frame.now)];
   return html`<section class="panel" aria-labelledby="attention-title">
     <div class="panel-head"><h2 id="attention-title">Needs attention</h2></div>
     ${replayForm(frame, '/admin/events', rowTable('Events that need attention', columns, view.attention))}
@@ -172,7 +176,7 @@ function attentionPanel(frame: Frame, view: EventsView): Html {
 
 function list(frame: Frame, view: EventsView): Html {
   const columns: Column<EventListItem>[] = [
-    select,
+    ...selects(frame),
     ...what,
     {
       title: 'Subscription',

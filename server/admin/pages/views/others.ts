@@ -1,7 +1,7 @@
 import type { LifecycleEventType, LifecycleState } from '../../../../state/types.ts';
 import { ago, clockTime, date, dateTime, exact, stateChip } from '../../../http/pages/format.ts';
 import { html, query, type Html, type Value } from '../../../http/pages/html.ts';
-import { adminPage, hidden, type Frame } from '../page.ts';
+import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { htmlDocument } from '../../../http/pages/document.ts';
 import { plot, type Plot } from '../plots.ts';
 import { causeOf, type TimelineStep } from '../timeline.ts';
@@ -150,12 +150,15 @@ export function timePage(frame: Frame, view: TimeView): string {
                   <p class="muted">
                     ${clock.advancing ? 'The clock is advancing; Stripe is processing what is due.' : `Test clock ${clock.id}`}
                   </p>
-                  <form class="inline" method="post" action="/admin/time">
-                    ${hidden(frame, '/admin/time')} ${button('hour', '+1 hour')}
-                    ${button('day', '+1 day')} ${button('month', '+1 month')}
-                    ${view.nextEvent && button('next', `To the next event · ${dateTime(view.nextEvent.at)}`)}
-                    ${view.nextPeriodEnd !== null && button('period', `To the end of the period · ${date(view.nextPeriodEnd)}`)}
-                  </form>
+                  ${
+                    mayAct(frame) &&
+                    html`<form class="inline" method="post" action="/admin/time">
+                      ${hidden(frame, '/admin/time')} ${button('hour', '+1 hour')}
+                      ${button('day', '+1 day')} ${button('month', '+1 month')}
+                      ${view.nextEvent && button('next', `To the next event · ${dateTime(view.nextEvent.at)}`)}
+                      ${view.nextPeriodEnd !== null && button('period', `To the end of the period · ${date(view.nextPeriodEnd)}`)}
+                    </form>`
+                  }
                   ${view.nextEvent && html`<p class="muted">Next: ${view.nextEvent.words}</p>`}`
               : html`<p>
                   No test clock is set. Start with <code>STRIPE_TEST_CLOCK</code>, or with
@@ -263,7 +266,7 @@ export function loginPage(view: {
           ${
             view.enabled
               ? html`<label class="field"
-                    ><span>Admin token</span
+                    ><span>Your token</span
                     ><input
                       name="token"
                       type="password"
@@ -273,7 +276,10 @@ export function loginPage(view: {
                   /></label>
                   <input type="hidden" name="back" value="${view.back}" />
                   <button class="primary" type="submit">Sign in</button>`
-              : html`<p>The dashboard is closed: set <code>ADMIN_TOKEN</code> to open it.</p>`
+              : html`<p>
+                  The dashboard is closed: set <code>ADMIN_TOKEN</code> or
+                  <code>ADMIN_TOKENS</code> to open it.
+                </p>`
           }
         </form>
       </section>

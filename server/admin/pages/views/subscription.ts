@@ -8,7 +8,7 @@ import { stateChart } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
 import { ago, dateTime, exact, relative, stateChip } from '../../../http/pages/format.ts';
 import { html, query, safeUrl, type Html } from '../../../http/pages/html.ts';
-import { adminPage, hidden, type Frame } from '../page.ts';
+import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
 import { legend } from './lifecycle.ts';
 import { facts, rowTable, subscriptionLink } from './parts.ts';
@@ -202,9 +202,12 @@ function checkResult(frame: Frame, view: SubscriptionView): Html {
         check.differences,
       )}
     </div>
-    <form method="post" action="/admin/subscriptions/${encodeURIComponent(view.id)}/repair">
-      ${hidden(frame)}<button class="primary" type="submit">Repair from Stripe</button>
-    </form>
+    ${
+      mayAct(frame) &&
+      html`<form method="post" action="/admin/subscriptions/${encodeURIComponent(view.id)}/repair">
+        ${hidden(frame)}<button class="primary" type="submit">Repair from Stripe</button>
+      </form>`
+    }
   </div>`;
 }
 
