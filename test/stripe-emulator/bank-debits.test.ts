@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type Stripe from 'stripe';
-import { traveller, recurringPrice } from './clock.ts';
+import { invoiceOf, recurringPrice, traveller } from './clock.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
 
 describe('a bank debit of a customer on a test clock', () => {
@@ -25,8 +25,10 @@ describe('a bank debit of a customer on a test clock', () => {
       customer: person.customer.id,
       items: [{ price }],
       default_payment_method: method.id,
+      expand: ['latest_invoice'],
     });
-    const invoice = () => stripe.invoices.retrieve(String(subscription.latest_invoice));
+    const { id } = invoiceOf(subscription);
+    const invoice = () => stripe.invoices.retrieve(id);
     const charge = async () =>
       (await stripe.charges.list({ customer: person.customer.id })).data[0]?.status;
     return { person, invoice, charge };
