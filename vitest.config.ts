@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/postgres-setup.ts'],
-    exclude: ['dist/**', 'node_modules/**', 'test/next-app/**'],
+    globalSetup: ['test/support/compiled.ts', 'test/support/postgres-setup.ts'],
+    exclude: ['dist/**', '.compiled/**', 'node_modules/**', 'test/next-app/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',

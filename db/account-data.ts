@@ -38,7 +38,30 @@ const ofEffects = (rows: Rows, ids: AccountIds) =>
     for (const id of [...ids.subscriptionIds, ...ids.customerIds]) {
       void q.orWhereLike('payload', `%"${id}"%`);
     }
+    orContains(q, 'payload', `"userId":${JSON.stringify(ids.accountId)}`);
   });
+
+/** Acts on the account, and requests whose body names it: that is kept as text, in which quotes are escaped. */
+const ofActs = (rows: Rows, ids: AccountIds) =>
+  rows.where((q) => {
+    void q.whereIn('target', [ids.accountId, ...ids.subscriptionIds, ...ids.customerIds]);
+    const names = [
+      ...['userId', 'account', 'accountId'].map((key) =>
+        JSON.stringify({ [key]: ids.accountId }).slice(1, -1),
+      ),
+      ...[...ids.subscriptionIds, ...ids.customerIds].map((id) => JSON.stringify(id)),
+    ];
+    for (const text of names) {
+      orContains(q, 'detail', text);
+      orContains(q, 'detail', JSON.stringify(text).slice(1, -1));
+    }
+  });
+
+/** A backslash is an escape in patterns of PostgreSQL, and none in those of SQLite. */
+function orContains(query: Rows, column: string, text: string): void {
+  const pattern = `%${text.replaceAll(/[!%_]/g, '!$&')}%`;
+  void query.orWhereRaw(`${column} LIKE ? ESCAPE '!'`, [pattern]);
+}
 
 /** Every table in which something is stored of an account; a test holds the schema to it. */
 export const ACCOUNT_TABLES: readonly AccountTable[] = [
@@ -83,12 +106,7 @@ export const ACCOUNT_TABLES: readonly AccountTable[] = [
   { name: 'owner_conflicts', order: ['stripe_customer_id'], where: ofAccount('account_id') },
   { name: 'commands', order: ['id'], where: ofAccount('account_id') },
   { name: 'idempotency_keys', order: ['key'], where: ofAccount('user_id') },
-  {
-    name: 'audit_log',
-    order: ['id'],
-    where: (rows, ids) =>
-      rows.whereIn('target', [ids.accountId, ...ids.subscriptionIds, ...ids.customerIds]),
-  },
+  { name: 'audit_log', order: ['id'], where: ofActs },
   { name: 'outbox', order: ['id'], where: ofEffects },
   { name: 'webhook_events', order: ['id'], where: ofEvents },
 ];
@@ -100,8 +118,13 @@ export async function idsOfAccount(db: Db, accountId: string): Promise<AccountId
   const linked: (string | null)[] = await db('customers')
     .where({ user_id: accountId })
     .pluck('stripe_customer_id');
+  // What another program sells to its own user of that name is not this account's.
   const subscriptions: { id: string; customer_id: string }[] = await db('subscriptions')
-    .where({ user_id: accountId })
+    .where({ user_id: accountId, is_foreign: false })
+    .orWhereIn(
+      'customer_id',
+      linked.filter((id) => id !== null),
+    )
     .select('id', 'customer_id');
   const customerIds = [...linked, ...subscriptions.map((row) => row.customer_id)];
   return {
@@ -133,13 +156,15 @@ const TEXTS: Record<string, string> = {
   transitions: 'detail',
   outbox: 'payload',
   webhook_events: 'payload',
+  purchases: 'metadata',
+  audit_log: 'detail',
 };
 
 /** Rewrites those texts, a page in a transaction; returns how many were changed. */
 export async function rewriteTexts(
   db: Knex,
   ids: AccountIds,
-  rewrite: (text: string) => string,
+  rewrite: (text: string, table: string) => string,
 ): Promise<number> {
   let changed = 0;
   for (const { name, where } of ACCOUNT_TABLES) {
@@ -155,7 +180,7 @@ export async function rewriteTexts(
       await db.transaction(async (trx) => {
         for (const row of rows) {
           const before = String(row[column]);
-          const text = rewrite(before);
+          const text = rewrite(before, name);
           if (text === before) continue;
           changed += 1;
           await trx(name)
@@ -170,7 +195,7 @@ export async function rewriteTexts(
   return changed;
 }
 
-/** Forgets e-mail and name of an account, and the answers kept for its requests. Its link to the customer stays. */
+/** Forgets e-mail and name of an account, why it was given something, and the answers kept for its requests. Its link stays. */
 export async function forgetDetails(db: Db, accountId: string): Promise<void> {
   await db('customers').where({ user_id: accountId }).update({
     email: null,
@@ -179,5 +204,10 @@ export async function forgetDetails(db: Db, accountId: string): Promise<void> {
     claimed_email: '',
     claimed_name: '',
   });
+  // The reason of what was bought is the product's name.
+  await db('grants')
+    .where({ account_id: accountId })
+    .whereNot({ source: 'purchase' })
+    .update({ reason: null });
   await db('idempotency_keys').where({ user_id: accountId }).delete();
 }

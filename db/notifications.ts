@@ -1,8 +1,11 @@
 import { Client, escapeIdentifier } from 'pg';
+import { endConnection } from './postgres-connection.ts';
 import { isPostgres, type Database, type Db } from './database.ts';
 
 /** Payloads of NOTIFY end at 8,000 bytes. */
 const MAX_PAYLOAD = 7_000;
+/** How long the end of a connection is waited for, in ms. */
+const END_MS = 1_000;
 
 /** Tells the other processes something; does nothing on SQLite, where there are none to tell. */
 export async function notify(db: Db, channel: string, payload = ''): Promise<void> {
@@ -34,7 +37,9 @@ export function listen(
       connectionString: database.url,
       application_name: 'tenure listener',
       connectionTimeoutMillis: 5_000,
+      query_timeout: 5_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
     });
     client = next;
     next.on('notification', (message) => on.heard(message.channel, message.payload ?? ''));
@@ -46,7 +51,7 @@ export function listen(
       delay = 100;
       on.onGap?.();
     } catch {
-      await next.end().catch(() => undefined);
+      await endConnection(next, END_MS);
       reconnect(next);
     }
   };
@@ -63,7 +68,7 @@ export function listen(
       closed = true;
       clearTimeout(timer);
       await first;
-      await client?.end().catch(() => undefined);
+      if (client) await endConnection(client, END_MS);
     },
   };
 }

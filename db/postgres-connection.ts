@@ -36,3 +36,11 @@ export function preparePostgres(client: pg.Client, timeoutMs: number): void {
   // The driver then fails what is under way, and knex takes another connection.
   const destroy = () => connection.connection.stream.destroy();
 }
+
+/** Says goodbye, and does not wait long for an answer: a connection that has gone silent never gives one. */
+export async function endConnection(client: pg.Client, ms: number): Promise<void> {
+  const { stream } = (client as unknown as Connection).connection;
+  const timer = setTimeout(() => stream.destroy(), ms);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
+}

@@ -90,14 +90,14 @@ export async function currentSubscriptionOfUser(
   return currentSubscription(rows.map(fromRow), catalogue);
 }
 
-/** Subscriptions that have been past due since before a moment, by a failure of which an event told; at most `limit`. */
+/** Subscriptions of ours that have been past due since before a moment, by a failure of which an event told; at most `limit`. */
 export async function pastDueSince(
   db: Db,
   before: number,
   page: { afterId: string; limit: number },
 ): Promise<SubscriptionRow[]> {
   const rows: Row[] = await db('subscriptions')
-    .where({ state: 'past_due' })
+    .where({ state: 'past_due', is_foreign: false })
     .where('past_due_since', '<=', before)
     .where('id', '>', page.afterId)
     .whereExists(

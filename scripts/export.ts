@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { exportAccount } from '../server/operations/export-account.ts';
-import { scriptServices } from './script-services.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Gives all that is stored of an account, as JSON: subscriptions, history, usage, mails, events.
 
@@ -36,6 +36,7 @@ else if (!accountId || positionals.length > 1) {
     if (values.out !== undefined) {
       await pipeline(text, createWriteStream(values.out, { mode: 0o600 }));
     } else for await (const part of text) process.stdout.write(part as string);
+    await auditScript(services, { action: 'account.export', target: accountId });
   } finally {
     await services.close();
   }

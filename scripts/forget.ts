@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { CannotForget, forgetAccount } from '../server/operations/forget-account.ts';
-import { scriptServices } from './script-services.ts';
+import { scriptActor, scriptServices } from './script-services.ts';
 
 const HELP = `Takes personal data of an account out of the database: e-mail, name, and what events and mails say of the customer.
 
@@ -40,7 +40,7 @@ else if (!accountId || positionals.length > 1) {
 async function forget(account: string): Promise<number> {
   const services = await scriptServices(values.data);
   try {
-    const result = await forgetAccount(services, { accountId: account, actor: 'system' });
+    const result = await forgetAccount(services, { accountId: account, actor: scriptActor() });
     const left =
       result.customerIds.length === 0 ? '' : ` At Stripe: ${result.customerIds.join(', ')}.`;
     console.log(

@@ -8,7 +8,7 @@ import {
 } from '../server/operations/import.ts';
 import { stateCounts } from '../db/counters.ts';
 import { progressBar } from './progress-bar.ts';
-import { scriptServices } from './script-services.ts';
+import { auditScript, scriptServices } from './script-services.ts';
 
 const HELP = `Takes the subscribers of an existing Stripe account over.
 
@@ -90,6 +90,10 @@ async function run(rules: ImportRule[], map: Map<string, string>): Promise<numbe
   try {
     const counts = await stateCounts(services.database.knex);
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    const how = { by: values.by, map: values.map ?? null, mark: values.mark };
+    if (!values['dry-run']) {
+      await auditScript(services, { action: 'import.started', detail: how });
+    }
     const summary = await importAccount(services, {
       rules,
       map,
@@ -103,6 +107,9 @@ async function run(rules: ImportRule[], map: Map<string, string>): Promise<numbe
       },
     });
     bar.clear();
+    if (!values['dry-run']) {
+      await auditScript(services, { action: 'import', detail: { ...how, ...summary, left } });
+    }
     if (values.report !== undefined) writeFileSync(values.report, `${report.join('\n')}\n`);
     console.log(values.json ? JSON.stringify({ ...summary, left }) : wordsOf(summary, left));
     return left > 0 ? 1 : 0;

@@ -22,6 +22,7 @@ import { OtherStripeAccount, refuseOtherStripe } from '../server/operations/stri
 import { progressBar } from './progress-bar.ts';
 import { LocalStripeDown } from './stripe-cli/attach.ts';
 import { scriptEnvironment } from './script-environment.ts';
+import { auditScript } from './script-services.ts';
 
 const HELP = `Moves every subscription of one price to another.
 
@@ -121,7 +122,15 @@ async function migrateOrPreview(services: Services, request: MigrationRequest): 
   };
   try {
     const hooks = { onItem, onProgress: bar.show, stopped: () => stopped };
+    const { from: target, quantities, ...how } = request;
+    const asked = { ...how, quantities: quantities && Object.keys(quantities).length };
+    if (!dryRun) {
+      await auditScript(services, { action: 'migrate-plan.started', target, detail: asked });
+    }
     const result = await (dryRun ? previewMigration : runMigration)(services, request, hooks);
+    if (!dryRun) {
+      await auditScript(services, { action: 'migrate-plan', target, detail: { ...result } });
+    }
     bar.clear();
     if (result.id !== null) {
       for await (const item of itemsOfMigration(services, result.id)) write(csvLine(item, false));

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { recordAudit } from '../db/audit-log.ts';
+import { openDatabase, sqliteFile } from '../db/database.ts';
 import { createServices } from '../server/app/compose.ts';
 import { fillAmounts } from '../server/catalogue/catalogue.ts';
 import { loadConfig } from '../server/config/config.ts';
@@ -27,18 +29,44 @@ export async function scriptServices(dataDir: string): Promise<Services> {
   }
 }
 
+interface ScriptAct {
+  action: string;
+  target?: string;
+  detail?: Record<string, unknown>;
+}
+
 /** Notes what was done from a terminal, and by which user of this machine. */
 export async function auditScript(
   { database }: Pick<Services, 'database'>,
-  act: { action: string; target?: string; detail?: Record<string, unknown> },
+  act: ScriptAct,
 ): Promise<void> {
   await recordAudit(database.knex, {
-    actor: `cli:${userName()}`,
+    actor: scriptActor(),
     action: act.action,
     target: act.target ?? null,
     detail: act.detail ?? {},
   });
 }
+
+/**
+ * The same for a command that needs no database, and may run before there is one. Returns why it could not be noted; null
+ * when it was, or when there is none yet.
+ */
+export async function auditIfPossible(databaseUrl: string, act: ScriptAct): Promise<string | null> {
+  if (databaseUrl.startsWith('sqlite:') && !existsSync(sqliteFile(databaseUrl))) return null;
+  const database = openDatabase(databaseUrl, { acquireTimeout: 3_000 });
+  try {
+    if (await database.knex.schema.hasTable('audit_log')) await auditScript({ database }, act);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Who runs a command, for the audit log. */
+export const scriptActor = () => `cli:${userName()}`;
 
 /** A container's user may have no name. */
 function userName(): string {

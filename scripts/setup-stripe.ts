@@ -7,8 +7,9 @@ import {
   type SetupAction,
   type SetupResult,
 } from '../server/operations/setup/setup-account.ts';
-import { setupOptions } from '../server/operations/setup/setup-options.ts';
+import { setupOptions, type SetupOptions } from '../server/operations/setup/setup-options.ts';
 import { setInEnvFile } from './env-file.ts';
+import { auditIfPossible } from './script-services.ts';
 
 const HELP = `Makes a Stripe account ready: products, prices, meters, billing portal and webhook endpoint, from the plans file.
 
@@ -50,10 +51,8 @@ async function main(): Promise<number> {
   loadEnvironmentFile(values['save-to']);
   try {
     const options = setupOptions(process.env, { webhookUrl: values['webhook-url'] });
-    const result = await setUpAccount(options, {
-      dryRun,
-      onAction: (action) => values.json || console.log(wordsOf(action)),
-    });
+    const made: SetupAction[] = [];
+    const result = await setUp(options, made);
     const written = dryRun || values.print ? [] : setInEnvFile(values['save-to'], result.env);
     if (values.json) console.log(JSON.stringify(asJson(result, written)));
     else report(result, written);
@@ -67,6 +66,32 @@ async function main(): Promise<number> {
     console.error(isGatewayError(error) ? `Stripe refused: ${error.message}` : error.message);
     return 1;
   }
+}
+
+async function setUp(options: SetupOptions, made: SetupAction[]): Promise<SetupResult> {
+  const onAction = (action: SetupAction) => {
+    made.push(action);
+    if (!values.json) console.log(wordsOf(action));
+  };
+  try {
+    return await setUpAccount(options, { dryRun, onAction });
+  } finally {
+    await audit(made);
+  }
+}
+
+/** What was done stays done, also where a later step was refused. */
+async function audit(actions: SetupAction[]): Promise<void> {
+  const changed = actions.filter(({ did }) => did !== 'kept' && did !== 'refused');
+  if (dryRun || changed.length === 0) return;
+  const url = process.env['DATABASE_URL']?.trim() || 'sqlite:./data/tenure.sqlite';
+  const detail = {
+    changes: changed.length,
+    refused: actions.filter(({ did }) => did === 'refused').length,
+    what: changed.slice(0, 50).map(({ did, kind, what }) => `${did} ${kind} ${what}`),
+  };
+  const why = await auditIfPossible(url, { action: 'setup:stripe', detail });
+  if (why !== null) console.error(`The audit log could not be written: ${why}`);
 }
 
 function wordsOf({ kind, what, did, id, why }: SetupAction): string {

@@ -33,6 +33,7 @@ export interface InvoiceFacts {
   paymentIntentId: string | null;
   /** What its lines bill, as far as they name a price. */
   items: BilledItem[];
+  metadata: Record<string, string>;
   createdAt: number | null;
 }
 
@@ -91,6 +92,7 @@ export function readInvoice(raw: Json): InvoiceFacts | null {
     declineCode: declineCodeOf(intent) ?? declineCodeOf(raw['charge']),
     paymentIntentId: idOf(intent),
     items: billedItems(raw),
+    metadata: asMetadata(raw['metadata']),
     createdAt: asTime(raw['created']),
   };
 }

@@ -15,6 +15,7 @@ export interface OneOffInvoice {
   currency: string;
   collection: 'charge' | 'send';
   automaticTax: boolean;
+  userId: string;
   /** Kept in the metadata, to find it again. */
   request: string;
 }
@@ -95,7 +96,7 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
             // What waits for the next renewal has no place on it.
             pending_invoice_items_behavior: 'exclude',
             auto_advance: false,
-            metadata: { request: input.request },
+            metadata: { ...ownerMetadata(input.userId), request: input.request },
             automatic_tax: input.automaticTax ? { enabled: true } : undefined,
             ...(input.collection === 'send'
               ? { collection_method: 'send_invoice', days_until_due: 30 }
@@ -197,7 +198,7 @@ function paymentParams(
     client_reference_id: input.userId,
     line_items: [{ price: input.priceId, quantity: input.quantity }],
     payment_intent_data: { metadata: owner },
-    invoice_creation: { enabled: true },
+    invoice_creation: { enabled: true, invoice_data: { metadata: owner } },
     ...taxParams(input.automaticTax),
     metadata,
     success_url: input.successUrl,

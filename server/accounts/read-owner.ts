@@ -22,9 +22,10 @@ export function createReadOwner(
       customer: null,
     };
     const known = ownerClaims(sources, rules);
-    const isCertain = known.some(({ source }) => source === 'link' || source === 'mark');
-    // What is of no plan of ours is foreign, whatever account it names.
-    if (isCertain || !isInCatalogue(catalogue, facts)) return known;
+    const certain = known.filter(({ source }) => source === 'link' || source === 'mark');
+    // What is of no plan of ours is foreign, whatever account its program names.
+    if (!isInCatalogue(catalogue, facts)) return certain;
+    if (certain.length > 0) return known;
     const [sessions, customer] = await Promise.all([
       checkoutsOf(reader, facts.id),
       metadataOf(reader, facts.customerId),

@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './express-app.ts';
+import { TimedOut, withTimeout } from '../lib/limit.ts';
 import { liveHub } from '../admin/pages/live.ts';
 import { createHandler } from './route-list.ts';
 import type { Services } from '../lib/services.ts';
@@ -15,6 +16,8 @@ const KEEP_ALIVE_MS = 65_000;
 const CHECK_MS = 1_000;
 /** How long requests in flight may take after a stop was asked for. */
 const DRAIN_MS = 15_000;
+/** How long work under way may take to end after that. Supervisors kill 30 s after they asked; leases hand over what is left. */
+const CLOSE_MS = 10_000;
 /** How long a connection that never said anything may still do so; browsers open some in advance. */
 const SILENCE_MS = 500;
 
@@ -69,8 +72,15 @@ export async function startServer(
     log.info('stopping: requests in flight are finished, no new ones are taken');
     // The live view must be done with the database before it is closed.
     await Promise.all([endConnections(server, connections), liveHub(services).close()]);
-    await services.close();
-    log.info('stopped');
+    try {
+      await withTimeout(services.close(), CLOSE_MS);
+      log.info('stopped');
+    } catch (error) {
+      if (!(error instanceof TimedOut)) throw error;
+      log.warn(
+        'stopped without waiting longer, as for a database that does not answer; what was under way is taken over when its lease ends',
+      );
+    }
   }
   async function drain(): Promise<void> {
     const ms = services.config.drainMs;

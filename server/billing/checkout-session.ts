@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { markedAccount } from '../../state/ownership.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 
@@ -73,8 +74,11 @@ async function expireOthers(
   chosen: Stripe.Checkout.Session | null,
 ): Promise<void> {
   const others = sessions.filter(
-    ({ id, mode, created }) =>
-      mode === 'subscription' && (!chosen || (id !== chosen.id && created <= chosen.created)),
+    ({ id, mode, created, metadata }) =>
+      mode === 'subscription' &&
+      // Another program may sell something to the same customer.
+      markedAccount(metadata ?? {}, services.config.ownership) !== null &&
+      (!chosen || (id !== chosen.id && created <= chosen.created)),
   );
   for (const { id } of others) {
     try {

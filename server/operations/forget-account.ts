@@ -2,7 +2,7 @@ import { forgetDetails, idsOfAccount, rewriteTexts } from '../../db/account-data
 import { recordAudit } from '../../db/audit-log.ts';
 import { findCustomerByUser } from '../../db/customers.ts';
 import { findSubscriptions } from '../../db/subscriptions.ts';
-import { redact } from '../../state/redact.ts';
+import { redact, redactAct } from '../../state/redact.ts';
 import { STATES } from '../../state/states.ts';
 import type { Services } from '../lib/services.ts';
 
@@ -19,7 +19,7 @@ export class CannotForget extends Error {
 }
 
 /**
- * Takes personal data out of the database: e-mail and name, and what events, mails and the history say of the customer. Ids, states,
+ * Takes personal data out of the database: e-mail and name, and what events, mails, the history and operators say of the customer. Ids, states,
  * times and amounts stay, for the books. Changes nothing at Stripe. Throws CannotForget.
  */
 export async function forgetAccount(
@@ -38,7 +38,10 @@ export async function forgetAccount(
   }
   const { metadataKeys } = services.config.ownership;
   const kept = new Set([...metadataKeys, 'tenure_account', 'tenure_deployment']);
-  const redacted = await rewriteTexts(knex, ids, (text) => rewritten(text, kept));
+  const redacted = await rewriteTexts(knex, ids, (text, table) => {
+    if (table === 'purchases') return '{}';
+    return rewritten(text, table === 'audit_log' ? redactAct : (value) => redact(value, kept));
+  });
   await forgetDetails(knex, accountId);
   await recordAudit(knex, {
     actor,
@@ -50,7 +53,7 @@ export async function forgetAccount(
   return { redacted, customerIds: ids.customerIds };
 }
 
-function rewritten(text: string, kept: ReadonlySet<string>): string {
+function rewritten(text: string, redacted: (value: unknown) => unknown): string {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -58,5 +61,5 @@ function rewritten(text: string, kept: ReadonlySet<string>): string {
     // No event of Stripe: nothing says which part of it is personal.
     return '{}';
   }
-  return JSON.stringify(redact(value, kept));
+  return JSON.stringify(redacted(value));
 }

@@ -189,7 +189,8 @@ function decideOther(loaded: Loaded, context: DecisionContext): Decision['other'
   const marked = loaded.userId === null ? markedOwner(loaded, context) : null;
   const userId = loaded.userId ?? marked?.accountId ?? null;
   // What names no customer, such as a refund, tells only when it is read whose it is.
-  const isForeign = ({ facts }: WaitingEvent) => userId === null && facts.customerId !== null;
+  const isForeign = ({ facts }: WaitingEvent) =>
+    (userId === null && facts.customerId !== null) || isBilledByOthers(facts, context);
   const ours = other.filter((event) => !isForeign(event));
   const deletion = other.find(({ facts }) => facts.type === 'customer.deleted');
   return {
@@ -201,6 +202,10 @@ function decideOther(loaded: Loaded, context: DecisionContext): Decision['other'
     deletedCustomer: deletion ? { id: task.key, at: deletion.facts.createdAt } : null,
   };
 }
+
+/** An invoice without a subscription that we did not make: our payer buys from other programs too. */
+const isBilledByOthers = ({ invoice }: WaitingEvent['facts'], { core }: DecisionContext) =>
+  invoice !== null && markedAccount(invoice.metadata, core.config.ownership) === null;
 
 function detailsIn({ type, customer, createdAt: at }: WaitingEvent['facts']): CustomerDetails[] {
   if (type !== 'customer.updated' || !customer) return [];

@@ -29,7 +29,7 @@ export interface EngineOptions {
   readsPerSecond: number;
   /** When one read of Stripe is given up as unavailable. */
   readTimeout: number;
-  /** First pause after Stripe proved unavailable; doubles up to a minute. */
+  /** First pause after Stripe proved unavailable; doubles up to 15 s. */
   outageBase: number;
   /** How often events are looked for that never arrived; 0 never. */
   catchUpEvery: number;

@@ -11,19 +11,28 @@ export interface ReturnQuestion {
   chargeId: string | null;
 }
 
-/** Everything that came back of the payment that an event is about, read from Stripe; `[]` when Stripe has none of it. */
+/** What came back of a payment. */
+export interface ReadReturns {
+  returns: MoneyReturn[];
+  /** Of the payment and of its invoice: whose they are. */
+  metadata: Record<string, string>[];
+}
+
+const NOTHING: ReadReturns = { returns: [], metadata: [] };
+
+/** Everything that came back of the payment that an event is about, read from Stripe; nothing when Stripe has none of it. */
 export async function readReturns(
   reader: Pick<StripeReader, 'read'>,
   question: ReturnQuestion,
-): Promise<MoneyReturn[]> {
+): Promise<ReadReturns> {
   try {
     if (question.objectType === 'credit_note') {
-      return [await readCreditNote(reader, question.objectId)];
+      return await readCreditNote(reader, question.objectId);
     }
-    if (question.chargeId === null) return [];
+    if (question.chargeId === null) return NOTHING;
     return await readCharge(reader, question.chargeId, question);
   } catch (error) {
-    if (isGatewayError(error, 'not_found')) return [];
+    if (isGatewayError(error, 'not_found')) return NOTHING;
     throw error;
   }
 }
@@ -32,7 +41,7 @@ async function readCharge(
   reader: Pick<StripeReader, 'read'>,
   chargeId: string,
   question: ReturnQuestion,
-): Promise<MoneyReturn[]> {
+): Promise<ReadReturns> {
   const charge = await reader.read((stripe) => stripe.retrieveCharge(chargeId));
   const intent = idOf(charge.payment_intent);
   const [refunds, disputes, warning, invoice] = await Promise.all([
@@ -50,7 +59,7 @@ async function readCharge(
     currency: charge.currency,
     paid: { amount: charge.amount, ...periodOf(invoice) },
   };
-  return [
+  const returns: MoneyReturn[] = [
     ...refunds.map((refund) => ({
       ...shared,
       id: refund.id,
@@ -83,17 +92,18 @@ async function readCharge(
           },
         ]),
   ];
+  return { returns, metadata: [charge.metadata, invoice?.metadata ?? {}] };
 }
 
 async function readCreditNote(
   reader: Pick<StripeReader, 'read'>,
   id: string,
-): Promise<MoneyReturn> {
+): Promise<ReadReturns> {
   const note = await reader.read((stripe) => stripe.retrieveCreditNote(id));
   const invoiceId = idOf(note.invoice);
   const invoice =
     invoiceId === null ? null : await reader.read((stripe) => stripe.retrieveInvoice(invoiceId));
-  return {
+  const returned: MoneyReturn = {
     id: note.id,
     kind: 'credit_note',
     chargeId: null,
@@ -106,6 +116,7 @@ async function readCreditNote(
     createdAt: note.created * 1000,
     paid: { amount: invoice?.amount_paid ?? 0, ...periodOf(invoice) },
   };
+  return { returns: [returned], metadata: [invoice?.metadata ?? {}] };
 }
 
 function billOf(invoice: Stripe.Invoice | null): Pick<MoneyReturn, 'invoiceId' | 'subscriptionId'> {

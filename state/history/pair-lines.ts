@@ -116,7 +116,8 @@ function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, Histo
   const { moves, guesses } = gap;
   if (guesses.length === 0) return moves.map((move) => ({ move, line: pairs.get(move) ?? null }));
   const until = moves.at(-1)?.to ?? gap.end?.move.from ?? state;
-  const isDisproved = (line: HistoryLine) => gap.isTold === true && isInferred(line);
+  const isDisproved = (line: HistoryLine) =>
+    gap.isTold === true && (isInferred(line) || isAlone(line, gap));
   const isOpen = !guesses.some(isDisproved);
   if (isOpen && moves.every((move) => move.guess) && leads(guesses, state, until)) {
     return guesses.map(stands);
@@ -148,6 +149,15 @@ function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, Histo
 
 /** Not shown by a read: an event began elsewhere than the history stood then. */
 const isInferred = ({ causeId }: HistoryLine) => causeId?.endsWith(':before') === true;
+
+/**
+ * One renewal or other plan between two events that go on from each other: nothing takes it back, so it is the change that
+ * another event tells of by now.
+ */
+function isAlone(line: HistoryLine, { moves, guesses, end }: Gap): boolean {
+  const changes = guesses.filter(({ from, to }) => from === to);
+  return end !== null && moves.length === 0 && changes.length === 1 && changes[0] === line;
+}
 
 /** Whether a run of lines is a path from one state to another. */
 function leads(run: readonly HistoryLine[], from: LifecycleState, to: LifecycleState): boolean {

@@ -8,6 +8,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { randomFrom } from '../support/random.ts';
 import { RUNS } from '../support/sizes.ts';
 import { migrationLab, type MigrationLab } from './migration-lab.ts';
+import { compiledScript } from '../support/compiled.ts';
 
 const SUBSCRIPTIONS = 30;
 /** Kills before a run is left alone; ten times as many with TENURE_TEST_RUNS=10. */
@@ -115,7 +116,7 @@ async function expectScheduledOnce(ids: string[], price: string): Promise<void> 
 }
 
 function start(args: string[], env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'scripts/migrate-plan.ts', ...args], {
+  return spawn(process.execPath, [compiledScript('migrate-plan'), ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { compiledScript } from '../support/compiled.ts';
 
 export interface ScriptRun {
   code: number | null;
@@ -13,7 +14,7 @@ export async function runScript(
   args: string[] = [],
   env: Record<string, string | undefined> = {},
 ): Promise<ScriptRun> {
-  const child = spawn(process.execPath, ['--import', 'tsx', `scripts/${name}.ts`, ...args], {
+  const child = spawn(process.execPath, [compiledScript(name), ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

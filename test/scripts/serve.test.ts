@@ -6,13 +6,14 @@ import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { claimPort } from '../../scripts/free-port.ts';
 import { until } from '../support/server.ts';
+import { compiledScript } from '../support/compiled.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'tenure-serve-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function serve(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/serve.ts'], {
+  const child = spawn(process.execPath, [compiledScript('serve')], {
     cwd: root,
     env: {
       PATH: process.env['PATH'],

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
 import { until } from '../support/server.ts';
+import { compiledScript } from '../support/compiled.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'tenure-start-'));
 const children = new Set<ChildProcess>();
@@ -114,7 +115,7 @@ describe('npm start on a fresh machine', { timeout: 120_000 }, () => {
 function spawnStart(env: Record<string, string>, args: string[]): ChildProcess {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', 'scripts/start.ts', '--json', '--data', dataDir, ...args],
+    [compiledScript('start'), '--json', '--data', dataDir, ...args],
     {
       env: {
         PATH: process.env['PATH'],

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cliTarget, targetArgs } from '../../scripts/stripe-cli/target.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';
 import { runScript } from './run-script.ts';
+import { compiledScript } from '../support/compiled.ts';
 
 let server: TestServer;
 let env: Record<string, string>;
@@ -38,7 +39,7 @@ const somePort = () => String(20_000 + Math.floor(Math.random() * 10_000));
 /** Starts one of `scripts/`, and collects what it says. */
 function begin(name: string, args: string[], more: Record<string, string> = {}): () => string {
   let text = '';
-  child = spawn(process.execPath, ['--import', 'tsx', `scripts/${name}.ts`, ...args], {
+  child = spawn(process.execPath, [compiledScript(name), ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env, ...more },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

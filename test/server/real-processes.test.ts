@@ -9,6 +9,7 @@ import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulat
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
 import { until } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET } from '../support/tokens.ts';
+import { compiledScript } from '../support/compiled.ts';
 
 /** Of the Debian package faketime. */
 const FAKETIME = ['x86_64', 'aarch64']
@@ -61,7 +62,7 @@ async function serve(extra: Record<string, string>): Promise<Served> {
     PORT: String(port),
     ...extra,
   };
-  const child = spawn(process.execPath, ['--import', 'tsx', 'scripts/serve.ts'], {
+  const child = spawn(process.execPath, [compiledScript('serve')], {
     cwd: resolve(import.meta.dirname, '../..'),
     env,
   });

@@ -28,10 +28,10 @@ function move(causeId: string, kept: HistoryLine | null): Move {
 
 describe('P-24: a change that was inferred while an event was missing', () => {
   const [one, two] = [line('evt_1', false), line('evt_2', false)];
-  const pairsOf = (kept: HistoryLine | null, between: HistoryLine) => {
+  const pairsOf = (kept: HistoryLine | null, ...between: HistoryLine[]) => {
     const begun: HistoryLine = { ...line('evt_0', false), from: 'none' };
     const moves = [{ ...move('evt_0', null), from: 'none' as const }, move('evt_1', kept)];
-    const lines = [begun, one, between, two];
+    const lines = [begun, one, ...between, two];
     return pairLines([...moves, move('evt_2', null)], lines, 'none').map((pair) => pair.line);
   };
 
@@ -43,7 +43,12 @@ describe('P-24: a change that was inferred while an event was missing', () => {
     expect(pairsOf(one, line('evt_2:before', true))).toHaveLength(4);
   });
 
-  it('stays where a read has shown it', () => {
-    expect(pairsOf(null, line('evt_1:read', true))).toHaveLength(4);
+  it('stays where reads have shown that it was made and taken back', () => {
+    const shown = [line('evt_1:read', true), line('evt_3:read', true)];
+    expect(pairsOf(null, ...shown)).toHaveLength(5);
+  });
+
+  it('is gone where a read has shown it and other events have come to tell of it', () => {
+    expect(pairsOf(null, line('evt_1:read', true))).toHaveLength(3);
   });
 });

@@ -6,12 +6,20 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { signedRequest } from './engine-lab.ts';
 
+const KEPT_LINES = 200;
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A server in a process of its own. */
 export interface ServerProcess {
   url: string;
   isAlive(): boolean;
+  /** SIGSTOP, SIGCONT, SIGTERM. */
+  signal(name: NodeJS.Signals): void;
+  /** Resolves to its exit code when it has ended. */
+  exited: Promise<number | null>;
+  /** The last lines of its log. */
+  said(): string[];
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
 }
@@ -42,18 +50,32 @@ export async function prepareServerProcesses(): Promise<ServerProcesses> {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       children.add(child);
-      const exited = once(child, 'exit').then(() => children.delete(child));
-      for await (const port of createInterface({ input: child.stdout })) {
-        return {
-          url: `http://127.0.0.1:${port}`,
-          isAlive: () => child.exitCode === null && child.signalCode === null && !child.killed,
-          async kill() {
-            child.kill('SIGKILL');
-            await exited;
-          },
-        };
-      }
-      throw new Error('The server process ended before it listened');
+      const exited = once(child, 'exit').then(([code]) => {
+        children.delete(child);
+        return code as number | null;
+      });
+      const lines: string[] = [];
+      const port = await new Promise<string>((resolve, reject) => {
+        createInterface({ input: child.stdout }).on('line', (line) => {
+          const [, said] = /^listening on (\d+)$/.exec(line) ?? [];
+          if (said) resolve(said);
+          else if (lines.push(line) > KEPT_LINES) lines.shift();
+        });
+        void exited.then(() =>
+          reject(new Error(`The server process ended before it listened: ${lines.join('\n')}`)),
+        );
+      });
+      return {
+        url: `http://127.0.0.1:${port}`,
+        isAlive: () => child.exitCode === null && child.signalCode === null && !child.killed,
+        signal: (name) => void process.kill(child.pid!, name),
+        exited,
+        said: () => lines,
+        async kill() {
+          child.kill('SIGKILL');
+          await exited;
+        },
+      };
     },
     async close() {
       for (const child of children) child.kill('SIGKILL');

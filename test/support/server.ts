@@ -49,6 +49,8 @@ export interface TestServer {
   advance: (days: number) => Promise<void>;
   /** Waits until no webhook is on its way or unprocessed. */
   settled: () => Promise<void>;
+  /** Whether a webhook is on its way, also one that will be tried again. */
+  isDelivering: () => Promise<boolean>;
   /** Stops as SIGTERM does; `close()` is still needed. */
   drain: () => Promise<void>;
   close: () => Promise<void>;
@@ -117,7 +119,15 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
   });
   const server = await startServer(services, options.patience);
   await fillAmounts(services.catalogue, services);
-  const settled = () => settle(services, stripe);
+  const isDelivering = async () => {
+    const headers = { authorization: `Bearer ${secretKey}` };
+    const path = '/_emulator/deliveries?state=waiting';
+    const { data } = (await (await fetch(emulator.url + path, { headers })).json()) as {
+      data: unknown[];
+    };
+    return data.length > 0;
+  };
+  const settled = () => settle(services, isDelivering);
   return {
     url: server.url,
     services,
@@ -131,6 +141,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
       await settled();
     },
     settled,
+    isDelivering,
     drain: server.drain,
     close: async () => {
       await server.close();
@@ -181,11 +192,10 @@ async function advance(
   );
 }
 
-/** No event of the last minutes is undelivered, and none that arrived waits. */
-async function settle(services: Services, stripe: Stripe): Promise<void> {
+/** No event is undelivered, and none that arrived waits. */
+async function settle(services: Services, isDelivering: () => Promise<boolean>): Promise<void> {
   await until(async () => {
-    const events = await stripe.events.list({ limit: 100 });
-    if (events.data.some((event) => event.pending_webhooks > 0)) return false;
+    if (await isDelivering()) return false;
     const waiting = await services.database
       .knex('webhook_events')
       .where({ status: 'waiting' })

@@ -15,6 +15,12 @@ export interface SmtpSink {
   refuse(count: number): void;
   /** Goes on and on about the next mails, line by line, and never comes to an end. */
   ramble(count: number): void;
+  /** Lets those that connect wait for its greeting. */
+  hold(): void;
+  /** How many wait. */
+  held(): number;
+  /** Greets whoever connects from now on; with `held`, also those that wait. */
+  release(which: { held: boolean }): void;
   close(): Promise<void>;
 }
 
@@ -24,6 +30,8 @@ export async function startSmtpSink(): Promise<SmtpSink> {
   const sockets = new Set<Socket>();
   let toRefuse = 0;
   let toRamble = 0;
+  let isHolding = false;
+  const waiting = new Set<() => void>();
 
   function take(to: string, data: string): string {
     if (toRefuse > 0) {
@@ -42,7 +50,9 @@ export async function startSmtpSink(): Promise<SmtpSink> {
     let to = '';
     let isData = false;
     const say = (line: string) => void socket.write(`${line}\r\n`);
-    say('220 sink');
+    const greet = () => say('220 sink');
+    if (isHolding) waiting.add(greet);
+    else greet();
     socket.on('data', (chunk) => {
       buffer += String(chunk);
       for (;;) {
@@ -76,6 +86,16 @@ export async function startSmtpSink(): Promise<SmtpSink> {
     },
     ramble: (count) => {
       toRamble = count;
+    },
+    hold: () => {
+      isHolding = true;
+    },
+    held: () => waiting.size,
+    release({ held }) {
+      isHolding = false;
+      if (!held) return;
+      for (const greet of waiting) greet();
+      waiting.clear();
     },
     close() {
       for (const socket of sockets) socket.destroy();

@@ -7,6 +7,8 @@ export interface TcpProxy {
   restore: () => void;
   /** Every connection that is there goes silent for good; new ones work. */
   silence: () => void;
+  /** The same, and new ones are silent too until it is restored. */
+  swallow: () => void;
   close: () => Promise<void>;
 }
 
@@ -14,6 +16,7 @@ export interface TcpProxy {
 export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
+  let isSwallowing = false;
   const breakAll = () => {
     for (const socket of sockets) socket.destroy();
   };
@@ -27,6 +30,10 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
       inside.destroy();
       return;
     }
+    if (isSwallowing) {
+      inside.pause();
+      return;
+    }
     const outside = connect(target.port, target.host);
     track(outside);
     inside.pipe(outside).pipe(inside);
@@ -34,20 +41,26 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     outside.on('close', () => inside.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const silence = () => {
+    for (const socket of sockets) {
+      socket.unpipe();
+      socket.pause();
+    }
+  };
   return {
     port: (server.address() as AddressInfo).port,
     cut: () => {
       isCut = true;
       breakAll();
     },
-    silence: () => {
-      for (const socket of sockets) {
-        socket.unpipe();
-        socket.pause();
-      }
+    silence,
+    swallow: () => {
+      isSwallowing = true;
+      silence();
     },
     restore: () => {
       isCut = false;
+      isSwallowing = false;
     },
     close: () => {
       breakAll();

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 
 /** An outgoing `subscription.changed`, as far as its order matters. */
 export interface ToldChange {
+  /** `webhook-id`: the same in each attempt. */
+  id: string;
   subscriptionId: string;
   number: number;
   from: string;
@@ -31,7 +33,8 @@ export async function startWebhookReceiver(): Promise<WebhookReceiver> {
         timestamp: string;
         data: ToldChange;
       };
-      if (type === 'subscription.changed') changes.push({ ...data, timestamp });
+      const id = String(request.headers['webhook-id']);
+      if (type === 'subscription.changed') changes.push({ ...data, id, timestamp });
       response.writeHead(204).end();
     });
   });

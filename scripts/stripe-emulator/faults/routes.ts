@@ -70,7 +70,7 @@ export function registerSwitches(registry: Registry, emulator: Emulator): void {
     json({ data: account(request).requests.toReversed() }),
   );
   registry.raw('GET', '/_emulator/deliveries', (request) =>
-    json({ data: deliveriesOf(account(request)) }),
+    json({ data: deliveriesOf(account(request), request.url.searchParams.get('state')) }),
   );
 }
 
@@ -154,8 +154,10 @@ function snapshotText(request: RawRequest, account: Account): string {
   return JSON.stringify({ ...value, key: account.key });
 }
 
-function deliveriesOf(account: Account): object[] {
+/** Newest first; those of one state, where it is given. */
+function deliveriesOf(account: Account, wanted: string | null): object[] {
   return account.webhooks.log
+    .filter(({ state }) => wanted === null || state === wanted)
     .toReversed()
     .map(({ id, event, endpoint, attempts, state, nextAt }) => ({
       id,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../../db/subscriptions.ts';
 import { planOfPrice } from '../../../state/catalogue.ts';
+import { isInCatalogue } from '../../../state/ownership.ts';
 import { planItem } from '../../../state/plan-change.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
 import { actionsNow, freshKey, readNow, syncAfter, type CommandContext } from '../command.ts';
@@ -166,6 +167,11 @@ async function requirePayable(
   const { status } = invoice;
   const id = subscriptionOf(invoice);
   const facts = id === null ? null : await readNow(services, id).catch(ifGone);
+  if (facts !== null && !isInCatalogue(services.catalogue, facts)) {
+    throw new AppError('not_allowed', 'This invoice is of another program; pay it on its page.', {
+      fields: { state: status ?? 'none', actions: [] },
+    });
+  }
   if (id !== null && (facts === null || ENDED.has(facts.stripeStatus))) {
     const { database, catalogue } = services;
     const current = await currentSubscriptionOfUser(database.knex, context.account.id, catalogue);

@@ -7,6 +7,7 @@ import { outboxHealth } from '../../../db/outbox.ts';
 import { listSubscriptions } from '../../../db/subscriptions.ts';
 import { planOfFacts } from '../../../state/catalogue.ts';
 import { isCatchUpLate } from '../../webhooks/catch-up.ts';
+import { checkNotices } from './check-notices.ts';
 import type { Examination, Report } from './finding.ts';
 
 /** Due events that wait longer than this mean that they are not being processed. */
@@ -67,6 +68,7 @@ export async function checkDatabase(exam: Examination, report: Report): Promise<
   }
   report.ok(`${database.dialect}, migrated`);
   await checkClock(exam, report);
+  await checkNotices(database, report);
   return true;
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isGatewayError, type StripeGateway } from '../../../adapters/stripe-gateway.ts';
+import { findSubscription } from '../../../db/subscriptions.ts';
 import { UNPAID_MARK } from '../../../state/lifecycle.ts';
 import { DUNNING_COMMENT } from '../../billing/open-invoices.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
@@ -20,7 +21,9 @@ export async function endDunning(
 ): Promise<string | null> {
   const status = await statusOf(ctx, final.invoiceId);
   if (status !== 'open') return `the invoice is ${status} by now`;
-  // The effect may have waited for long: a customer who pays again by now must not be cut off for an old invoice.
+  // The effect may have waited for long: what is another program's by now, or paid again, must not be ended for an old invoice.
+  const stored = await findSubscription(ctx.core.database.knex, final.subscriptionId);
+  if (stored?.foreign) return 'the subscription is not ours any more';
   const now = (await ctx.reader.subscription(final.subscriptionId))?.stripeStatus;
   if (now === 'active' || now === 'trialing') return `the subscription is ${now} by now`;
   const note = await end(ctx.core.stripe, final);

@@ -9,6 +9,7 @@ import {
 } from '../../../db/payment-returns.ts';
 import { findSubscription, type SubscriptionRow } from '../../../db/subscriptions.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
+import { markedAccount } from '../../../state/ownership.ts';
 import {
   effectsOfReturn,
   endsSubscription,
@@ -20,7 +21,7 @@ import type { EngineContext } from '../../sync/context.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { collectKeptDrafts } from '../../billing/open-invoices.ts';
 import { applyReturns } from '../../billing/payments/record-purchase.ts';
-import { readReturns } from '../../sync/read-returns.ts';
+import { readReturns, type ReadReturns } from '../../sync/read-returns.ts';
 
 /**
  * An event told of a refund, a dispute, a fraud warning or a credit note: what came back of that payment is read again
@@ -31,17 +32,11 @@ export async function recordReturns(
   runner: CustomerRunner,
   payload: EffectPayloads['returns.read'],
 ): Promise<string | null> {
-  const returns = await readReturns(ctx.reader, payload);
-  const [first] = returns;
+  const read = await readReturns(ctx.reader, payload);
+  const [first] = read.returns;
   if (!first) return 'Stripe has nothing of it any more';
-  const cause: Cause = {
-    type: 'event',
-    id: payload.eventId,
-    actor: 'stripe',
-    at: ctx.clock.now(),
-  };
-  await knowSubscription(ctx, runner, { ...first, cause });
-  const stored = await storeReturns(ctx, returns, payload.eventId);
+  await learnSubscription(ctx, runner, { ...first, eventId: payload.eventId });
+  const stored = await storeReturns(ctx, read, payload.eventId);
   if (stored === null) return 'the payment is of no account of ours';
   const { row, all } = stored;
   if (row === null) {
@@ -53,18 +48,25 @@ export async function recordReturns(
   const policy = ctx.core.config.returns;
   if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
   else await suspendCollection(ctx, row, stored.disputed);
+  const cause: Cause = {
+    type: 'event',
+    id: payload.eventId,
+    actor: 'stripe',
+    at: ctx.clock.now(),
+  };
   await runner.sync({ subscriptionId: row.id, customerId: row.customerId, cause });
   return null;
 }
 
-/** Events come in any order: what restricts a subscription may be told before the subscription itself. */
-async function knowSubscription(
+/** One of which no event was heard yet: whether it is ours is seen when it is read. */
+async function learnSubscription(
   ctx: EngineContext,
   runner: CustomerRunner,
-  { subscriptionId, customerId, cause }: MoneyReturn & { cause: Cause },
+  { subscriptionId, customerId, eventId }: MoneyReturn & { eventId: string },
 ): Promise<void> {
   if (subscriptionId === null || customerId === null) return;
   if (await findSubscription(ctx.core.database.knex, subscriptionId)) return;
+  const cause: Cause = { type: 'event', id: eventId, actor: 'stripe', at: ctx.clock.now() };
   await runner.sync({ subscriptionId, customerId, cause });
 }
 
@@ -76,20 +78,25 @@ interface StoredReturns {
   disputed: boolean;
 }
 
-/** null when neither the subscription nor the customer belongs to an account. */
+/**
+ * null when the subscription is foreign; without one, when the customer belongs to no account, or the payment does not bear our
+ * mark: our payer buys from other programs too.
+ */
 async function storeReturns(
   ctx: EngineContext,
-  returns: MoneyReturn[],
+  { returns, metadata }: ReadReturns,
   eventId: string,
 ): Promise<StoredReturns | null> {
+  const { ownership } = ctx.core.config;
+  const isMarked = metadata.some((each) => markedAccount(each, ownership) !== null);
   const { subscriptionId, customerId } = returns[0]!;
   return ctx.core.database.knex.transaction(async (trx) => {
     const row = subscriptionId === null ? null : await findSubscription(trx, subscriptionId);
     const customer = customerId === null ? null : await findCustomerByStripeId(trx, customerId);
     const userId = row === null ? (customer?.userId ?? null) : row.userId;
-    // Whose it is may be learned later; what holds for it is known now.
-    const isOwned = userId !== null || (row !== null && row.foreign !== true);
-    if (!isOwned) return null;
+    // Whose it is may be learned later; what holds for the subscription is known now.
+    const isKnown = userId !== null || row !== null;
+    if (!isKnown || row?.foreign || (subscriptionId === null && !isMarked)) return null;
     const moved = await saveReturns(trx, returns);
     const effects = moved.flatMap((each) =>
       effectsOfReturn(each, { userId, plan: row?.plan ?? null }),

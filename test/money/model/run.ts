@@ -136,8 +136,7 @@ async function rest(server: TestServer): Promise<void> {
   const { knex } = server.database;
   const away = ['mail%', 'webhook%'];
   await until(async () => {
-    const events = await server.stripe.events.list({ limit: 100 });
-    if (events.data.some(({ pending_webhooks }) => pending_webhooks > 0)) return false;
+    if (await server.isDelivering()) return false;
     const effects = knex('outbox').where({ status: 'waiting' });
     for (const kind of away) void effects.whereNot('kind', 'like', kind);
     const [event, effect] = await Promise.all([

@@ -69,6 +69,18 @@ describe('O-19: what is stored of an account', () => {
     ).rejects.toThrow(/cancel it first/);
     await ask('subscription/cancel', { when: 'now', comment: `${name} leaves` });
     await server.settled();
+    // What operators wrote about the customer: a reason, and a request whose body alone names the account.
+    const granted = await server.call('POST', `/admin/api/accounts/${person.id}/grants`, {
+      admin: true,
+      body: { features: ['beta'], reason: `${name} is a friend of the house` },
+    });
+    expect(granted.status, granted.text).toBe(201);
+    const item = { description: `Course for ${name}`, amount: 500, currency: 'usd' };
+    const bill = { userId: person.id, items: [item], collection: 'send' };
+    expect((await person.asAdmin('invoices', bill)).status).toBe(200);
+    const ofOther = { ...bill, userId: bystander.id, items: [{ ...item, description: 'Setup' }] };
+    expect((await person.asAdmin('invoices', ofOther)).status).toBe(200);
+    await server.settled();
 
     const whole = await exportOf(person.id);
     const text = JSON.stringify(whole);
@@ -103,6 +115,9 @@ describe('O-19: what is stored of an account', () => {
       }
     }
     expect(await lines()).toEqual(before);
+    const acts = await server.database.knex('audit_log').orderBy('id').pluck('detail');
+    expect(acts.some((detail: string) => detail.includes('"features":["beta"]'))).toBe(true);
+    expect(acts.some((detail: string) => detail.includes('Setup'))).toBe(true);
     expect(JSON.stringify(await exportOf(bystander.id))).toContain(`${bystander.id}@example.com`);
     expect(await verifyDatabase(server.services)).toMatchObject({ differences: 0 });
     // A trial is had once, also by one who is forgotten.

@@ -10,6 +10,7 @@ import { runScript } from '../../scripts/run-script.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { sizeOf } from '../../support/sizes.ts';
 import { PRO } from '../billing/person.ts';
+import { compiledScript } from '../../support/compiled.ts';
 
 const PAYERS = sizeOf({ sample: 72, full: 5_000 });
 const KEY = 'supabase_uid';
@@ -125,8 +126,7 @@ describe('O-8: the takeover of a Stripe account that has subscribers', () => {
     expect(looked.stderr).toBe('');
     expect(await database.knex('customers').count({ n: '*' })).toEqual([{ n: 0 }]);
 
-    const tsx = ['--import', 'tsx', 'scripts/tenure.ts', ...imported()];
-    const child = spawn(process.execPath, tsx, {
+    const child = spawn(process.execPath, [compiledScript('tenure'), ...imported()], {
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
       stdio: 'ignore',
     });
