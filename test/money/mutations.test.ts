@@ -2,7 +2,7 @@
  * Takes fixes of money out, one at a time, and wants the named test to fail: `MUTATE=all`, or rows separated by commas.
  * It changes files of this clone and puts them back; without `MUTATE` it only looks whether each fix is where it was.
  */
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MUTATIONS, type Mutation } from './mutations.ts';
@@ -13,7 +13,8 @@ function isWanted({ row }: Mutation): boolean {
   return wanted === 'all' || (wanted?.split(',').includes(row.split(' ')[0] ?? row) ?? false);
 }
 
-function failsWithout({ file, from, to, by: [test, name] }: Mutation): boolean {
+/** Runs the named test without the fix; waits without blocking, so that each find is told at once. */
+async function failsWithout({ file, from, to, by: [test, name] }: Mutation): Promise<boolean> {
   const source = readFileSync(file, 'utf8');
   const env = { ...process.env, MUTATE: '', NO_COLOR: '1' };
   try {
@@ -21,9 +22,11 @@ function failsWithout({ file, from, to, by: [test, name] }: Mutation): boolean {
       file,
       source.replace(from, () => to),
     );
-    const run = spawnSync('npx', ['vitest', 'run', test, '-t', name], { env, encoding: 'utf8' });
+    const told = await new Promise<string>((resolve) => {
+      execFile('npx', ['vitest', 'run', test, '-t', name], { env }, (_error, out) => resolve(out));
+    });
     // That nothing matched the name, or a file that does not load, is no find.
-    return run.status !== 0 && /Tests .*\d+ failed/.test(run.stdout);
+    return /Tests .*\d+ failed/.test(told);
   } finally {
     writeFileSync(file, source);
   }
@@ -35,8 +38,8 @@ describe('The fixes of money', () => {
   });
 
   for (const mutation of wanted ? MUTATIONS.filter(isWanted) : []) {
-    it(`${mutation.row}: without it ${mutation.by[0]} fails`, { timeout: 300_000 }, () => {
-      expect(failsWithout(mutation)).toBe(true);
+    it(`${mutation.row}: without it ${mutation.by[0]} fails`, { timeout: 300_000 }, async () => {
+      expect(await failsWithout(mutation)).toBe(true);
     });
   }
 });

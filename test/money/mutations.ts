@@ -96,7 +96,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     row: 'M-9',
-    file: 'server/billing/new-subscription.ts',
+    file: 'server/billing/promotion-code.ts',
     from: 'if (used.includes(coupon.id)) throw',
     to: 'if (used.length > 99) throw',
     by: MODEL,
@@ -146,7 +146,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     row: 'M-14',
     file: 'server/billing/reactivate/route.ts',
-    from: 'await settleDebts(context, former, { debts, card });',
+    from: 'await settleDebts(context, former, { debts: charge.debts, card });',
     to: 'void settleDebts;',
     by: MODEL,
   },
@@ -195,15 +195,15 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     row: 'M-32 (cancel)',
     file: 'server/billing/cancel/route.ts',
-    from: 'if (hasDraft(subscription)) await collectKeptDrafts(context, id);',
-    to: 'void [hasDraft, collectKeptDrafts];',
+    from: 'await collectDrafts(context, charge.debts);',
+    to: 'void collectDrafts;',
     by: [USAGE, 'M-32: a cancel'],
   },
   {
     row: 'M-32 (pause)',
     file: 'server/billing/pause/route.ts',
-    from: 'if (hasDraft(subscription)) await collectKeptDrafts(context, subscription.id);',
-    to: 'void [hasDraft, collectKeptDrafts];',
+    from: 'await collectDrafts(context, charge.debts);',
+    to: 'void collectDrafts;',
     by: [USAGE, 'M-32: a pause'],
   },
   {
@@ -222,9 +222,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     row: 'M-34',
-    file: 'server/billing/cancel/route.ts',
-    from: "hasUsage(subscription) && subscription.state !== 'paused';",
-    to: 'hasUsage(subscription);',
+    file: 'server/billing/cancel/charge.ts',
+    from: "return hasUsage(subscription) && subscription.state !== 'paused';",
+    to: 'return hasUsage(subscription);',
     by: [USAGE, 'M-34'],
   },
   {
