@@ -47,7 +47,8 @@ function oneOf({ status, total, returned, disputed }: PeriodInvoice): PeriodPaym
 
 /**
  * Whether the unused rest of the period may become credit. Flexible billing credits what was really debited, so what was
- * free gives nothing; classic billing credits the price. An upgrade in the hour of a draft pays more than it is credited.
+ * free gives nothing; classic billing credits the price.
+ * An upgrade in the hour of a draft collects it first.
  */
 export function mayCredit(
   payment: PeriodPayment,

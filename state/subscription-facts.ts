@@ -54,12 +54,26 @@ export function readSubscription(object: unknown): SubscriptionFacts {
     collectionMethod:
       asText(raw['collection_method']) ?? asText(raw['billing']) ?? 'charge_automatically',
     defaultPaymentMethodId: idOf(raw['default_payment_method']) ?? idOf(raw['default_source']),
-    cardFingerprint: asText(at(raw, 'default_payment_method', 'card', 'fingerprint')),
+    cardFingerprint: methodFingerprint(raw['default_payment_method']),
     billingMode: readBillingMode(raw['billing_mode']),
     metadata: asMetadata(raw['metadata']),
     livemode: raw['livemode'] === true,
     createdAt: asTime(raw['created']) ?? 0,
   };
+}
+
+/**
+ * By what two saved methods are known to be one: the fingerprint of a card (in a wallet as well) or of a bank account, or
+ * who pays with a wallet. Null when Stripe does not say.
+ */
+export function methodFingerprint(method: unknown): string | null {
+  const type = asText(at(method, 'type')) ?? 'card';
+  const fingerprint = asText(at(method, type, 'fingerprint'));
+  if (fingerprint !== null) return fingerprint;
+  const payer = ['payer_id', 'buyer_id', 'email', 'payer_email']
+    .map((name) => asText(at(method, type, name)))
+    .find((each) => each !== null);
+  return payer ? `${type}:${payer.toLowerCase()}` : null;
 }
 
 /**

@@ -39,15 +39,15 @@ export async function periodPaymentOf(
   return periodPayment(found);
 }
 
-/** Throws 409 where a change now would credit time that was not paid for. */
+/** Throws 409 where a change now would credit time that was not paid for; else how it was, or will be, paid. */
 export async function requireCreditable(
   services: Services,
   subscription: StoredSubscription,
   kind: ChangeKind,
-): Promise<void> {
+): Promise<PeriodPayment> {
   const payment = await periodPaymentOf(services, subscription);
   const { billingMode, latestInvoice, latestInvoiceId } = subscription.facts;
-  if (mayCredit(payment, { kind, billingMode })) return;
+  if (mayCredit(payment, { kind, billingMode })) return payment;
   throw new AppError('not_allowed', WORDS[payment], {
     fields: {
       state: subscription.state,

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { methodFingerprint } from '../../state/subscription-facts.ts';
 import type { Services } from '../lib/services.ts';
 
 export interface SavedCard {
@@ -33,5 +34,5 @@ export async function savedCard(
 }
 
 function cardOf(method: Stripe.PaymentMethod): SavedCard {
-  return { id: method.id, fingerprint: method.card?.fingerprint ?? null };
+  return { id: method.id, fingerprint: methodFingerprint(method) };
 }

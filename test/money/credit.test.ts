@@ -69,7 +69,11 @@ describe('Credit is given for time that was paid, and kept', { timeout: 90_000 }
       default_payment_method: method.id,
     });
     await server.settled();
-    // On its way, or bounced by now.
+    const status = async () => (await person.invoices())[0]?.status;
+    expect(await status()).toBe('open');
+    await refused(person);
+    await server.advance(1);
+    expect(await status()).toBe('open');
     await refused(person);
   });
 
@@ -97,6 +101,19 @@ describe('Credit is given for time that was paid, and kept', { timeout: 90_000 }
     await refused(person);
   });
 
+  it('M-38: none while the bank asks for the money back', async () => {
+    const keeping = await startTestServer({
+      database: 'sqlite',
+      emulator: server.emulator,
+      env: { TRIAL_DAYS: '0', ON_DISPUTE: 'keep' },
+    });
+    const person = newPerson(keeping);
+    await person.subscribe(PRO_YEARLY, '4000000000000259');
+    const asked = await person.command('preview', DOWN_NOW);
+    await keeping.close();
+    expect(asked.json['error']).toMatchObject({ code: 'not_allowed', reason: 'period_returned' });
+  });
+
   it('M-33, M-6: none while the renewal is a draft, and none once it was given up', async () => {
     const person = newPerson(server);
     await person.subscribe(PRO);
@@ -115,6 +132,27 @@ describe('Credit is given for time that was paid, and kept', { timeout: 90_000 }
       access: { level: 'none', reason: 'period_unpaid' },
     });
     await refused(person);
+  });
+
+  it('M-33: an upgrade in the hour of a draft collects it first, and is refused where it is not paid', async () => {
+    const [payer, debtor] = [newPerson(server), newPerson(server)];
+    const { currentPeriodEnd } = await payer.subscribe(STARTER);
+    await debtor.subscribe(STARTER);
+    await debtor.useCard('pm_card_chargeCustomerFail');
+    const left = Date.parse(currentPeriodEnd) - server.services.clock.now();
+    await server.advance((left + 600_000) / 86_400_000);
+    const { quote, answer } = await payer.changeTo(PRO);
+    expect([quote.effective, answer.status]).toEqual(['now', 202]);
+    const bills = async (person: Person) =>
+      (await person.invoices()).map(({ status, total }) => `${status} ${total}`);
+    expect(await bills(payer)).toEqual([`paid ${quote.amountDue}`, 'paid 2000', 'paid 2000']);
+    const refusedChange = (await debtor.changeTo(PRO)).answer;
+    expect(refusedChange.json['error']).toMatchObject({
+      code: 'not_allowed',
+      reason: 'period_unpaid',
+    });
+    expect(await bills(debtor)).toEqual(['open 2000', 'paid 2000']);
+    expect(await debtor.subscription()).toMatchObject({ plan: 'starter' });
   });
 
   it('is given as before for a period that was paid', async () => {

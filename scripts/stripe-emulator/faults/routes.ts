@@ -15,6 +15,7 @@ const settingsChange = z.strictObject({
   finalAction: z.enum(['cancel', 'unpaid', 'past_due', 'pause']).optional(),
   upcomingDays: z.int().min(0).optional(),
   draftSeconds: z.int().min(0).optional(),
+  debitDays: z.number().min(0).optional(),
   apiVersion: z
     .string()
     .regex(/^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$/)

@@ -17,6 +17,8 @@ export interface AccountSettings {
   upcomingDays: number;
   /** Seconds a renewal's invoice stays a draft. */
   draftSeconds: number;
+  /** Days on a test clock until a bank tells how a debit went, beside the seconds of the test number. */
+  debitDays: number;
   /** Version of calls without `Stripe-Version`, and of events. */
   apiVersion: string;
   /** Whether the account starts with a default portal configuration. */
@@ -34,6 +36,7 @@ export function defaultSettings(): AccountSettings {
     finalAction: 'cancel',
     upcomingDays: 7,
     draftSeconds: 3_600,
+    debitDays: 0,
     apiVersion: API_VERSION,
     defaultPortalConfiguration: true,
     country: 'US',

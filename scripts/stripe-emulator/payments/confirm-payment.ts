@@ -235,12 +235,13 @@ function startDebit(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHow)
   keepForLater(ctx, intent, how);
   ctx.emit('charge.pending', charge);
   ctx.emit('payment_intent.processing', intent);
-  // Banks keep real time, also for customers on a test clock.
   const fingerprint =
     how.method.sepa_debit?.fingerprint ?? how.method.us_bank_account?.fingerprint ?? null;
-  ctx.schedule(ctx.now() + debitOutcome(fingerprint).delaySeconds, null, {
-    job: SETTLE_DEBIT,
-    ref: intent.id,
-  });
+  const { delaySeconds } = debitOutcome(fingerprint);
+  // On a test clock a bank may take its days; elsewhere somebody waits for it.
+  const clock = ctx.clockOf(idOf(intent.customer));
+  const days = clock === null ? 0 : ctx.settings.debitDays;
+  const at = ctx.nowFor(idOf(intent.customer)) + days * 86_400 + delaySeconds;
+  ctx.schedule(at, clock, { job: SETTLE_DEBIT, ref: intent.id });
   return { kind: 'processing', charge, decline: null };
 }

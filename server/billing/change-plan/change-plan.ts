@@ -1,9 +1,11 @@
+import type { QuoteKey } from '../../../db/quotes.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { ownPlanEnd } from '../../../state/plan-period.ts';
 import type { SubscriptionFacts } from '../../../state/types.ts';
 import { confirmIfAnswerLost, freshKey, readNow, type CommandContext } from '../command.ts';
 import { itemChanges, nextPhaseItems, type PlanTarget } from './plan-target.ts';
 import { acceptQuote, hasQuote, quoteExpired } from './quote.ts';
+import { collectKeptDrafts } from '../open-invoices.ts';
 import { dropSchedule, putNextPhase, withoutSchedule } from '../schedule.ts';
 import { settleUsage } from '../settle-usage.ts';
 
@@ -58,7 +60,7 @@ async function changeNow(
   // Before the quote is looked at: if Stripe bills what was used since, the amount is another, and it does not hold.
   await settleUsage(services, subscription);
   const quote = target.prorate
-    ? await acceptQuote(services, subscription, { target, prorationDate })
+    ? await acceptPaid(context, subscription, { target, prorationDate })
     : null;
   await dropUnpaidChange(context, subscription);
   const request = {
@@ -73,6 +75,19 @@ async function changeNow(
       async () => hasHappened(await readNow(services, subscription.id), target),
     ),
   );
+}
+
+/** The quote of a change. What it credits is paid first, where the renewal's invoice is still a draft. */
+async function acceptPaid(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  wanted: WantedChange,
+): Promise<QuoteKey> {
+  const { services } = context;
+  const { key, payment } = await acceptQuote(services, subscription, wanted);
+  if (payment !== 'draft') return key;
+  await collectKeptDrafts(context, subscription.id);
+  return (await acceptQuote(services, subscription, wanted)).key;
 }
 
 function hasHappened(facts: SubscriptionFacts, target: PlanTarget): boolean {

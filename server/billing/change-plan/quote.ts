@@ -4,6 +4,7 @@ import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/quotes.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { lossesOfUncreditedChange, type Loss } from '../../../state/losses.ts';
+import type { PeriodPayment } from '../../../state/period-payment.ts';
 import type { ChangeKind, ChangeTime } from '../../../state/plan-change.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
@@ -96,13 +97,14 @@ const FREE = {
 
 /**
  * The quote that a change is charged by. Throws 409 `quote_expired` unless it was given less than an hour ago,
- * for this change and this state, and Stripe still says the same amount; 400 when there is none.
+ * for this change and this state, and Stripe still says the same amount; 400 when there is none. Also says how the present
+ * period was paid, which the change credits.
  */
 export async function acceptQuote(
   services: Services,
   subscription: SubscriptionRow,
   { target, prorationDate }: { target: PlanTarget; prorationDate: string | undefined },
-): Promise<QuoteKey> {
+): Promise<{ key: QuoteKey; payment: PeriodPayment }> {
   if (prorationDate === undefined) {
     throw new AppError(
       'invalid_request',
@@ -120,12 +122,12 @@ export async function acceptQuote(
     throw quoteExpired('The subscription has changed since the quote.');
   }
   const { prorationAt } = key;
-  const [invoice] = await Promise.all([
+  const [invoice, payment] = await Promise.all([
     previewNow(services, subscription, { target, prorationAt }),
     requireCreditable(services, subscription, target.kind),
   ]);
   if (invoice.amount_due !== quote.amountDue) throw quoteExpired('The amount has changed.');
-  return key;
+  return { key, payment };
 }
 
 /** Whether this change was quoted for that moment. */

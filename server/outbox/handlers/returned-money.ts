@@ -19,6 +19,7 @@ import {
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
+import { collectKeptDrafts } from '../../billing/open-invoices.ts';
 import { applyReturns } from '../../billing/payments/record-purchase.ts';
 import { readReturns, type ReadReturns } from '../../sync/read-returns.ts';
 
@@ -93,7 +94,9 @@ async function storeReturns(
     const row = subscriptionId === null ? null : await findSubscription(trx, subscriptionId);
     const customer = customerId === null ? null : await findCustomerByStripeId(trx, customerId);
     const userId = row === null ? (customer?.userId ?? null) : row.userId;
-    if (userId === null || row?.foreign || (subscriptionId === null && !isMarked)) return null;
+    // Whose it is may be learned later; what holds for the subscription is known now.
+    const isKnown = userId !== null || row !== null;
+    if (!isKnown || row?.foreign || (subscriptionId === null && !isMarked)) return null;
     const moved = await saveReturns(trx, returns);
     const effects = moved.flatMap((each) =>
       effectsOfReturn(each, { userId, plan: row?.plan ?? null }),
@@ -116,7 +119,7 @@ async function storeReturns(
   });
 }
 
-/** While a dispute is open no renewal is charged; when it is won, collection goes on. */
+/** While a dispute is open renewals stay drafts; when it is won, they are collected, with the usage that is on them. */
 async function suspendCollection(
   ctx: EngineContext,
   row: SubscriptionRow,
@@ -125,10 +128,11 @@ async function suspendCollection(
   const paused = row.facts.pauseCollection !== null;
   const key = `tenure-dispute-${row.id}-${randomUUID()}`;
   if (disputed && !paused && row.state !== 'canceled') {
-    await ctx.core.stripe.voidCollection(row.id, null, key);
+    await ctx.core.stripe.stopCollection(row.id, {}, key);
   }
   if (!disputed && paused && row.restriction?.collectionPaused === true) {
     await ctx.core.stripe.resumeCollection(row.id, {}, key);
+    await collectKeptDrafts({ services: ctx.core, requestId: `dispute-${randomUUID()}` }, row.id);
   }
 }
 

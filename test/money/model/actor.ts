@@ -6,12 +6,11 @@ import type { Answer, TestServer } from '../../support/server.ts';
 import {
   checkAccess,
   checkAgreedEnd,
-  checkCode,
   checkCredit,
   checkDebts,
+  checkDisputes,
   checkEnds,
   checkUndo,
-  checkUsage,
   checkWayOut,
   newMemory,
   type Memory,
@@ -28,10 +27,20 @@ import {
   type Catalogue,
 } from './observe.ts';
 import { inDashboard } from './dashboard.ts';
-import type { Act } from './story.ts';
+import { checkBilled, checkCode, checkTrials, checkUsage } from './once.ts';
+import type { Act, Card } from './story.ts';
 
 export const METER = 'api_calls';
-const TOKENS = { good: 'pm_card_visa', fails_later: 'pm_card_chargeCustomerFail' };
+const TOKENS: Record<Card, string> = {
+  good: 'pm_card_visa',
+  fails_later: 'pm_card_chargeCustomerFail',
+  asks: 'pm_card_authenticationRequired',
+  disputed: 'pm_card_createDispute',
+};
+const NUMBERS: Partial<Record<Card, string>> = {
+  fails_later: CARDS.failsLater,
+  disputed: '4000000000000259',
+};
 const IBANS = { debit_late: 'DE89370400440532013000', debit_bounces: 'DE62370400440532013001' };
 
 /** What a command said that it would cost, and what kind of answer it gave. */
@@ -69,6 +78,9 @@ export class Actor {
       ...checkAccess(moment),
       ...checkCode(moment),
       ...checkUsage(moment),
+      ...checkTrials(moment),
+      ...checkBilled(moment),
+      ...checkDisputes(moment),
       ...checkWayOut(moment),
       ...checkAgreedEnd(moment),
     ];
@@ -166,13 +178,16 @@ export class Actor {
       case 'buy': {
         if (live) return null;
         const promotion = act.code ? { promotionCode: 'HALF' } : {};
-        const answer = await person.post('checkout', { ...act.choice, ...promotion });
-        if (answer.status < 300) {
-          const card = act.card === 'good' ? CARDS.good : CARDS.failsLater;
-          const outcome = await payCheckout(String(answer.json['url']), { card }).catch(String);
-          return { words: `buys ${JSON.stringify(body)}, ${outcome.slice(0, 60)}`, answer };
+        const open = () => person.post('checkout', { ...act.choice, ...promotion });
+        const tabs = await Promise.all(act.twice ? [open(), open()] : [open()]);
+        const words = [`buys ${JSON.stringify(body)}`];
+        for (const { status, json } of tabs) {
+          if (status >= 300) continue;
+          const card = NUMBERS[act.card] ?? CARDS.good;
+          const outcome = await payCheckout(String(json['url']), { card }).catch(String);
+          words.push(outcome.slice(0, 60));
         }
-        return { words: `buys ${JSON.stringify(body)}`, answer };
+        return { words: words.join(', '), answer: worst(tabs) };
       }
       case 'change': {
         if (!live) return null;
@@ -184,7 +199,8 @@ export class Actor {
           prorationDate: string | null;
           amountDue: number;
         };
-        const answer = await person.command('change', { ...choice, prorationDate });
+        const change = () => person.command('change', { ...choice, prorationDate });
+        const answer = await send(change, act.twice);
         const trialing = live.status === 'trialing';
         return { words, answer, due: trialing || this.memory.gift ? undefined : amountDue };
       }
@@ -200,6 +216,7 @@ export class Actor {
         if (!live) return null;
         const resumesAt =
           act.hours === null ? undefined : new Date((now + act.hours * 3_600) * 1000).toISOString();
+        if (resumesAt) this.memory.collection = true;
         const words = `pauses ${act.hours === null ? '' : `for ${act.hours} h`}`;
         const shown = await this.shown('pause', { resumesAt });
         return { words, answer: await person.command('pause', { resumesAt }), ...shown };
@@ -216,7 +233,7 @@ export class Actor {
         const promotion = act.code ? { promotionCode: 'HALF' } : {};
         const wanted = { ...act.choice, ...promotion };
         const shown = await this.shown('reactivate', wanted);
-        const answer = await person.command('reactivate', wanted);
+        const answer = await send(() => person.command('reactivate', wanted), act.twice);
         return { words: `comes back ${JSON.stringify(body)}`, answer, ...shown };
       }
       case 'discount': {
@@ -228,15 +245,27 @@ export class Actor {
         const open = books.invoices.find(({ status }) => status === 'open');
         if (!open) return null;
         const paymentMethod = await person.useCard(TOKENS.good);
-        const answer = await person.post(`invoices/${open.id}/pay`, { paymentMethod });
-        return { words: `pays ${open.id}`, answer };
+        const pay = () => person.post(`invoices/${open.id}/pay`, { paymentMethod });
+        return { words: `pays ${open.id}`, answer: await send(pay, act.twice) };
+      }
+      case 'bill': {
+        if (this.customer === null) return null;
+        // All operators call their requests the same; a repetition has a key.
+        const headers: Record<string, string> = { 'x-request-id': 'trace-1' };
+        if (act.twice) headers['idempotency-key'] = `bill-${person.id}-${books.invoices.length}`;
+        const items = [{ description: 'Work', amount: act.amount, currency: 'usd' }];
+        const bill = () =>
+          person.asAdmin('invoices', { userId: person.id, items, collection: 'charge' }, headers);
+        const answer = await send(bill, act.twice);
+        if (answer.status < 300) this.memory.billed.push(act.amount);
+        return { words: `an operator bills ${act.amount}`, answer };
       }
       case 'card':
         if (this.customer === null) return null;
         await person.useCard(TOKENS[act.card]);
-        return { words: `uses a card that ${act.card === 'good' ? 'works' : 'fails'}` };
+        return { words: `uses a card: ${act.card}` };
       case 'use':
-        return live ? this.use(act.calls, now) : null;
+        return live ? this.use(act.calls, { now, live }) : null;
       default:
         return this.inDashboard(act, { books, live, said });
     }
@@ -248,7 +277,10 @@ export class Actor {
     return status === 200 ? { shown: Number(json['amountDue']) } : {};
   }
 
-  private async use(calls: number, now: number): Promise<Outcome | null> {
+  private async use(
+    calls: number,
+    { now, live }: { now: number; live: Stripe.Subscription },
+  ): Promise<Outcome | null> {
     const { usage } = this.server.services;
     const userId = this.person.id;
     // A minute ago: what happens in the very second of a command is Stripe's to decide.
@@ -259,7 +291,9 @@ export class Actor {
       return null;
     }
     this.memory.calls += calls;
-    if (calls % 2 === 0) await usage.flush([userId]);
+    // It may wait for an hour: so long a renewal is a draft. What ends by itself has no such hour.
+    const ends = live.cancel_at !== null || live.cancel_at_period_end;
+    if (calls % 2 === 0 || ends) await usage.flush([userId]);
     return { words: `makes ${calls} calls` };
   }
 
@@ -280,6 +314,18 @@ export class Actor {
     }).catch((error: unknown) => `(refused by Stripe: ${String(error).slice(0, 160)})`);
     return words === null ? null : { words: `Dashboard: ${words}` };
   }
+}
+
+/** Sends a command, or the same one twice at once; answers what went better, unless one broke. */
+async function send(command: () => Promise<Answer>, twice = false): Promise<Answer> {
+  const answers = await Promise.all(twice ? [command(), command()] : [command()]);
+  const [best] = answers.toSorted((a, b) => a.status - b.status);
+  return answers.find(({ status }) => status >= 500) ?? best!;
+}
+
+/** The answer that tells most of what went wrong. */
+function worst(answers: readonly Answer[]): Answer {
+  return answers.toSorted((a, b) => b.status - a.status)[0]!;
 }
 
 function wordsOf({ status, json }: Answer): string {

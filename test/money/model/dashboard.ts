@@ -109,8 +109,27 @@ export async function inDashboard(act: Act, desk: Desk): Promise<string | null> 
       memory.promised = made.id;
       return 'schedules 30 % off for the next period';
     }
+    case 'addon': {
+      if (!live || live.items.data.some(({ price }) => price.id === catalogue.addonPrice))
+        return null;
+      const items = [{ price: catalogue.addonPrice }];
+      await stripe.subscriptions.update(live.id, { items, proration_behavior: 'none' });
+      return 'adds 2100 a month, from the next invoice on';
+    }
+    case 'trial_now':
+      if (live?.status !== 'trialing') return null;
+      await stripe.subscriptions.update(live.id, { trial_end: 'now' });
+      return 'ends the trial';
+    case 'evidence': {
+      const dispute = books.disputes.find(({ status }) => status === 'needs_response');
+      if (!dispute) return null;
+      const uncategorized_text = act.verdict === 'won' ? 'winning_evidence' : 'losing_evidence';
+      await stripe.disputes.update(dispute.id, { evidence: { uncategorized_text }, submit: true });
+      return `answers the dispute ${dispute.id}, which is ${act.verdict}`;
+    }
     case 'collection':
       if (!live) return null;
+      memory.collection = true;
       await stripe.subscriptions.update(live.id, { pause_collection: { behavior: act.behavior } });
       return `pauses collection (${act.behavior})`;
     case 'sell':

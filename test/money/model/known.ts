@@ -23,6 +23,14 @@ export const KNOWN: Record<string, Act[]> = {
   'M-17 (change)': [buy, { do: 'schedule' }, { do: 'change', choice: { ...big, quantity: 2 } }],
   'M-18': [buy, { do: 'cancel_at', days: 400 }, { do: 'change', choice: { ...big, quantity: 2 } }],
   'M-34': [buy, { do: 'use', calls: 1_000 }, { do: 'pause', hours: null }, end],
+  'a dispute': [{ ...buy, card: 'disputed' }, rest, { do: 'use', calls: 10 }],
+  'a dispute, won': [
+    { ...buy, card: 'disputed' },
+    { do: 'evidence', verdict: 'won' },
+  ],
+  'a dispute, lost': [{ ...buy, card: 'disputed' }, { do: 'evidence', verdict: 'lost' }, back],
+  'two tabs': [{ ...buy, twice: true }, end, { ...back, twice: true }],
+  'two invoices of an operator': [buy, { do: 'bill', amount: 500 }, { do: 'bill', amount: 700 }],
   'P-22': [buy, later, { do: 'portal_cancel' }, resume],
 };
 

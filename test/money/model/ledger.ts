@@ -4,11 +4,14 @@
  */
 import type Stripe from 'stripe';
 import {
+  adverse,
   billOf,
   chargesOf,
   ENDED,
   isProration,
+  idOf,
   kept,
+  keptOf,
   liveOf,
   netOf,
   planItemOf,
@@ -21,8 +24,10 @@ import {
 const DAY = 86_400;
 /** Longest grace, by time. */
 const GRACE = 14 * DAY;
-/** Longest time until the failure of a bank debit is known: a leap of a month may tell of it at its end. */
-const DEBIT = 28 * DAY;
+/** How many days a bank takes with a debit. */
+export const DEBIT_DAYS = 5;
+/** The latest time after its draft at which the failure of a debit is known: an hour, the days, and a slow test account. */
+const DEBIT = DEBIT_DAYS * DAY + 3_600 + 180;
 /** What a period outlives its end while no news came. */
 const NEWS = 3 * DAY;
 
@@ -47,6 +52,10 @@ export interface Memory {
   credited: boolean;
   /** What was scheduled when a cancel was asked for. */
   beforeCancel: string | null;
+  /** What an operator billed beside the plan, in minor units. */
+  billed: number[];
+  /** Collection was paused, by a pause with an end or in the Dashboard. */
+  collection: boolean;
   /** A phase that the Dashboard promised, by the id of its schedule. */
   promised: string | null;
 }
@@ -57,6 +66,8 @@ export const newMemory = (): Memory => ({
   gift: false,
   credited: false,
   beforeCancel: null,
+  billed: [],
+  collection: false,
   promised: null,
 });
 
@@ -92,6 +103,8 @@ function rightOf(
   if (!['trialing', 'active', 'past_due'].includes(status)) return `none: Stripe says ${status}`;
   if (pause) return 'none: collection is paused';
   if (end !== null && end <= now) return 'none: its end has come';
+  const disputes = adverse(books).filter(({ charge }) => isOf(books, live, idOf(charge)));
+  if (disputes.length > 0) return 'none: the bank asks for the money back';
   if (status === 'trialing') return 'full: a trial';
   if (item.end + NEWS < now) return 'none: the period is over';
   const bill = billOf(books, live, catalogue);
@@ -116,6 +129,30 @@ function rightOf(
       return last < now ? `none: ${bill.id} is ${bill.status} since long` : 'either: grace';
     }
   }
+}
+
+/** Whether a charge paid an invoice of a subscription. */
+function isOf(books: Books, subscription: Stripe.Subscription, charge: string): boolean {
+  return books.invoices.some(
+    (invoice) =>
+      subscriptionOf(invoice) === subscription.id &&
+      chargesOf(invoice, books).some(({ id }) => id === charge),
+  );
+}
+
+/** Rules 2 and 5: what the bank took back for good is served no more, and what was won goes on as before. */
+export function checkDisputes({ books, memory }: Moment): string[] {
+  const live = liveOf(books);
+  if (!live) return [];
+  const own = books.disputes.filter(({ charge }) => isOf(books, live, idOf(charge)));
+  const problems = own
+    .filter(({ status }) => status === 'lost')
+    .map(({ id }) => `rule 2: the dispute ${id} is lost, and ${live.id} lives on`);
+  const isOver = own.length > 0 && own.every(({ status }) => status === 'won');
+  if (isOver && live.pause_collection && !memory.collection) {
+    problems.push('rule 5: the dispute is won, and nothing is collected any more');
+  }
+  return problems;
 }
 
 /** Rule 2: credit is no more than what was paid for the rest of the period and kept. */
@@ -144,84 +181,29 @@ export function checkCredit(before: Moment, after: Moment): string[] {
 
 /** What was paid for the time that is left of the present period. */
 function worthOf({ books, now, catalogue }: Moment, live: Stripe.Subscription): number {
-  const item = planItemOf(live, catalogue);
-  if (!item) return 0;
+  const isPlan = (line: Stripe.InvoiceLineItem) => catalogue.plans.has(priceOf(line));
   const pays = (line: Stripe.InvoiceLineItem) =>
-    catalogue.plans.has(priceOf(line)) && line.period.end === item.end;
+    (isPlan(line) || priceOf(line) === catalogue.addonPrice) && line.period.end > now;
   let worth = 0;
   for (const invoice of books.invoices) {
     if (subscriptionOf(invoice) !== live.id) continue;
     const lines = invoice.lines.data.filter(pays);
     if (lines.length === 0) continue;
     if (invoice.status !== 'paid') {
-      if (lines.some((line) => !isProration(line)) && invoice.status !== 'void') return 0;
+      const whole = lines.some((line) => isPlan(line) && !isProration(line));
+      if (whole && invoice.status !== 'void') return 0;
       continue;
     }
-    if (chargesOf(invoice, books).some(({ refunded }) => refunded)) return 0;
+    const back = chargesOf(invoice, books).some(
+      (charge) => keptOf(charge, books) < charge.amount_captured,
+    );
+    if (back && lines.some(isPlan)) return 0;
     for (const line of lines) {
       const whole = line.period.end - line.period.start;
-      if (whole > 0) worth += (netOf(line) * Math.max(item.end - now, 0)) / whole;
+      if (whole > 0) worth += (netOf(line) * Math.max(line.period.end - now, 0)) / whole;
     }
   }
   return Math.round(worth);
-}
-
-/** Rule 6: a code that counts once made one invoice smaller. */
-export function checkCode({ books, catalogue }: Moment): string[] {
-  const used = books.invoices.filter(
-    ({ status, discounts, total_discount_amounts }) =>
-      status !== 'void' &&
-      status !== 'draft' &&
-      (total_discount_amounts ?? []).some(({ amount }) => amount > 0) &&
-      discounts.some(
-        (discount) =>
-          typeof discount !== 'string' &&
-          (typeof discount.source.coupon === 'string'
-            ? discount.source.coupon
-            : discount.source.coupon?.id) === catalogue.coupon,
-      ),
-  );
-  if (used.length < 2) return [];
-  return [`rule 6: the code counted on ${used.map(({ id }) => id).join(' and ')}`];
-}
-
-/** Calls on invoices that are owed or paid; `lost`: on those that are void although no operator said so. */
-export function callsBilled({ books, catalogue, memory }: Moment): {
-  billed: number;
-  lost: number;
-} {
-  let billed = 0;
-  let lost = 0;
-  for (const invoice of books.invoices) {
-    const calls = invoice.lines.data
-      .filter((line) => priceOf(line) === catalogue.callsPrice)
-      .reduce((sum, { quantity }) => sum + (quantity ?? 0), 0);
-    const dropped = invoice.status === 'void' && !memory.forgiven.has(invoice.id);
-    if (dropped) lost += calls;
-    else billed += calls;
-  }
-  return { billed, lost };
-}
-
-/** Rule 8, while it goes on: nothing is billed twice. */
-export function checkUsage(moment: Moment): string[] {
-  const { billed } = callsBilled(moment);
-  const { calls } = moment.memory;
-  return billed > calls ? [`rule 8: ${billed} calls were billed, ${calls} were made`] : [];
-}
-
-/** Rule 8, when all is over: everything was billed, unless dunning ended it or an operator forgave it. */
-export function checkUsageAtEnd(moment: Moment): string[] {
-  const { billed, lost } = callsBilled(moment);
-  const { calls, memory } = { calls: moment.memory.calls, memory: moment.memory };
-  const ended = moment.books.subscriptions.some(
-    ({ cancellation_details: details }) =>
-      details?.reason === 'payment_failed' || details?.comment === 'Payment failed',
-  );
-  if (ended) return [];
-  if (memory.forgiven.size > 0 && billed + lost === calls) return [];
-  if (billed === calls) return [];
-  return [`rule 8: ${billed} calls were billed of ${calls}, ${lost} on void invoices`];
 }
 
 /** Rule 4: what ended takes no money any more, but for its last usage; and there is one subscription at a time. */

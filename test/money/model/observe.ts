@@ -21,11 +21,18 @@ export interface Books {
   /** Newest first. */
   invoices: Stripe.Invoice[];
   charges: Stripe.Charge[];
+  disputes: Stripe.Dispute[];
   /** In the customer's favour. */
   credit: number;
 }
 
-export const EMPTY: Books = { subscriptions: [], invoices: [], charges: [], credit: 0 };
+export const EMPTY: Books = {
+  subscriptions: [],
+  invoices: [],
+  charges: [],
+  disputes: [],
+  credit: 0,
+};
 
 export async function readBooks(stripe: Stripe, customer: string | null): Promise<Books> {
   if (customer === null) return EMPTY;
@@ -35,10 +42,13 @@ export async function readBooks(stripe: Stripe, customer: string | null): Promis
     stripe.charges.list({ customer, limit: 100 }),
     stripe.customers.retrieve(customer),
   ]);
+  const disputed = charges.data.filter((charge) => charge.disputed).map(({ id }) => id);
+  const disputes = disputed.length > 0 ? (await stripe.disputes.list({ limit: 100 })).data : [];
   return {
     subscriptions: subscriptions.data,
     invoices: invoices.data,
     charges: charges.data,
+    disputes: disputes.filter(({ charge }) => disputed.includes(idOf(charge))),
     credit: person.deleted ? 0 : 0 - person.balance,
   };
 }
@@ -115,12 +125,21 @@ export function billOf(
   return found.toSorted((a, b) => b.created - a.created)[0] ?? null;
 }
 
+/** Disputes that hold money back now, or took it for good. */
+export function adverse({ disputes }: Books): Stripe.Dispute[] {
+  return disputes.filter(({ status }) => status !== 'won' && !status.startsWith('warning'));
+}
+
+/** What was taken with a charge and kept, in minor units. */
+export function keptOf(charge: Stripe.Charge, books: Books): number {
+  const { status, paid, amount_captured, amount_refunded, id } = charge;
+  if (status !== 'succeeded' || !paid) return 0;
+  const held = adverse(books).filter((dispute) => idOf(dispute.charge) === id);
+  const gone = held.reduce((sum, { amount }) => sum + amount, amount_refunded);
+  return Math.max(amount_captured - gone, 0);
+}
+
 /** Money taken and kept, in minor units. */
-export function kept({ charges }: Books): number {
-  return charges
-    .filter(({ status, paid }) => status === 'succeeded' && paid)
-    .reduce(
-      (sum, { amount_captured, amount_refunded }) => sum + amount_captured - amount_refunded,
-      0,
-    );
+export function kept(books: Books): number {
+  return books.charges.reduce((sum, charge) => sum + keptOf(charge, books), 0);
 }

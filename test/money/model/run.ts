@@ -1,12 +1,15 @@
 /** Many accounts live their stories on one stack and one clock; a story that fails is told as short as it can be. */
 import { readFileSync } from 'node:fs';
+import type { NewEvent } from '../../../db/webhook-events.ts';
+import { catchUp } from '../../../server/webhooks/catch-up.ts';
 import type { RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
 import { stripeSwitches } from '../../server/billing/stripe-calls.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { mixedPlans } from '../mixed-plans.ts';
 import { Actor } from './actor.ts';
-import { checkUsageAtEnd } from './ledger.ts';
+import { DEBIT_DAYS } from './ledger.ts';
 import { liveOf, planItemOf, type Catalogue } from './observe.ts';
+import { checkUsageAtEnd } from './once.ts';
 import type { Act, Batch, Leap, Story } from './story.ts';
 
 const DAY = 86_400;
@@ -15,6 +18,8 @@ const BEFORE = -3_600;
 const IN_DRAFT = 600;
 const AFTER = 2 * 3_600;
 const PATIENCE_MS = 120_000;
+
+const lossy = new WeakSet<TestServer>();
 
 export interface Failure {
   /** Which of the stories. */
@@ -30,6 +35,8 @@ export interface World {
   finalAction: 'cancel' | 'past_due';
   /** Webhooks come twice, or in another order. */
   rough: boolean;
+  /** A third of the webhooks never arrive; what was lost is caught up with after each leap. */
+  lossy?: boolean;
 }
 
 export async function startWorld(emulator: RunningEmulator, world: World): Promise<TestServer> {
@@ -42,11 +49,15 @@ export async function startWorld(emulator: RunningEmulator, world: World): Promi
     services: { usage: { flushEvery: 0, retryBase: 10, retryMax: 50 } },
   });
   const { retryDays, finalAction } = world;
-  await stripeSwitches(server).settings({ retryDays, finalAction });
+  await stripeSwitches(server).settings({ retryDays, finalAction, debitDays: DEBIT_DAYS });
   await server.stripe.coupons.create({ id: 'promised', percent_off: 30, duration: 'once' });
   const half = { code: 'HALF', percentOff: 50, duration: 'once' };
   await server.call('POST', '/api/billing/promotion-codes', { admin: true, body: half });
   if (world.rough) await stripeSwitches(server).rough();
+  if (world.lossy) {
+    lossy.add(server);
+    await stripeSwitches(server).lose(0.3);
+  }
   return server;
 }
 
@@ -145,6 +156,15 @@ async function advance(server: TestServer, seconds: number): Promise<void> {
   await rest(server);
   await server.services.usage.flush();
   await rest(server);
+  // What is found has effects, whose webhooks may be lost in turn.
+  while (lossy.has(server) && (await findLost(server)) > 0) await rest(server);
+}
+
+async function findLost({ services }: TestServer): Promise<number> {
+  const { engine } = services;
+  const parts = { core: services, reader: engine.reader };
+  const store = (events: NewEvent[]) => engine.store(events);
+  return catchUp(parts, store, { since: 0, onItsWay: 0 });
 }
 
 async function leapOf(leap: Leap, actors: readonly Actor[]): Promise<number> {

@@ -7,22 +7,30 @@ export interface Choice {
   quantity?: number;
 }
 
+/** `asks`: the bank wants the customer to confirm; `disputed`: it pays, and the bank takes the money back. */
+export type Card = 'good' | 'fails_later' | 'asks' | 'disputed';
+
 export type Act =
   | { do: 'rest' }
   // Commands of the customer.
-  | { do: 'buy'; choice: Choice; code: boolean; card: 'good' | 'fails_later' }
-  | { do: 'change'; choice: Choice; when?: 'now' | 'period_end' }
+  // `twice`: in two tabs, or by two clicks, at the same time.
+  | { do: 'buy'; choice: Choice; code: boolean; card: Card; twice?: boolean }
+  | { do: 'change'; choice: Choice; when?: 'now' | 'period_end'; twice?: boolean }
   | { do: 'cancel'; when: 'now' | 'period_end' }
   | { do: 'pause'; hours: number | null }
   | { do: 'resume' }
-  | { do: 'reactivate'; choice: Choice; code: boolean }
+  | { do: 'reactivate'; choice: Choice; code: boolean; twice?: boolean }
   | { do: 'discount' }
-  | { do: 'pay' }
-  | { do: 'card'; card: 'good' | 'fails_later' }
+  | { do: 'pay'; twice?: boolean }
+  | { do: 'card'; card: Card }
+  // An operator's, through the API.
+  | { do: 'bill'; amount: number; twice?: boolean }
   // The host's.
   | { do: 'use'; calls: number }
   // In Stripe's Dashboard.
   | { do: 'void' | 'uncollectible' | 'price' | 'schedule' | 'portal_cancel' }
+  | { do: 'addon' | 'trial_now' }
+  | { do: 'evidence'; verdict: 'won' | 'lost' }
   | { do: 'refund'; part: number }
   | { do: 'credit_note'; part: number }
   | { do: 'cancel_at'; days: number }
@@ -45,7 +53,9 @@ const choice: fc.Arbitrary<Choice> = fc.record(
   },
   { requiredKeys: ['plan', 'interval'] },
 );
-const card = fc.constantFrom('good', 'good', 'fails_later');
+const card = fc.constantFrom('good', 'good', 'fails_later', 'disputed');
+const anyCard = fc.constantFrom('good', 'good', 'fails_later', 'asks', 'disputed');
+const twice = fc.constantFrom(false, false, false, true);
 
 function an(name: Act['do'], fields: Record<string, fc.Arbitrary<unknown>> = {}) {
   return fc.record({ do: fc.constant(name), ...fields }) as unknown as fc.Arbitrary<Act>;
@@ -53,19 +63,27 @@ function an(name: Act['do'], fields: Record<string, fc.Arbitrary<unknown>> = {})
 
 const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: an('rest') },
-  { weight: 3, arbitrary: an('buy', { choice, code: fc.boolean(), card }) },
+  { weight: 3, arbitrary: an('buy', { choice, code: fc.boolean(), card, twice }) },
   {
     weight: 5,
-    arbitrary: an('change', { choice, when: fc.constantFrom('now', undefined, 'period_end') }),
+    arbitrary: an('change', {
+      choice,
+      when: fc.constantFrom('now', undefined, 'period_end'),
+      twice,
+    }),
   },
   { weight: 3, arbitrary: an('cancel', { when: fc.constantFrom('now', 'period_end') }) },
   { weight: 3, arbitrary: an('pause', { hours: fc.constantFrom(null, 3, 30, 24 * 40) }) },
   { weight: 4, arbitrary: an('resume') },
-  { weight: 4, arbitrary: an('reactivate', { choice, code: fc.boolean() }) },
+  { weight: 4, arbitrary: an('reactivate', { choice, code: fc.boolean(), twice }) },
   { weight: 2, arbitrary: an('discount') },
-  { weight: 3, arbitrary: an('pay') },
-  { weight: 3, arbitrary: an('card', { card }) },
+  { weight: 3, arbitrary: an('pay', { twice }) },
+  { weight: 3, arbitrary: an('card', { card: anyCard }) },
   { weight: 4, arbitrary: an('use', { calls: fc.integer({ min: 1, max: 5_000 }) }) },
+  { weight: 1, arbitrary: an('bill', { amount: fc.integer({ min: 100, max: 9_999 }), twice }) },
+  { weight: 3, arbitrary: an('evidence', { verdict: fc.constantFrom('won', 'lost') }) },
+  { weight: 1, arbitrary: an('trial_now') },
+  { weight: 1, arbitrary: an('addon') },
   { weight: 1, arbitrary: an('void') },
   { weight: 1, arbitrary: an('uncollectible') },
   { weight: 1, arbitrary: an('price') },
@@ -98,7 +116,7 @@ const leap: fc.Arbitrary<Leap> = fc.oneof(
     ),
   },
   { weight: 2, arbitrary: fc.constantFrom({ days: 32 }, { days: 63 }) },
-  { weight: 1, arbitrary: fc.constant({ days: 367 }) },
+  { weight: 1, arbitrary: fc.constantFrom({ days: 367 }, { days: 367 }, { days: 730 }) },
 );
 
 /** Accounts that live at the same time, and the time that all of them live through. */
@@ -111,12 +129,20 @@ export interface Batch {
 export function batchOf(seed: number, size: { accounts: number; rounds: number }): Batch {
   const { accounts, rounds } = size;
   const first = an('buy', { choice, code: fc.boolean(), card: fc.constant('good') });
+  const disputed = an('buy', { choice, code: fc.boolean(), card: fc.constant('disputed') });
+  const sell = an('sell', { by: fc.constantFrom('invoice', 'debit_late', 'debit_bounces') });
+  const end = an('cancel', { when: fc.constant('now') });
   const story = fc
     .tuple(
-      fc.oneof({ weight: 4, arbitrary: first }, { weight: 1, arbitrary: act }),
+      fc.oneof(
+        { weight: 8, arbitrary: fc.tuple(first) },
+        { weight: 1, arbitrary: fc.tuple(disputed) },
+        { weight: 2, arbitrary: fc.tuple(first, end, sell) },
+        { weight: 2, arbitrary: fc.tuple(act) },
+      ),
       fc.array(act, { minLength: rounds - 1, maxLength: rounds - 1 }),
     )
-    .map(([begin, rest]) => ({ acts: [begin, ...rest] }));
+    .map(([begin, rest]) => ({ acts: [...begin, ...rest].slice(0, rounds) }));
   const batch = fc.record({
     stories: fc.array(story, { minLength: accounts, maxLength: accounts }),
     leaps: fc.array(leap, { minLength: rounds, maxLength: rounds }),

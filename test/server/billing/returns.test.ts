@@ -6,6 +6,7 @@ import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
 import { DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, type Person } from './person.ts';
+import { stripeSwitches } from './stripe-calls.ts';
 
 const DISPUTED_CARD = '4000000000000259';
 
@@ -71,7 +72,9 @@ describe.each(DIALECTS)('R-1: money that comes back on %s', (dialect) => {
   it('a dispute suspends access and collection until it is won', async () => {
     const person = await subscriber(DISPUTED_CARD);
     expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
-    expect((await person.atStripe()).pause_collection).toMatchObject({ behavior: 'void' });
+    expect((await person.atStripe()).pause_collection).toMatchObject({
+      behavior: 'keep_as_draft',
+    });
     const charge = await chargeOf(person);
     const { data } = await server.stripe.disputes.list({ charge: charge.id });
     await server.stripe.disputes.update(data[0]!.id, {
@@ -82,6 +85,33 @@ describe.each(DIALECTS)('R-1: money that comes back on %s', (dialect) => {
     expect(await access(person)).toMatchObject({ level: 'full' });
     expect((await person.atStripe()).pause_collection).toBeNull();
     expect(await told(person)).toEqual(['webhook.dispute.opened', 'webhook.dispute.won']);
+  });
+
+  it('a dispute that is told before its subscription suspends it as well', async () => {
+    const switches = stripeSwitches(server);
+    await switches.silence('customer.*', 'invoice*', 'checkout.*', 'payment_*', 'charge.succeeded');
+    const person = await subscriber(DISPUTED_CARD);
+    await switches.calm();
+    expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
+    expect((await person.atStripe()).pause_collection).not.toBeNull();
+  });
+
+  it('what was renewed during a dispute is collected once it is won', async () => {
+    const person = await subscriber(DISPUTED_CARD);
+    const charge = await chargeOf(person);
+    await person.useCard('pm_card_visa');
+    await server.advance(32);
+    const bills = async () =>
+      (await person.invoices()).map(({ status, total }) => `${status} ${total}`);
+    expect(await bills()).toEqual(['draft 5000', 'paid 5000']);
+    const { data } = await server.stripe.disputes.list({ charge: charge.id });
+    await server.stripe.disputes.update(data[0]!.id, {
+      evidence: { uncategorized_text: 'winning_evidence' },
+      submit: true,
+    });
+    await settled();
+    expect(await bills()).toEqual(['paid 5000', 'paid 5000']);
+    expect(await access(person)).toMatchObject({ level: 'full' });
   });
 
   it('a dispute that is lost ends the subscription', async () => {

@@ -44,9 +44,16 @@ export function stripeSwitches(server: TestServer) {
       return new URLSearchParams(found?.requestBody);
     },
     settings: (changes: object) => ask('POST', 'settings', changes),
-    /** Nothing that happens is told by webhook: only what commands read themselves counts. */
-    silence: () => ask('POST', 'faults', { type: 'webhook_drop' }),
-    /** The same, until it is ended. */
+    /** Nothing that happens is told by webhook, or nothing of these types. */
+    silence: async (...types: string[]) => {
+      for (const events of types.length > 0 ? types : ['*'])
+        await ask('POST', 'faults', { type: 'webhook_drop', events });
+    },
+    /** Takes all faults off. */
+    calm: () => ask('DELETE', 'faults'),
+    /** This share of the webhooks never arrives. */
+    lose: (probability: number) => ask('POST', 'faults', { type: 'webhook_drop', probability }),
+    /** No webhook arrives, until it is ended. */
     async drop(): Promise<{ end: () => Promise<unknown> }> {
       const fault = (await ask('POST', 'faults', { type: 'webhook_drop' })) as { id: string };
       return { end: () => ask('DELETE', `faults/${fault.id}`) };

@@ -74,6 +74,26 @@ describe.each(DIALECTS)('Trials on %s', (dialect) => {
     expect((await person.invoices()).map(({ total }) => total)).toEqual([0]);
   });
 
+  it('M-19: are one per bank account as well', async () => {
+    const buyer = async (iban: string) => {
+      const person = newPerson(server);
+      const opened = await person.post('checkout', PRO);
+      const form = { method: 'sepa_debit', email: 'a@example.com', name: 'A', iban };
+      const body = new URLSearchParams(form);
+      const url = String(opened.json['url']);
+      const page = await fetch(url, { method: 'POST', body, redirect: 'manual' });
+      expect(page.status).toBe(303);
+      await server.settled();
+      return person;
+    };
+    const first = await buyer('DE89370400440532013000');
+    expect(await first.subscription()).toMatchObject({ state: 'trialing' });
+    const second = await buyer('DE89370400440532013000');
+    await until(async () => (await second.subscription()).state === 'canceled');
+    const other = await buyer('AT611904300234573201');
+    expect(await other.subscription()).toMatchObject({ state: 'trialing' });
+  });
+
   it('are one per card: another person with the same card gets none, and is not charged (lesson 15)', async () => {
     const first = newPerson(server);
     expect(await first.subscribe(PRO, CARDS[3])).toMatchObject({ state: 'trialing' });
