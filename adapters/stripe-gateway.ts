@@ -10,6 +10,7 @@ import { meterCalls, type MeterCalls } from './stripe-gateway/meters.ts';
 import { migrationCalls, type MigrationCalls } from './stripe-gateway/migrations.ts';
 import { paymentCalls, type PaymentCalls } from './stripe-gateway/payments.ts';
 import { planChangeCalls, type PlanChangeCalls } from './stripe-gateway/plan-changes.ts';
+import { previewCalls, type PreviewCalls } from './stripe-gateway/previews.ts';
 import { promotionCalls, type PromotionCalls } from './stripe-gateway/promotions.ts';
 import { returnCalls, type ReturnCalls } from './stripe-gateway/returns.ts';
 import { subscriptionCalls, type SubscriptionCalls } from './stripe-gateway/subscriptions.ts';
@@ -20,9 +21,11 @@ export {
   type GatewayOptions,
   type StripeCall,
 } from './stripe-gateway/client.ts';
-export type { ItemChange, NextPhase, PhaseItem } from './stripe-gateway/plan-changes.ts';
+export type { NextPhase } from './stripe-gateway/plan-changes.ts';
+export type { ItemChange, PhaseItem } from './stripe-gateway/previews.ts';
 export type { MigrationChange, ProrationBehavior } from './stripe-gateway/migrations.ts';
 export { GatewayError, isGatewayError } from './stripe-gateway/errors.ts';
+export { REFUND_REASONS } from './stripe-gateway/returns.ts';
 
 export interface StripeGateway
   extends
@@ -37,6 +40,7 @@ export interface StripeGateway
     MigrationCalls,
     PaymentCalls,
     PlanChangeCalls,
+    PreviewCalls,
     PromotionCalls,
     ReturnCalls,
     SubscriptionCalls {}
@@ -60,6 +64,7 @@ export function createStripeGateway(options: GatewayOptions): StripeGateway {
     ...migrationCalls(stripe),
     ...paymentCalls(stripe, owner),
     ...planChangeCalls(stripe, owner),
+    ...previewCalls(stripe),
     ...promotionCalls(stripe),
     ...returnCalls(stripe),
     ...subscriptionCalls(stripe),

@@ -89,6 +89,7 @@ export const ACCOUNT_TABLES: readonly AccountTable[] = [
     where: ofSubscriptions('subscription_id'),
   },
   { name: 'grants', order: ['id'], where: ofAccount('account_id') },
+  { name: 'account_notes', order: ['id'], where: ofAccount('account_id') },
   { name: 'purchases', order: ['id'], where: ofAccount('account_id') },
   { name: 'usage_records', order: ['id'], where: ofAccount('user_id') },
   { name: 'usage_windows', order: ['id'], where: ofAccount('user_id') },
@@ -195,7 +196,10 @@ export async function rewriteTexts(
   return changed;
 }
 
-/** Forgets e-mail and name of an account, why it was given something, and the answers kept for its requests. Its link stays. */
+/**
+ * Forgets e-mail and name of an account, the notes on it, why it was given something, and the answers kept for its requests. Its
+ * link stays.
+ */
 export async function forgetDetails(db: Db, accountId: string): Promise<void> {
   await db('customers').where({ user_id: accountId }).update({
     email: null,
@@ -210,4 +214,5 @@ export async function forgetDetails(db: Db, accountId: string): Promise<void> {
     .whereNot({ source: 'purchase' })
     .update({ reason: null });
   await db('idempotency_keys').where({ user_id: accountId }).delete();
+  await db('account_notes').where({ account_id: accountId }).delete();
 }

@@ -29,6 +29,7 @@ export interface components {
           | 'idempotency_conflict'
           | 'idempotency_in_progress'
           | 'quote_expired'
+          | 'confirmation_required'
           | 'stripe_conflict'
           | 'payload_too_large'
           | 'unsupported_media_type'
@@ -345,40 +346,122 @@ export interface paths {
       };
       requestBody?: {
         content: {
-          'application/json': {
-            plan?: string;
-            interval?: 'monthly' | 'yearly';
-            priceId?: string;
-            quantity?: number;
-            when?: 'now' | 'period_end';
-          };
+          'application/json':
+            | {
+                plan?: string;
+                interval?: 'monthly' | 'yearly';
+                priceId?: string;
+                quantity?: number;
+                when?: 'now' | 'period_end';
+                command?: 'change';
+              }
+            | {
+                when?: 'period_end' | 'now';
+                feedback?:
+                  | 'customer_service'
+                  | 'low_quality'
+                  | 'missing_features'
+                  | 'other'
+                  | 'switched_service'
+                  | 'too_complex'
+                  | 'too_expensive'
+                  | 'unused';
+                comment?: string;
+                command: 'cancel';
+              }
+            | {
+                resumesAt?: string;
+                command: 'pause';
+              }
+            | {
+                plan?: string;
+                interval?: 'monthly' | 'yearly';
+                priceId?: string;
+                quantity?: number;
+                promotionCode?: string;
+                command: 'reactivate';
+              }
+            | {
+                command: 'resume';
+              };
         };
       };
       responses: {
         200: {
           headers: { [name: string]: unknown };
           content: {
-            'application/json': {
-              kind: 'upgrade' | 'downgrade' | 'switch';
-              effective: 'now' | 'period_end';
-              amountDue: number;
-              currency: string;
-              credit: number;
-              debit: number;
-              discount: number;
-              tax: number;
-              fromBalance: number;
-              lines: {
-                description: string | null;
-                amount: number;
-                quantity: number | null;
-                proration: boolean;
-                periodStart: string;
-                periodEnd: string;
-              }[];
-              prorationDate: string | null;
-              nextAmount: number;
-            };
+            'application/json':
+              | {
+                  command: 'change';
+                  kind: 'upgrade' | 'downgrade' | 'switch';
+                  effective: 'now' | 'period_end';
+                  amountDue: number;
+                  currency: string;
+                  credit: number;
+                  debit: number;
+                  discount: number;
+                  tax: number;
+                  fromBalance: number;
+                  lines: {
+                    description: string | null;
+                    amount: number;
+                    quantity: number | null;
+                    proration: boolean;
+                    periodStart: string;
+                    periodEnd: string;
+                  }[];
+                  nextAmount: number;
+                  losses: {
+                    kind:
+                      | 'access'
+                      | 'unused_time'
+                      | 'trial'
+                      | 'pending_change'
+                      | 'promotion_code'
+                      | 'debt';
+                    at: string | null;
+                    message: string;
+                  }[];
+                  prorationDate: string | null;
+                }
+              | {
+                  command: 'pause' | 'resume' | 'reactivate' | 'cancel';
+                  amountDue: number;
+                  currency: string;
+                  credit: number;
+                  debit: number;
+                  discount: number;
+                  tax: number;
+                  fromBalance: number;
+                  lines: {
+                    description: string | null;
+                    amount: number;
+                    quantity: number | null;
+                    proration: boolean;
+                    periodStart: string;
+                    periodEnd: string;
+                  }[];
+                  nextAmount: number;
+                  losses: {
+                    kind:
+                      | 'access'
+                      | 'unused_time'
+                      | 'trial'
+                      | 'pending_change'
+                      | 'promotion_code'
+                      | 'debt';
+                    at: string | null;
+                    message: string;
+                  }[];
+                  debts: {
+                    invoiceId: string;
+                    number: string | null;
+                    amount: number;
+                    currency: string;
+                    collected: boolean;
+                  }[];
+                  payment: 'none' | 'saved_method' | 'checkout';
+                };
           };
         };
         400: components['responses']['Error'];
@@ -586,6 +669,10 @@ export interface paths {
               | 'too_expensive'
               | 'unused';
             comment?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
           };
         };
       };
@@ -657,7 +744,12 @@ export interface paths {
       };
       requestBody?: {
         content: {
-          'application/json': Record<string, never>;
+          'application/json': {
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
+          };
         };
       };
       responses: {
@@ -738,6 +830,10 @@ export interface paths {
         content: {
           'application/json': {
             resumesAt?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
           };
         };
       };
@@ -815,6 +911,10 @@ export interface paths {
             priceId?: string;
             quantity?: number;
             promotionCode?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
           };
         };
       };
@@ -2675,6 +2775,1304 @@ export interface paths {
         429: components['responses']['Error'];
         500: components['responses']['Error'];
         502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/cancel': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            when?: 'period_end' | 'now';
+            feedback?:
+              | 'customer_service'
+              | 'low_quality'
+              | 'missing_features'
+              | 'other'
+              | 'switched_service'
+              | 'too_complex'
+              | 'too_expensive'
+              | 'unused';
+            comment?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/resume': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/pause': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            resumesAt?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/preview': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json':
+            | {
+                plan?: string;
+                interval?: 'monthly' | 'yearly';
+                priceId?: string;
+                quantity?: number;
+                when?: 'now' | 'period_end';
+                command?: 'change';
+              }
+            | {
+                when?: 'period_end' | 'now';
+                feedback?:
+                  | 'customer_service'
+                  | 'low_quality'
+                  | 'missing_features'
+                  | 'other'
+                  | 'switched_service'
+                  | 'too_complex'
+                  | 'too_expensive'
+                  | 'unused';
+                comment?: string;
+                command: 'cancel';
+              }
+            | {
+                resumesAt?: string;
+                command: 'pause';
+              }
+            | {
+                plan?: string;
+                interval?: 'monthly' | 'yearly';
+                priceId?: string;
+                quantity?: number;
+                promotionCode?: string;
+                command: 'reactivate';
+              }
+            | {
+                command: 'resume';
+              };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json':
+              | {
+                  command: 'change';
+                  kind: 'upgrade' | 'downgrade' | 'switch';
+                  effective: 'now' | 'period_end';
+                  amountDue: number;
+                  currency: string;
+                  credit: number;
+                  debit: number;
+                  discount: number;
+                  tax: number;
+                  fromBalance: number;
+                  lines: {
+                    description: string | null;
+                    amount: number;
+                    quantity: number | null;
+                    proration: boolean;
+                    periodStart: string;
+                    periodEnd: string;
+                  }[];
+                  nextAmount: number;
+                  losses: {
+                    kind:
+                      | 'access'
+                      | 'unused_time'
+                      | 'trial'
+                      | 'pending_change'
+                      | 'promotion_code'
+                      | 'debt';
+                    at: string | null;
+                    message: string;
+                  }[];
+                  prorationDate: string | null;
+                }
+              | {
+                  command: 'pause' | 'resume' | 'reactivate' | 'cancel';
+                  amountDue: number;
+                  currency: string;
+                  credit: number;
+                  debit: number;
+                  discount: number;
+                  tax: number;
+                  fromBalance: number;
+                  lines: {
+                    description: string | null;
+                    amount: number;
+                    quantity: number | null;
+                    proration: boolean;
+                    periodStart: string;
+                    periodEnd: string;
+                  }[];
+                  nextAmount: number;
+                  losses: {
+                    kind:
+                      | 'access'
+                      | 'unused_time'
+                      | 'trial'
+                      | 'pending_change'
+                      | 'promotion_code'
+                      | 'debt';
+                    at: string | null;
+                    message: string;
+                  }[];
+                  debts: {
+                    invoiceId: string;
+                    number: string | null;
+                    amount: number;
+                    currency: string;
+                    collected: boolean;
+                  }[];
+                  payment: 'none' | 'saved_method' | 'checkout';
+                };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/change': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            when?: 'now' | 'period_end';
+            prorationDate?: string | null;
+          };
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/quantity': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            quantity: number;
+            prorationDate?: string | null;
+            when?: 'now' | 'period_end';
+          };
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/reactivate': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            plan?: string;
+            interval?: 'monthly' | 'yearly';
+            priceId?: string;
+            quantity?: number;
+            promotionCode?: string;
+            confirm?: {
+              amountDue: number;
+              currency: string;
+            };
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json':
+              | {
+                  subscription: {
+                    id: string;
+                    state:
+                      | 'none'
+                      | 'incomplete'
+                      | 'trialing'
+                      | 'active'
+                      | 'downgrading'
+                      | 'cancel_pending'
+                      | 'past_due'
+                      | 'unpaid'
+                      | 'paused'
+                      | 'canceled';
+                    status: string;
+                    plan: string | null;
+                    interval: 'monthly' | 'yearly' | null;
+                    priceId: string | null;
+                    quantity: number | null;
+                    currentPeriodEnd: string | null;
+                    trialEnd: string | null;
+                    cancelAt: string | null;
+                    pendingChange: {
+                      kind: 'scheduled' | 'awaiting_payment';
+                      plan: string | null;
+                      interval: string | null;
+                      priceId: string | null;
+                      quantity: number | null;
+                      at: string | null;
+                    } | null;
+                    unpaidInvoiceId: string | null;
+                    access: {
+                      level: 'full' | 'grace' | 'none';
+                      until: string | null;
+                      reason: string;
+                    };
+                    actions: string[];
+                    since: string;
+                  } | null;
+                }
+              | {
+                  url: string;
+                  sessionId: string;
+                };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/discount': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            promotionCode: string | null;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/portal': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            flow?: 'payment_method_update' | 'subscription_cancel' | 'subscription_update';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              url: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/invoices/{invoice}/void': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          invoice: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/invoices/{invoice}/uncollectible': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          invoice: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/invoices/{invoice}/send': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          invoice: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/invoices/{invoice}/pay': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          invoice: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': {
+            paymentMethod?: string;
+            keep?: boolean;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/subscription/trial': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            endsAt: string | null;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              subscription: {
+                id: string;
+                state:
+                  | 'none'
+                  | 'incomplete'
+                  | 'trialing'
+                  | 'active'
+                  | 'downgrading'
+                  | 'cancel_pending'
+                  | 'past_due'
+                  | 'unpaid'
+                  | 'paused'
+                  | 'canceled';
+                status: string;
+                plan: string | null;
+                interval: 'monthly' | 'yearly' | null;
+                priceId: string | null;
+                quantity: number | null;
+                currentPeriodEnd: string | null;
+                trialEnd: string | null;
+                cancelAt: string | null;
+                pendingChange: {
+                  kind: 'scheduled' | 'awaiting_payment';
+                  plan: string | null;
+                  interval: string | null;
+                  priceId: string | null;
+                  quantity: number | null;
+                  at: string | null;
+                } | null;
+                unpaidInvoiceId: string | null;
+                access: {
+                  level: 'full' | 'grace' | 'none';
+                  until: string | null;
+                  reason: string;
+                };
+                actions: string[];
+                since: string;
+              } | null;
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        402: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/refunds': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            payment: string;
+            amount?: number;
+            refunded?: number;
+            reason?: 'duplicate' | 'fraudulent' | 'requested_by_customer';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              refundId: string;
+              chargeId: string;
+              amount: number;
+              currency: string;
+              status: string | null;
+              left: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/credit': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            amount: number;
+            currency: string;
+            description: string;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              balance: number;
+              currency: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/notes': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            text: string;
+          };
+        };
+      };
+      responses: {
+        201: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              notes: {
+                id: string;
+                author: string;
+                text: string;
+                createdAt: string;
+              }[];
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
         503: components['responses']['Error'];
       };
     };

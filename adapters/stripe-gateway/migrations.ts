@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { call } from './errors.ts';
-import type { ItemChange } from './plan-changes.ts';
+import type { ItemChange } from './previews.ts';
 
 export type ProrationBehavior = 'always_invoice' | 'create_prorations' | 'none';
 

@@ -1,15 +1,7 @@
 import type Stripe from 'stripe';
 import { call } from './errors.ts';
 import type { OwnerMetadata } from './client.ts';
-
-/** One item of a change: an existing one by `id`, a new one by `price`. */
-export interface ItemChange {
-  id?: string;
-  price?: string;
-  quantity?: number;
-  deleted?: boolean;
-  tax_rates?: string[];
-}
+import { billFor, type ItemChange, type PhaseItem } from './previews.ts';
 
 export interface ChangeRequest {
   subscriptionId: string;
@@ -18,13 +10,6 @@ export interface ChangeRequest {
   prorationDate: number | null;
   /** A new period begins now; flexible billing keeps the old one unless asked. */
   restartPeriod: boolean;
-}
-
-export interface PhaseItem {
-  price: string;
-  /** Undefined for metered prices. */
-  quantity?: number;
-  tax_rates?: string[];
 }
 
 /** What a subscription becomes at the end of its present period. */
@@ -46,6 +31,8 @@ export interface NewSubscription {
   paymentMethodId: string;
   promotionCodeId: string | null;
   automaticTax: boolean;
+  /** Tax rates of the subscription before it, that were set by hand. */
+  taxRates: string[];
 }
 
 /** Changes of a subscription: what they would cost, and carrying them out. */
@@ -114,10 +101,7 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
           id,
           {
             invoicing_behavior: 'invoice',
-            bill_for: {
-              ...(creditUnused ? { unused_time_from: { type: 'now' as const } } : {}),
-              outstanding_usage_through: { type: 'now' },
-            },
+            bill_for: billFor(creditUnused),
           },
           { idempotencyKey },
         ),
@@ -262,6 +246,7 @@ function creationParams(
     payment_behavior: 'error_if_incomplete',
     discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
     metadata: owner,
+    default_tax_rates: input.taxRates.length > 0 ? input.taxRates : undefined,
     automatic_tax: input.automaticTax ? { enabled: true } : undefined,
     ...(trialDays === null
       ? {}

@@ -1,9 +1,46 @@
 import type Stripe from 'stripe';
 import { call } from './errors.ts';
 
+/** Stripe's words for why money goes back. */
+export const REFUND_REASONS = ['duplicate', 'fraudulent', 'requested_by_customer'] as const;
+export type RefundReason = (typeof REFUND_REASONS)[number];
+
 /** Refunds, disputes and credit notes of payments, and what those payments were for. */
 export function returnCalls(stripe: Stripe) {
   return {
+    /** Sends back some of a charge, or all that is left; Stripe refuses more. */
+    refundCharge: (
+      input: { chargeId: string; amount: number; reason: RefundReason | null },
+      idempotencyKey: string,
+    ): Promise<Stripe.Refund> =>
+      call(() =>
+        stripe.refunds.create(
+          {
+            charge: input.chargeId,
+            amount: input.amount,
+            ...(input.reason === null ? {} : { reason: input.reason }),
+          },
+          { idempotencyKey },
+        ),
+      ),
+
+    /** The charges of a payment intent, newest first. */
+    chargesOfIntent: async (paymentIntentId: string): Promise<Stripe.Charge[]> =>
+      (await call(() => stripe.charges.list({ payment_intent: paymentIntentId, limit: 20 }))).data,
+
+    /** Puts money on a customer's balance, for the next invoices. */
+    giveCredit: (
+      input: { customerId: string; amount: number; currency: string; description: string },
+      idempotencyKey: string,
+    ): Promise<Stripe.CustomerBalanceTransaction> =>
+      call(() =>
+        stripe.customers.createBalanceTransaction(
+          input.customerId,
+          { amount: -input.amount, currency: input.currency, description: input.description },
+          { idempotencyKey },
+        ),
+      ),
+
     retrieveCharge: (id: string): Promise<Stripe.Charge> => call(() => stripe.charges.retrieve(id)),
 
     /** All refunds of a charge. */

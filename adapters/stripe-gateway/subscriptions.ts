@@ -134,6 +134,20 @@ export function subscriptionCalls(stripe: Stripe) {
         ),
       ),
 
+    /** Moves the end of a trial (seconds), or ends it now: then the first period is billed at once. */
+    setTrialEnd: (
+      id: string,
+      trialEnd: number | 'now',
+      idempotencyKey: string,
+    ): Promise<Stripe.Subscription> =>
+      call(() =>
+        stripe.subscriptions.update(
+          id,
+          { trial_end: trialEnd, proration_behavior: 'none' },
+          { idempotencyKey },
+        ),
+      ),
+
     /** Later invoices stay drafts, and nothing is charged; `metadata` says why. */
     stopCollection: (
       id: string,

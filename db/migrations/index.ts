@@ -14,6 +14,7 @@ import { beforeCancel } from './0016-before-cancel.ts';
 import { auditSource } from './0020-audit-source.ts';
 import { grants } from './0022-grants.ts';
 import { purchases } from './0023-purchases.ts';
+import { accountNotes } from './0028-account-notes.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   auditSource,
   grants,
   purchases,
+  accountNotes,
 ];

@@ -6,7 +6,7 @@ import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { Action, Cause, StoredSubscription, SubscriptionFacts } from '../../state/types.ts';
-import type { Account } from '../../state/roles.ts';
+import { operatorActor, type Account, type Operator } from '../../state/roles.ts';
 import type { User } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -20,7 +20,9 @@ import { subscriptionView } from './subscription-view.ts';
 /** The part of a handler's context that a command needs. */
 export interface CommandContext {
   services: Services;
-  user: User;
+  /** Null where an operator acts for the account. */
+  user: User | null;
+  operator: Operator | null;
   account: Account;
   requestId: string;
   commandKey: (step: string) => string;
@@ -129,11 +131,25 @@ export function isAnswerLost(error: unknown): boolean {
 export function freshKey(step: string, context: { requestId: string } | Commander): string {
   const random = randomBytes(6).toString('hex');
   const { requestId } = context;
-  if (!('user' in context) || context.user === null) return `tenure-${step}-${requestId}-${random}`;
+  if (!isCommander(context)) return `tenure-${step}-${requestId}-${random}`;
   return `tenure-${step}-${requestId}-c${commandOf(context).id}-${random}`;
 }
 
-type Commander = Pick<CommandContext, 'services' | 'user' | 'account' | 'requestId'>;
+type Commander = Pick<CommandContext, 'services' | 'user' | 'operator' | 'account' | 'requestId'>;
+
+/** How the history names who gave a command. */
+export function actorOfCommand({
+  user,
+  operator,
+}: Pick<CommandContext, 'user' | 'operator'>): string {
+  if (user !== null) return `user:${user.id}`;
+  return operator === null ? 'system' : operatorActor(operator);
+}
+
+/** Routes of operators that are for no one account have an operator, but no one to pay. */
+function isCommander(context: Partial<Record<keyof Commander, unknown>>): context is Commander {
+  return Boolean(context.account) && Boolean(context.user ?? context.operator);
+}
 
 interface Command {
   id: string;
@@ -146,9 +162,9 @@ const COMMANDS = new WeakMap<object, Command>();
 function commandOf(context: Commander): Command {
   const known = COMMANDS.get(context);
   if (known) return known;
-  const { services, user, account, requestId } = context;
+  const { services, account, requestId } = context;
   const id = randomBytes(10).toString('hex');
-  const row = { id, actor: `user:${user.id}`, account: account.id, requestId };
+  const row = { id, actor: actorOfCommand(context), account: account.id, requestId };
   const recorded = recordCommand(services.database.knex, row).catch((error: unknown) => {
     // The move keeps its line; who made it is then known by the request's own read alone.
     services.log.warn({ err: error, requestId }, 'could not remember who gave a command');
@@ -207,11 +223,12 @@ export function actionsNow(services: Services, subscription: StoredSubscription 
   return allowedActions(subscription, { accessNow: access });
 }
 
-function requestCause({ services, user, requestId }: CommandContext): Cause {
+function requestCause(context: CommandContext): Cause {
+  const { services, requestId } = context;
   return {
     type: 'request',
     id: requestId,
-    actor: `user:${user.id}`,
+    actor: actorOfCommand(context),
     at: services.clock.now(),
   };
 }

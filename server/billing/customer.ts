@@ -14,7 +14,8 @@ import type { CoreServices, User } from '../lib/services.ts';
 
 /** Who acts, and who pays. */
 export interface Payer {
-  user: User;
+  /** Null where an operator acts: then nothing new is said of either. */
+  user: User | null;
   account: Account;
 }
 
@@ -108,6 +109,7 @@ function claimsOf(
   { user, account }: Payer,
   known: CustomerRow | null,
 ): { email: string | null; name: string | null } {
+  if (user === null) return { email: null, name: null };
   const email = isAddress(user.email) ? user.email : null;
   if (account.personal) return { email, name: nameOf(user.name) };
   return { email: known?.claimedEmail ? null : email, name: nameOf(account.name) };

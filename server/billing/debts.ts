@@ -33,15 +33,25 @@ export async function debtsOf(
     .toReversed();
 }
 
-/** Collects debts on the saved card before a comeback; `card_declined` stops it. Throws 409 where there is no card. */
+/** Throws 409 for a debt that a comeback cannot collect: without a card, or in another currency than that of the new plan. */
+export function requireCollectable(
+  context: CommandContext,
+  former: SubscriptionRow,
+  by: { debts: readonly Stripe.Invoice[]; card: SavedCard | null; currency: string | null },
+): void {
+  const other = by.debts.find(({ currency }) => currency !== (by.currency ?? currency));
+  const debt = by.card === null ? by.debts[0] : other;
+  if (debt) throw owed(context, former, debt);
+}
+
+/** Collects debts on the saved card before a comeback; `card_declined` stops it. */
 export async function settleDebts(
   context: CommandContext,
   former: SubscriptionRow,
-  { debts, card }: { debts: readonly Stripe.Invoice[]; card: SavedCard | null },
+  { debts, card }: { debts: readonly Stripe.Invoice[]; card: SavedCard },
 ): Promise<void> {
   const { stripe } = context.services;
   for (const debt of debts) {
-    if (!card) throw owed(context, former, debt);
     try {
       await confirmIfAnswerLost(
         () => stripe.payInvoice(debt.id, card.id, freshKey('debt', context)),

@@ -1,3 +1,4 @@
+import type Stripe from 'stripe';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { hadTrial } from '../../db/trials.ts';
 import { AppError } from '../http/errors.ts';
@@ -25,10 +26,17 @@ export async function refuseSecond(context: CommandContext): Promise<Subscriptio
 
 /** The subscription of a customer to a plan of ours that has not ended, as Stripe has it; null when there is none. */
 export async function liveSubscriptionOf(
-  { stripe, catalogue }: Services,
+  services: Services,
   customerId: string,
 ): Promise<{ id: string } | null> {
-  const known = await stripe.subscriptionsOf(customerId);
+  return liveAmong(services, await services.stripe.subscriptionsOf(customerId));
+}
+
+/** The same among all subscriptions of a customer. */
+export function liveAmong(
+  { catalogue }: Services,
+  known: readonly Stripe.Subscription[],
+): { id: string } | null {
   const live = known.filter(({ status }) => !stripeStatus(status)?.ended);
   return live.find((each) => isInCatalogue(catalogue, readSubscription(each))) ?? null;
 }
@@ -56,44 +64,41 @@ export async function refuseComingSecond(
   );
 }
 
-/** Stripe may know of a subscription whose webhook has not come yet, e.g. from another tab. */
+/**
+ * Stripe may know of a subscription whose webhook has not come yet, e.g. from another tab. Returns all that the customer
+ * has and had.
+ */
 export async function refuseUnseenSecond(
   context: CommandContext,
   customerId: string,
-): Promise<void> {
+): Promise<Stripe.Subscription[]> {
   await refuseComingSecond(context, customerId);
-  const live = await liveSubscriptionOf(context.services, customerId);
-  if (!live) return;
+  const known = await context.services.stripe.subscriptionsOf(customerId);
+  const live = liveAmong(context.services, known);
+  if (!live) return known;
   await syncAfter(context, { id: live.id, customerId });
   await refuseSecond(context);
+  return known;
 }
 
-/** The trial that this user gets; null when the user or the card has had one. */
+/** The trial that this user gets; null when the user or the card has had one, whether or not its webhook has come. */
 export async function trialDaysFor(
   { services, account }: CommandContext,
-  who: { customerId: string; fingerprint?: string | null },
+  who: {
+    customerId: string;
+    fingerprint?: string | null;
+    known: readonly Stripe.Subscription[];
+  },
 ): Promise<number | null> {
   const { days } = services.config.trial;
-  if (days === 0) return null;
-  const had = await hadTrial(services.database.knex, { userId: account.id, ...who });
+  const { known, ...ids } = who;
+  if (days === 0 || known.some((each) => hadOurTrial(services, each))) return null;
+  const had = await hadTrial(services.database.knex, { userId: account.id, ...ids });
   return had ? null : days;
 }
 
-/** Stripe's id of a code that a customer typed; throws 400 for one that there is not, or that counted for them already. */
-export async function promotionCodeId(
-  { services: { stripe } }: CommandContext,
-  customerId: string,
-  code: string | undefined,
-): Promise<string | null> {
-  if (code === undefined) return null;
-  const found = await stripe.promotionByCode(code);
-  if (!found) throw unknownCode('This promotion code does not exist or has ended.');
-  const { coupon } = found.promotion;
-  if (coupon && typeof coupon !== 'string' && coupon.duration === 'once') {
-    const used = await stripe.couponsUsedBy(customerId);
-    if (used.includes(coupon.id)) throw unknownCode('This code counts once, and was used already.');
-  }
-  return found.id;
+function hadOurTrial({ catalogue }: Services, subscription: Stripe.Subscription): boolean {
+  return (
+    subscription.trial_start !== null && isInCatalogue(catalogue, readSubscription(subscription))
+  );
 }
-
-const unknownCode = (why: string) => new AppError('unknown_promotion_code', why);

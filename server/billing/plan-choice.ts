@@ -27,6 +27,8 @@ export interface ChosenPrice {
   boughtQuantity: number | null;
   /** Metered prices that come with the plan. */
   meterPrices: string[];
+  /** Null until Stripe was asked for it. */
+  currency: string | null;
 }
 
 /** The catalogue's price for a choice; throws 400 `unknown_plan`, `unknown_price` or `invalid_request`. */
@@ -35,12 +37,14 @@ export function chosenPrice(catalogue: Catalogue, choice: PlanChoice): ChosenPri
     choice.priceId === undefined ? byPlan(catalogue, choice) : byPrice(catalogue, choice);
   const quantity = choice.quantity ?? found.plan.seats?.min ?? 1;
   requireSeats(found.plan, quantity);
-  const metered = found.plan.prices[found.interval]?.metered === true;
+  const price = found.plan.prices[found.interval];
+  const metered = price?.metered === true;
   return {
     ...found,
     quantity,
     boughtQuantity: metered ? null : quantity,
     meterPrices: meterPricesOf(found.plan, found.interval),
+    currency: price?.currency ?? null,
   };
 }
 

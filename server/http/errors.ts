@@ -29,6 +29,7 @@ export const ERROR_STATUS = {
   idempotency_conflict: 409,
   idempotency_in_progress: 409,
   quote_expired: 409,
+  confirmation_required: 409,
   stripe_conflict: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,

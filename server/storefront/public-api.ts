@@ -43,6 +43,7 @@ const preview = z.object({
   debit: z.number(),
   prorationDate: z.union([z.number(), z.string()]).nullable(),
   nextAmount: z.number().nullable(),
+  losses: z.array(z.object({ message: z.string() })),
 });
 export type ShopPreview = z.infer<typeof preview>;
 
@@ -70,8 +71,26 @@ const openInvoice = z.object({
 });
 export type OpenInvoice = z.infer<typeof openInvoice>;
 
-const credit = z.object({ balance: z.number(), currency: z.string().nullable() });
-export type ShopCredit = z.infer<typeof credit>;
+const commandQuote = z.object({
+  amountDue: z.number(),
+  currency: z.string(),
+  credit: z.number(),
+  fromBalance: z.number(),
+  nextAmount: z.number(),
+  lines: z.array(z.object({ description: z.string().nullable(), amount: z.number() })),
+  debts: z.array(
+    z.object({
+      invoiceId: z.string(),
+      number: z.string().nullable(),
+      amount: z.number(),
+      currency: z.string(),
+      collected: z.boolean(),
+    }),
+  ),
+  losses: z.array(z.object({ message: z.string() })),
+  payment: z.string(),
+});
+export type CommandQuote = z.infer<typeof commandQuote>;
 
 const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
@@ -138,8 +157,10 @@ export class PublicApi {
     return openInvoice.parse(await this.#call('GET', `invoices/${encodeURIComponent(id)}`));
   }
 
-  async credit(): Promise<ShopCredit> {
-    return credit.parse(await this.#call('GET', 'credit'));
+  /** What a command would cost and end. */
+  async quote(command: string, body: Record<string, string>): Promise<CommandQuote> {
+    const answer = await this.#call('POST', 'subscription/preview', { command, ...body });
+    return commandQuote.parse(answer);
   }
 
   async preview(choice: { plan: string; interval: string }): Promise<ShopPreview> {

@@ -175,6 +175,7 @@ export function previewContent(
             <dd>${money(preview.nextAmount)} each period</dd>`
         }
       </dl>
+      ${preview.losses.map(({ message }) => html`<p>${message}</p>`)}
       <form class="inline" method="post" action="/shop/change">
         <input type="hidden" name="plan" value="${choice.plan}" /><input
           type="hidden"

@@ -34,7 +34,8 @@ async function subscriptionId(): Promise<string> {
   return row.id;
 }
 
-describe('A customer of the storefront, watched from the dashboard', () => {
+// One customer's story: each step goes on where the last one ended.
+describe('A customer of the storefront, watched from the dashboard', { shuffle: false }, () => {
   it('starts a trial at Checkout, and the open chart counts it without being loaded again', async () => {
     await admin.goto(`${server.url}/admin`);
     await has(admin, '[data-live]', 'Streaming');

@@ -28,10 +28,12 @@ describe('The period of a plan beside items of another interval', { timeout: 90_
 
   it('M-1: a paid year is canceled at its end, not at that of its monthly meter', async () => {
     const person = await buyer();
+    const { currentPeriodEnd } = await person.subscription();
+    // 366 in a leap year, which the clock comes to.
+    expect([365, 366]).toContain(daysAhead(currentPeriodEnd));
     await server.advance(1);
     const canceled = viewOf(await person.command('cancel', { when: 'period_end' }));
-    expect(daysAhead(canceled.cancelAt)).toBe(364);
-    expect(daysAhead(canceled.currentPeriodEnd)).toBe(364);
+    expect(canceled).toMatchObject({ cancelAt: currentPeriodEnd, currentPeriodEnd });
     await server.advance(32);
     expect(await person.subscription()).toMatchObject({
       state: 'cancel_pending',
@@ -40,7 +42,7 @@ describe('The period of a plan beside items of another interval', { timeout: 90_
     const resumed = viewOf(await person.command('resume'));
     expect(resumed).toMatchObject({ state: 'active', cancelAt: null });
     await person.command('cancel', { when: 'period_end' });
-    await server.advance(333);
+    await server.advance(334);
     expect(await person.subscription()).toMatchObject({ state: 'canceled' });
   });
 
@@ -71,7 +73,7 @@ describe('The period of a plan beside items of another interval', { timeout: 90_
     expect(daysAhead(viewOf(answer).currentPeriodEnd)).toBeGreaterThan(364);
     await server.advance(32);
     expect(await person.subscription()).toMatchObject({ state: 'downgrading', plan: 'big' });
-    await server.advance(334);
+    await server.advance(335);
     expect(await person.subscription()).toMatchObject({ state: 'active', plan: 'small' });
   });
 

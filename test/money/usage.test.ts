@@ -1,29 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Stripe } from 'stripe';
 import { takeKey, finishKey } from '../../db/idempotency-keys.ts';
 import { onceForKey } from '../../server/http/idempotency.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
+import { METER, sellCalls } from './sell-calls.ts';
 import { newPerson, PRO, PRO_YEARLY, refusal, type Person } from '../server/billing/person.ts';
 
-const METER = 'api_calls';
 const DAY = 86_400_000;
-
-/** Pro as it is sold by default, with its meter: half a cent a call. */
-async function sellCalls(stripe: Stripe): Promise<Record<string, string>> {
-  const meter = await stripe.billing.meters.create({
-    display_name: 'API calls',
-    event_name: METER,
-    default_aggregation: { formula: 'sum' },
-  });
-  const product = (await stripe.products.create({ name: 'Calls' })).id;
-  const price = await stripe.prices.create({
-    product,
-    currency: 'usd',
-    unit_amount_decimal: Stripe.Decimal.from('0.5'),
-    recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
-  });
-  return { STRIPE_PRO_API_CALLS_PRICE_ID: price.id };
-}
 
 describe('Usage is billed once, and only by who may report it', { timeout: 90_000 }, () => {
   let server: TestServer;

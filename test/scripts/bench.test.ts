@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, inject, it } from 'vitest';
+import { compiledScript } from '../support/compiled.ts';
 import { compare, isReached, median, rowText, type Row } from '../../scripts/bench/report.ts';
 
 const run = promisify(execFile);
@@ -11,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'tenure-bench-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function bench(...options: string[]): Promise<{ code: number; output: string }> {
-  const args = ['--import', 'tsx', 'scripts/bench.ts', ...options];
+  const args = [compiledScript('bench'), ...options];
   try {
     const { stdout } = await run(process.execPath, args, { timeout: 180_000 });
     return { code: 0, output: stdout };

@@ -73,7 +73,8 @@ function environment(plans: object = PLANS, more: Record<string, string> = {}) {
 const setUp = (env: Record<string, string>, dryRun = false) =>
   setUpAccount(setupOptions(env), { dryRun });
 
-describe('setup:stripe', () => {
+// One account that is set up, changed and set up again: each step goes on where the last one ended.
+describe('setup:stripe', { shuffle: false }, () => {
   it('changes nothing in a dry run, and says what it would do', async () => {
     const before = (await account.eventTypes()).length;
     const result = await setUp(environment(), true);

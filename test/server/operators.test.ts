@@ -53,6 +53,7 @@ async function signIn(role: OperatorRole): Promise<{ cookie: string; csrf: strin
 /** Bodies with which an operator who may would change something. */
 const BODIES: Record<string, unknown> = {
   'POST /admin/api/accounts/:id/grants': { features: ['x'], reason: 'goodwill' },
+  'POST /admin/api/accounts/:id/notes': { text: 'x' },
 };
 
 /** Asks a route in each way in which an operator can; answers the statuses. */

@@ -27,7 +27,14 @@ async function shopOf(person: Person) {
     const fields = [...markup.matchAll(/name="(\w+)" value="([^"]*)"/g)];
     return send('/shop/change', Object.fromEntries(fields.map(([, name, value]) => [name, value])));
   };
-  return { show, send, change };
+  /** Sends the form of the page that asks whether it is meant. */
+  const confirm = async (command: string) => {
+    const { markup } = await show(`/shop/confirm/${command}`);
+    const fields = [...markup.matchAll(/name="(\w+)" value="([^"]*)"/g)];
+    const form = Object.fromEntries(fields.map(([, name, value]) => [name, value]));
+    return send(`/shop/${command}`, form);
+  };
+  return { show, send, change, confirm };
 }
 
 describe('P-6: a change of plan is told as it is', () => {
@@ -68,7 +75,8 @@ describe('P-7: what costs or ends something is asked about first, with its price
     expect(account.markup).not.toMatch(/action="\/shop\/(pause|reactivate)"/);
 
     const pause = await shop.show('/shop/confirm/pause');
-    expect(pause.text).toContain('Your access ends immediately');
+    expect(pause.text).toContain('Access ends at once');
+    expect(pause.text).toContain('$50.00 becomes credit for later invoices.');
     expect((await person.subscription()).state).toBe('active');
     expect((await shop.send('/shop/pause')).text).toContain('Your subscription is paused.');
 
@@ -87,7 +95,11 @@ describe('P-7: what costs or ends something is asked about first, with its price
     expect(back.text).toContain('Come back to Pro, monthly?');
     expect(back.text).toContain('$50.00 today, then $50.00 each month');
     expect((await person.subscription()).state).toBe('canceled');
-    expect((await shop.send('/shop/reactivate', PRO)).text).toContain('Welcome back.');
+    // Rule 9.3: without the price that the page showed, nothing is charged.
+    const unshown = await shop.send('/shop/reactivate', PRO);
+    expect(unshown.url).toBe(`${server.url}/shop/confirm/reactivate?price=changed`);
+    expect(unshown.text).toContain('The price has changed. Please look again.');
+    expect((await shop.confirm('reactivate')).text).toContain('Welcome back.');
     expect((await shop.show('/shop/confirm/reactivate')).url).toBe(`${server.url}/billing`);
   }, 60_000);
 

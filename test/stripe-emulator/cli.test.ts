@@ -52,7 +52,7 @@ describe('the official Stripe CLI', () => {
       await account.stripe.products.update(product.id, { metadata: { step: String(index) } });
     }
     await account.stripe.prices.create({ product: product.id, currency: 'usd', unit_amount: 100 });
-    const got = await sink.waitFor(11);
+    const got = await sink.waitFor(11, ({ body }) => body.includes(product.id));
     const key = await secret();
     const events = got.map((each) => verified(each, key));
     expect(events.map((event) => event.type)).toEqual([

@@ -31,8 +31,8 @@ export async function emulatedAccount(): Promise<EmulatedAccount> {
     stripe,
     key,
     async eventTypes() {
-      const events = await stripe.events.list({ limit: 100 });
-      return events.data.map((event) => event.type).toReversed();
+      const events = await stripe.events.list({ limit: 100 }).autoPagingToArray({ limit: 10_000 });
+      return events.map((event) => event.type).toReversed();
     },
     async cli(path, form) {
       const headers = {

@@ -48,6 +48,8 @@ describe('search', () => {
   });
 
   it('finds subscriptions, invoices and prices by what the documentation names', async () => {
+    // In an account of its own: the customers of this one are counted.
+    const { stripe, close } = await emulatedAccount();
     const price = await stripe.prices.create({
       currency: 'usd',
       unit_amount: 1000,
@@ -69,6 +71,7 @@ describe('search', () => {
     expect((await stripe.invoices.search({ query })).data).toMatchObject([{ status: 'paid' }]);
     const active = await stripe.subscriptions.search({ query: 'status:"active"' });
     expect(active.data).toMatchObject([{ id: subscription.id }]);
+    await close();
   });
 
   it('refuses fields and forms that Stripe does not know', async () => {

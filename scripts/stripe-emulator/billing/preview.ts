@@ -4,6 +4,7 @@ import { invalidRequest } from '../kernel/errors.ts';
 import { idOf, newId } from '../kernel/ids.ts';
 import { rehearse } from '../kernel/journal.ts';
 import { cancelSubscription } from './cancel.ts';
+import { requestPause, resumeSubscription, type PauseRequest } from './pause.ts';
 import { draftInvoice } from './invoice-draft.ts';
 import { pendingItems, takePending } from './pending-items.ts';
 import { renew } from './cycle.ts';
@@ -18,7 +19,9 @@ export type PreviewOf =
   | { kind: 'renewal'; subscription: Stripe.Subscription }
   /** Only what waits for the customer, and the items given for the preview. */
   | { kind: 'items'; customer: string; currency: string }
-  | { kind: 'cancel'; subscription: Stripe.Subscription; prorate: boolean };
+  | { kind: 'cancel'; subscription: Stripe.Subscription; prorate: boolean }
+  | { kind: 'pause'; subscription: Stripe.Subscription; how: PauseRequest }
+  | { kind: 'resume'; subscription: Stripe.Subscription };
 
 /**
  * The invoice that would be made. `prepare` says of what, inside the rehearsal: what it makes (extra items, prices) does not
@@ -57,7 +60,15 @@ function made(ctx: Context, of: PreviewOf): Stripe.Invoice | null {
   if (of.kind === 'items') return oneOff(ctx, of);
   if (of.kind === 'update')
     return updateSubscription(ctx, of.subscription, of.update) ?? renewal(ctx, of.subscription);
-  return of.kind === 'renewal' ? renewal(ctx, of.subscription) : finalInvoice(ctx, of);
+  if (of.kind === 'renewal') return renewal(ctx, of.subscription);
+  return newInvoice(ctx, of.subscription, () => {
+    if (of.kind === 'pause') requestPause(ctx, of.subscription, of.how);
+    else if (of.kind === 'cancel') cancelWithInvoice(ctx, of);
+    else {
+      const how = { anchor: 'now', prorate: true, at: null, payNow: false } as const;
+      resumeSubscription(ctx, of.subscription, how);
+    }
+  });
 }
 
 function oneOff(ctx: Context, of: { customer: string; currency: string }): Stripe.Invoice | null {
@@ -83,14 +94,24 @@ function oneOff(ctx: Context, of: { customer: string; currency: string }): Strip
   return invoice;
 }
 
-/** What canceling with a final invoice would bill. */
-function finalInvoice(
+/** Canceling with a final invoice. */
+function cancelWithInvoice(
   ctx: Context,
   of: { subscription: Stripe.Subscription; prorate: boolean },
-): Stripe.Invoice | null {
-  const before = idOf(of.subscription.latest_invoice);
+): void {
   const how = { invoiceNow: true, prorate: of.prorate, reason: 'cancellation_requested' } as const;
-  const latest = idOf(cancelSubscription(ctx, of.subscription, how).latest_invoice);
+  cancelSubscription(ctx, of.subscription, how);
+}
+
+/** The invoice that something makes, if it makes one. */
+function newInvoice(
+  ctx: Context,
+  subscription: Stripe.Subscription,
+  run: () => void,
+): Stripe.Invoice | null {
+  const before = idOf(subscription.latest_invoice);
+  run();
+  const latest = idOf(ctx.store.need('subscription', subscription.id).latest_invoice);
   return latest === before ? null : (ctx.store.find('invoice', latest) ?? null);
 }
 

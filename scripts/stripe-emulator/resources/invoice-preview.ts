@@ -11,6 +11,7 @@ import { phaseParams } from '../schedules/params.ts';
 import { addressParam, shippingParam } from './address.ts';
 import { create as newCustomer } from './customers.ts';
 import { newInvoiceItem } from './invoice-item-object.ts';
+import { pauseFields, pauseOf } from './pause-params.ts';
 import { priceData } from './price-create.ts';
 import { applyPlannedEnd, itemUpdates, resetsAnchor } from './subscription-fields.ts';
 import {
@@ -33,10 +34,10 @@ const details = p.obj({
   default_tax_rates: p.clearable(p.arr(p.str)),
   items: p.arr(p.obj({ ...itemFields, clear_usage: p.unserved, deleted: p.bool, id: p.str })),
   metadata: p.metadata,
-  pause: p.unserved,
+  pause: p.obj(pauseFields),
   proration_behavior: prorationBehavior,
   proration_date: p.timestamp,
-  resume_at: p.unserved,
+  resume_at: p.oneOf(['now']),
   start_date: p.unserved,
   trial_end: trialEndParam,
 });
@@ -148,6 +149,9 @@ function previewOf(ctx: Context, params: PreviewValues): PreviewOf {
       subscription,
       prorate: (changes.proration_behavior ?? 'create_prorations') !== 'none',
     };
+  if (changes.resume_at === 'now') return { kind: 'resume', subscription };
+  if (changes.pause !== undefined && Object.keys(changes.pause).length > 0)
+    return { kind: 'pause', subscription, how: pauseOf(changes.pause) };
   return {
     kind: 'update',
     subscription,

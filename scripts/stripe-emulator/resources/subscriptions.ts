@@ -25,6 +25,7 @@ import {
   type CreateValues,
   type UpdateValues,
 } from './subscription-fields.ts';
+import { pauseFields, pauseOf } from './pause-params.ts';
 import {
   billingModeParam,
   cancelParams,
@@ -32,16 +33,6 @@ import {
   updateParams,
 } from './subscription-params.ts';
 
-const pauseParams = paramsOf<Stripe.SubscriptionPauseParams>()({
-  bill_for: p.obj({
-    outstanding_usage_through: p.obj({ type: p.required(p.oneOf(['none', 'now'])) }),
-    unused_time_from: p.obj({
-      type: p.required(p.oneOf(['item_current_period_start', 'none', 'now'])),
-    }),
-  }),
-  invoicing_behavior: p.oneOf(['invoice', 'pending_invoice_item']),
-  type: p.oneOf(['subscription']),
-});
 const resumeParams = paramsOf<Stripe.SubscriptionResumeParams>()({
   billing_cycle_anchor: p.any,
   payment_behavior: p.oneOf(['resume_on_payment_attempt', 'resume_on_payment_success']),
@@ -89,13 +80,9 @@ export function registerSubscriptions(registry: Registry): void {
   registry.delete('/v1/subscriptions/:id', cancelParams, (ctx, params, path) =>
     cancel(ctx, params, ctx.store.need('subscription', path.id)),
   );
-  registry.post('/v1/subscriptions/:id/pause', pauseParams, (ctx, params, path) => {
+  registry.post('/v1/subscriptions/:id/pause', pauseFields, (ctx, params, path) => {
     const subscription = ctx.store.need('subscription', path.id);
-    requestPause(ctx, subscription, {
-      creditFrom: params.bill_for?.unused_time_from?.type ?? 'none',
-      billUsage: params.bill_for?.outstanding_usage_through?.type === 'now',
-      invoice: params.invoicing_behavior === 'invoice',
-    });
+    requestPause(ctx, subscription, pauseOf(params));
     return subscription;
   });
   registry.post('/v1/subscriptions/:id/resume', resumeParams, (ctx, params, path) => {

@@ -1,4 +1,5 @@
 import type { Route } from '../../http/define-route.ts';
+import { ACT_ROUTES } from '../acts/index.ts';
 import { ACCOUNTS } from './accounts.ts';
 import { API } from './api.ts';
 import { FORMS } from './forms.ts';
@@ -11,6 +12,7 @@ export const ADMIN_ROUTES: readonly Route[] = [
   ...API,
   ...ACCOUNTS,
   ...GRANT_ROUTES,
+  ...ACT_ROUTES,
   ...SIGN_IN,
   ...PAGES,
   ...FORMS,

@@ -6,11 +6,13 @@ import { saveBeforeCancel } from '../../../db/before-cancel.ts';
 import { endsWithPeriod } from '../../../state/lifecycle.ts';
 import { ownPlanEnd } from '../../../state/plan-period.ts';
 import { confirmIfAnswerLost, freshKey, notAllowed, readNow, runCommand } from '../command.ts';
-import { collectKeptDrafts, hasDraft, settleOpenInvoices } from '../open-invoices.ts';
+import { confirmation, requireConfirmed } from '../charge.ts';
+import { collectDrafts, settleOpenInvoices } from '../open-invoices.ts';
 import { withoutAnySchedule, withoutSchedule } from '../schedule.ts';
-import { hasUsage, settleUsage } from '../settle-usage.ts';
+import { settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { defineRoute } from '../../http/define-route.ts';
+import { billsUsage, chargeOfCancel } from './charge.ts';
 
 /** Stripe's list of reasons that a customer may give. */
 const FEEDBACK = [
@@ -24,19 +26,23 @@ const FEEDBACK = [
   'unused',
 ] as const;
 
+export const cancelBody = z.strictObject({
+  when: z.enum(['period_end', 'now']).default('period_end'),
+  feedback: z.enum(FEEDBACK).optional(),
+  comment: z.string().max(1000).optional(),
+});
+
 /** Ends the subscription, at once or with the period that is paid. */
 export const cancelRoute = defineRoute({
   method: 'POST',
   path: '/api/billing/subscription/cancel',
   auth: 'user',
   summary: 'Cancel now or at the end of the period',
-  body: z.strictObject({
-    when: z.enum(['period_end', 'now']).default('period_end'),
-    feedback: z.enum(FEEDBACK).optional(),
-    comment: z.string().max(1000).optional(),
-  }),
+  description:
+    'Ending now bills what was used and is not billed yet. If that costs something, `confirm` says how much may be charged.',
+  body: cancelBody.extend({ confirm: confirmation.optional() }),
   response: subscriptionAnswer,
-  errors: ['not_allowed'],
+  errors: ['not_allowed', 'confirmation_required', 'quote_expired'],
   handler: (_request, context) =>
     runCommand(context, 'cancel', async (subscription) => {
       const { services, body } = context;
@@ -44,12 +50,13 @@ export const cancelRoute = defineRoute({
         throw notAllowed(services, subscription, `cancel ${body.when}`);
       }
       const { id } = subscription;
-      // A pause has billed what was used before it.
       const before = Math.floor(services.clock.now() / 1000) * 1000;
-      const invoiceUsage = hasUsage(subscription) && subscription.state !== 'paused';
+      const invoiceUsage = billsUsage(subscription);
       if (body.when === 'now') {
         await settleUsage(services, subscription);
-        if (hasDraft(subscription)) await collectKeptDrafts(context, id);
+        const charge = await chargeOfCancel(services, subscription);
+        requireConfirmed(charge, body.confirm, { atMost: true });
+        await collectDrafts(context, charge.debts);
       }
       const details = { feedback: body.feedback, comment: body.comment };
       // Stripe's own "period end" is that of the item that ends first.

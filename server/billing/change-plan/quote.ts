@@ -3,26 +3,20 @@ import type Stripe from 'stripe';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/quotes.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { lossesOfUncreditedChange, type Loss } from '../../../state/losses.ts';
 import type { ChangeKind, ChangeTime } from '../../../state/plan-change.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
+import { breakdown, lineView, netOf, type PriceLine } from '../price-lines.ts';
 import { itemChanges, type PlanTarget } from './plan-target.ts';
 import { requireCreditable } from '../period-payment.ts';
+import { lossViews } from '../losses.ts';
 import { settleUsage } from '../settle-usage.ts';
 
 /** A price holds for an hour of business time. */
 const VALID_MS = 3_600_000;
 const KEEP_MS = 24 * 3_600_000;
-
-export interface QuoteLine {
-  description: string | null;
-  /** Minor units; negative is credit. */
-  amount: number;
-  quantity: number | null;
-  proration: boolean;
-  periodStart: string;
-  periodEnd: string;
-}
+const HOUR_MS = 3_600_000;
 
 /** What a change costs. Amounts are minor units of `currency`. */
 export interface QuoteView {
@@ -38,10 +32,11 @@ export interface QuoteView {
   tax: number;
   /** Taken from the credit balance, or, when negative, added to it. */
   fromBalance: number;
-  lines: QuoteLine[];
+  lines: PriceLine[];
   prorationDate: string | null;
   /** Total of the next renewal, before any credit balance. */
   nextAmount: number;
+  losses: ReturnType<typeof lossViews>;
 }
 
 /** Asks Stripe what a change costs, and keeps the answer so that the change can be held to it. */
@@ -53,7 +48,8 @@ export async function makeQuote(
   const { kind, effective } = target;
   await settleUsage(services, subscription);
   const next = await previewNext(services, subscription, target);
-  const base = { kind, effective, currency: next.currency, nextAmount: next.total };
+  const losses = lossViews(lossesOf(services, subscription, target));
+  const base = { kind, effective, currency: next.currency, nextAmount: next.total, losses };
   if (target.unchanged || effective !== 'now' || !target.prorate) return { ...base, ...FREE };
   const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
   const [invoice] = await Promise.all([
@@ -74,6 +70,17 @@ export async function makeQuote(
     ...breakdown(invoice),
     prorationDate: new Date(prorationAt).toISOString(),
   };
+}
+
+/** A trial that was given on top of a paid time: a change now credits nothing, and takes what is left of it. */
+function lossesOf(
+  { clock }: Services,
+  { facts }: SubscriptionRow,
+  { unchanged, kind, effective, prorate }: PlanTarget,
+): Loss[] {
+  if (unchanged || kind !== 'downgrade' || effective !== 'now' || prorate) return [];
+  if (facts.trialStart === null || facts.trialStart <= facts.createdAt + HOUR_MS) return [];
+  return lossesOfUncreditedChange(facts.currentPeriodEnd, clock.now());
 }
 
 const FREE = {
@@ -178,13 +185,6 @@ function nextTotal({ lines: { data }, total }: Stripe.Invoice, chargedNow: boole
   return [...later, ...waiting].reduce((sum, line) => sum - netOf(line), total);
 }
 
-/** What a line adds to the total. */
-function netOf({ amount, discount_amounts, taxes }: Stripe.InvoiceLineItem): number {
-  const discount = (discount_amounts ?? []).reduce((sum, each) => sum + each.amount, 0);
-  const added = (taxes ?? []).filter(({ tax_behavior }) => tax_behavior === 'exclusive');
-  return amount - discount + added.reduce((sum, each) => sum + each.amount, 0);
-}
-
 function previewNow(
   services: Services,
   subscription: SubscriptionRow,
@@ -196,33 +196,6 @@ function previewNow(
     prorationDate: prorationAt / 1000,
     restartPeriod: target.restartPeriod,
   });
-}
-
-function breakdown(invoice: Stripe.Invoice) {
-  const lines = invoice.lines.data.map(lineView);
-  const sum = (amounts: number[]) => amounts.reduce((total, amount) => total + amount, 0);
-  const amounts = lines.map(({ amount }) => amount);
-  return {
-    amountDue: invoice.amount_due,
-    credit: -sum(amounts.filter((amount) => amount < 0)),
-    debit: sum(amounts.filter((amount) => amount > 0)),
-    discount: sum((invoice.total_discount_amounts ?? []).map(({ amount }) => amount)),
-    tax: sum((invoice.total_taxes ?? []).map(({ amount }) => amount)),
-    fromBalance: invoice.total - invoice.amount_due,
-    lines,
-  };
-}
-
-function lineView(line: Stripe.InvoiceLineItem): QuoteLine {
-  const { invoice_item_details: item, subscription_item_details: plan } = line.parent ?? {};
-  return {
-    description: line.description,
-    amount: line.amount,
-    quantity: line.quantity,
-    proration: (item ?? plan)?.proration === true,
-    periodStart: new Date(line.period.start * 1000).toISOString(),
-    periodEnd: new Date(line.period.end * 1000).toISOString(),
-  };
 }
 
 function keyOf(subscription: SubscriptionRow, target: PlanTarget, prorationAt: number): QuoteKey {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
 import type { Action } from '../../../state/types.ts';
 import { changePlan } from './change-plan.ts';
 import {
@@ -11,57 +10,10 @@ import {
 import { withCustomerLock } from '../with-customer-lock.ts';
 import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
 import { changeChoice, planTarget, type ChangeChoice } from './plan-target.ts';
-import { closeQuote, makeQuote } from './quote.ts';
-import { defineRoute, json } from '../../http/define-route.ts';
-
-const line = z.object({
-  description: z.string().nullable(),
-  amount: z.int(),
-  quantity: z.int().nullable(),
-  proration: z.boolean(),
-  periodStart: z.iso.datetime(),
-  periodEnd: z.iso.datetime(),
-});
-
-const quoteSchema = z.object({
-  kind: z.enum(['upgrade', 'downgrade', 'switch']),
-  effective: z.enum(['now', 'period_end']),
-  amountDue: z.int(),
-  currency: z.string(),
-  credit: z.int(),
-  debit: z.int(),
-  discount: z.int(),
-  tax: z.int(),
-  fromBalance: z.int(),
-  lines: z.array(line),
-  prorationDate: z.iso.datetime().nullable(),
-  nextAmount: z.int(),
-});
+import { closeQuote } from './quote.ts';
+import { defineRoute } from '../../http/define-route.ts';
 
 const prorationDate = z.iso.datetime().nullish();
-
-/** What a change would cost, before anybody decides. */
-export const previewRoute = defineRoute({
-  method: 'POST',
-  path: '/api/billing/subscription/preview',
-  auth: 'user',
-  summary: 'What a change of plan or seats costs, now and at the next renewal',
-  description:
-    'The change is then charged exactly this when it is sent with the same `prorationDate` within an hour.',
-  body: changeChoice,
-  response: quoteSchema,
-  errors: ['unknown_plan', 'unknown_price', 'not_allowed'],
-  handler: async (_request, { services, account, body }) => {
-    const current = await currentSubscriptionOfUser(
-      services.database.knex,
-      account.id,
-      services.catalogue,
-    );
-    const subscription = requireAction(services, current, 'change');
-    const target = planTarget(services.catalogue, subscription, body);
-    return json(await makeQuote(services, subscription, target));
-  },
-});
 
 /** Another plan or interval: bigger at once, smaller with the next period. */
 export const changeRoute = defineRoute({

@@ -4,13 +4,9 @@ import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
 import { refuseDebtor } from '../debts.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
-import {
-  promotionCodeId,
-  refuseSecond,
-  refuseUnseenSecond,
-  trialDaysFor,
-} from '../new-subscription.ts';
+import { refuseSecond, refuseUnseenSecond, trialDaysFor } from '../new-subscription.ts';
 import { chosenPrice, planChoice } from '../plan-choice.ts';
+import { promotionFor, withCode } from '../promotion-code.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 
 /** Opens Stripe's Checkout page for a plan; with a trial if this user never had one. */
@@ -35,19 +31,19 @@ export const checkoutRoute = defineRoute({
       const former = await refuseSecond(context);
       const customerId = await ensureStripeCustomer(services, context);
       await refuseDebtor(context, former, customerId);
-      await refuseUnseenSecond(context, customerId);
-      const session = await openCheckout(
-        services,
-        {
-          customerId,
-          userId: account.id,
-          priceId: choice.priceId,
-          quantity: choice.boughtQuantity,
-          meterPrices: choice.meterPrices,
-          trialDays: await trialDaysFor(context, { customerId }),
-          promotionCodeId: await promotionCodeId(context, customerId, body.promotionCode),
-        },
-        freshKey('checkout', context),
+      const known = await refuseUnseenSecond(context, customerId);
+      const promotion = await promotionFor(services, customerId, body.promotionCode);
+      const wish = {
+        customerId,
+        userId: account.id,
+        priceId: choice.priceId,
+        quantity: choice.boughtQuantity,
+        meterPrices: choice.meterPrices,
+        trialDays: await trialDaysFor(context, { customerId, known }),
+        promotionCodeId: promotion?.id ?? null,
+      };
+      const session = await withCode(() =>
+        openCheckout(services, wish, freshKey('checkout', context)),
       );
       return json({ url: session.url, sessionId: session.id });
     });

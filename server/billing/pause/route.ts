@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
-import { mayCredit } from '../../../state/period-payment.ts';
 import { firstPeriodEnd } from '../../../state/plan-period.ts';
 import {
   actionsNow,
@@ -10,14 +9,17 @@ import {
   runCommand,
   type CommandContext,
 } from '../command.ts';
-import { collectKeptDrafts, hasDraft } from '../open-invoices.ts';
-import { periodPaymentOf } from '../period-payment.ts';
+import { confirmation, requireConfirmed, type Confirmation } from '../charge.ts';
+import { collectDrafts, hasDraft } from '../open-invoices.ts';
 import { withoutSchedule } from '../schedule.ts';
 import { hasUsage, settleUsage } from '../settle-usage.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
 import type { Services } from '../../lib/services.ts';
+import { chargeOfPause, creditsUnused, isStoppable } from './charge.ts';
+
+export const pauseBody = z.strictObject({ resumesAt: z.iso.datetime().optional() });
 
 /** Puts the subscription on hold: until resumed, or until a day on which Stripe ends the pause by itself. */
 export const pauseRoute = defineRoute({
@@ -27,22 +29,18 @@ export const pauseRoute = defineRoute({
   summary: 'Pause the subscription',
   description:
     'Without `resumesAt` the period stops, the unused rest becomes credit, and resuming starts a new period. ' +
-    'With it, the invoices until then are void and collection starts again by itself.',
-  body: z.strictObject({ resumesAt: z.iso.datetime().optional() }),
+    'With it, the invoices until then are void and collection starts again by itself. What was ' +
+    'used is billed now: if that costs something, `confirm` says how much may be charged.',
+  body: pauseBody.extend({ confirm: confirmation.optional() }),
   response: subscriptionAnswer,
-  errors: ['not_allowed'],
+  errors: ['not_allowed', 'confirmation_required', 'quote_expired'],
   handler: (_request, context) => {
     const { services, body } = context;
     const resumesAt = resumeTime(services, body.resumesAt);
     return runCommand(context, 'pause', (subscription) =>
       withoutSchedule(context, subscription, () =>
         confirmIfAnswerLost(
-          async () => {
-            requireUsageBilled(services, subscription, resumesAt);
-            await settleUsage(services, subscription);
-            if (hasDraft(subscription)) await collectKeptDrafts(context, subscription.id);
-            return pause(context, subscription, resumesAt);
-          },
+          () => pause(context, subscription, { resumesAt, confirm: body.confirm }),
           async () => {
             const facts = await readNow(services, subscription.id);
             return facts.stripeStatus === 'paused' || facts.pauseCollection !== null;
@@ -56,27 +54,30 @@ export const pauseRoute = defineRoute({
 async function pause(
   context: CommandContext,
   subscription: SubscriptionRow,
-  resumesAt: number | null,
+  { resumesAt, confirm }: { resumesAt: number | null; confirm: Confirmation | undefined },
 ): Promise<unknown> {
   const { services } = context;
   const { stripe } = services;
-  const { id, facts } = subscription;
-  if (resumesAt === null && isStoppable(subscription)) {
-    const payment = await periodPaymentOf(services, subscription);
-    const { billingMode } = facts;
-    const creditUnused = mayCredit(payment, { kind: 'pause', billingMode });
-    return stripe.pauseSubscription(id, { creditUnused }, freshKey('pause', context));
+  const { id } = subscription;
+  requireUsageBilled(services, subscription, resumesAt);
+  await settleUsage(services, subscription);
+  const stops = resumesAt === null && isStoppable(subscription);
+  let creditUnused = stops && (await creditsUnused(services, subscription));
+  if (hasDraft(subscription) || hasUsage(subscription)) {
+    const charge = await chargeOfPause(services, subscription, { stops, creditUnused });
+    requireConfirmed(charge, confirm, { atMost: true });
+    await collectDrafts(context, charge.debts);
+    // A period whose draft is paid by now can be credited.
+    if (stops && charge.debts.length > 0)
+      creditUnused = await creditsUnused(services, subscription);
   }
   // Only a pause of collection has an end of its own, or exists for classic billing and sent invoices.
-  return stripe.voidCollection(id, resumesAt, freshKey('pause', context));
-}
-
-function isStoppable({ facts }: SubscriptionRow): boolean {
-  return facts.billingMode === 'flexible' && facts.collectionMethod === 'charge_automatically';
+  if (!stops) return stripe.voidCollection(id, resumesAt, freshKey('pause', context));
+  return stripe.pauseSubscription(id, { creditUnused }, freshKey('pause', context));
 }
 
 /** Throws 409 for a pause of collection over a renewal that bills usage: it would be void with that invoice. */
-function requireUsageBilled(
+export function requireUsageBilled(
   services: Services,
   subscription: SubscriptionRow,
   resumesAt: number | null,
@@ -95,7 +96,7 @@ function requireUsageBilled(
 }
 
 /** Seconds, or null; throws 400 for a day that has passed. */
-function resumeTime(services: Services, given: string | undefined): number | null {
+export function resumeTime(services: Services, given: string | undefined): number | null {
   if (given === undefined) return null;
   const at = Date.parse(given);
   if (at > services.clock.now()) return Math.floor(at / 1000);

@@ -3,7 +3,8 @@ import type Stripe from 'stripe';
 import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { freshKey, runCommand } from '../command.ts';
-import { promotionCodeId } from '../new-subscription.ts';
+import { stripeCustomerOf } from '../account.ts';
+import { findPromotion, promotionFor, withCode } from '../promotion-code.ts';
 import { subscriptionAnswer } from '../subscription-view.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
@@ -33,8 +34,9 @@ export const promotionRoute = defineRoute({
   summary: 'What a promotion code is worth',
   response: promotionSchema,
   errors: ['not_found'],
-  handler: async (_request, { services, params }) => {
-    const found = await services.stripe.promotionByCode(params['code'] ?? '');
+  handler: async (_request, { services, account, params }) => {
+    const customerId = await stripeCustomerOf(services, account.id);
+    const found = await findPromotion(services, customerId, params['code'] ?? '');
     if (!found) throw new AppError('not_found', 'This code does not exist or has ended.');
     return json(promotionView(found));
   },
@@ -57,16 +59,11 @@ export const discountRoute = defineRoute({
       // A second click on a code that may be used once must not find it used up.
       const [there, ...more] = await services.stripe.promotionsOn(id);
       if (wanted !== undefined && there?.toLowerCase() === wanted && more.length === 0) return;
-      const promotion = await promotionCodeId(context, customerId, body.promotionCode ?? undefined);
-      try {
-        await services.stripe.setDiscount(id, promotion, freshKey('discount', context));
-      } catch (error) {
-        // Used up, or for first purchases only: Stripe names the parameter.
-        if (!isGatewayError(error, 'invalid') || !error.param?.startsWith('discounts')) throw error;
-        throw new AppError('unknown_promotion_code', 'This code cannot be used here.', {
-          cause: error,
-        });
-      }
+      const code = body.promotionCode ?? undefined;
+      const promotion = await promotionFor(services, customerId, code);
+      await withCode(() =>
+        services.stripe.setDiscount(id, promotion?.id ?? null, freshKey('discount', context)),
+      );
     });
   },
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { confirmation, requireConfirmed } from '../charge.ts';
 import { expireOpenCheckouts, openCheckout } from '../checkout-session.ts';
 import {
   freshKey,
@@ -10,19 +11,24 @@ import {
   type CommandContext,
 } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
-import { debtsOf, settleDebts } from '../debts.ts';
+import { settleDebts } from '../debts.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import {
+  liveAmong,
   liveSubscriptionOf,
-  promotionCodeId,
   refuseComingSecond,
   refuseSecond,
-  trialDaysFor,
 } from '../new-subscription.ts';
 import { chosenPrice, planChoice } from '../plan-choice.ts';
-import { savedCard, type SavedCard } from '../saved-card.ts';
+import { withCode } from '../promotion-code.ts';
+import type { SavedCard } from '../saved-card.ts';
 import { subscriptionSchema, subscriptionView } from '../subscription-view.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
+import { itemsOf, NO_ADDRESS, planComeback, type Comeback } from './comeback.ts';
+
+export const reactivateBody = planChoice.extend({
+  promotionCode: z.string().min(1).max(100).optional(),
+});
 
 /** After the end: a new subscription on the saved card, or a Checkout page where there is none. */
 export const reactivateRoute = defineRoute({
@@ -33,8 +39,10 @@ export const reactivateRoute = defineRoute({
   description:
     'Charges the saved payment method and answers `subscription`. Without one, or when the bank wants to see the ' +
     'customer, it answers `url` of a Checkout page. A declined card leaves nothing behind. What is still owed for the time ' +
-    'before is paid first; without a saved method that is 409 `not_allowed` with the reason `debt` and where to pay.',
-  body: planChoice.extend({ promotionCode: z.string().min(1).max(100).optional() }),
+    'before is paid first; without a saved method that is 409 `not_allowed` with the reason `debt` and where to pay. ' +
+    'What is charged now, debts included, is what `confirm` says, as the preview of this command answered it: without it 409 ' +
+    '`confirmation_required`, with another amount 409 `quote_expired`, both with the amount.',
+  body: reactivateBody.extend({ confirm: confirmation.optional() }),
   response: z.union([
     z.object({ subscription: subscriptionSchema.nullable() }),
     z.object({ url: z.url(), sessionId: z.string() }),
@@ -46,6 +54,8 @@ export const reactivateRoute = defineRoute({
     'not_allowed',
     'already_subscribed',
     'card_declined',
+    'confirmation_required',
+    'quote_expired',
   ],
   handler: async (_request, context) => {
     const { services, account, body } = context;
@@ -54,24 +64,23 @@ export const reactivateRoute = defineRoute({
       const former = requireAction(services, await subscriptionNow(context), 'reactivate');
       const customerId = await ensureStripeCustomer(services, context);
       await refuseComingSecond(context, customerId);
+      const known = await services.stripe.subscriptionsOf(customerId);
       // A command before this one may have made it, and then lost sight of it.
-      const unseen = await liveSubscriptionOf(services, customerId);
+      const unseen = liveAmong(services, known);
       if (unseen) return theOneWanted(context, { id: unseen.id, customerId }, choice);
-      const lastMethodId = former.facts.defaultPaymentMethodId;
-      const card = await savedCard(services, { customerId, lastMethodId });
-      const debts = await debtsOf(services, { userId: account.id, customerId });
-      await settleDebts(context, former, { debts, card });
-      const fingerprint = card?.fingerprint ?? null;
-      const wish = {
+      const { promotionCode, confirm } = body;
+      const plan = await planComeback(context, former, {
         customerId,
-        userId: account.id,
-        priceId: choice.priceId,
-        quantity: choice.boughtQuantity,
-        meterPrices: choice.meterPrices,
-        trialDays: await trialDaysFor(context, { customerId, fingerprint }),
-        promotionCodeId: await promotionCodeId(context, customerId, body.promotionCode),
-      };
-      return (card && (await onSavedCard(context, wish, card))) ?? viaCheckout(context, wish);
+        known,
+        choice,
+        promotionCode,
+      });
+      const { card, wish, charge } = plan;
+      // The page says what it charges.
+      if (!card) return viaCheckout(context, wish);
+      requireConfirmed(charge, confirm, { atMost: false });
+      await settleDebts(context, former, { debts: charge.debts, card });
+      return (await onSavedCard(context, wish, card)) ?? viaCheckout(context, wish);
     });
   },
 });
@@ -89,7 +98,7 @@ async function theOneWanted(
   return json({ subscription: stored && subscriptionView(context.services, stored) });
 }
 
-type Wish = Parameters<typeof openCheckout>[1];
+type Wish = Comeback['wish'];
 
 /** Null when only the customer themselves can authorise the payment. */
 async function onSavedCard(
@@ -104,10 +113,7 @@ async function onSavedCard(
     const created = await services.stripe.createSubscription(
       {
         ...wish,
-        items: [
-          { price: wish.priceId, quantity: wish.quantity ?? undefined },
-          ...wish.meterPrices.map((price) => ({ price })),
-        ],
+        items: itemsOf(wish),
         paymentMethodId: card.id,
         trialEnd: services.config.trial.endWithoutMethod,
         automaticTax: services.config.automaticTax,
@@ -137,7 +143,7 @@ const ONLY_THEMSELVES: ReadonlySet<string> = new Set([
   'invoice_payment_intent_requires_action',
   'subscription_payment_intent_requires_action',
   // Stripe Tax knows no address; Checkout asks for it.
-  'customer_tax_location_invalid',
+  NO_ADDRESS,
 ]);
 
 function needsTheCustomer(error: { code: string | null; declineCode: string | null }): boolean {
@@ -145,6 +151,8 @@ function needsTheCustomer(error: { code: string | null; declineCode: string | nu
 }
 
 async function viaCheckout(context: CommandContext, wish: Wish): Promise<Response> {
-  const { id, url } = await openCheckout(context.services, wish, freshKey('checkout', context));
+  const { id, url } = await withCode(() =>
+    openCheckout(context.services, wish, freshKey('checkout', context)),
+  );
   return json({ url, sessionId: id });
 }

@@ -15,8 +15,10 @@ import {
 } from '../command.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
-import { collectDrafts, keptDrafts } from '../open-invoices.ts';
+import { confirmation, requireConfirmed, type Charge, type Confirmation } from '../charge.ts';
+import { collectDrafts } from '../open-invoices.ts';
 import { dropSchedule } from '../schedule.ts';
+import { chargeOfResume } from './charge.ts';
 import { undoCancel } from './undo-cancel.ts';
 import { defineRoute } from '../../http/define-route.ts';
 
@@ -27,39 +29,45 @@ export const resumeRoute = defineRoute({
   auth: 'user',
   summary: 'Undo a scheduled cancel or downgrade, or end a pause',
   description:
-    'The end of a pause is paid for with a new period; while that payment waits, `payment` says how to make it.',
-  body: z.strictObject({}),
+    'The end of a pause is paid for with a new period, whose price `confirm` names; while that payment waits, `payment` says how to make it.',
+  body: z.strictObject({ confirm: confirmation.optional() }),
   response: paymentAnswer,
-  errors: ['not_allowed'],
+  errors: ['not_allowed', 'confirmation_required', 'quote_expired'],
   handler: (_request, context) => {
-    const { services, account } = context;
+    const { services, account, body } = context;
     return withCustomerLock(services, account.id, async () => {
       const subscription = requireAction(services, await subscriptionNow(context), 'resume');
-      await readBackAfterFailure(context, subscription, () => resume(context, subscription));
+      await readBackAfterFailure(context, subscription, () =>
+        resume(context, subscription, body.confirm),
+      );
       return answerWithPayment(context, subscription, 200);
     });
   },
 });
 
-async function resume(context: CommandContext, subscription: SubscriptionRow): Promise<void> {
+async function resume(
+  context: CommandContext,
+  subscription: SubscriptionRow,
+  confirm: Confirmation | undefined,
+): Promise<void> {
   const { services } = context;
   const { stripe } = services;
   const { id, state, facts } = subscription;
   const now = () => readNow(services, id);
+  const charge = await chargeOfResume(services, subscription);
+  requireConfirmed(charge, confirm, { atMost: false });
   if (state === 'cancel_pending') {
     await undoCancel(context, subscription);
   } else if (state === 'downgrading' && facts.scheduleId) {
     await dropSchedule(context, subscription);
   } else if (state === 'paused') {
-    await endPause(context, subscription);
+    await endPause(context, subscription, charge);
   } else if (facts.pauseCollection) {
-    // Asked for first: once collection goes on, there is no pause that a retry could end.
-    const drafts = await keptDrafts(context, id);
     await confirmIfAnswerLost(
       () => stripe.resumeCollection(id, {}, freshKey('resume', context)),
       async () => (await now()).pauseCollection === null,
     );
-    await collectDrafts(context, drafts);
+    await collectDrafts(context, charge.debts);
     if (isPeriodLost(facts)) await restart(context, subscription);
   } else if (isPeriodLost(facts)) {
     await restart(context, subscription);
@@ -78,11 +86,14 @@ async function restart(context: CommandContext, { id, facts }: SubscriptionRow):
 }
 
 /** Active again once the new period is paid. An earlier attempt left its invoice: that one is paid, not a second. */
-async function endPause(context: CommandContext, { id, facts }: SubscriptionRow): Promise<void> {
+async function endPause(
+  context: CommandContext,
+  { id, facts }: SubscriptionRow,
+  { debts: [begun] }: Charge,
+): Promise<void> {
   const { services } = context;
   const { stripe } = services;
-  const begun = facts.latestInvoiceId && (await stripe.retrieveInvoice(facts.latestInvoiceId));
-  const waits = begun && begun.status === 'open' && begun.billing_reason === 'subscription_update';
+  const waits = begun !== undefined;
   let invoiceId = facts.latestInvoiceId;
   if (!waits) {
     await confirmIfAnswerLost(

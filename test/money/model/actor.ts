@@ -40,6 +40,8 @@ interface Outcome {
   answer?: Answer;
   /** What was quoted as due now; 0 for what costs nothing. */
   due?: number;
+  /** What the preview of the command showed: no more than that is taken. */
+  shown?: number;
 }
 
 export class Actor {
@@ -134,7 +136,7 @@ export class Actor {
   private checkMoney(
     before: Moment,
     after: Moment,
-    { answer, due, act }: Outcome & { act: Act },
+    { answer, due, shown, act }: Outcome & { act: Act },
   ): string[] {
     if (!answer) return [];
     if (answer.status >= 300) return [];
@@ -146,6 +148,9 @@ export class Actor {
     const taken = kept(after.books) - kept(before.books);
     if (due !== undefined && billed !== due) {
       problems.push(`rule 3: quoted ${due}, billed ${billed}`);
+    }
+    if (shown !== undefined && taken > shown) {
+      problems.push(`rule 3: ${taken} was taken, and the preview showed ${shown}`);
     }
     if (due === 0 && taken > 0) problems.push(`rule 3: ${taken} was taken, and nothing was quoted`);
     return problems;
@@ -185,29 +190,34 @@ export class Actor {
       }
       case 'cancel': {
         if (!live) return null;
+        const shown = await this.shown('cancel', { when: act.when });
         const answer = await person.command('cancel', { when: act.when });
         if (answer.status < 300) this.memory.beforeCancel = JSON.stringify(said?.pendingChange);
         const free = act.when === 'period_end' ? { due: 0 } : {};
-        return { words: `cancels ${act.when}`, answer, ...free };
+        return { words: `cancels ${act.when}`, answer, ...shown, ...free };
       }
       case 'pause': {
         if (!live) return null;
         const resumesAt =
           act.hours === null ? undefined : new Date((now + act.hours * 3_600) * 1000).toISOString();
         const words = `pauses ${act.hours === null ? '' : `for ${act.hours} h`}`;
-        return { words, answer: await person.command('pause', { resumesAt }) };
+        const shown = await this.shown('pause', { resumesAt });
+        return { words, answer: await person.command('pause', { resumesAt }), ...shown };
       }
       case 'resume': {
         if (!live) return null;
+        const shown = await this.shown('resume', {});
         const answer = await person.command('resume');
         const undone = said?.state === 'cancel_pending' || said?.state === 'downgrading';
-        return { words: 'resumes', answer, ...(undone ? { due: 0 } : {}) };
+        return { words: 'resumes', answer, ...shown, ...(undone ? { due: 0 } : {}) };
       }
       case 'reactivate': {
         if (live || books.subscriptions.length === 0) return null;
         const promotion = act.code ? { promotionCode: 'HALF' } : {};
-        const answer = await person.command('reactivate', { ...act.choice, ...promotion });
-        return { words: `comes back ${JSON.stringify(body)}`, answer };
+        const wanted = { ...act.choice, ...promotion };
+        const shown = await this.shown('reactivate', wanted);
+        const answer = await person.command('reactivate', wanted);
+        return { words: `comes back ${JSON.stringify(body)}`, answer, ...shown };
       }
       case 'discount': {
         if (!live) return null;
@@ -230,6 +240,12 @@ export class Actor {
       default:
         return this.inDashboard(act, { books, live, said });
     }
+  }
+
+  /** What the preview of a command says that it takes. */
+  private async shown(command: string, body: object): Promise<{ shown?: number }> {
+    const { status, json } = await this.person.command('preview', { command, ...body });
+    return status === 200 ? { shown: Number(json['amountDue']) } : {};
   }
 
   private async use(calls: number, now: number): Promise<Outcome | null> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { rememberedStripe } from '../../../db/deployment.ts';
 import { prepareLocalAccount } from '../../../scripts/local-account.ts';
 import { createServices } from '../../../server/app/compose.ts';
@@ -24,10 +24,14 @@ describe('O-13: the Stripe account of a database', () => {
     const { AUTH_JWT_SECRET, ADMIN_TOKEN } = server.env;
     other = { ...server.env, ...account, AUTH_JWT_SECRET, ADMIN_TOKEN, PORT: '0' };
   });
+  beforeEach(async () => {
+    // As the server's start leaves a new database, whatever the test before this one remembered.
+    await server.database.knex('deployment').delete();
+    await requireSameStripe(server.services);
+  });
   afterAll(() => server.close());
 
   it('is remembered, and another one is refused in words that say what to do', async () => {
-    await requireSameStripe(server.services);
     const { id } = await server.stripe.accounts.retrieveCurrent();
     const { knex } = server.database;
     expect(await rememberedStripe(knex)).toEqual({ accountId: id, mode: 'test' });
@@ -93,6 +97,7 @@ describe('O-13: the Stripe account of a database', () => {
 
   it('going live, forgets the trials that were had with test cards', async () => {
     const { knex } = server.database;
+    await newPerson(server).subscribe();
     expect(await knex('trials').count({ n: '*' })).not.toEqual([{ n: 0 }]);
     const { config, stripe } = server.services;
     const live = {

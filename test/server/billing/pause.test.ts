@@ -56,7 +56,7 @@ describe.each(DIALECTS)('Pausing and coming back on %s', (dialect) => {
 
     it('whose end is not paid stays a pause, says where to pay, and is paid once', async () => {
       const person = await subscriber();
-      await server.advance(29);
+      await server.advance(27);
       await person.command('pause');
       await person.useCard('pm_card_chargeCustomerFail');
       const refused = await person.command('resume');

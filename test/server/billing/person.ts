@@ -15,7 +15,7 @@ export interface Person {
   get: (path: string) => Promise<Answer>;
   /** What somebody with the admin token does. */
   asAdmin: (path: string, body: object, headers?: Record<string, string>) => Promise<Answer>;
-  /** `POST /api/billing/subscription/<name>`. */
+  /** `POST /api/billing/subscription/<name>`, again with the price where that is asked for. */
   command: (name: string, body?: object, headers?: Record<string, string>) => Promise<Answer>;
   subscription: () => Promise<View>;
   /** The subscription at Stripe. */
@@ -73,8 +73,11 @@ export function newPerson(server: TestServer): Person {
     const row = await server.database.knex('customers').where({ user_id: id }).first();
     return String(row?.stripe_customer_id);
   };
-  const command: Person['command'] = (name, body, headers) =>
-    post(`subscription/${name}`, body, headers);
+  const command: Person['command'] = async (name, body, headers) => {
+    const answer = await post(`subscription/${name}`, body, headers);
+    const confirm = priceOf(answer);
+    return confirm ? post(`subscription/${name}`, { ...body, confirm }, headers) : answer;
+  };
   return {
     id,
     post,
@@ -115,6 +118,13 @@ export function newPerson(server: TestServer): Person {
     invoices: async () =>
       (await server.stripe.invoices.list({ customer: await customerId(), limit: 100 })).data,
   };
+}
+
+/** The price that a command asks to be confirmed. */
+export function priceOf({ json }: Answer): { amountDue: number; currency: string } | null {
+  const error = json['error'] as { code: string; amountDue: number; currency: string } | undefined;
+  if (error?.code !== 'confirmation_required') return null;
+  return { amountDue: error.amountDue, currency: error.currency };
 }
 
 /** The view that a command answered. */

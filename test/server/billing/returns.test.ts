@@ -1,6 +1,8 @@
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { payCheckout } from '../../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
+import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
 import { DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, type Person } from './person.ts';
@@ -90,6 +92,25 @@ describe.each(DIALECTS)('R-1: money that comes back on %s', (dialect) => {
     await settled();
     expect((await person.subscription()).state).toBe('canceled');
     expect(await access(person)).toMatchObject({ level: 'none' });
+  });
+
+  it('a dispute that is heard of before its subscription suspends that, too', async () => {
+    const person = newPerson(server);
+    const opened = await person.post('checkout', PRO);
+    const faults = `${emulator.url}/_emulator/faults`;
+    const authorization = `Bearer ${server.env['STRIPE_SECRET_KEY']}`;
+    const headers = { authorization, 'content-type': 'application/json' };
+    const drop = JSON.stringify({ type: 'webhook_drop' });
+    await fetch(faults, { method: 'POST', headers, body: drop });
+    await payCheckout(String(opened.json['url']), { card: DISPUTED_CARD });
+    await fetch(faults, { method: 'DELETE', headers });
+    const { data } = await server.stripe.events.list({ type: 'charge.dispute.created', limit: 1 });
+    const context = { live: false, receivedAt: Date.now(), source: 'catch_up' } as const;
+    await server.services.engine.store([toNewEvent(JSON.stringify(data[0]), context)]);
+    await settled();
+    expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
+    expect((await person.atStripe()).pause_collection).not.toBeNull();
+    expect(await told(person)).toEqual(['webhook.dispute.opened']);
   });
 
   it('of a stranger in the same Stripe account is left alone', async () => {

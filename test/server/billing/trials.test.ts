@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findTrial } from '../../../db/trials.ts';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
 import { DIALECTS } from '../../support/databases.ts';
@@ -13,17 +13,18 @@ afterAll(() => emulator.close());
 
 const CARDS = ['4242424242424242', '5555555555554444', '371449635398431', '6011000990139424'];
 
+const trialAt = async (server: TestServer, person: Person) =>
+  findTrial(server.database.knex, (await person.subscription()).id);
+
 describe.each(DIALECTS)('Trials on %s', (dialect) => {
   let server: TestServer;
-  const start = async (env: Record<string, string>) => {
-    await server?.close();
+  beforeAll(async () => {
+    const env = { TRIAL_ONE_PER_CARD: 'true' };
     server = await startTestServer({ database: dialect, emulator, env });
-  };
-  beforeAll(() => start({ TRIAL_ONE_PER_CARD: 'true' }));
+  });
   afterAll(() => server.close());
 
-  const trialOf = async (person: Person) =>
-    findTrial(server.database.knex, (await person.subscription()).id);
+  const trialOf = (person: Person) => trialAt(server, person);
   const mailsTo = async (person: Person): Promise<string[]> => {
     const rows: { kind: string; payload: string }[] = await server.database
       .knex('outbox')
@@ -88,6 +89,14 @@ describe.each(DIALECTS)('Trials on %s', (dialect) => {
     await third.subscribe(PRO, CARDS[3]);
     await until(async () => (await third.subscription()).state === 'canceled');
   });
+});
+
+describe.each(DIALECTS)('Trials with other settings on %s', (dialect) => {
+  let server: TestServer;
+  const start = async (env: Record<string, string>) => {
+    server = await startTestServer({ database: dialect, emulator, env });
+  };
+  afterEach(() => server.close());
 
   it('without a payment method end as configured, and are lost', async () => {
     await start({ TRIAL_END_WITHOUT_METHOD: 'pause' });
@@ -103,7 +112,7 @@ describe.each(DIALECTS)('Trials on %s', (dialect) => {
       access: { level: 'none' },
       actions: expect.arrayContaining(['resume', 'cancel']),
     });
-    expect(await trialOf(person)).toMatchObject({ outcome: 'lost' });
+    expect(await trialAt(server, person)).toMatchObject({ outcome: 'lost' });
     const unpaid = await person.command('resume');
     expect(refusal(unpaid)[0]).toBeLessThan(500);
     expect(await person.subscription()).toMatchObject({ state: 'paused' });

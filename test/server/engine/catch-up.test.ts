@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readCursor, saveCursor } from '../../../db/cursors.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { findEvent, type NewEvent } from '../../../db/webhook-events.ts';
@@ -23,16 +23,17 @@ describe.each(DIALECTS)('Events that never arrived, on %s,', (dialect) => {
   const engines: LabEngine[] = [];
   const stop = () => Promise.all(engines.splice(0).map(({ services }) => services.engine.stop()));
   beforeAll(async () => {
-    lab = await createEngineLab();
     database = await createTestDatabase(dialect);
   });
   afterAll(async () => {
-    await stop();
-    await lab.emulator.close();
     await database.drop();
   });
   beforeEach(async () => {
+    lab = await createEngineLab();
+  });
+  afterEach(async () => {
     await stop();
+    await lab.emulator.close();
     await database.clear();
   });
 
@@ -150,7 +151,8 @@ describe.each(DIALECTS)('Events that never arrived, on %s,', (dialect) => {
 
   it('S-6: are found to the last one although pages of the list are refused', async () => {
     const story = await beginStory(lab);
-    for (let i = 0; i < 120; i += 1) {
+    // Three pages of them.
+    for (let i = 0; i < 220; i += 1) {
       await lab.stripe.subscriptions.update(story.subscriptionId, {
         cancel_at_period_end: i % 2 === 0,
       });

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { verifyStripeSignature } from '../../../adapters/stripe-signature.ts';
 import { signStripePayload } from '../../support/sign-stripe-payload.ts';
 import { startServer } from '../../../server/app/http-server.ts';
@@ -176,6 +176,8 @@ describe('A signature', () => {
     await lab.emulator.close();
     await database.drop();
   });
+
+  beforeEach(() => database.clear());
 
   async function knock({ body, header }: Delivery): Promise<{ status: number; text: string }> {
     const headers = new Headers();

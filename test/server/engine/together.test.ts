@@ -68,9 +68,12 @@ describe('Subscriptions whose periods began at about the same time', () => {
       ...lab.gateway,
       subscriptionsBegun: async (span) => {
         const page = await lab.gateway.subscriptionsBegun(span);
-        const [first, ...others] = page.data;
-        const items = { ...first!.items, data: [], has_more: true };
-        return { ...page, data: [{ ...first!, items }, ...others] };
+        const data = page.data.map((each) =>
+          each.id === ids()[1]
+            ? { ...each, items: { ...each.items, data: [], has_more: true } }
+            : each,
+        );
+        return { ...page, data };
       },
     };
     const reader = readerOf(gateway);
@@ -185,8 +188,10 @@ describe('Subscriptions whose periods began at about the same time', () => {
       ...lab.gateway,
       subscriptionsBegun: async (span) => {
         const page = await lab.gateway.subscriptionsBegun(span);
-        const [first, ...others] = page.data;
-        return { ...page, data: [{ ...first!, customer: null as unknown as string }, ...others] };
+        const data = page.data.map((each) =>
+          each.id === ids()[1] ? { ...each, customer: null as unknown as string } : each,
+        );
+        return { ...page, data };
       },
     };
     const read = await Promise.allSettled(

@@ -35,6 +35,8 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
   const report = (body: object) => person.post('usage', body);
   const flush = () => server.services.usage.flush();
   const totals = async () => (await person.get(`usage?meter=${METER}`)).json;
+  /** What the tests before this one recorded; each leaves it sent. */
+  const used = async () => Number((await totals())['recorded']);
   const atStripe = async () =>
     (
       await server.call('GET', `/admin/api/usage?userId=${person.id}&meter=${METER}`, {
@@ -43,16 +45,19 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
     ).json;
 
   it('is recorded at once and sent in one event, whatever the number of calls', async () => {
+    const before = await used();
     expect((await report(piece(1))).json).toEqual({ accepted: 1, duplicates: 0 });
     const many = await report(Array.from({ length: 50 }, () => piece(2)));
     expect([many.status, many.json]).toEqual([202, { accepted: 50, duplicates: 0 }]);
-    expect(await totals()).toMatchObject({ recorded: 101, acknowledged: 0, pending: 101 });
+    const sum = before + 101;
+    expect(await totals()).toMatchObject({ recorded: sum, acknowledged: before, pending: 101 });
     expect(await flush()).toEqual({ led: true, delivered: 1, calls: 1, rounds: 1 });
-    expect(await totals()).toMatchObject({ recorded: 101, acknowledged: 101, pending: 0 });
-    expect(await atStripe()).toMatchObject({ acknowledged: 101, atStripe: 101, difference: 0 });
+    expect(await totals()).toMatchObject({ recorded: sum, acknowledged: sum, pending: 0 });
+    expect(await atStripe()).toMatchObject({ acknowledged: sum, atStripe: sum, difference: 0 });
   });
 
   it('counts a key once, in one request, in many at once and after it was sent', async () => {
+    const sum = (await used()) + 5;
     const twice = piece(5);
     const [first, ...others] = await Promise.all([1, 2, 3, 4].map(() => report([twice, twice])));
     const answers = [first!, ...others].map((answer) => answer.json);
@@ -60,10 +65,11 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
     expect(answers.reduce((sum, each) => sum + Number(each['duplicates']), 0)).toBe(7);
     await flush();
     expect((await report(twice)).json).toEqual({ accepted: 0, duplicates: 1 });
-    expect(await totals()).toMatchObject({ recorded: 106, acknowledged: 106 });
+    expect(await totals()).toMatchObject({ recorded: sum, acknowledged: sum });
   });
 
   it('refuses what is negative, broken, too late or ahead of time, and says why', async () => {
+    const before = await used();
     const at = (ms: number) => ({ timestamp: new Date(now() + ms).toISOString() });
     const bad = [
       piece(-1),
@@ -85,7 +91,7 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
       // The subscription began a moment ago: what was used before it is on no invoice.
       [6, 'before_subscription'],
     ]);
-    expect(await totals()).toMatchObject({ recorded: 106 });
+    expect(await totals()).toMatchObject({ recorded: before });
     expect(refusal(await report({ ...piece(1), meter: 'unheard_of' }))).toEqual([
       400,
       'unknown_meter',
@@ -98,25 +104,28 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
   });
 
   it('lesson 22: makes no call to Stripe on the request path', async () => {
+    const sum = (await used()) + 24;
     const calls = await callsOf(server);
     for (let i = 0; i < 20; i += 1) await report(piece(1));
     await server.services.usage.track({ userId: person.id, meter: METER, quantity: 4 });
     await totals();
     expect(await callsOf(server)).toBe(calls);
     expect(await flush()).toMatchObject({ calls: 1 });
-    expect(await totals()).toMatchObject({ recorded: 130, acknowledged: 130 });
+    expect(await totals()).toMatchObject({ recorded: sum, acknowledged: sum });
   });
 
   it('lesson 14: a repeated identifier counts as delivered', async () => {
+    const before = await used();
+    const sum = before + 10;
     await report(piece(10));
     // Stripe takes the event and its answer is lost: the next attempt meets its own identifier.
     await fault(server, { type: 'disconnect', when: 'after', times: 3 });
     await flush();
-    expect(await totals()).toMatchObject({ recorded: 140, acknowledged: 130 });
+    expect(await totals()).toMatchObject({ recorded: sum, acknowledged: before });
     await afterBackoff();
     expect(await flush()).toMatchObject({ delivered: 1 });
-    expect(await totals()).toMatchObject({ recorded: 140, acknowledged: 140 });
-    expect(await atStripe()).toMatchObject({ atStripe: 140, difference: 0 });
+    expect(await totals()).toMatchObject({ recorded: sum, acknowledged: sum });
+    expect(await atStripe()).toMatchObject({ atStripe: sum, difference: 0 });
   });
 
   it('lesson 14: a cached error or 429 is not met again: the request key changes, the identifier stays', async () => {
@@ -124,7 +133,7 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
       { type: 'error', keep: true, times: 1 },
       { type: 'rate_limit', keep: true, reason: 'endpoint-rate', times: 1 },
     ]) {
-      const before = Number((await totals())['recorded']);
+      const before = await used();
       await report(piece(10));
       // Without retries of the SDK the one failed call is all there is; its error is kept under its key.
       await fault(server, trouble);
@@ -137,7 +146,7 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
   });
 
   it('is corrected, before and after it was sent', async () => {
-    const before = Number((await totals())['recorded']);
+    const before = await used();
     const [kept, sent] = [piece(100), piece(40)];
     await report([kept, sent]);
     const correct = (record: { idempotencyKey: string }, quantity: number, admin = true) =>
@@ -165,6 +174,7 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
   });
 
   it('is compared with what Stripe counts', async () => {
+    await report(piece(3));
     await flush();
     expect(await verifyUsage(server.services)).toEqual({ checked: 1, differences: 0 });
     // Somebody sent an event past the ledger.
@@ -201,7 +211,7 @@ describe.each(DIALECTS)('Usage on %s', (database) => {
 
   it('is kept, visibly, when Stripe refuses it, and sent again on demand', async () => {
     const { knex } = server.database;
-    const before = Number((await totals())['recorded']);
+    const before = await used();
     await report(piece(9));
     // Nobody could send it for so long that Stripe takes it no more.
     const old = await knex('usage_windows').where({ status: 'open' }).first();

@@ -1,0 +1,97 @@
+import type Stripe from 'stripe';
+import { z } from 'zod';
+import { REFUND_REASONS } from '../../../adapters/stripe-gateway.ts';
+import { formatMoney } from '../../../state/money.ts';
+import { requireStripeCustomer } from '../../billing/account.ts';
+import { withCustomerLock } from '../../billing/with-customer-lock.ts';
+import { json } from '../../http/define-route.ts';
+import { AppError } from '../../http/errors.ts';
+import type { Services } from '../../lib/services.ts';
+import { defineAct } from './act.ts';
+
+/** Sends money of a payment back. What follows for access is the policy of returns, as for a refund made at Stripe. */
+export const refund = defineAct({
+  name: 'refund',
+  path: 'refunds',
+  summary: 'Refund a payment, whole or in part',
+  description:
+    'Without `amount`, all that is left. With `refunded`, what had been refunded before when you looked: it is refused if that has changed since.',
+  body: z.strictObject({
+    payment: z
+      .string()
+      .regex(/^(ch|py|pi|in)_\w{1,250}$/, 'must be the id of a payment or an invoice'),
+    amount: z.int().min(1).optional(),
+    refunded: z.int().min(0).optional(),
+    reason: z.enum(REFUND_REASONS).optional(),
+  }),
+  response: z.object({
+    refundId: z.string(),
+    chargeId: z.string(),
+    amount: z.int(),
+    currency: z.string(),
+    status: z.string().nullable(),
+    /** What can still be refunded. */
+    left: z.int(),
+  }),
+  run: ({ services, account, body, commandKey }) =>
+    withCustomerLock(services, account.id, async () => {
+      const customerId = await requireStripeCustomer(services, account.id);
+      const charge = await chargeOf(services, { customerId, payment: body.payment });
+      const left = charge.amount_captured - charge.amount_refunded;
+      const { currency } = charge;
+      if (body.refunded !== undefined && body.refunded !== charge.amount_refunded) {
+        const so = formatMoney(charge.amount_refunded, currency);
+        throw refused(`Meanwhile ${so} of this payment has been refunded; look again.`);
+      }
+      if (left === 0) throw refused('This payment has been refunded already.');
+      const amount = body.amount ?? left;
+      if (amount > left) {
+        throw refused(`Only ${formatMoney(left, currency)} of this payment is left to refund.`);
+      }
+      const made = await services.stripe.refundCharge(
+        { chargeId: charge.id, amount, reason: body.reason ?? null },
+        commandKey('refund'),
+      );
+      return json({
+        refundId: made.id,
+        chargeId: charge.id,
+        amount,
+        currency,
+        status: made.status,
+        left: left - amount,
+      });
+    }),
+});
+
+function refused(words: string): AppError {
+  return new AppError('not_allowed', words);
+}
+
+/** The paid charge that an id means; throws 404 for one of another customer, as for one that does not exist. */
+async function chargeOf(
+  { stripe }: Services,
+  { customerId, payment }: { customerId: string; payment: string },
+): Promise<Stripe.Charge> {
+  const charges = await chargesNamed(stripe, payment);
+  const own = charges.filter((each) => idOf(each.customer) === customerId);
+  const paid = own.find((each) => each.paid && each.amount_captured > 0);
+  if (paid) return paid;
+  if (own.length > 0) throw refused('Nothing was paid with this payment.');
+  throw new AppError('not_found', 'This account has no such payment.');
+}
+
+async function chargesNamed(stripe: Services['stripe'], id: string): Promise<Stripe.Charge[]> {
+  if (id.startsWith('pi_')) return stripe.chargesOfIntent(id);
+  if (!id.startsWith('in_')) return [await stripe.retrieveCharge(id)];
+  const { payments } = await stripe.retrieveInvoice(id);
+  const intents = (payments?.data ?? []).flatMap(({ payment }) => {
+    const intent = idOf(payment.payment_intent ?? null);
+    return intent === null ? [] : [intent];
+  });
+  const lists = await Promise.all(intents.map((intent) => stripe.chargesOfIntent(intent)));
+  return lists.flat();
+}
+
+function idOf(value: string | { id: string } | null): string | null {
+  return typeof value === 'string' ? value : (value?.id ?? null);
+}

@@ -1,0 +1,38 @@
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { mayCredit } from '../../../state/period-payment.ts';
+import type { Services } from '../../lib/services.ts';
+import type { Charge } from '../charge.ts';
+import { hasDraft, keptDrafts } from '../open-invoices.ts';
+import { periodPaymentOf } from '../period-payment.ts';
+import { hasUsage } from '../settle-usage.ts';
+
+/** Whether Stripe can stop the subscription itself; else only its collection. */
+export function isStoppable({ facts }: SubscriptionRow): boolean {
+  return facts.billingMode === 'flexible' && facts.collectionMethod === 'charge_automatically';
+}
+
+/** Whether what is left of the period becomes credit: only what was paid and kept. */
+export async function creditsUnused(
+  services: Pick<Services, 'stripe' | 'catalogue'>,
+  subscription: SubscriptionRow,
+): Promise<boolean> {
+  const payment = await periodPaymentOf(services, subscription);
+  const { billingMode } = subscription.facts;
+  return mayCredit(payment, { kind: 'pause', billingMode });
+}
+
+/** What a pause takes: usage, if it stops the period, and a renewal whose invoice is still a draft. */
+export async function chargeOfPause(
+  services: Services,
+  subscription: SubscriptionRow,
+  { stops, creditUnused }: { stops: boolean; creditUnused: boolean },
+): Promise<Charge> {
+  const { id, facts } = subscription;
+  const [debts, invoice] = await Promise.all([
+    hasDraft(subscription) ? keptDrafts({ services }, id) : [],
+    stops && (creditUnused || hasUsage(subscription))
+      ? services.stripe.previewPause(id, { creditUnused })
+      : null,
+  ]);
+  return { currency: facts.currency, invoice, debts };
+}
