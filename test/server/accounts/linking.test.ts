@@ -176,13 +176,6 @@ describe('The account of a subscription', () => {
       .where({ user_id: person.id, duplicate: true })
       .pluck('id');
     expect(marked.sort()).toEqual([first.id, subscriptionId].sort());
-<<<<<<< HEAD
-    const claims = await listConflicts(server.database.knex, 9);
-    expect(claims.filter(({ accountId }) => accountId === person.id)).toMatchObject([
-      { customerId, accountId: person.id },
-    ]);
-=======
     expect(await conflictsOf(person.id)).toMatchObject([{ customerId }]);
->>>>>>> main
   });
 });

@@ -61,7 +61,6 @@ interface Payer {
   subscriptionId: string;
 }
 
-<<<<<<< HEAD
 const isPaying = (kind: Payer['kind']) => KINDS.indexOf(kind) < 7;
 
 function metadataOf(kind: Payer['kind'], account: string): Record<string, string> {
@@ -124,11 +123,8 @@ async function live(
   }
 }
 
-describe('O-8: the takeover of a Stripe account that has subscribers', () => {
-=======
 // One takeover, told in steps: the account is made once, imported, and then looked at.
 describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle: false }, () => {
->>>>>>> main
   const payers: Payer[] = [];
   const map: string[] = [];
   const directory = mkdtempSync(join(tmpdir(), 'tenure-takeover-'));
