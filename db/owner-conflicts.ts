@@ -42,6 +42,12 @@ export async function settleConflicts(
     .delete();
 }
 
+/** How many claims wait for a decision. */
+export async function countConflicts(db: Db): Promise<number> {
+  const row = await db('owner_conflicts').count({ count: '*' }).first();
+  return Number(row?.['count'] ?? 0);
+}
+
 /** The claims that wait for a decision, newest first. */
 export async function listConflicts(db: Db, limit: number): Promise<OwnerConflict[]> {
   const rows: Row[] = await db('owner_conflicts')

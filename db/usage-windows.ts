@@ -123,6 +123,18 @@ export async function markAttempts(
 }
 
 /**
+ * After a restore: what a backup holds as unsent may have been sent since. It counts as tried when it was used, so that one whose
+ * identifier Stripe has forgotten is looked for before it is sent.
+ */
+export async function suspectUnsentWindows(db: Db, now: number): Promise<void> {
+  await db('usage_windows')
+    .whereRaw(UNSENT)
+    .whereNull('first_attempt_at')
+    .update({ first_attempt_at: db.ref('last_at'), told_at: db.raw('last_at / 1000') });
+  await sealWindows(db, { now });
+}
+
+/**
  * Notes that Stripe has these windows and adds them to the acknowledged totals, each once however often it is
  * called. `countsIn` is the window that the event's timestamp falls in.
  */

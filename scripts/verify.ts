@@ -68,10 +68,15 @@ async function verify(): Promise<number> {
   }
 }
 
-function warnOf({ withoutAccount, clocksUnseen }: VerifyResult): void {
+function warnOf({ withoutAccount, conflicts, clocksUnseen }: VerifyResult): void {
   if (withoutAccount > 0) {
     console.log(
       `${withoutAccount} live subscriptions on your prices have no account: npm run import, or npm run link.`,
+    );
+  }
+  if (conflicts > 0) {
+    console.log(
+      `${conflicts} claims contradict the account of a customer: npm run doctor names them, npm run link decides.`,
     );
   }
   if (clocksUnseen) {

@@ -161,6 +161,8 @@ interface StripePayloads {
   /** The debt for which collection was stopped is paid. */
   'collection.resume': { subscriptionId: string; customerId: string; invoiceId: string };
   'trial.refuse': TrialRefusal;
+  /** Our own mark at Stripe was changed to another account than the one that the customer is linked to. */
+  'owner.follow': { customerId: string; accountId: string; eventId: string };
 }
 
 export type EffectPayloads = MailPayloads & WebhookPayloads & StripePayloads;

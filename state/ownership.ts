@@ -47,6 +47,30 @@ export function markedAccount(metadata: Metadata, rules: OwnershipRules): string
   return metadata[DEPLOYMENT_KEY] === rules.deploymentId ? asAccount(metadata[ACCOUNT_KEY]) : null;
 }
 
+/** The account that every mark of ours among these names, the first of them included; null where they do not agree. */
+export function agreedAccount(objects: readonly Metadata[], rules: OwnershipRules): string | null {
+  const [first, ...others] = objects;
+  const account = first ? markedAccount(first, rules) : null;
+  const isSame = (metadata: Metadata) =>
+    !isOfOther(metadata, rules) && [account, null].includes(markedAccount(metadata, rules));
+  return others.every(isSame) ? account : null;
+}
+
+/**
+ * The account that a customer's metadata names since its owner there was changed: by a key of other programs, which is never
+ * followed. null when the account that it was linked to was not what it said before.
+ */
+export function renamedOwner(
+  change: { before: Metadata; after: Metadata; account: string },
+  rules: OwnershipRules,
+): string | null {
+  const { before, after, account } = change;
+  const key = rules.metadataKeys.find(
+    (name) => before[name] === account && after[name] !== account,
+  );
+  return key === undefined ? null : asAccount(after[key]);
+}
+
 function isOfOther(metadata: Metadata, rules: OwnershipRules): boolean {
   const deployment = metadata[DEPLOYMENT_KEY];
   return deployment !== undefined && deployment !== rules.deploymentId;

@@ -1,10 +1,11 @@
 import { saveCursor } from '../../db/cursors.ts';
+import { suspectUnsentWindows } from '../../db/usage-windows.ts';
 import type { Services } from '../lib/services.ts';
 import { RESTORED } from '../webhooks/scan-events.ts';
 
 /**
  * Notes that this database has just been restored: what catch-up finds of the time before was told before, so its mails and
- * webhooks are noted and not sent. Real time of Stripe, in seconds.
+ * webhooks are noted and not sent. Usage that it holds as unsent may be at Stripe. Real time of Stripe, in seconds.
  */
 export async function markRestored({ database, engine }: Services): Promise<Date> {
   const now = Math.floor(Date.now() / 1000);
@@ -13,5 +14,6 @@ export async function markRestored({ database, engine }: Services): Promise<Date
   );
   const at = page.answeredAt ?? now;
   await saveCursor(database.knex, RESTORED, String(at));
+  await suspectUnsentWindows(database.knex, Date.now());
   return new Date(at * 1000);
 }

@@ -1,5 +1,6 @@
 import { ownerlessSubscriptions } from '../../db/accounts.ts';
 import { stateCounts } from '../../db/counters.ts';
+import { countConflicts } from '../../db/owner-conflicts.ts';
 import {
   findSubscription,
   findSubscriptions,
@@ -38,6 +39,8 @@ export interface VerifyResult {
   repaired: number;
   /** Live subscriptions on prices of the catalogue that belong to no account. */
   withoutAccount: number;
+  /** Claims that contradict the account of a customer and wait for an operator. */
+  conflicts: number;
   /** True when the key may not list test clocks: what is on them was not compared. */
   clocksUnseen: boolean;
 }
@@ -57,6 +60,7 @@ export async function verifyDatabase(
     differences: 0,
     repaired: 0,
     withoutAccount: 0,
+    conflicts: 0,
     clocksUnseen: clocks === null,
   };
   const counts = await stateCounts(services.database.knex);
@@ -82,6 +86,7 @@ export async function verifyDatabase(
     last = page;
   }
   result.withoutAccount = (await ownerlessSubscriptions(services.database.knex)).count;
+  result.conflicts = await countConflicts(services.database.knex);
   return result;
 }
 

@@ -5,8 +5,9 @@ import { decideBatch } from '../../state/decide-batch.ts';
 import { decide as decideRow } from '../../state/decide.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import { effectsOf, type FollowedFailures } from '../../state/effects.ts';
-import { isOurs, markedAccount } from '../../state/ownership.ts';
+import { isOurs, markedAccount, renamedOwner } from '../../state/ownership.ts';
 import { tellsPurchase } from '../../state/purchases.ts';
+import { asMetadata } from '../../state/raw.ts';
 import { signalOf } from '../../state/signals.ts';
 import type { Cause, CauseType, SubscriptionFacts } from '../../state/types.ts';
 import type { CausedEffect, Decision, Failure, SubscriptionDecision } from './decision.ts';
@@ -77,16 +78,18 @@ function decideOurs(
     isTakenOver,
   });
   const change = toChange(decision, known, fallback);
+  const links = linksOf(snapshot, read);
+  const followed = links.flatMap((link) => follow(link, accountId, last ?? fallback.id));
   return {
     change: change && { ...change, quiet: isTakenOver },
-    effects: decision.effects.map((effect) => ({
+    effects: [...decision.effects, ...followed].map((effect) => ({
       causeId: last ?? fallback.id,
       quietLike: nextLineOf(effect, snapshot),
       ...effect,
     })),
     events: events.map(({ row }) => row),
     outcome: isTakenOver ? 'first_sight' : 'done',
-    links: linksOf(snapshot, read),
+    links,
     unknownStatus: decision.unknownStatus,
     isAlone: known.isAlone && known.userId === accountId,
     isQuiet: isTakenOver || isToldAlready(snapshot, context),
@@ -189,6 +192,17 @@ function linksOf({ known, owners }: Snapshot, read: SubscriptionFacts): OwnerLin
   }));
 }
 
+/** A mark of ours that names another account than the link: whether it is followed is seen when all of them are read. */
+function follow(
+  { source, accountId, customerId }: OwnerLink,
+  known: string | null,
+  eventId: string,
+) {
+  if (source !== 'mark' || known === null || accountId === known) return [];
+  const payload = { customerId, accountId, eventId };
+  return [{ objectId: `${customerId}:${eventId}`, kind: 'owner.follow', payload } as const];
+}
+
 /** The cause of lines that no event explains: the request, else "the read that this event led to". */
 function fallbackCause(context: DecisionContext, lastEventId: string | null): Cause {
   if (context.cause) return context.cause;
@@ -205,12 +219,18 @@ function decideOther(loaded: Loaded, context: DecisionContext): Decision['other'
   const isForeign = ({ facts }: WaitingEvent) =>
     (userId === null && facts.customerId !== null) || isBilledByOthers(facts, context);
   const ours = other.filter((event) => !isForeign(event));
+  const renamed = ours.flatMap(({ facts }) =>
+    renamedIn(facts, { ...context, userId: loaded.userId }),
+  );
   const deletion = other.find(({ facts }) => facts.type === 'customer.deleted');
   return {
     events: ours.map(({ row }) => row),
     foreign: other.filter(isForeign).map(({ row }) => row),
-    effects: ours.flatMap((event) => effectsOfEvent(event, { ...context, userId })),
-    links: marked ? [marked] : [],
+    effects: ours.flatMap((event) => [
+      ...effectsOfEvent(event, { ...context, userId }),
+      ...ownerChange(event, { ...context, userId: loaded.userId }),
+    ]),
+    links: [...(marked ? [marked] : []), ...renamed],
     details: ours.flatMap(({ facts }) => detailsIn(facts)),
     deletedCustomer: deletion ? { id: task.key, at: deletion.facts.createdAt } : null,
   };
@@ -219,6 +239,34 @@ function decideOther(loaded: Loaded, context: DecisionContext): Decision['other'
 /** An invoice without a subscription that we did not make: our payer buys from other programs too. */
 const isBilledByOthers = ({ invoice }: WaitingEvent['facts'], { core }: DecisionContext) =>
   invoice !== null && markedAccount(invoice.metadata, core.config.ownership) === null;
+
+/** The mark of a customer that is linked was changed. */
+function ownerChange(
+  { row, facts }: WaitingEvent,
+  { core, userId }: DecisionContext & { userId: string | null },
+): CausedEffect[] {
+  const { customer } = facts;
+  if (!customer || customer.deleted || userId === null) return [];
+  const accountId = markedAccount(customer.metadata, core.config.ownership);
+  if (accountId === null) return [];
+  const link = { source: 'mark', accountId, customerId: customer.id, at: 0 };
+  return follow(link, userId, row.id).map((effect) => ({ ...effect, causeId: row.id }));
+}
+
+/** Another program's key of a customer that is linked was changed: reported, not followed. */
+function renamedIn(
+  { customer, previous }: WaitingEvent['facts'],
+  { core, userId }: DecisionContext & { userId: string | null },
+): OwnerLink[] {
+  const before = asMetadata(previous?.['metadata']);
+  if (!customer || customer.deleted || userId === null) return [];
+  const { id: customerId, metadata: after } = customer;
+  const { ownership } = core.config;
+  const accountId = renamedOwner({ before, after, account: userId }, ownership);
+  // Our own mark decides, where it says the same.
+  if (accountId === null || accountId === markedAccount(after, ownership)) return [];
+  return [{ accountId, customerId, source: 'customer', at: Date.now() }];
+}
 
 function detailsIn({ type, customer, createdAt: at }: WaitingEvent['facts']): CustomerDetails[] {
   if (type !== 'customer.updated' || !customer) return [];

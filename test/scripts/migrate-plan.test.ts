@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type Stripe from 'stripe';
+import { listAudit } from '../../db/audit-log.ts';
 import type { MigrationItem } from '../../db/plan-migrations.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
 import { renderMail } from '../../server/outbox/handlers/mail-templates.ts';
@@ -387,6 +388,14 @@ describe('npm run migrate-plan', () => {
     expect(header).toMatch(/^subscription,customer,result,reason,/);
     expect(line).toMatch(new RegExp(`^${subscription.id},cus_\\w+,would change,,1,1,`));
     rmSync(dirname(csv), { recursive: true });
+
+    const real = args.filter((word) => word !== '--dry-run').slice(0, -2);
+    expect(await runScript('migrate-plan', real, lab.env)).toMatchObject({ code: 0 });
+    const acts = await listAudit(lab.database.knex, { target: from.id, limit: 9 });
+    expect(acts).toMatchObject([
+      { action: 'migrate-plan', actor: expect.stringMatching(/^cli:/), detail: { done: 1 } },
+      { action: 'migrate-plan.started', detail: { to: to.id, at: 'now' } },
+    ]);
 
     const wrong = await runScript(
       'migrate-plan',

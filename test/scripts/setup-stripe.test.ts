@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API_VERSION } from '../../adapters/stripe-gateway.ts';
+import { listAudit } from '../../db/audit-log.ts';
 import { isRelevant } from '../../server/webhooks/parse-event.ts';
 import { setUpAccount } from '../../server/operations/setup/setup-account.ts';
 import { setupOptions } from '../../server/operations/setup/setup-options.ts';
 import { webhookEventTypes } from '../../server/webhooks/event-types.ts';
 import { emulatedAccount, type EmulatedAccount } from '../stripe-emulator/emulated-account.ts';
+import { createTestDatabase } from '../support/databases.ts';
 import { runScript } from './run-script.ts';
 
 let account: EmulatedAccount;
@@ -254,7 +256,15 @@ describe('npm run setup:stripe', () => {
     });
     const dry = await runScript('setup-stripe', ['--check', '--save-to', file], env);
     expect(dry).toMatchObject({ code: 2, stderr: '' });
-    const made = await runScript('setup-stripe', ['--save-to', file], env);
+    const database = await createTestDatabase('sqlite');
+    const audited = { ...env, DATABASE_URL: database.url };
+    const made = await runScript('setup-stripe', ['--save-to', file], audited);
+    const acts = await listAudit(database.knex, { limit: 9 });
+    await database.drop();
+    expect(acts).toMatchObject([
+      { action: 'setup:stripe', actor: expect.stringMatching(/^cli:/), detail: { changes: 9 } },
+    ]);
+    expect(JSON.stringify(acts)).not.toContain('whsec_');
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(made.stdout).not.toContain('whsec_');
     const text = readFileSync(file, 'utf8');

@@ -25,6 +25,8 @@ export interface Frame {
   inbox: { waiting: number; failing: number; dead: number; oldestDueAt: number | null };
   /** Customers with more than one live subscription. */
   duplicates: number;
+  /** Claims that contradict the account of a customer, newest first; a few of them. */
+  conflicts: { customerId: string; accountId: string; source: string }[];
   clock: TestClock | null;
   /** Words about what has just been done. */
   notice: string | null;
@@ -162,6 +164,15 @@ function alarms(frame: Frame): Html {
       ${frame.duplicates === 1 ? 'A customer has' : `${frame.duplicates} customers have`} more than
       one live subscription.
       <a href="/admin/subscriptions${query({ duplicate: 1 })}">View</a>
+    </div>`
+  }${
+    frame.conflicts.length > 0 &&
+    html`<div class="banner alarm" role="alert">
+      Claimed for another account than the one that it is linked to; decide with
+      <code>npm run link -- ACCOUNT CUSTOMER</code>:
+      ${frame.conflicts
+        .map(({ customerId, accountId, source }) => `${customerId} for ${accountId} (${source})`)
+        .join(', ')}
     </div>`
   }`;
 }

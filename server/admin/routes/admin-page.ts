@@ -3,6 +3,7 @@ import { newestTransitionId } from '../../../db/dashboard-transitions.ts';
 import { inboxHealth } from '../../../db/webhook-events.ts';
 import { loadAssets } from '../../http/pages/assets.ts';
 import type { Frame } from '../pages/page.ts';
+import { listConflicts } from '../../../db/owner-conflicts.ts';
 import { duplicatesOf } from '../pages/queries/subscriptions.ts';
 import { csrfToken, isOwnRequest, sessionOf, themeOf, type Session } from '../pages/session.ts';
 import { testClockOf } from '../pages/test-clock.ts';
@@ -135,10 +136,11 @@ const NOTICES: Record<string, (count: string) => string> = {
 export async function frameOf(context: PageContext): Promise<Frame> {
   const { services, session, request, query, seen } = context;
   const db = services.database.knex;
-  const [inbox, duplicates, assets] = await Promise.all([
+  const [inbox, duplicates, conflicts, assets] = await Promise.all([
     inboxHealth(db, Date.now()),
 
     duplicatesOf(services),
+    listConflicts(db, 5),
     loadAssets(),
   ]);
   const { stripe } = services.config;
@@ -155,6 +157,7 @@ export async function frameOf(context: PageContext): Promise<Frame> {
     mode: stripe.live ? 'live' : stripe.apiBase === null ? 'test' : 'emulator',
     inbox,
     duplicates,
+    conflicts,
     clock: testClockOf(services),
     notice: Object.hasOwn(NOTICES, did) ? (NOTICES[did]?.(countOf(query.get('n'))) ?? null) : null,
     assets: { css: assets.css.path, js: assets.js.path },

@@ -14,6 +14,7 @@ import { endDunning } from './end-of-dunning.ts';
 import { resumeCollection, settleInvoices } from './after-dunning.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import { readEntitlements } from '../../access/entitlements.ts';
+import { followOwner } from './follow-owner.ts';
 import { refuseTrial } from './refuse-trial.ts';
 import { storePurchase } from './purchase.ts';
 import { recordReturns } from './returned-money.ts';
@@ -74,6 +75,7 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'invoices.settle': (ctx, _means, { effect }) => settleInvoices(ctx, effect.payload),
   'collection.resume': (ctx, { runner }, { effect }) =>
     resumeCollection(ctx, runner, effect.payload),
+  'owner.follow': (ctx, { runner }, { effect }) => followOwner(ctx, runner, effect.payload),
   'trial.refuse': (ctx, { runner }, { effect }) => refuseTrial(ctx, runner, effect.payload),
 };
 

@@ -4,7 +4,9 @@ import { linkCustomer } from '../../../db/customers.ts';
 import { listConflicts } from '../../../db/owner-conflicts.ts';
 import { linkAccount } from '../../../server/operations/link.ts';
 import { newPerson, PRO, STARTER, type Person } from '../billing/person.ts';
-import { startTestServer, type TestServer } from '../../support/server.ts';
+import { createLoginLink } from '../../../server/admin/pages/session.ts';
+import { verifyDatabase } from '../../../server/operations/verify.ts';
+import { startTestServer, until, type TestServer } from '../../support/server.ts';
 
 describe('The account of a subscription', () => {
   let server: TestServer;
@@ -94,6 +96,74 @@ describe('The account of a subscription', () => {
     expect(customer.metadata).toMatchObject({
       tenure_account: 'another',
       tenure_deployment: 'tenure',
+    });
+  });
+
+  describe('O-16: an owner that is changed at Stripe', () => {
+    const claimsOn = async (customerId: string) =>
+      (await listConflicts(server.database.knex, 99)).filter(
+        (each) => each.customerId === customerId,
+      );
+    const payerOf = async (subscriptionId: string) =>
+      (await server.database.knex('subscriptions').where({ id: subscriptionId }).first()).user_id;
+    const followed = async () => {
+      await server.settled();
+      const waits = () =>
+        server.database.knex('outbox').where({ status: 'waiting', kind: 'owner.follow' }).first();
+      await until(async () => (await waits()) === undefined);
+    };
+
+    it('is followed when every mark of ours says so, with all that belongs to it', async () => {
+      const [before, after] = [newPerson(server), newPerson(server)];
+      const { id } = await before.subscribe();
+      const customerId = await before.customerId();
+      await server.stripe.subscriptions.update(id, { metadata: { tenure_account: after.id } });
+      await followed();
+      expect(await payerOf(id)).toBe(before.id);
+      expect(await claimsOn(customerId)).toMatchObject([{ accountId: after.id, source: 'mark' }]);
+      await server.stripe.customers.update(customerId, { metadata: { tenure_account: after.id } });
+      await followed();
+      await expectWhole(after, id);
+      expect((await before.subscription()) as unknown).toBeNull();
+      expect((await before.get('access')).json).toMatchObject({ allowed: false });
+      expect((await before.post('portal')).status).toBe(409);
+      expect(await claimsOn(customerId)).toEqual([]);
+    });
+
+    it('is reported where the other account has a customer, in verify, doctor and dashboard', async () => {
+      const [before, after] = [newPerson(server), newPerson(server)];
+      const { id } = await before.subscribe();
+      await after.post('checkout', PRO);
+      const customerId = await before.customerId();
+      const metadata = { tenure_account: after.id };
+      await server.stripe.subscriptions.update(id, { metadata });
+      await server.stripe.customers.update(customerId, { metadata });
+      await followed();
+      expect(await payerOf(id)).toBe(before.id);
+      expect(await claimsOn(customerId)).toMatchObject([{ accountId: after.id, source: 'mark' }]);
+      expect((await verifyDatabase(server.services)).conflicts).toBeGreaterThan(0);
+      const link = createLoginLink(server.services) ?? '';
+      const cookie = (await fetch(link, { redirect: 'manual' })).headers.get('set-cookie') ?? '';
+      const page = await fetch(`${server.url}/admin/subscriptions`, {
+        headers: { cookie: cookie.split(';')[0] ?? '' },
+      });
+      expect(await page.text()).toContain(`${customerId} for ${after.id} (mark)`);
+    });
+
+    it('is reported and never followed by a key of other programs, or the mark of another deployment', async () => {
+      const [before, after] = [newPerson(server), newPerson(server)];
+      const { id } = await before.subscribe();
+      const customerId = await before.customerId();
+      await server.stripe.customers.update(customerId, { metadata: { user_id: after.id } });
+      await followed();
+      expect(await claimsOn(customerId)).toMatchObject([
+        { accountId: after.id, source: 'customer' },
+      ]);
+      const metadata = { tenure_account: after.id, tenure_deployment: 'staging' };
+      await server.stripe.customers.update(customerId, { metadata });
+      await followed();
+      expect(await payerOf(id)).toBe(before.id);
+      expect((await before.get('access')).json).toMatchObject({ allowed: true });
     });
   });
 
