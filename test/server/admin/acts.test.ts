@@ -72,9 +72,16 @@ describe('R-9: acts of operators', () => {
     expect((await person.invoices())[0]!.amount_paid).toBe(quote.json['amountDue']);
     expect(viewOf(await act('subscription/pause')).state).toBe('paused');
     expect(refusal(await act('subscription/pause'))).toEqual([409, 'not_allowed']);
-    expect(viewOf(await act('subscription/resume')).state).toBe('active');
+    const confirmed = async (command: string, body: object = {}) => {
+      const shown = await act('subscription/preview', { ...body, command });
+      const { amountDue, currency } = shown.json;
+      return act(`subscription/${command}`, { ...body, confirm: { amountDue, currency } });
+    };
+    expect(viewOf(await confirmed('resume')).state).toBe('active');
     expect(viewOf(await act('subscription/cancel', { when: 'now' })).state).toBe('canceled');
-    expect(viewOf(await act('subscription/reactivate', PRO)).state).toBe('active');
+    const unseen = await act('subscription/reactivate', PRO);
+    expect(refusal(unseen)).toEqual([409, 'confirmation_required']);
+    expect(viewOf(await confirmed('reactivate', PRO)).state).toBe('active');
   });
 
   it('are in the history and in the audit log with the operator’s name', async () => {
