@@ -2255,6 +2255,7 @@ export interface paths {
                   id: string;
                 };
                 actor: string;
+                requestId: string | null;
                 at: string;
                 detail: { [name: string]: string | number | boolean | null };
               }[];

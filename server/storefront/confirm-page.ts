@@ -51,9 +51,9 @@ export function confirmContent(command: Confirmed, view: ConfirmView): Html {
   </section>`;
 }
 
-/** The price that the page showed. Checkout shows its own. */
-function confirmed({ amountDue, currency, payment }: CommandQuote): Record<string, string> {
-  return payment === 'saved_method' ? { amountDue: String(amountDue), currency } : {};
+/** The price that the page showed. */
+function confirmed({ amountDue, currency }: CommandQuote): Record<string, string> {
+  return { amountDue: String(amountDue), currency };
 }
 
 function priceList(quote: CommandQuote): Html | null {

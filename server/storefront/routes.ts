@@ -188,7 +188,11 @@ function command(
     path: `/shop/${path}`,
     summary: `The account page's button for ${path}`,
     handler: async ({ api, form }) => {
-      const body = { ...bodyFrom(form), ...confirmOf(form) };
+      const confirm = confirmOf(form);
+      const askAgain = () => redirect(`/shop/confirm/${path}?price=changed`);
+      // The API takes the plan at its price; a page has shown the sum first.
+      if (path === 'reactivate' && confirm === null) return askAgain();
+      const body = { ...bodyFrom(form), ...confirm };
       try {
         return onward(
           await api.command(path === 'portal' ? path : `subscription/${path}`, body),
@@ -197,7 +201,7 @@ function command(
       } catch (error) {
         const isPrice = error instanceof ShopError && PRICE_CODES.has(error.code);
         if (!isPrice || !CONFIRMED.some((name) => name === path)) throw error;
-        return redirect(`/shop/confirm/${path}?price=changed`);
+        return askAgain();
       }
     },
   });
@@ -206,9 +210,9 @@ function command(
 const PRICE_CODES: ReadonlySet<string> = new Set(['confirmation_required', 'quote_expired']);
 
 /** The price that the form's page showed. */
-function confirmOf(form: URLSearchParams): Record<string, unknown> {
+function confirmOf(form: URLSearchParams): Record<string, unknown> | null {
   const [amountDue, currency] = [form.get('amountDue'), form.get('currency')];
-  if (amountDue === null || currency === null) return {};
+  if (amountDue === null || currency === null) return null;
   return { confirm: { amountDue: Number(amountDue), currency } };
 }
 

@@ -86,11 +86,6 @@ describe('E-7: what is not served answers 400 by its name', () => {
       { amount: '500', currency: 'usd', save_payment_method: 'true' },
     ],
     ['validate', '/v1/customers', { validate: 'true' }],
-    [
-      'subscription_details[resume_at]',
-      '/v1/invoices/create_preview',
-      { 'subscription_details[resume_at]': 'now' },
-    ],
   ];
 
   it.each(CALLS)('%s', async (param, path, form) => {
