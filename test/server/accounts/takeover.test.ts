@@ -241,7 +241,7 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
     child.kill('SIGKILL');
     const resumed = await runScript('tenure', imported('--report', real), env);
     const took = Date.now() - began;
-    if (!SAMPLED) console.info(`${PAYERS} taken over in ${took} ms, killed once`);
+    if (!SAMPLED) process.stdout.write(`${PAYERS} taken over in ${took} ms, killed once\n`);
     expect(took).toBeLessThan(LIMIT_MS);
     // Those who are named by no one are left.
     expect(resumed.code, resumed.stderr).toBe(1);
