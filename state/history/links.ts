@@ -55,6 +55,8 @@ export type Link = SnapshotLink | ScheduleLink | LineLink;
 export function linksOf(events: readonly EventFacts[], lines: readonly HistoryLine[]): Link[] {
   const told = new Map<string, number | null>();
   for (const line of lines) if (line.causeId !== null) told.set(line.causeId, line.number ?? null);
+  // What a schedule has in store may have been shown by a read before its event came.
+  const shown = lines.find((line) => line.guess === true && line.to === 'downgrading');
   return events.flatMap((event): Link[] => {
     const base = { id: event.id, at: event.createdAt, told: told.get(event.id) ?? null, event };
     const { subscription: after, before, schedule } = event;
@@ -62,7 +64,8 @@ export function linksOf(events: readonly EventFacts[], lines: readonly HistoryLi
       // The end of a schedule is told by the subscription that it leaves.
       const isOn = schedule.status === 'active' || schedule.status === 'not_started';
       const { id: scheduleId, nextPhase } = schedule;
-      return isOn ? [{ kind: 'schedule', scheduleId, nextPhase, ...base }] : [];
+      const place = base.told ?? (nextPhase === null ? null : (shown?.number ?? null));
+      return isOn ? [{ kind: 'schedule', scheduleId, nextPhase, ...base, told: place }] : [];
     }
     if (after === null) return [];
     const prints = {
