@@ -3,6 +3,7 @@ import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { markedAccount } from '../../state/ownership.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
+import type { ChosenPrice } from './plan-choice.ts';
 
 /** What the customer wants to buy; two checkouts of the same are one. */
 export interface CheckoutWish {
@@ -15,6 +16,14 @@ export interface CheckoutWish {
   meterPrices: string[];
   trialDays: number | null;
   promotionCodeId: string | null;
+}
+
+/** What a chosen price is at Stripe, for one customer. */
+export function wishFor(
+  { priceId, boughtQuantity: quantity, meterPrices }: ChosenPrice,
+  buyer: Pick<CheckoutWish, 'customerId' | 'userId' | 'trialDays' | 'promotionCodeId'>,
+): CheckoutWish {
+  return { ...buyer, priceId, quantity, meterPrices };
 }
 
 /** Checkouts of one customer are opened one after another in this process. */

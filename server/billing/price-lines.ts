@@ -1,7 +1,8 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
+import { lossSchema } from './losses.ts';
 
-export const priceLine = z.object({
+const priceLine = z.object({
   description: z.string().nullable(),
   /** Minor units; negative is credit. */
   amount: z.int(),
@@ -11,6 +12,20 @@ export const priceLine = z.object({
   periodEnd: z.iso.datetime(),
 });
 export type PriceLine = z.infer<typeof priceLine>;
+
+/** What every preview says of money, and of what is lost. */
+export const previewFields = {
+  amountDue: z.int(),
+  currency: z.string(),
+  credit: z.int(),
+  debit: z.int(),
+  discount: z.int(),
+  tax: z.int(),
+  fromBalance: z.int(),
+  lines: z.array(priceLine),
+  nextAmount: z.int(),
+  losses: z.array(lossSchema),
+};
 
 /** An invoice in the figures that a preview shows. */
 export function breakdown(invoice: Stripe.Invoice) {

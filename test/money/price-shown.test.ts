@@ -60,7 +60,7 @@ describe('Rule 9.3: no command charges without having shown its price', { timeou
       'quote_expired',
     ]);
     expect((await person.subscription()).state).toBe('active');
-    // More than it costs by now is as good: usage adds up while somebody reads.
+    // More than it costs by now is as good: usage adds up while the page is read.
     const most = { amountDue: 3_000, currency: 'usd' };
     expect((await send(person, 'cancel', { ...now, confirm: most })).status).toBe(200);
     expect(await total(person)).toBe(5_000 + 2_500);

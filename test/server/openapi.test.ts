@@ -67,7 +67,7 @@ describe('The OpenAPI document', () => {
 });
 
 describe('The typed client', () => {
-  /** Somebody who has bought a plan. */
+  /** A user who has bought a plan. */
   async function buyer(id: string): Promise<{ user: TenureClient; plan: string }> {
     const user = createTenureClient({ baseUrl: server.url, token: () => tokenFor(id) });
     const { data: sold } = await visitor.GET('/api/billing/plans');

@@ -119,8 +119,8 @@ describe('A PostgreSQL from which nothing comes any more', () => {
   }, 60_000);
 });
 
-describe('A row that somebody’s session keeps locked', () => {
-  it('S-9: holds up its own customer and nobody else', async () => {
+describe('A row that another session keeps locked', () => {
+  it('S-9: holds up its own customer and no other', async () => {
     const server = await start();
     const [locked, other]: Story[] = await Promise.all([beginStory(lab), beginStory(lab)]);
     await deliverAll(server, await newsOf(locked!));

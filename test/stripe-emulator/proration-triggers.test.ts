@@ -288,6 +288,24 @@ describe('usage is billed once', () => {
   });
 });
 
+describe('An end that is planned for the end of the period while a subscription is paused', () => {
+  it('moves with the period that the resume begins, and is never dated before it', async () => {
+    const { to, subscription } = await monthly({ billing_mode: { type: 'flexible' } });
+    await to('2026-04-06');
+    await stripe.subscriptions.pause(subscription.id, {});
+    await stripe.subscriptions.update(subscription.id, { cancel_at_period_end: true });
+    await to('2026-04-16');
+    const resumed = await stripe.subscriptions.resume(subscription.id, {
+      billing_cycle_anchor: { type: 'now' },
+      payment_behavior: 'resume_on_payment_success',
+    });
+    expect(resumed).toMatchObject({ status: 'active', cancel_at: utc('2026-05-16') });
+    await to('2026-05-17');
+    const ended = await stripe.subscriptions.retrieve(subscription.id);
+    expect(ended).toMatchObject({ status: 'canceled', ended_at: utc('2026-05-16') });
+  });
+});
+
 describe('E-38: credits of a change that waited for its payment', () => {
   it('give back what was really charged', async () => {
     const yearly = await recurringPrice(stripe, 10_000, { interval: 'year' });

@@ -10,7 +10,7 @@ import { boundaryAfter, boundaryUntil } from './periods.ts';
 import { everyOf } from './prices.ts';
 import { creditUnused, debitRemaining } from './proration.ts';
 import { draftFor, finalizeNow } from './subscription-invoice.ts';
-import { isFlexible, periodStart } from './subscription-object.ts';
+import { followPeriodEnd, isFlexible, periodStart } from './subscription-object.ts';
 import { usageBilledUntil, usageLines } from './usage-lines.ts';
 
 type PauseReason = Stripe.Subscription.StatusDetails.Paused.Subscription.Type;
@@ -116,6 +116,7 @@ export function resumeSubscription(
     const before = plain(subscription);
     const slot = ctx.account.journal?.rehearsal === true ? null : reserve(ctx);
     const invoice = resumeInvoice(ctx, subscription, how);
+    followPeriodEnd(subscription);
     if (invoice === null) {
       finishResume(ctx, subscription);
       return;

@@ -238,7 +238,7 @@ function startDebit(ctx: Context, intent: Stripe.PaymentIntent, how: ConfirmHow)
   const fingerprint =
     how.method.sepa_debit?.fingerprint ?? how.method.us_bank_account?.fingerprint ?? null;
   const { delaySeconds } = debitOutcome(fingerprint);
-  // On a test clock a bank may take its days; elsewhere somebody waits for it.
+  // On a test clock a bank may take its days; elsewhere a person waits for it.
   const clock = ctx.clockOf(idOf(intent.customer));
   const days = clock === null ? 0 : ctx.settings.debitDays;
   const at = ctx.nowFor(idOf(intent.customer)) + days * 86_400 + delaySeconds;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
+import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/quotes.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
@@ -8,7 +9,7 @@ import type { PeriodPayment } from '../../../state/period-payment.ts';
 import type { ChangeKind, ChangeTime } from '../../../state/plan-change.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
-import { breakdown, lineView, netOf, type PriceLine } from '../price-lines.ts';
+import { breakdown, lineView, netOf, previewFields, type PriceLine } from '../price-lines.ts';
 import { itemChanges, type PlanTarget } from './plan-target.ts';
 import { requireCreditable } from '../period-payment.ts';
 import { lossViews } from '../losses.ts';
@@ -20,37 +21,34 @@ const KEEP_MS = 24 * 3_600_000;
 const HOUR_MS = 3_600_000;
 
 /** What a change costs. Amounts are minor units of `currency`. */
-export interface QuoteView {
-  kind: ChangeKind;
-  effective: ChangeTime;
-  amountDue: number;
-  currency: string;
-  /** What comes back for the unused rest of what was paid, as a positive amount. */
-  credit: number;
-  /** What is billed against it, before discounts and tax. */
-  debit: number;
-  discount: number;
-  tax: number;
-  /** Taken from the credit balance, or, when negative, added to it. */
-  fromBalance: number;
-  lines: PriceLine[];
-  prorationDate: string | null;
-  /** Total of the next renewal, before any credit balance. */
-  nextAmount: number;
-  losses: ReturnType<typeof lossViews>;
-}
+export const changeQuote = z.object({
+  command: z.literal('change'),
+  kind: z.enum(['upgrade', 'downgrade', 'switch']),
+  effective: z.enum(['now', 'period_end']),
+  ...previewFields,
+  prorationDate: z.iso.datetime().nullable(),
+});
+type ChangeQuote = z.infer<typeof changeQuote>;
 
 /** Asks Stripe what a change costs, and keeps the answer so that the change can be held to it. */
 export async function makeQuote(
   services: Services,
   subscription: SubscriptionRow,
   target: PlanTarget,
-): Promise<QuoteView> {
+): Promise<ChangeQuote> {
   const { kind, effective } = target;
   await settleUsage(services, subscription);
   const next = await previewNext(services, subscription, target);
   const losses = lossViews(lossesOf(services, subscription, target));
-  const base = { kind, effective, currency: next.currency, nextAmount: next.total, losses };
+  const command = 'change' as const;
+  const base = {
+    command,
+    kind,
+    effective,
+    currency: next.currency,
+    nextAmount: next.total,
+    losses,
+  };
   if (target.unchanged || effective !== 'now' || !target.prorate) return { ...base, ...FREE };
   const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
   const [invoice] = await Promise.all([

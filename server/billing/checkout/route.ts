@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { openCheckout } from '../checkout-session.ts';
+import { openCheckout, wishFor } from '../checkout-session.ts';
 import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
 import { refuseDebtor } from '../debts.ts';
@@ -33,15 +33,12 @@ export const checkoutRoute = defineRoute({
       await refuseDebtor(context, former, customerId);
       const known = await refuseUnseenSecond(context, customerId);
       const promotion = await promotionFor(services, customerId, body.promotionCode);
-      const wish = {
+      const wish = wishFor(choice, {
         customerId,
         userId: account.id,
-        priceId: choice.priceId,
-        quantity: choice.boughtQuantity,
-        meterPrices: choice.meterPrices,
         trialDays: await trialDaysFor(context, { customerId, known }),
         promotionCodeId: promotion?.id ?? null,
-      };
+      });
       const session = await withCode(() =>
         openCheckout(services, wish, freshKey('checkout', context)),
       );

@@ -2,22 +2,8 @@ import type Stripe from 'stripe';
 import { z } from 'zod';
 import type { Loss } from '../../../state/losses.ts';
 import { amountOf, type Charge } from '../charge.ts';
-import { lossSchema, lossViews } from '../losses.ts';
-import { breakdown, netOf, priceLine } from '../price-lines.ts';
-
-/** What every preview says of money, and of what is lost. */
-export const previewFields = {
-  amountDue: z.int(),
-  currency: z.string(),
-  credit: z.int(),
-  debit: z.int(),
-  discount: z.int(),
-  tax: z.int(),
-  fromBalance: z.int(),
-  lines: z.array(priceLine),
-  nextAmount: z.int(),
-  losses: z.array(lossSchema),
-};
+import { lossViews } from '../losses.ts';
+import { breakdown, netOf, previewFields } from '../price-lines.ts';
 
 export const commandQuote = z.object({
   command: z.enum(['pause', 'resume', 'reactivate', 'cancel']),

@@ -3,20 +3,12 @@ import { currentSubscriptionOfUser } from '../../../db/subscriptions.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { cancelBody } from '../cancel/route.ts';
 import { changeChoice, planTarget } from '../change-plan/plan-target.ts';
-import { makeQuote } from '../change-plan/quote.ts';
+import { changeQuote, makeQuote } from '../change-plan/quote.ts';
 import { requireAction } from '../command.ts';
 import { pauseBody } from '../pause/route.ts';
 import { reactivateBody } from '../reactivate/route.ts';
-import { commandQuote, previewFields } from './command-quote.ts';
+import { commandQuote } from './command-quote.ts';
 import { quoteCancel, quotePause, quoteReactivate, quoteResume } from './command-quotes.ts';
-
-const changeQuote = z.object({
-  command: z.literal('change'),
-  kind: z.enum(['upgrade', 'downgrade', 'switch']),
-  effective: z.enum(['now', 'period_end']),
-  ...previewFields,
-  prorationDate: z.iso.datetime().nullable(),
-});
 
 const named = <Name extends string>(name: Name) => ({ command: z.literal(name) });
 
@@ -62,7 +54,7 @@ export const previewRoute = defineRoute({
         return json(await quoteResume(context, subscription));
       default: {
         const target = planTarget(catalogue, subscription, body);
-        return json({ command, ...(await makeQuote(services, subscription, target)) });
+        return json(await makeQuote(services, subscription, target));
       }
     }
   },

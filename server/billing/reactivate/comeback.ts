@@ -3,7 +3,7 @@ import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Charge } from '../charge.ts';
-import type { CheckoutWish } from '../checkout-session.ts';
+import { wishFor, type CheckoutWish } from '../checkout-session.ts';
 import { actionsNow, type CommandContext } from '../command.ts';
 import { debtsOf, requireCollectable } from '../debts.ts';
 import { trialDaysFor } from '../new-subscription.ts';
@@ -48,14 +48,9 @@ export async function planComeback(
     known,
   });
   const promotion = await promotionFor(services, customerId, wanted.promotionCode);
+  const promotionCodeId = promotion?.id ?? null;
   const wish = {
-    customerId,
-    userId: account.id,
-    priceId: choice.priceId,
-    quantity: choice.boughtQuantity,
-    meterPrices: choice.meterPrices,
-    trialDays,
-    promotionCodeId: promotion?.id ?? null,
+    ...wishFor(choice, { customerId, userId: account.id, trialDays, promotionCodeId }),
     taxRates: taxRatesOf(known.find(({ id }) => id === former.id)),
   };
   const { invoice, needsAddress } = await firstInvoice(context, former, wish);

@@ -148,7 +148,7 @@ describe('R-9: acts of operators', () => {
     for (const path of ['void', 'uncollectible', 'send', 'pay']) {
       expect((await act(`invoices/${invoice!.id}/${path}`)).status, path).toBe(404);
     }
-    expect((await actFor({ id: 'nobody' })('notes', { text: 'x' })).status).toBe(404);
+    expect((await actFor({ id: 'unknown_account' })('notes', { text: 'x' })).status).toBe(404);
     expect((await server.stripe.charges.retrieve(charge!.id)).amount_refunded).toBe(0);
   });
 

@@ -36,7 +36,7 @@ describe.each(DIALECTS)('A quote on %s', (dialect) => {
   afterAll(() => server.close());
   const people: Person[] = [];
   afterEach(async () => {
-    // Nobody of an earlier test renews while the worked examples travel through their year.
+    // No customer of an earlier test renews while the worked examples travel through their year.
     for (const person of people.splice(0)) await person.command('cancel', { when: 'now' });
   });
 
