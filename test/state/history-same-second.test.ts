@@ -11,33 +11,22 @@ import {
 } from './factories.ts';
 import { RecordedHistory } from './recorded-history.ts';
 
-const event = (id: string, type: string, object: Raw, before?: Raw) =>
-  readEvent(
-    rawEvent(type, object, {
-      id,
-      data: before === undefined ? { object } : { object, previous_attributes: before },
-    }),
-  );
+const event = (type: string, object: Raw, more: Raw) => readEvent(rawEvent(type, object, more));
+const change = (id: string, object: Raw, previous_attributes: Raw) =>
+  event('customer.subscription.updated', object, { id, data: { object, previous_attributes } });
 
 describe('Changes of one second', () => {
   it('P-24: a scheduled downgrade that a read has shown is joined with its event, which comes after another change of plan', () => {
     const world = new RecordedHistory();
     const schedule = downgradeSchedule();
-    const updated = 'customer.subscription.updated';
     const starter = itemList(rawItem({}, 'price_starter_month'));
     const scheduled = { schedule: schedule['id'] };
+    const changed = rawSubscription({ ...scheduled, items: starter });
     const events = {
-      created: event('evt_created', 'customer.subscription.created', rawSubscription()),
-      attached: event('evt_attached', updated, rawSubscription(scheduled), { schedule: null }),
-      dashboard: event(
-        'evt_dashboard',
-        updated,
-        rawSubscription({ ...scheduled, items: starter }),
-        {
-          items: itemList(rawItem()),
-        },
-      ),
-      planned: event('evt_planned', 'subscription_schedule.updated', schedule),
+      created: event('customer.subscription.created', rawSubscription(), { id: 'evt_created' }),
+      attached: change('evt_attached', rawSubscription(scheduled), { schedule: null }),
+      dashboard: change('evt_dashboard', changed, { items: itemList(rawItem()) }),
+      planned: event('subscription_schedule.updated', schedule, { id: 'evt_planned' }),
     };
     const now = T0 * 1000;
     world.deliver([events.created], rawSubscription(), now);

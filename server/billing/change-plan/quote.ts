@@ -6,10 +6,9 @@ import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { lossesOfUncreditedChange, type Loss } from '../../../state/losses.ts';
 import type { PeriodPayment } from '../../../state/period-payment.ts';
-import type { ChangeKind, ChangeTime } from '../../../state/plan-change.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
-import { breakdown, lineView, netOf, previewFields, type PriceLine } from '../price-lines.ts';
+import { breakdown, lineView, netOf, previewFields } from '../price-lines.ts';
 import { itemChanges, type PlanTarget } from './plan-target.ts';
 import { requireCreditable } from '../period-payment.ts';
 import { lossViews } from '../losses.ts';
