@@ -9,6 +9,7 @@ import { json, type Route } from '../../http/define-route.ts';
 import { AppError } from '../../http/errors.ts';
 import type { StripeGateway } from '../../../adapters/stripe-gateway.ts';
 import { defineAct, onBehalf, type ActContext } from './act.ts';
+import { requireOurs } from './ours.ts';
 
 interface InvoiceAct {
   name: string;
@@ -32,6 +33,7 @@ function invoiceAct({ name, path, atStripe, isDone, ...words }: InvoiceAct): Rou
       return withCustomerLock(services, account.id, async () => {
         const customerId = await requireStripeCustomer(services, account.id);
         const invoice = await ownInvoice(context, customerId);
+        await requireOurs(services, account.id, { invoice });
         const { id } = invoice;
         await confirmIfAnswerLost(
           () => atStripe(services.stripe, id, freshKey(name, context)),

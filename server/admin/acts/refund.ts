@@ -8,6 +8,7 @@ import { json } from '../../http/define-route.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import { defineAct } from './act.ts';
+import { requireOurs } from './ours.ts';
 
 /** Sends money of a payment back. What follows for access is the policy of returns, as for a refund made at Stripe. */
 export const refund = defineAct({
@@ -37,6 +38,9 @@ export const refund = defineAct({
     withCustomerLock(services, account.id, async () => {
       const customerId = await requireStripeCustomer(services, account.id);
       const charge = await chargeOf(services, { customerId, payment: body.payment });
+      const intent = idOf(charge.payment_intent);
+      const invoice = intent === null ? null : await services.stripe.invoiceOfPayment(intent);
+      await requireOurs(services, account.id, { invoice, charge });
       const left = charge.amount_captured - charge.amount_refunded;
       const { currency } = charge;
       if (body.refunded !== undefined && body.refunded !== charge.amount_refunded) {

@@ -14,10 +14,10 @@ import { requireCreditable } from '../period-payment.ts';
 import { lossViews } from '../losses.ts';
 import { settleUsage } from '../settle-usage.ts';
 
-/** A price holds for an hour of business time. */
-const VALID_MS = 3_600_000;
-const KEEP_MS = 24 * 3_600_000;
 const HOUR_MS = 3_600_000;
+/** A price holds for an hour of business time. */
+const VALID_MS = HOUR_MS;
+const KEEP_MS = 24 * HOUR_MS;
 
 /** What a change costs. Amounts are minor units of `currency`. */
 export const changeQuote = z.object({

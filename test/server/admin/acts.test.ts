@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
 import { listAudit } from '../../../db/audit-log.ts';
+import { ownerMark } from '../../../state/ownership.ts';
 import { startTestServer, type Answer, type TestServer } from '../../support/server.ts';
+import { createOtherProgram } from '../accounts/other-program.ts';
 import { newPerson, PRO, refusal, STARTER, viewOf, type Person } from '../billing/person.ts';
 
 const TOKEN = 'the-token-of-sam';
@@ -42,6 +44,41 @@ const chargesOf = async (person: Person) =>
   (await server.stripe.charges.list({ customer: await person.customerId() })).data;
 
 describe('R-9: acts of operators', () => {
+  it('leave alone what another program sells to the same customer', async () => {
+    const person = await payer();
+    const customer = await person.customerId();
+    const other = await createOtherProgram(server);
+    const { default_payment_method } = await person.atStripe();
+    const { subscriptionId } = await other.subscriber({
+      customer,
+      default_payment_method: String(default_payment_method),
+    });
+    await server.settled();
+    const [theirs] = (await server.stripe.invoices.list({ subscription: subscriptionId })).data;
+    const sold = await server.stripe.invoices.create({
+      customer,
+      collection_method: 'send_invoice',
+      days_until_due: 30,
+    });
+    await server.stripe.invoiceItems.create({
+      customer,
+      invoice: sold.id,
+      amount: 500,
+      currency: 'usd',
+    });
+    await server.stripe.invoices.finalizeInvoice(String(sold.id));
+    const act = actFor(person);
+    const tries = [
+      await act('refunds', { payment: theirs?.id }),
+      await act(`invoices/${sold.id}/void`),
+      await act(`invoices/${sold.id}/uncollectible`),
+      await act(`invoices/${sold.id}/send`),
+    ];
+    expect(tries.map(refusal)).toEqual(tries.map(() => [409, 'not_allowed']));
+    expect((await server.stripe.invoices.retrieve(String(sold.id))).status).toBe('open');
+    expect((await server.stripe.refunds.list({ limit: 1 })).data).toEqual([]);
+  });
+
   it('move a trial: later, and to its end', async () => {
     const person = newPerson(server);
     const before = await person.subscribe();
@@ -157,7 +194,8 @@ describe('R-9: acts of operators', () => {
     const act = actFor(person);
     await person.useCard('pm_card_chargeCustomerFail');
     const customer = await person.customerId();
-    const made = await server.stripe.invoices.create({ customer, auto_advance: false });
+    const metadata = ownerMark(person.id, server.services.config.ownership);
+    const made = await server.stripe.invoices.create({ customer, auto_advance: false, metadata });
     await server.stripe.invoiceItems.create({ customer, invoice: made.id, amount: 500 });
     await server.stripe.invoices.finalizeInvoice(made.id);
     const path = (name: string) => `invoices/${made.id}/${name}`;
