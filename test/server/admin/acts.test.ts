@@ -48,13 +48,11 @@ describe('R-9: acts of operators', () => {
     const person = await payer();
     const customer = await person.customerId();
     const other = await createOtherProgram(server);
-    const { default_payment_method } = await person.atStripe();
-    const { subscriptionId } = await other.subscriber({
-      customer,
-      default_payment_method: String(default_payment_method),
-    });
+    const { id: method } = await server.stripe.paymentMethods.attach('pm_card_visa', { customer });
+    const theirs = { customer, default_payment_method: method };
+    const { subscriptionId } = await other.subscriber(theirs);
     await server.settled();
-    const [theirs] = (await server.stripe.invoices.list({ subscription: subscriptionId })).data;
+    const [bill] = (await server.stripe.invoices.list({ subscription: subscriptionId })).data;
     const sold = await server.stripe.invoices.create({
       customer,
       collection_method: 'send_invoice',
@@ -66,16 +64,16 @@ describe('R-9: acts of operators', () => {
       amount: 500,
       currency: 'usd',
     });
-    await server.stripe.invoices.finalizeInvoice(String(sold.id));
+    await server.stripe.invoices.finalizeInvoice(sold.id);
     const act = actFor(person);
     const tries = [
-      await act('refunds', { payment: theirs?.id }),
+      await act('refunds', { payment: bill?.id }),
       await act(`invoices/${sold.id}/void`),
       await act(`invoices/${sold.id}/uncollectible`),
       await act(`invoices/${sold.id}/send`),
     ];
     expect(tries.map(refusal)).toEqual(tries.map(() => [409, 'not_allowed']));
-    expect((await server.stripe.invoices.retrieve(String(sold.id))).status).toBe('open');
+    expect((await server.stripe.invoices.retrieve(sold.id)).status).toBe('open');
     expect((await server.stripe.refunds.list({ limit: 1 })).data).toEqual([]);
   });
 
