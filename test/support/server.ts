@@ -192,15 +192,19 @@ async function advance(
   );
 }
 
-/** No event is undelivered, and none that arrived waits. */
+/** No event is undelivered, none that arrived waits, and no act at Stripe that follows from one is still to be tried. */
 async function settle(services: Services, isDelivering: () => Promise<boolean>): Promise<void> {
+  const { knex } = services.database;
+  const waiting = (table: string) => knex(table).where({ status: 'waiting' });
   await until(async () => {
     if (await isDelivering()) return false;
-    const waiting = await services.database
-      .knex('webhook_events')
-      .where({ status: 'waiting' })
-      .first('id');
-    return waiting === undefined;
+    const acts = waiting('outbox').where({ attempts: 0 });
+    for (const told of ['mail.%', 'webhook.%']) void acts.whereNot('kind', 'like', told);
+    const [event, act] = await Promise.all([
+      waiting('webhook_events').first('id'),
+      acts.first('id'),
+    ]);
+    return event === undefined && act === undefined;
   });
 }
 
