@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import knexModule, { type Knex } from 'knex';
 import { type Client, TypeOverrides, types } from 'pg';
+import { createDatabaseClock, sameClock, type DatabaseClock } from './database-clock.ts';
 import { markDatabaseError } from './database-errors.ts';
 import { preparePostgres } from './postgres-connection.ts';
 import { prepareConnection } from './sqlite-connection.ts';
@@ -17,6 +18,8 @@ export interface Database {
   dialect: Dialect;
   /** The URL it was opened with; holds a password on Postgres, so never log it. */
   url: string;
+  /** When something is due, for all processes alike. */
+  clock: DatabaseClock;
   close(): Promise<void>;
 }
 
@@ -37,7 +40,8 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   const dialect = dialectOf(url);
   const knex = dialect === 'sqlite' ? openSqlite(url, options) : openPostgres(url, options);
   markFailedAcquires(knex);
-  return { knex, dialect, url, close: () => knex.destroy() };
+  const clock = dialect === 'sqlite' ? sameClock : createDatabaseClock(() => readNow(knex));
+  return { knex, dialect, url, clock, close: () => knex.destroy() };
 }
 
 function dialectOf(url: string): Dialect {
@@ -159,6 +163,11 @@ export function nowSql(db: Db): string {
 
 /** The same as a value for a query. */
 export const databaseNow = (db: Db): Knex.Raw => db.raw(nowSql(db));
+
+async function readNow(db: Db): Promise<number> {
+  const [row] = rowsOf<{ now: number }>(await db.raw(`SELECT ${nowSql(db)} AS now`));
+  return row!.now;
+}
 
 /** SQLite takes at most 500 rows in one INSERT of many, as a compound SELECT; PostgreSQL 65,535 values. */
 const MAX_ROWS = 400;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { bringForward } from '../../db/bring-forward.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
 import { createReadOwner } from '../accounts/read-owner.ts';
 import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
@@ -76,6 +77,8 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   return {
     clock: ctx.clock,
     async start() {
+      await core.database.clock.refresh();
+      await bringForward(core.database.knex, options.retryMax * 1.25);
       await catchUp.start();
       await ctx.clock.refresh();
       changes.start();

@@ -111,7 +111,7 @@ async function storedChecks(services: Services): Promise<Omit<Checks, 'worker'>>
   const db = database.knex;
   // Reading alone works on a full disk and on a standby.
   await saveCursor(db, 'readyz', '');
-  const now = Date.now();
+  const now = database.clock.now();
   const { dueSince } = await inboxHealth(db, now);
   // While Stripe is unreachable everything waits, and taking the servers out of service would not help.
   const waits = engine.reader.pausedUntil() > 0;

@@ -70,7 +70,7 @@ async function storedFigures({
   const up = gauge('tenure_database_up', 'Whether the database answers');
   try {
     const db = database.knex;
-    const now = Date.now();
+    const now = database.clock.now();
     const [inbox, outbox, sending, states, mrr] = await Promise.all([
       inboxHealth(db, now),
       outboxHealth(db),

@@ -92,7 +92,8 @@ export async function onceForKey(
       headers: { ...headers, 'idempotent-replayed': 'true' },
     });
   }
-  const renew = () => renewKey(db, id, { now: Date.now(), lease: LEASE_MS });
+  const { clock } = services.database;
+  const renew = () => renewKey(db, id, { now: clock.now(), lease: LEASE_MS });
   const stopHeartbeat = startHeartbeat(renew, {
     leaseMs: LEASE_MS,
     failed: (error) =>
@@ -124,17 +125,17 @@ async function waitForClaim(
   services: Services,
   key: Parameters<typeof takeKey>[1],
 ): Promise<KeyClaim> {
-  const db = services.database.knex;
+  const { knex: db, clock } = services.database;
   const deadline = performance.now() + WAIT_MS;
   let pause = FIRST_PAUSE_MS;
   for (;;) {
-    const claim = await takeKey(db, key, { now: Date.now(), lease: LEASE_MS });
+    const claim = await takeKey(db, key, { now: clock.now(), lease: LEASE_MS });
     if (claim.kind !== 'in_progress') return claim;
     do {
       if (performance.now() >= deadline) return claim;
       await sleep(pause * (0.5 + Math.random()));
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-    } while (await isKeyHeld(db, key, Date.now()));
+    } while (await isKeyHeld(db, key, clock.now()));
   }
 }
 

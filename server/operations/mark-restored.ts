@@ -14,6 +14,6 @@ export async function markRestored({ database, engine }: Services): Promise<Date
   );
   const at = page.answeredAt ?? now;
   await saveCursor(database.knex, RESTORED, String(at));
-  await suspectUnsentWindows(database.knex, Date.now());
+  await suspectUnsentWindows(database.knex, database.clock.now());
   return new Date(at * 1000);
 }

@@ -160,7 +160,7 @@ const holdOf = (ctx: EngineContext, effect: Effect) =>
 
 /** Lets failed events wait. An outage of Stripe costs no attempt: those events wait as long as it takes. */
 export async function postpone(db: Db, ctx: EngineContext, failures: Failure[]): Promise<void> {
-  const now = Date.now();
+  const now = ctx.core.database.clock.now();
   for (const { events, error } of failures) {
     const reason = wordsOf(error);
     for (const event of events) {
@@ -170,7 +170,7 @@ export async function postpone(db: Db, ctx: EngineContext, failures: Failure[]):
         error: reason,
         attempts,
         nextAttemptAt: outage
-          ? error.retryAt + Math.random() * ctx.options.outageBase
+          ? now + (error.retryAt - Date.now()) + Math.random() * ctx.options.outageBase
           : now + backoff(attempts, ctx.options),
         dead: attempts >= ctx.options.maxAttempts,
       });
@@ -234,7 +234,7 @@ function report(
 
 function count(ctx: EngineContext, { subscriptions, other, failures }: JointWork): void {
   const { events, eventAge } = ctx.core.metrics;
-  const now = Date.now();
+  const now = ctx.core.database.clock.now();
   const dealtWith = (rows: DueEvent[], outcome: 'done' | 'ignored') => {
     if (rows.length > 0) events.inc({ outcome }, rows.length);
     for (const { receivedAt } of rows) eventAge.observe(Math.max(0, now - receivedAt) / 1000);

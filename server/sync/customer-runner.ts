@@ -217,7 +217,8 @@ async function giveBack(ctx: EngineContext, task: ClaimedTask, error: unknown): 
     await ctx.core.database.knex.transaction(async (trx) => {
       if (!(await releaseClaim(trx, task.claim, ctx.owner))) return;
       const { also, key } = task;
-      const events = await dueEventsOf(trx, key, { now: Date.now(), limit: 200, also });
+      const now = ctx.core.database.clock.now();
+      const events = await dueEventsOf(trx, key, { now, limit: 200, also });
       await postpone(trx, ctx, [{ events, error }]);
     });
   } catch (second) {

@@ -1,6 +1,6 @@
 import { pastsOf, type CustomerPast } from '../../db/customer-pasts.ts';
 import { customersByStripeId } from '../../db/customers.ts';
-import type { Db } from '../../db/database.ts';
+import type { Database, Db } from '../../db/database.ts';
 import { dueEventsOfMany, payloadsOf, type DueEvent } from '../../db/due-events.ts';
 import { findSubscriptions, type SubscriptionRow } from '../../db/subscriptions.ts';
 import { recentHistories, type TransitionRow } from '../../db/transitions.ts';
@@ -55,8 +55,11 @@ type Work = Omit<Loaded, 'known' | 'userId'>;
  * Loads what waits for these customers and what is known of them, in a few statements however many they are. Outside of
  * a transaction: only the holder of a customer's fence at the commit could have written it since.
  */
-export async function load(db: Db, tasks: readonly ClaimedTask[]): Promise<Loaded[]> {
-  const works = await loadEvents(db, tasks);
+export async function load(
+  { knex: db, clock }: Pick<Database, 'knex' | 'clock'>,
+  tasks: readonly ClaimedTask[],
+): Promise<Loaded[]> {
+  const works = await loadEvents(db, tasks, clock.now());
   const deleted = works.filter(({ other }) => other.some(isDeletion)).map(keyOf);
   const pasts = await pastsByCustomer(db, deleted);
   for (const work of works) addLiveSubscriptions(work, pasts.get(keyOf(work)));
@@ -98,11 +101,11 @@ const keyOf = ({ task }: Pick<Work, 'task'>) => task.key;
 
 const isDeletion = ({ facts }: WaitingEvent) => facts.type === 'customer.deleted';
 
-async function loadEvents(db: Db, tasks: readonly ClaimedTask[]): Promise<Work[]> {
+async function loadEvents(db: Db, tasks: readonly ClaimedTask[], now: number): Promise<Work[]> {
   const rows = await dueEventsOfMany(
     db,
     tasks.map(({ key }) => key),
-    { now: Date.now(), limit: MAX_EVENTS, also: tasks.flatMap(({ also }) => also) },
+    { now, limit: MAX_EVENTS, also: tasks.flatMap(({ also }) => also) },
   );
   const payloads =
     rows.length > 0

@@ -35,7 +35,7 @@ export function processBatch(
 ): Promise<TaskResult>[] {
   const loading = togetherElseAlone(tasks, async (some) => {
     await ctx.probe('claimed');
-    const loaded = await load(ctx.core.database.knex, some);
+    const loaded = await load(ctx.core.database, some);
     await ctx.probe('loaded');
     return loaded;
   });

@@ -40,7 +40,7 @@ export function createWorker(
   inbox: { isStoring: () => boolean },
 ): Worker {
   const { options, core } = ctx;
-  const db = core.database.knex;
+  const { knex: db, clock } = core.database;
   const slots = options.concurrency;
 
   /** Customers that this worker has under way. */
@@ -69,7 +69,8 @@ export function createWorker(
     const { owner } = ctx;
     // A lease that ended while its work goes on here must not be taken over from ourselves.
     const except = runner.running();
-    const dueBy = debounceLeft() > 0 ? lookedAt - MAX_DEBOUNCE_MS : lookedAt;
+    const now = clock.now();
+    const dueBy = debounceLeft() > 0 ? now - MAX_DEBOUNCE_MS : now;
     const duration = options.lease;
     const terms = { owner, duration, dueBy, except, eventsEach };
     const claims = await claimDueCustomers(db, limit, terms);
@@ -104,9 +105,9 @@ export function createWorker(
     if (paused === 0 && room() <= 0) return REGROUP_MS;
     const left = debounceLeft();
     if (paused === 0 && left > 0) return Math.min(REGROUP_MS, left);
-    const now = Date.now();
-    const due = Math.max((await nextDueAt(db)) ?? Infinity, paused);
-    return Math.min(options.poll, due <= now ? LEASED_ELSEWHERE_MS : due - now);
+    const dueIn = ((await nextDueAt(db)) ?? Infinity) - clock.now();
+    const wait = Math.max(dueIn, paused - Date.now());
+    return Math.min(options.poll, wait <= 0 ? LEASED_ELSEWHERE_MS : wait);
   }
 
   const loop = createLoop({

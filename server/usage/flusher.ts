@@ -44,7 +44,7 @@ export interface UsageFlusher extends Loop {
  */
 export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlusher {
   const { options } = ctx;
-  const db = ctx.database.knex;
+  const { knex: db, clock } = ctx.database;
   const soon = new Set<string>();
   let pauseUntil = 0;
   let nextFullAt = 0;
@@ -59,7 +59,7 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
     if (!(await haveUnsentUsage(db, userIds))) return report;
     if (!forced && !(await lead())) return { ...report, led: false };
     report.rounds = 1;
-    await sealWindows(db, { now: Date.now(), userIds });
+    await sealWindows(db, { now: clock.now(), userIds });
     // What could not be sealed waits behind an earlier part of its window.
     report.more = await haveOpenUsage(db, userIds);
     await sendDue(report, { userIds, forced });
@@ -81,7 +81,7 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
 
   async function sendDue(report: FlushReport, { userIds, forced }: Whose): Promise<void> {
     // What fails in this round is for a later one.
-    const now = Date.now();
+    const now = clock.now();
     while (pauseUntil <= Date.now()) {
       const due = await dueWindows(db, { now, limit: CHUNK, userIds });
       if (due.length === 0) return;
@@ -117,7 +117,7 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
     const report: FlushReport = { ...NOTHING };
     if (everybody || (userIds && userIds.length > 0)) {
       Object.assign(report, await inTurn(() => flush({ userIds })));
-    } else if (((await nextWindowDueAt(db)) ?? Infinity) <= Date.now()) {
+    } else if (((await nextWindowDueAt(db)) ?? Infinity) <= clock.now()) {
       // Windows that failed are tried again when they are due, not with the next round.
       await inTurn(() => sendDue(report, {}));
     }
@@ -130,8 +130,8 @@ export function createUsageFlusher(ctx: SendContext, owner: string): UsageFlushe
     const now = Date.now();
     // The leader may be gone before the next round: its lease is what tells.
     if (following) return Math.max(0, Math.min(nextFullAt, now + options.lease / 6) - now);
-    const due = Math.max((await nextWindowDueAt(db)) ?? Infinity, pauseUntil, now + 100);
-    return Math.max(0, Math.min(nextFullAt, due) - now);
+    const dueIn = ((await nextWindowDueAt(db)) ?? Infinity) - clock.now();
+    return Math.max(0, Math.min(nextFullAt - now, Math.max(dueIn, pauseUntil - now, 100)));
   }
 
   const loop = createLoop({

@@ -151,7 +151,7 @@ export const retryUsageRoute = defineRoute({
   status: 202,
   handler: async (_request, { services, operator }) => {
     const db = services.database.knex;
-    const retried = await retryRefused(db, Date.now());
+    const retried = await retryRefused(db, services.database.clock.now());
     services.usage.meters.forget();
     const detail = { retried };
     const actor = operatorActor(operator);

@@ -118,7 +118,7 @@ async function rest(ctx: SendContext, window: UsageWindow, error: string): Promi
   ctx.log.error({ userId, meter, quantity, reason: error }, 'usage cannot be sent to Stripe');
   await postponeWindows(ctx.database.knex, [window.id], {
     error,
-    nextAttemptAt: Date.now() + LOOK_AGAIN,
+    nextAttemptAt: ctx.database.clock.now() + LOOK_AGAIN,
     refused: false,
   });
 }
@@ -175,7 +175,8 @@ async function failed(
   const permanent =
     isGatewayError(error, 'invalid', 'not_found') && error.status !== 401 && error.status !== 403;
   const attempt = Math.min(window.attempts + 1, 20);
-  const nextAttemptAt = Date.now() + backoff(attempt, ctx.options);
+  const now = ctx.database.clock.now();
+  const nextAttemptAt = now + backoff(attempt, ctx.options);
   if (permanent) {
     const { userId, meter, quantity, identifier } = window;
     ctx.log.error({ userId, meter, quantity, identifier, err: error }, 'Stripe refused usage');
@@ -191,7 +192,8 @@ async function failed(
     result.pauseUntil = Math.max(result.pauseUntil, Date.now() + seconds * 1000);
   }
   ctx.log.warn({ err: error, identifier: window.identifier }, 'usage could not be sent; it waits');
-  await giveUp(ctx, parcel, { error: words, at: Math.max(nextAttemptAt, result.pauseUntil) });
+  const pausedUntil = now + (result.pauseUntil - Date.now());
+  await giveUp(ctx, parcel, { error: words, at: Math.max(nextAttemptAt, pausedUntil) });
 }
 
 function giveUp(

@@ -46,14 +46,14 @@ function notStored(cause: TimedOut): AppError {
 
 async function take(parts: Parts, event: NewEvent, taken: Taken): Promise<Receipt> {
   const { ctx, inbox, runner } = parts;
-  const db = ctx.core.database.knex;
+  const { knex: db, clock } = ctx.core.database;
   const isNew = await inbox.store(event);
   taken.isNew = isNew;
   if (isNew && event.status === 'ignored') return { isNew, problem: null };
   const seen = isNew ? null : await runner.statusOf(event.id);
   if (seen?.status === 'done' || seen?.status === 'ignored') return { isNew, problem: null };
   // Sent again by Stripe or by hand: that is a reason to try a dead letter again.
-  if (seen?.status === 'dead') await requeueEvents(db, [event.id], Date.now());
+  if (seen?.status === 'dead') await requeueEvents(db, [event.id], clock.now());
   if (ctx.core.config.webhookAck === 'stored') {
     parts.worker.arrived();
     ctx.changes.announceWork();

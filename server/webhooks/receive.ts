@@ -35,7 +35,7 @@ export async function receiveWebhook(
   const receivedAt = Date.now();
   const delivery: Delivery = { body: await bytes(), header, receivedAt };
   requireSignature(services, delivery);
-  const event = readBody(delivery, services.config.stripe.live);
+  const event = readBody(services, delivery);
   event.headers = keptHeaders(delivery);
   const { isNew, problem } = await services.engine.receive(event);
   if (problem !== null) {
@@ -77,11 +77,12 @@ const SIGNATURE_WORDS = {
   stale: 'The signature is too old or from the future: check the clock of this machine.',
 };
 
-function readBody({ body, receivedAt }: Delivery, live: boolean): NewEvent {
+function readBody({ config, database }: Services, { body }: Delivery): NewEvent {
   try {
     if (!isUtf8(body)) throw new TypeError('The body is not UTF-8');
     const payload = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString();
-    return toNewEvent(payload, { live, receivedAt, source: 'webhook' });
+    const { live } = config.stripe;
+    return toNewEvent(payload, { live, receivedAt: database.clock.now(), source: 'webhook' });
   } catch (error) {
     throw new AppError('invalid_request', 'The body is signed, but it is no Stripe event.', {
       cause: error,

@@ -56,9 +56,9 @@ async function replayIds(
   { ids = [], notify = false }: ReplayRequest,
   result: ReplayResult,
 ): Promise<void> {
-  const db = services.database.knex;
+  const { knex: db, clock } = services.database;
   const known = await knownEventIds(db, ids);
-  await requeueEvents(db, [...known], Date.now());
+  await requeueEvents(db, [...known], clock.now());
   result.requeued.push(...known);
   for (const id of ids.filter((each) => !known.has(each))) {
     try {
@@ -66,7 +66,7 @@ async function replayIds(
         services.engine.reader.read((stripe) => stripe.retrieveEvent(id)),
       );
       const { live } = services.config.stripe;
-      const received = { source: 'replay' as const, receivedAt: Date.now() };
+      const received = { source: 'replay' as const, receivedAt: clock.now() };
       const context = { live, isQuiet: !notify, ...received };
       await services.engine.store([toNewEvent(JSON.stringify(event), context)]);
       result.fetched.push(id);
@@ -78,10 +78,10 @@ async function replayIds(
 }
 
 async function replayFailed(services: Services, result: ReplayResult): Promise<void> {
-  const db = services.database.knex;
+  const { knex: db, clock } = services.database;
   for (const status of ['dead', 'waiting'] as const) {
     await eachEvent(services, { status, failed: true }, async (ids) => {
-      await requeueEvents(db, ids, Date.now());
+      await requeueEvents(db, ids, clock.now());
       result.requeued.push(...ids);
     });
   }
@@ -89,7 +89,7 @@ async function replayFailed(services: Services, result: ReplayResult): Promise<v
     const dead = await listEffects(db, { status: 'dead', limit: PAGE });
     if (dead.length === 0) return;
     const ids = dead.map((effect) => effect.id);
-    result.effects += await requeueEffects(db, ids, Date.now());
+    result.effects += await requeueEffects(db, ids, clock.now());
   }
 }
 
@@ -110,7 +110,8 @@ async function replaySince(
     isQuiet: !notify,
   });
   await eachEvent(services, { since }, async (ids) => {
-    await requeueEvents(services.database.knex, ids, Date.now());
+    const { knex, clock } = services.database;
+    await requeueEvents(knex, ids, clock.now());
     result.requeued.push(...ids);
   });
 }

@@ -113,7 +113,7 @@ async function missingOf(
   const context = {
     live: core.config.stripe.live,
     source: 'catch_up' as const,
-    receivedAt: Date.now(),
+    receivedAt: core.database.clock.now(),
   };
   return relevant
     .filter((event) => !known.has(event.id))

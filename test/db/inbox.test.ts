@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { attemptsOf, recordAttempts } from '../../db/attempts.ts';
+import { bringForward } from '../../db/bring-forward.ts';
 import { insertEvents } from '../../db/insert-events.ts';
 import {
   claimCustomer,
@@ -177,6 +178,40 @@ describe.each(DIALECTS)('the inbox on %s', (dialect) => {
     const due = await claimDueCustomers(database.knex, 5, terms);
     expect(due.map(({ key }) => key).sort()).toEqual(['cus_1', 'cus_2']);
     expect(await claimCustomer(database.knex, 'cus_3', terms)).toEqual({ key: 'cus_3', fence: 2 });
+  });
+
+  it('S-5: says when something is due by the database’s clock, whatever that of the process says', async () => {
+    const { clock } = database.again();
+    await clock.refresh();
+    for (const ms of [3_600_000, -120_000]) {
+      const real = Date.now();
+      vi.spyOn(Date, 'now').mockReturnValue(real + ms);
+      const off = clock.now() - real;
+      vi.restoreAllMocks();
+      if (dialect === 'postgres') expect(Math.abs(off)).toBeLessThan(2_000);
+      else expect(off).toBe(ms);
+    }
+  });
+
+  it('S-5: makes due what a wrong clock put further ahead than anything can wait', async () => {
+    const hour = 3_600_000;
+    const now = Date.now();
+    await insert(
+      { id: 'evt_new', subject: 'cus_1', receivedAt: now + hour },
+      { id: 'evt_failed', subject: 'cus_2', receivedAt: now },
+      { id: 'evt_far', subject: 'cus_3', receivedAt: now },
+    );
+    const failure = { error: 'x', attempts: 3, dead: false };
+    const at = (ms: number) => ({ ...failure, nextAttemptAt: now + ms });
+    await postponeEvent(database.knex, 'evt_failed', at(hour));
+    await postponeEvent(database.knex, 'evt_far', at(9 * hour));
+    await bringForward(database.knex, 8 * hour);
+    const due = await claimDueCustomers(database.knex, 5, {
+      owner: 'me',
+      dueBy: now + 60_000,
+      duration: 60_000,
+    });
+    expect(due.map(({ key }) => key).sort()).toEqual(['cus_1', 'cus_3']);
   });
 
   it('loads the due events of a subject, and those that Stripe has just sent again', async () => {

@@ -125,7 +125,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     row: 'M-12 (lease)',
     file: 'server/http/idempotency.ts',
-    from: 'const renew = () => renewKey(db, id, { now: Date.now(), lease: LEASE_MS });',
+    from: 'const renew = () => renewKey(db, id, { now: clock.now(), lease: LEASE_MS });',
     to: 'const renew = () => renewKey(db, id, { now: 0, lease: LEASE_MS });',
     by: [USAGE, 'M-12'],
   },

@@ -1,21 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { claimPort } from '../../scripts/free-port.ts';
 import { prepareLocalAccount } from '../../scripts/local-account.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
+import { clockOffBy, FAKETIME } from '../support/faketime.ts';
 import { until } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET } from '../support/tokens.ts';
 import { compiledScript } from '../support/compiled.ts';
-
-/** Of the Debian package faketime. */
-const FAKETIME = ['x86_64', 'aarch64']
-  .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
-  .find((file) => existsSync(file));
-if (!FAKETIME) process.stdout.write('skipped: wrong clocks, there is no libfaketime (faketime)\n');
 
 const PATIENCE = 90_000;
 
@@ -89,15 +83,13 @@ async function readiness({ url }: Served): Promise<Readiness> {
 }
 
 describe.skipIf(!FAKETIME)('A server whose clock is wrong when it starts', () => {
-  const wrong = { LD_PRELOAD: FAKETIME ?? '', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
-
   it.each<[string, Readiness, number]>([
     ['-10s', { status: 200, clocks: 'off' }, -10],
     ['+1h', { status: 503, clocks: 'failed' }, 3_600],
   ])(
     'S-3: says so in /readyz and in its figures: %s',
-    async (FAKETIME_BY, expected, seconds) => {
-      const server = await serve({ ...wrong, FAKETIME: FAKETIME_BY });
+    async (by, expected, seconds) => {
+      const server = await serve(clockOffBy(by));
       let seen: Readiness | null = null;
       await until(async () => {
         seen = await readiness(server);

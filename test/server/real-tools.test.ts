@@ -9,11 +9,15 @@ import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../db/database.ts';
 import { prepareDatabase } from '../../db/prepare-database.ts';
+import { findSubscription } from '../../db/subscriptions.ts';
 import { checkNotices } from '../../server/operations/doctor/check-notices.ts';
 import { reportFor, type Finding } from '../../server/operations/doctor/finding.ts';
+import { startPostgres } from '../support/postgres-setup.ts';
+import { startStandby } from '../support/standby.ts';
 import { claimPort } from '../../scripts/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../support/engine-lab.ts';
+import { clockOffBy, FAKETIME } from '../support/faketime.ts';
 import { mountTmpfs } from '../support/mounted.ts';
 import { until } from '../support/server.ts';
 import {
@@ -90,6 +94,22 @@ describe('A process that is stopped for longer than its leases', () => {
     await Promise.all([first.kill(), second.kill()]);
     await mail.close();
   });
+});
+
+describe.skipIf(!FAKETIME)('A process whose clock is ahead', () => {
+  it('S-5: leaves nothing behind that others would do later than at once', async () => {
+    const wrong = { ...clockOffBy('+2m'), WEBHOOK_ACK: 'stored' };
+    const ahead = await start(wrong, { concurrency: 0 });
+    const story = await beginStory(lab);
+    const statuses = await deliverAll(ahead, await newsOf(story));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    await ahead.kill();
+    const right = await start();
+    const state = async () =>
+      (await findSubscription(database.knex, story.subscriptionId))?.state === 'active';
+    await until(state, 20_000);
+    await right.kill();
+  }, 60_000);
 });
 
 describe('A PostgreSQL from which nothing comes any more', () => {
@@ -177,6 +197,44 @@ describe('A PostgreSQL that becomes read-only under running servers', () => {
     await server.kill();
   });
 });
+
+describe.skipIf(SAMPLED)('A failover to a hot standby', () => {
+  it('S-13: is no loss: what the standby refuses comes again once it is the primary', async () => {
+    const primary = await startPostgres(['fsync=off']);
+    const { hostname: host, port } = new URL(primary.url);
+    const proxy = await startTcpProxy({ host, port: Number(port) });
+    const through = new URL(`${primary.url}/postgres`);
+    through.port = String(proxy.port);
+    const opened = openDatabase(through.href);
+    await prepareDatabase(opened, { waitMs: 0, note: () => undefined });
+    const server = await start({ DATABASE_URL: through.href });
+    const [before, during]: Story[] = await Promise.all([beginStory(lab), beginStory(lab)]);
+    expect(new Set(await deliverAll(server, await newsOf(before!)))).toEqual(new Set([200]));
+    const standby = await startStandby(`${primary.url}/postgres`);
+    proxy.leadTo(standby);
+    const left = performance.now();
+    await until(async () => (await ready(server)) === 503, 15_000);
+    expect(performance.now() - left).toBeLessThan(15_000);
+    const news = await newsOf(during!);
+    expect(new Set(await deliverAll(server, news))).toEqual(new Set([503]));
+    await primary.stop();
+    await standby.promote();
+    const promoted = performance.now();
+    await until(async () => (await ready(server)) === 200, 30_000);
+    expect(performance.now() - promoted).toBeLessThan(30_000);
+    expect(new Set(await deliverAll(server, news))).toEqual(new Set([200]));
+    const states = [before!, during!].map(
+      async ({ subscriptionId }) => (await findSubscription(opened.knex, subscriptionId))?.state,
+    );
+    expect(await Promise.all(states)).toEqual(['active', 'active']);
+    await opened.close();
+    await server.kill();
+    await proxy.close();
+    await standby.remove();
+    await primary.remove();
+  }, 120_000);
+});
+if (SAMPLED) process.stdout.write('skipped: the failover to a hot standby takes 20 s (FULL=1)\n');
 
 describe('A disk that becomes full under a running server', () => {
   it('S-13: makes deliveries 503 and the server not ready, until there is room', async () => {
@@ -297,7 +355,7 @@ ignore_startup_parameters = idle_in_transaction_session_timeout
     expect(new Set(mail.mails.map(({ messageId }) => messageId)).size).toBe(mail.mails.length);
     await Promise.all(servers.map((server) => server.kill()));
     await mail.close();
-  });
+  }, 60_000);
 
   it('S-10: is found by doctor, with what does not pass', async () => {
     const findings: Finding[] = [];

@@ -5,6 +5,8 @@ export interface TcpProxy {
   /** Breaks every connection and refuses new ones. */
   cut: () => void;
   restore: () => void;
+  /** Breaks every connection, and leads new ones elsewhere. */
+  leadTo: (target: { host: string; port: number }) => void;
   /** Every connection that is there goes silent for good; new ones work. */
   silence: () => void;
   /** The same, and new ones are silent too until it is restored. */
@@ -13,7 +15,8 @@ export interface TcpProxy {
 }
 
 /** Stands before a server and can take it away, as a failing network does. */
-export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+export async function startTcpProxy(first: { host: string; port: number }): Promise<TcpProxy> {
+  let target = first;
   const sockets = new Set<Socket>();
   let isCut = false;
   let isSwallowing = false;
@@ -51,6 +54,10 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     port: (server.address() as AddressInfo).port,
     cut: () => {
       isCut = true;
+      breakAll();
+    },
+    leadTo: (other) => {
+      target = other;
       breakAll();
     },
     silence,

@@ -1,13 +1,8 @@
-import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from '../../../db/database.ts';
+import { clockOffBy, FAKETIME } from '../../support/faketime.ts';
 import type { Random } from '../../support/random.ts';
 import { comesTrue, readyOf, type Seat, type World } from './world.ts';
-
-/** Of the Debian package faketime. */
-const FAKETIME = ['x86_64', 'aarch64']
-  .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
-  .find((file) => existsSync(file));
 
 /** `/readyz` must say within this what is so. */
 const HONEST_MS = 15_000;
@@ -162,11 +157,7 @@ const CLOCKS: Record<string, Trouble> = FAKETIME
       clock: (scene) =>
         breaking(scene, async (seat) => {
           const offset = scene.random.pick(['-120s', '-20s', '-5s', '+5s', '+20s', '+120s', '+1h']);
-          await seat.restart({
-            LD_PRELOAD: FAKETIME,
-            FAKETIME: offset,
-            FAKETIME_DONT_FAKE_MONOTONIC: '1',
-          });
+          await seat.restart(clockOffBy(offset));
           if (offset === '+1h') {
             const said = await comesTrue(async () => (await readyOf(seat)) === 503, HONEST_MS);
             if (!said) scene.fail(`${seat.name}: /readyz is 200 with a clock that is wrong by 1 h`);
@@ -177,7 +168,6 @@ const CLOCKS: Record<string, Trouble> = FAKETIME
         }),
     }
   : {};
-if (!FAKETIME) process.stdout.write('no wrong clocks: there is no libfaketime (faketime)\n');
 
 export const TROUBLES: Record<'postgres' | 'sqlite', Record<string, Trouble>> = {
   postgres: { ...BOTH, ...CLOCKS, ...POSTGRES },
