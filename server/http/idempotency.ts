@@ -14,7 +14,7 @@ import { startHeartbeat } from '../lib/lease.ts';
 import type { Services } from '../lib/services.ts';
 
 /** A holder that dies gives the key up after this long; one that works renews it. */
-const LEASE_MS = 60_000;
+const LEASE_MS = 20_000;
 /** How long a repetition waits for the first request to end before it answers 409. */
 const WAIT_MS = 10_000;
 /** Between two looks, at first and at most; in ms. */
