@@ -9,6 +9,7 @@ import type {
 } from '../state/types.ts';
 import { columnsOf, unnest, type Value } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
+import { latestTerms, versionIn } from './plan-terms.ts';
 
 /** A stored subscription with what the database adds to it. */
 export interface SubscriptionRow extends StoredSubscription {
@@ -34,6 +35,7 @@ interface Row {
   is_foreign: boolean | number;
   facts: string;
   restriction: string | null;
+  terms: string | null;
   created_at: number;
   updated_at: number;
 }
@@ -53,6 +55,7 @@ const fromRow = (row: Row): SubscriptionRow => ({
   duplicate: Boolean(row.duplicate),
   foreign: Boolean(row.is_foreign),
   restriction: row.restriction ? (JSON.parse(row.restriction) as Restriction) : null,
+  termsVersion: versionIn(row.terms, row.plan),
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
@@ -123,7 +126,12 @@ export async function upsertSubscriptions(db: Db, subs: StoredSubscription[]): P
     await db.raw(UPSERT, columnsOf(COLUMNS, rows));
     return;
   }
-  await db('subscriptions').insert(rows).onConflict('id').merge(MERGED);
+  const latest = ({ plan }: { plan: Value }) => db.raw(latestTerms('?'), [plan]);
+  const merged = MERGED.map((column) => [column, db.raw(`excluded.${column}`)]);
+  await db('subscriptions')
+    .insert(rows.map((row) => ({ ...row, terms: latest(row) })))
+    .onConflict('id')
+    .merge({ ...Object.fromEntries(merged), terms: db.raw(TERMS) });
 }
 
 const COLUMNS = {
@@ -151,10 +159,16 @@ const COLUMNS = {
 /** A row that is there keeps its mark as a duplicate. */
 const MERGED = Object.keys(COLUMNS).filter((column) => column !== 'duplicate');
 
+/** A row keeps the terms that it has of its plan; with another plan come those that are sold now. */
+const TERMS = `CASE WHEN excluded.plan IS NULL OR subscriptions.plan = excluded.plan
+  OR substr(subscriptions.terms, 1, length(excluded.plan) + 1) = excluded.plan || '@'
+  THEN subscriptions.terms ELSE excluded.terms END`;
+
 const UPSERT = `
-INSERT INTO subscriptions (${Object.keys(COLUMNS).join(', ')})
-SELECT * FROM ${unnest(COLUMNS, 'given')}
-ON CONFLICT (id) DO UPDATE SET ${MERGED.map((column) => `${column} = excluded.${column}`).join(', ')}`;
+INSERT INTO subscriptions (${Object.keys(COLUMNS).join(', ')}, terms)
+SELECT given.*, ${latestTerms('given.plan')} FROM ${unnest(COLUMNS, 'given')}
+ON CONFLICT (id) DO UPDATE SET
+  ${MERGED.map((column) => `${column} = excluded.${column}`).join(', ')}, terms = ${TERMS}`;
 
 const toRow = (sub: StoredSubscription): Record<keyof typeof COLUMNS, Value> => ({
   id: sub.id,

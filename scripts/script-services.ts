@@ -4,6 +4,7 @@ import { recordAudit } from '../db/audit-log.ts';
 import { openDatabase, sqliteFile } from '../db/database.ts';
 import { createServices } from '../server/app/compose.ts';
 import { fillAmounts } from '../server/catalogue/catalogue.ts';
+import { readTerms } from '../server/catalogue/record-terms.ts';
 import { loadConfig } from '../server/config/config.ts';
 import { refuseOtherStripe } from '../server/operations/stripe-account.ts';
 import type { Services } from '../server/lib/services.ts';
@@ -20,6 +21,7 @@ export async function scriptServices(dataDir: string): Promise<Services> {
   const services = createServices(config, { env, engine: { catchUpEvery: 0 } });
   try {
     await refuseOtherStripe(services);
+    await readTerms(services.database.knex, services.catalogue);
     // The products of the plans too: a price that no list names is of the plan by its product.
     await fillAmounts(services.catalogue, services);
     return services;

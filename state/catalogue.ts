@@ -1,5 +1,6 @@
 /** What is sold: plans with their prices, features and limits. Read from configuration, never changed here. */
 import type { GrantTerms } from './grant-terms.ts';
+import type { PlanTerms } from './terms.ts';
 import type { ItemFacts, SubscriptionFacts } from './types.ts';
 
 export type PlanInterval = 'monthly' | 'yearly';
@@ -63,6 +64,10 @@ export interface OneTimeProduct {
 export interface Catalogue {
   plans: Plan[];
   products: OneTimeProduct[];
+  /** What each plan gave, oldest version first. Known once the database was asked. */
+  terms?: ReadonlyMap<string, readonly PlanTerms[]>;
+  /** Plans that were sold and are in the catalogue no more: who has one keeps it. */
+  retired?: readonly Plan[];
 }
 
 export interface PlanOfPrice {
@@ -93,11 +98,20 @@ export function planOf(
   if (listed) return listed.plan;
   return (
     catalogue.plans.find(({ formerPrices }) => formerPrices?.includes(priceId)) ??
+    planSoldAt(catalogue, priceId) ??
     catalogue.plans.find(
       ({ productIds }) => productId !== null && productIds?.includes(productId),
     ) ??
     null
   );
+}
+
+/** The plan that had a price at some time, whatever the catalogue says of it now. */
+function planSoldAt(catalogue: Catalogue, priceId: string): Plan | null {
+  for (const [planId, versions] of catalogue.terms ?? []) {
+    if (versions.at(-1)?.prices.includes(priceId)) return findPlan(catalogue, planId);
+  }
+  return null;
 }
 
 /** The same with the interval and the price that is paid. */
@@ -121,9 +135,10 @@ export function planOfFacts(catalogue: Catalogue, facts: SubscriptionFacts): Pla
   return best;
 }
 
-/** The plan with this id, or null. */
+/** The plan with this id, sold or retired, or null. */
 export function findPlan(catalogue: Catalogue, planId: string): Plan | null {
-  return catalogue.plans.find((plan) => plan.id === planId) ?? null;
+  const isIt = ({ id }: Plan) => id === planId;
+  return catalogue.plans.find(isIt) ?? catalogue.retired?.find(isIt) ?? null;
 }
 
 /** The price of a plan (by id) for an interval; null when the plan or that interval is not sold. */
@@ -133,11 +148,6 @@ export function priceOf(
   interval: PlanInterval,
 ): PlanPrice | null {
   return findPlan(catalogue, planId)?.prices[interval] ?? null;
-}
-
-/** Whether a plan (by id) includes a feature. An unknown plan has none. */
-export function hasFeature(catalogue: Catalogue, planId: string | null, feature: string): boolean {
-  return planId !== null && (findPlan(catalogue, planId)?.features.includes(feature) ?? false);
 }
 
 /** The metered prices that a plan brings along when it is bought for an interval, beside its own. */

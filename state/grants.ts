@@ -65,7 +65,7 @@ export function grantedFeature(
  */
 export function limitWithGrants(
   catalogue: Catalogue,
-  { paid, active }: { paid: Plan | null; active: readonly Grant[] },
+  { paid, active }: { paid: Pick<Plan, 'limits'> | null; active: readonly Grant[] },
   name: string,
 ): number | null | undefined {
   const best = [paid?.limits ?? {}, defaultPlan(catalogue)?.limits ?? {}];

@@ -170,6 +170,8 @@ export interface StoredSubscription {
   mrr: number;
   /** What money that came back does to access; only `sync/` sets it, beside the rest of the row. */
   restriction?: Restriction | null;
+  /** The version of its plan's terms that it was sold; null for the first one. The database keeps it. */
+  termsVersion?: number | null;
 }
 
 export type CauseType =

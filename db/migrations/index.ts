@@ -14,6 +14,7 @@ import { beforeCancel } from './0016-before-cancel.ts';
 import { auditSource } from './0020-audit-source.ts';
 import { grants } from './0022-grants.ts';
 import { purchases } from './0023-purchases.ts';
+import { planTerms } from './0024-plan-terms.ts';
 import { accountNotes } from './0028-account-notes.ts';
 import type { Migration } from './migration.ts';
 
@@ -37,5 +38,6 @@ export const migrations: readonly Migration[] = [
   auditSource,
   grants,
   purchases,
+  planTerms,
   accountNotes,
 ];

@@ -1,7 +1,8 @@
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import { accessOf, isActive } from '../../state/access.ts';
-import { findPlan, hasFeature, metersByPrice, type Catalogue } from '../../state/catalogue.ts';
+import { findPlan, metersByPrice, type Catalogue } from '../../state/catalogue.ts';
 import { activeGrants, grantedFeature, limitWithGrants, planGrant } from '../../state/grants.ts';
+import { keptTerms, type KeptTerms } from '../../state/terms.ts';
 import { checkLimit, type LimitAnswer } from '../../state/limits.ts';
 import type { AccessLevel } from '../../state/types.ts';
 import { readEntitlementsSoon } from './entitlements.ts';
@@ -58,10 +59,7 @@ export async function checkAccess(
   const whole = subscription ? null : planGrant(services.catalogue, active);
   const { level, reason } = whole ? GRANTED : paid;
   if (feature === undefined) return { allowed: level !== 'none', level, reason };
-  const plan =
-    subscription === null || subscription.plan === null
-      ? null
-      : findPlan(services.catalogue, subscription.plan);
+  const plan = subscription && termsOf(services.catalogue, subscription);
   const limit = limitWithGrants(services.catalogue, { paid: plan, active }, feature);
   if (limit !== undefined) {
     const answer = checkLimit(limit, used ?? (await usedOf(services, userId, feature)));
@@ -70,7 +68,7 @@ export async function checkAccess(
     const why = answer.allowed ? given.reason : 'limit_reached';
     return { allowed: answer.allowed, level: given.level, reason: why, ...withoutUnknown(answer) };
   }
-  const refusal = subscription ? await featureRefusal(services, subscription, feature) : reason;
+  const refusal = subscription ? await featureRefusal(services, { stored: subscription, plan }, feature) : reason;
   if (subscription && refusal === null) return { allowed: true, level, reason };
   const granted = grantedFeature(services.catalogue, active, feature);
   if (granted !== null) {
@@ -91,16 +89,21 @@ export function refusalCode({
   return reason === 'limit_reached' ? 'limit_reached' : 'feature_required';
 }
 
+/** What the account bought, and what its plan got since. */
+function termsOf(catalogue: Catalogue, { plan: id, termsVersion }: SubscriptionRow) {
+  const plan = id === null ? null : findPlan(catalogue, id);
+  return plan && keptTerms(catalogue, plan, termsVersion ?? null);
+}
+
 /** Why a feature is not there; null when it is. */
 async function featureRefusal(
   services: Parts,
-  stored: SubscriptionRow,
+  { stored, plan }: { stored: SubscriptionRow; plan: KeptTerms | null },
   feature: string,
 ): Promise<string | null> {
   if (services.config.entitlements === 'plans') {
     const { catalogue } = services;
-    const has =
-      hasFeature(catalogue, stored.plan, feature) || isMetered(catalogue, stored, feature);
+    const has = plan?.features.includes(feature) === true || isMetered(catalogue, stored, feature);
     return has ? null : 'feature_not_in_plan';
   }
   const { customerId, userId } = stored;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { bringForward } from '../../db/bring-forward.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
+import { recordTerms } from '../catalogue/record-terms.ts';
 import { createReadOwner } from '../accounts/read-owner.ts';
 import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
 import { createCatchUp } from '../webhooks/catch-up.ts';
@@ -79,6 +80,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     async start() {
       await core.database.clock.refresh();
       await bringForward(core.database.knex, options.retryMax * 1.25);
+      await recordTerms(core.database.knex, core.catalogue);
       await catchUp.start();
       await ctx.clock.refresh();
       changes.start();

@@ -51,6 +51,8 @@ export interface TestServer {
   settled: () => Promise<void>;
   /** Whether a webhook is on its way, also one that will be tried again. */
   isDelivering: () => Promise<boolean>;
+  /** Stops it and starts it again, on the same port, with the files and `services` of then. */
+  restart: () => Promise<void>;
   /** Stops as SIGTERM does; `close()` is still needed. */
   drain: () => Promise<void>;
   close: () => Promise<void>;
@@ -110,15 +112,19 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     ...(await options.prepare?.(stripe)),
     ...options.env,
   };
-  const config = loadConfig(env);
-  const services = createServices(config, {
-    env,
-    log: createLogger({ level: config.logLevel }),
-    engine: { catchUpEvery: 0, retryBase: 50, ...options.engine },
-    ...options.services,
-  });
-  const server = await startServer(services, options.patience);
-  await fillAmounts(services.catalogue, services);
+  async function start() {
+    const config = loadConfig(env);
+    const services = createServices(config, {
+      env,
+      log: createLogger({ level: config.logLevel }),
+      engine: { catchUpEvery: 0, retryBase: 50, ...options.engine },
+      ...options.services,
+    });
+    const http = await startServer(services, options.patience);
+    await fillAmounts(services.catalogue, services);
+    return { services, http };
+  }
+  let running = await start();
   const isDelivering = async () => {
     const headers = { authorization: `Bearer ${secretKey}` };
     const path = '/_emulator/deliveries?state=waiting';
@@ -127,24 +133,31 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     };
     return data.length > 0;
   };
-  const settled = () => settle(services, isDelivering);
+  const settled = () => settle(running.services, isDelivering);
+  const { url } = running.http;
   return {
-    url: server.url,
-    services,
+    url,
+    get services() {
+      return running.services;
+    },
+    async restart() {
+      await running.http.close();
+      running = await start();
+    },
     database,
     emulator,
     stripe,
     env,
-    call: (method, path, call = {}) => callApi(`${server.url}${path}`, method, call),
+    call: (method, path, call = {}) => callApi(`${url}${path}`, method, call),
     advance: async (days) => {
       await advance(stripe, env.STRIPE_TEST_CLOCK, days * DAY_SECONDS);
       await settled();
     },
     settled,
     isDelivering,
-    drain: server.drain,
+    drain: () => running.http.drain(),
     close: async () => {
-      await server.close();
+      await running.http.close();
       if (!options.emulator) await emulator.close();
       await database.drop();
     },
