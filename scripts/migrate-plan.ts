@@ -15,6 +15,8 @@ import {
   runMigration,
   type MigrationResult,
 } from '../server/operations/migrate-plan/run-migration.ts';
+import { readTerms } from '../server/catalogue/record-terms.ts';
+import { moveToLatest, olderTerms } from '../server/operations/migrate-plan/latest-terms.ts';
 import { createServices } from '../server/app/compose.ts';
 import type { Services } from '../server/lib/services.ts';
 import { formatMoney } from '../state/money.ts';
@@ -28,6 +30,7 @@ const HELP = `Moves every subscription of one price to another.
 
   npm run migrate-plan -- --from price_old --to price_new --dry-run
   npm run migrate-plan -- --from price_old --to price_new --at period_end --notice 30 --notify
+  npm run migrate-plan -- --to-latest --plan pro --dry-run
 
 It can be stopped at any moment, even by kill -9: the same command goes on where it was, and each subscription is
 changed once. Subscriptions that end, wait for a payment or have a schedule of their own are left alone, with the reason.
@@ -43,6 +46,9 @@ changed once. Subscriptions that end, wait for a payment or have a schedule of t
   --quantities FILE         seats by subscription: CSV lines "sub_…,5"; who is not in it is left out
   --billing-mode flexible   also move from classic to flexible billing (alone, without --to: only that)
   --retire                  when all are moved, archive the old price
+  --to-latest               in place of --from: give payers the present features and limits of their plan; who bought
+                            more keeps it without this
+  --plan ID                 with --to-latest: only of this plan
   --csv FILE                a report with a line per subscription; amounts in minor units
   --rate N                  calls to Stripe per second (default: 80 live, 20 test)
   --data DIR                where npm start keeps the local deployment (default: data)
@@ -65,6 +71,8 @@ const { values } = parseArgs({
     quantities: { type: 'string' },
     'billing-mode': { type: 'string' },
     retire: { type: 'boolean', default: false },
+    'to-latest': { type: 'boolean', default: false },
+    plan: { type: 'string' },
     csv: { type: 'string' },
     rate: { type: 'string' },
     data: { type: 'string', default: 'data' },
@@ -78,7 +86,7 @@ else process.exitCode = await main();
 
 async function main(): Promise<number> {
   try {
-    const request = requestOf();
+    const request = values['to-latest'] ? null : requestOf();
     const { env } = await scriptEnvironment(values.data);
     const services = createServices(loadConfig(env), {
       env,
@@ -87,7 +95,7 @@ async function main(): Promise<number> {
     try {
       await migrate(services.database);
       await refuseOtherStripe(services);
-      return await migrateOrPreview(services, request);
+      return request ? await migrateOrPreview(services, request) : await toLatest(services);
     } finally {
       await services.close();
     }
@@ -96,6 +104,29 @@ async function main(): Promise<number> {
     console.error(error.message);
     return 1;
   }
+}
+
+/** Features and limits only: nothing changes at Stripe. */
+async function toLatest(services: Services): Promise<number> {
+  const dryRun = values['dry-run'];
+  await readTerms(services.database.knex, services.catalogue);
+  const groups = await olderTerms(services, values.plan ?? null);
+  const moved = dryRun ? 0 : await moveToLatest(services, groups);
+  if (!dryRun) {
+    const detail = { plan: values.plan ?? null, moved, groups };
+    await auditScript(services, { action: 'migrate-plan.to-latest', detail });
+  }
+  if (values.json) console.log(JSON.stringify({ dryRun, moved, groups }));
+  else {
+    for (const { plan, version, latest, payers, lose } of groups) {
+      const what = lose.length > 0 ? `lose ${lose.join(', ')}` : 'lose nothing';
+      console.log(
+        `${dryRun ? 'would  ' : 'moved  '} ${payers} payers of ${plan} from version ${version ?? 1} to ${latest}: ${what}`,
+      );
+    }
+    if (groups.length === 0) console.log('Every payer has the latest terms.');
+  }
+  return 0;
 }
 
 function isExpected(error: unknown): error is Error {

@@ -68,7 +68,9 @@ export async function checkAccess(
     const why = answer.allowed ? given.reason : 'limit_reached';
     return { allowed: answer.allowed, level: given.level, reason: why, ...withoutUnknown(answer) };
   }
-  const refusal = subscription ? await featureRefusal(services, { stored: subscription, plan }, feature) : reason;
+  const refusal = subscription
+    ? await featureRefusal(services, { stored: subscription, plan }, feature)
+    : reason;
   if (subscription && refusal === null) return { allowed: true, level, reason };
   const granted = grantedFeature(services.catalogue, active, feature);
   if (granted !== null) {

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { subscriptionView } from '../../server/admin/pages/queries/subscription.ts';
 import { checkAccess } from '../../server/access/check-access.ts';
+import { moveToLatest, olderTerms } from '../../server/operations/migrate-plan/latest-terms.ts';
 import { DIALECTS } from '../support/databases.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson } from './billing/person.ts';
@@ -70,6 +72,13 @@ describe.each(DIALECTS)('A plans file that is edited, on %s', (database) => {
     await later.subscribe(TEAM);
     expect(await has(later)).toEqual([false, true, false]);
 
+    const lose = ['exports', 'projects: unlimited (now 5)'];
+    const group = { plan: 'team', version: 1, latest: 2, payers: 1, lose };
+    expect(await olderTerms(server.services)).toEqual([group]);
+    const { id } = (await person.subscription()) as { id: string };
+    const page = await subscriptionView(server.services, id, { check: false, invoices: false });
+    expect(page?.kept).toEqual(lose);
+
     // The price rises, and nothing says which the former one was.
     const { product } = await server.stripe.prices.retrieve(price);
     const dearer = await priceOf(server.stripe, 3000, { id: String(product) });
@@ -88,5 +97,10 @@ describe.each(DIALECTS)('A plans file that is edited, on %s', (database) => {
     expect((await newPerson(server).post('checkout', TEAM)).status).toBe(400);
     const { json } = await server.call('GET', '/api/billing/plans');
     expect((json['plans'] as { id: string }[]).map(({ id }) => id)).toEqual(['other']);
+
+    // Asked to, they get what was sold last.
+    expect(await moveToLatest(server.services, [group])).toBe(1);
+    server.services.access.invalidateAll();
+    expect(await has()).toEqual([false, true, false]);
   }, 60_000);
 });

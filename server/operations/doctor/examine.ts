@@ -6,6 +6,7 @@ import { ConfigError, loadConfig, type Config } from '../../config/config.ts';
 import { WEBHOOK_PATH } from '../../webhooks/event-types.ts';
 import { checkDeliveries, checkKey, checkPortal, failureOf } from './check-account.ts';
 import { checkCatalogue } from './check-catalogue.ts';
+import { checkTerms } from './check-terms.ts';
 import { checkDatabase, checkInbox, checkSubscriptions } from './check-database.ts';
 import { checkEndpoint } from './check-endpoint.ts';
 import { reportFor, type Examination, type Finding, type Report } from './finding.ts';
@@ -47,6 +48,7 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
     if (await checkDatabase(exam, reportFor('database', found))) {
       if (keyWorks) await checkStripe(exam, reportFor('Stripe account', found));
       await checkInbox(exam, reportFor('events', found));
+      await checkTerms(exam, reportFor('terms', found));
       await checkSubscriptions(exam, reportFor('subscriptions', found));
       await checkOwners(exam, reportFor('accounts', found));
     }

@@ -8,10 +8,12 @@ import {
 import { timelineOf, type TransitionRow } from '../../../../db/transitions.ts';
 import { accessOf } from '../../../../state/access.ts';
 import { allowedActions } from '../../../../state/actions.ts';
-import { planOfPrice, type Catalogue } from '../../../../state/catalogue.ts';
+import { findPlan, planOfPrice, type Catalogue } from '../../../../state/catalogue.ts';
 import { endOf } from '../../../../state/lifecycle.ts';
 import { machineArrows } from '../../../../state/machine.ts';
+import { lossOf } from '../../../../state/terms.ts';
 import { formatMoney } from '../../../../state/money.ts';
+import { lossWords } from '../../../catalogue/loss-words.ts';
 import type { Services } from '../../../lib/services.ts';
 import { checkWithStripe } from '../check-with-stripe.ts';
 import { count, dateTime } from '../../../http/pages/format.ts';
@@ -51,6 +53,7 @@ export async function subscriptionView(
     stripeStatus: facts.stripeStatus,
     plan: row.plan,
     price: priceWords(facts),
+    kept: keptWords(services.catalogue, row),
     access,
     since: row.since,
     createdAt: facts.createdAt,
@@ -81,6 +84,12 @@ export async function subscriptionView(
 export function stepOf(line: TransitionRow): TimelineStep {
   const { from, to, event, unexpected, late, cause, actor, requestId, occurredAt, detail } = line;
   return { from, to, event, unexpected, late, cause, actor, requestId, at: occurredAt, detail };
+}
+
+/** What it has of its plan that is not sold any more. */
+function keptWords(catalogue: Catalogue, { plan: id, termsVersion }: SubscriptionRow): string[] {
+  const plan = id === null ? null : findPlan(catalogue, id);
+  return plan === null ? [] : lossWords(lossOf(catalogue, plan, termsVersion ?? null));
 }
 
 function stripeUrl(services: Services, id: string): string | null {

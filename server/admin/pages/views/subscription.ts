@@ -42,6 +42,8 @@ export interface SubscriptionView {
   stripeStatus: string;
   plan: string | null;
   price: string;
+  /** What was sold with the plan and is not any more. */
+  kept: string[];
   access: Access;
   since: number;
   createdAt: number;
@@ -131,6 +133,7 @@ function factsPanel(view: SubscriptionView): Html {
           'Plan',
           html`${view.plan ?? 'not in the catalogue'} <span class="muted">${view.price}</span>`,
         ],
+        ['Keeps from its terms', view.kept.length > 0 && view.kept.join(', ')],
         [
           'Access',
           html`${accessWords(view.access)}${view.access.until !== null && html` until ${dateTime(view.access.until)}`}`,
