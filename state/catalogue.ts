@@ -12,6 +12,8 @@ export interface PlanPrice {
   currency: string;
   /** Billed by usage alone: it is bought without a quantity. Known once Stripe was asked. */
   metered?: boolean;
+  /** Archived in Stripe: it is not offered, and who pays it keeps it. Known once Stripe was asked. */
+  archived?: boolean;
 }
 
 /** A metered price that comes with a plan. */
@@ -52,6 +54,8 @@ export interface OneTimeProduct {
   priceId: string;
   amount: number | null;
   currency: string;
+  /** Archived in Stripe: it is not offered. */
+  archived?: boolean;
   /** An account can have it once: bought again it is refused. */
   once?: boolean;
   /** What the account gets with it. */

@@ -72,6 +72,7 @@ export async function fillAmounts(
         const found = await parts.stripe.retrievePrice(price.priceId);
         price.amount = found.billing_scheme === 'tiered' ? null : found.unit_amount;
         price.currency = found.currency;
+        if (!found.active) Object.assign(price, { archived: true });
         if (found.recurring?.usage_type === 'metered') Object.assign(price, { metered: true });
         const product = typeof found.product === 'string' ? found.product : found.product.id;
         productOf.set(price.priceId, product);

@@ -66,7 +66,8 @@ export const plansRoute = defineRoute({
         interval: only ?? null,
       })),
     }));
-    const products = services.catalogue.products.map((product) => ({
+    const offered = services.catalogue.products.filter(({ archived }) => archived !== true);
+    const products = offered.map((product) => ({
       id: product.id,
       name: product.name,
       description: product.description,
@@ -78,6 +79,7 @@ export const plansRoute = defineRoute({
   },
 });
 
+/** What is archived in Stripe is not offered. */
 function shown(price: PlanPrice | undefined): PlanPrice | null {
-  return price ?? null;
+  return price === undefined || price.archived === true ? null : price;
 }

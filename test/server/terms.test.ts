@@ -98,6 +98,12 @@ describe.each(DIALECTS)('A plans file that is edited, on %s', (database) => {
     const { json } = await server.call('GET', '/api/billing/plans');
     expect((json['plans'] as { id: string }[]).map(({ id }) => id)).toEqual(['other']);
 
+    // C-8: a price that is archived in Stripe is not offered.
+    await server.stripe.prices.update(elsewhere, { active: false });
+    await server.restart();
+    const { plans } = (await server.call('GET', '/api/billing/plans')).json;
+    expect(plans).toMatchObject([{ id: 'other', prices: { monthly: null } }]);
+
     // Asked to, they get what was sold last.
     expect(await moveToLatest(server.services, [group])).toBe(1);
     server.services.access.invalidateAll();
