@@ -1,34 +1,58 @@
 import { z } from 'zod';
 import { priceEntry, priceReference } from './price-entry.ts';
 
+const features = z
+  .array(z.string())
+  .describe('Names of your own, which GET /api/billing/access?feature=NAME answers');
+const limits = z
+  .record(z.string(), z.int().min(0).nullable())
+  .describe('How much of what, by names of your own; null is unlimited');
+
 export const planFile = z.strictObject({
+  $schema: z.string().optional().describe('Where an editor finds this schema'),
   plans: z
     .array(
       z.strictObject({
-        id: z.string().regex(/^[a-z0-9_-]{1,64}$/, 'must be lower-case letters, digits, - or _'),
-        name: z.string().min(1),
+        id: z
+          .string()
+          .regex(/^[a-z0-9_-]{1,64}$/, 'must be lower-case letters, digits, - or _')
+          .describe('What the API and the history call it; do not change it once it is sold'),
+        name: z.string().min(1).describe('What people read'),
         description: z.string().optional(),
-        rank: z.int(),
-        features: z.array(z.string()).default([]),
-        limits: z.record(z.string(), z.int().min(0).nullable()).default({}),
+        rank: z.int().describe('A higher rank is a bigger plan: moving up is charged at once'),
+        features: features.default([]),
+        limits: limits.default({}),
         prices: z
           .strictObject({ monthly: priceEntry.optional(), yearly: priceEntry.optional() })
           .default({}),
-        default: z.literal(true).optional(),
-        formerPrices: z.array(priceReference).optional(),
+        default: z
+          .literal(true)
+          .optional()
+          .describe('Free, and what every account without a subscription has; it has no prices'),
+        formerPrices: z
+          .array(priceReference)
+          .optional()
+          .describe('Prices that it was sold at before: who pays one has the plan'),
         meters: z
           .array(
             z.strictObject({
-              meter: z.string().min(1).max(100),
+              meter: z.string().min(1).max(100).describe('The event name of the meter in Stripe'),
               priceId: priceEntry,
-              interval: z.enum(['monthly', 'yearly']).optional(),
-              reportedBy: z.enum(['host', 'user']).optional(),
+              interval: z
+                .enum(['monthly', 'yearly'])
+                .optional()
+                .describe('The interval of the plan that it goes with; both without it'),
+              reportedBy: z
+                .enum(['host', 'user'])
+                .optional()
+                .describe('Who may report it over HTTP: your own code (default), or users too'),
             }),
           )
           .optional(),
         seats: z
           .strictObject({ min: z.int().min(1).optional(), max: z.int().min(1).optional() })
-          .optional(),
+          .optional()
+          .describe('Sold by the seat, so many at least and at most'),
       }),
     )
     .min(1)
@@ -47,16 +71,20 @@ export const planFile = z.strictObject({
         name: z.string().min(1),
         description: z.string().optional(),
         priceId: priceEntry,
-        once: z.boolean().optional(),
+        once: z.boolean().optional().describe('An account can buy it once'),
         grants: z
           .strictObject({
-            plan: z.string().optional(),
-            features: z.array(z.string()).optional(),
-            limits: z.record(z.string(), z.int().min(0).nullable()).optional(),
-            combine: z.enum(['best', 'add']).optional(),
-            days: z.int().min(1).max(36_500).optional(),
+            plan: z.string().optional().describe('A whole plan'),
+            features: features.optional(),
+            limits: limits.optional(),
+            combine: z
+              .enum(['best', 'add'])
+              .optional()
+              .describe('Whether its limits are added to others, or the better one counts'),
+            days: z.int().min(1).max(36_500).optional().describe('For ever without it'),
           })
-          .optional(),
+          .optional()
+          .describe('What the account gets with it, until it is refunded'),
       }),
     )
     .default([]),

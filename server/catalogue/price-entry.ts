@@ -15,8 +15,7 @@ const fractionOfMinorUnits = z
   .regex(/^\d+(\.\d{1,12})?$/, 'must be a number such as 0.25');
 
 const tier = z.strictObject({
-  /** Null for the last tier. */
-  upTo: z.int().min(1).nullable(),
+  upTo: z.int().min(1).nullable().describe('null for the last tier'),
   unit: z.union([minorUnits, fractionOfMinorUnits]).optional(),
   flat: minorUnits.optional(),
 });
@@ -24,14 +23,20 @@ const tier = z.strictObject({
 /** What a price costs: only `npm run setup:stripe`, which makes the prices, needs it. */
 const priceSpec = z
   .strictObject({
-    price: priceReference,
+    price: priceReference.describe('The id, or $NAME of the variable that holds it'),
     currency: z.string().regex(/^[a-z]{3}$/, 'must be a currency in lower case, such as usd'),
-    /** Minor units for one; a text for a fraction of one. */
-    amount: z.union([minorUnits, fractionOfMinorUnits]).optional(),
+    amount: z
+      .union([minorUnits, fractionOfMinorUnits])
+      .optional()
+      .describe('Minor units (cents) for one; a text such as "0.25" for a fraction of one'),
     tiers: z.array(tier).min(1).optional(),
     tiersMode: z.enum(['graduated', 'volume']).optional(),
-    /** What finds the price again in Stripe; default `<plan>_<interval>`. */
-    lookupKey: z.string().min(1).max(200).optional(),
+    lookupKey: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('What finds the price again in Stripe; default <plan>_<interval>'),
   })
   .refine(
     ({ amount, tiers }) => (amount === undefined) !== (tiers === undefined),
