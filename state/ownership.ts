@@ -37,9 +37,13 @@ export interface OwnerSources {
   customer: Metadata | null;
 }
 
-/** The metadata that marks an object as made by this deployment for an account. */
-export function ownerMark(accountId: string, rules: Pick<OwnershipRules, 'deploymentId'>) {
-  return { [ACCOUNT_KEY]: accountId, [DEPLOYMENT_KEY]: rules.deploymentId };
+/** The metadata that marks an object as made by this deployment, for an account if it is one's. */
+export function ownerMark(
+  accountId: string | null,
+  { deploymentId }: Pick<OwnershipRules, 'deploymentId'>,
+): Metadata {
+  const mark = { [DEPLOYMENT_KEY]: deploymentId };
+  return accountId === null ? mark : { [ACCOUNT_KEY]: accountId, ...mark };
 }
 
 /** The account that our own mark names; null for an object without it, or with that of another deployment. */
@@ -71,7 +75,8 @@ export function renamedOwner(
   return key === undefined ? null : asAccount(after[key]);
 }
 
-function isOfOther(metadata: Metadata, rules: OwnershipRules): boolean {
+/** Whether another deployment made it. */
+export function isOfOther(metadata: Metadata, rules: Pick<OwnershipRules, 'deploymentId'>): boolean {
   const deployment = metadata[DEPLOYMENT_KEY];
   return deployment !== undefined && deployment !== rules.deploymentId;
 }
