@@ -28,6 +28,8 @@ export interface ImportOptions {
   dryRun: boolean;
   /** Writes our mark on each customer that was linked: the only thing that changes at Stripe. */
   mark: boolean;
+  /** Who asked for it, for the history. */
+  actor: string;
   onProgress?: (checked: number) => void;
   onRow?: (row: ImportRow) => void;
 }
@@ -187,7 +189,7 @@ async function apply(
   const cause: Cause = {
     type: 'import',
     id: `import-${subscriptionId}`,
-    actor: 'system',
+    actor: options.actor,
     at: services.clock.now(),
   };
   await retryThroughOutages(() =>

@@ -85,12 +85,14 @@ const has = (params: URLSearchParams, field: string, account: string | null) =>
 it('bears the mark of its account and deployment, whatever a command makes', async () => {
   const person = newPerson(server);
   const { id: account } = person;
+  await watch.look();
+  const before = new Set(watch.ofServer().map(({ id }) => id));
   await allCommands(person);
   await server.settled();
   await watch.look();
   const calls: Made[] = watch
     .ofServer()
-    .filter(({ method }) => method === 'POST')
+    .filter(({ id, method }) => method === 'POST' && !before.has(id))
     .map(({ path, requestBody }) => ({
       account,
       resource: path.replace(/\/(cus|sub|si|in|ii|cs|sub_sched|pi|ch|re)_\w+/g, '/:id'),

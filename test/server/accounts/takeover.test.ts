@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -112,9 +112,9 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
     const beside = payers.filter(({ endedBeside }) => endedBeside !== undefined);
     expect(summary).toMatchObject({
       no_account: of('by no one').length,
-      foreign: of('a price of another program').length + of('the mark of another deployment').length,
-      conflict:
-        teams.length - new Set(teams.map(({ account }) => account)).size + beside.length,
+      foreign:
+        of('a price of another program').length + of('the mark of another deployment').length,
+      conflict: teams.length - new Set(teams.map(({ account }) => account)).size + beside.length,
     });
     // What was linked before the kill is known by now; all else is as it was said.
     const asKnown = (rows: string[]) =>
@@ -127,6 +127,7 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
       map: new Map(),
       dryRun: true,
       mark: false,
+      actor: 'system',
       onRow: (row) => again.push(row),
     });
     expect(again.filter(({ result }) => result === 'linked')).toEqual([]);
@@ -183,6 +184,24 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
       user: unnamed.account,
     });
     expect(json).toMatchObject({ subscription: { id: unnamed.subscriptionId } });
+    const { username } = userInfo();
+    const actorsOf = (id: string) =>
+      server.database
+        .knex('transitions')
+        .where({ subscription_id: id })
+        .distinct('actor', 'cause_type');
+    expect(await actorsOf(unnamed.subscriptionId)).toEqual([
+      { actor: `cli:${username}`, cause_type: 'link' },
+    ]);
+    const imported = payers.find(({ kind, life }) => isPaying(kind) && life === 'trialing')!;
+    expect(await actorsOf(imported.subscriptionId)).toEqual([
+      { actor: `cli:${username}`, cause_type: 'import' },
+    ]);
+    const [linked] = await listAudit(server.database.knex, {
+      target: unnamed.customerId,
+      limit: 1,
+    });
+    expect(linked).toMatchObject({ action: 'link', actor: `cli:${username}` });
   }, 240_000);
 
   it('gives every payer their account, their state and their access', async () => {
@@ -274,7 +293,13 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
         'metadata[tenure_deployment]': 'tenure',
       });
     }
-    const again = { rules: [], map: new Map<string, string>(), dryRun: false, mark: true };
+    const again = {
+      rules: [],
+      map: new Map<string, string>(),
+      dryRun: false,
+      mark: true,
+      actor: 'system',
+    };
     expect(await writesOf(() => importAccount(server.services, again))).toEqual([]);
   }, 240_000);
 });
