@@ -76,7 +76,10 @@ export function renamedOwner(
 }
 
 /** Whether another deployment made it. */
-export function isOfOther(metadata: Metadata, rules: Pick<OwnershipRules, 'deploymentId'>): boolean {
+export function isOfOther(
+  metadata: Metadata,
+  rules: Pick<OwnershipRules, 'deploymentId'>,
+): boolean {
   const deployment = metadata[DEPLOYMENT_KEY];
   return deployment !== undefined && deployment !== rules.deploymentId;
 }
@@ -117,6 +120,15 @@ export function isOurs({ userId, plan }: Pick<StoredSubscription, 'userId' | 'pl
 /** Whether one of its items belongs to the catalogue, by price, by a former price, or by the product. */
 export function isInCatalogue(catalogue: Catalogue, facts: SubscriptionFacts): boolean {
   return planOfFacts(catalogue, facts) !== null;
+}
+
+/** Whether another program or deployment sells it: on no price of ours, or with the mark of another. */
+export function isSoldByOthers(
+  facts: SubscriptionFacts,
+  catalogue: Catalogue,
+  rules: Pick<OwnershipRules, 'deploymentId'>,
+): boolean {
+  return !isInCatalogue(catalogue, facts) || isOfOther(facts.metadata, rules);
 }
 
 /**

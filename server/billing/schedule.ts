@@ -25,7 +25,8 @@ export async function putNextPhase(
   await requireOwn(context, schedule);
   const [item] = next.items;
   await confirmIfAnswerLost(
-    () => services.stripe.scheduleNextPhase(
+    () =>
+      services.stripe.scheduleNextPhase(
         { schedule, userId: context.account.id },
         next,
         freshKey('next-phase', context),

@@ -2,7 +2,7 @@ import type Stripe from 'stripe';
 import { accountsByEmail } from '../../db/accounts.ts';
 import { findCustomerByStripeId, findCustomerByUser, linkCustomer } from '../../db/customers.ts';
 import { readCheckout } from '../../state/event-objects.ts';
-import { isInCatalogue, isOfOther, markedAccount } from '../../state/ownership.ts';
+import { isOfOther, isSoldByOthers, markedAccount } from '../../state/ownership.ts';
 import { stripeStatus } from '../../state/states.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import { createLimit } from '../lib/limit.ts';
@@ -129,10 +129,7 @@ async function accountsNamed(
   options: ImportOptions,
   facts: SubscriptionFacts,
 ): Promise<string[] | null> {
-  const isForeign =
-    !isInCatalogue(services.catalogue, facts) ||
-    isOfOther(facts.metadata, services.config.ownership);
-  if (isForeign) return null;
+  if (isSoldByOthers(facts, services.catalogue, services.config.ownership)) return null;
   const known = await findCustomerByStripeId(services.database.knex, facts.customerId);
   return known ? [known.userId] : accountsOf(services, options, facts);
 }

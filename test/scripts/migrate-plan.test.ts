@@ -298,6 +298,35 @@ describe('migrate-plan --at period_end', () => {
   });
 });
 
+describe('migrate-plan at a price that others sell too', () => {
+  it('moves what is ours only, and does not retire the price under another deployment', async () => {
+    const [from, to] = await Promise.all([lab.price({}), lab.price({ unit_amount: 3000 })]);
+    const own = await lab.subscribe(from.id);
+    const staging = await lab.subscribe(from.id, {
+      metadata: { user_id: 'u1', tenure_account: 'u1', tenure_deployment: 'staging' },
+    });
+    const unknown = await lab.subscribe(from.id, { metadata: { team: '7' } });
+    const request = requestFor({ from: from.id, to: to.id, at: 'now', retire: true });
+    const reasons = new Map<string, string | null>();
+    const onItem = ({ subscriptionId, reason }: MigrationItem) => {
+      reasons.set(subscriptionId, reason);
+    };
+    expect(await previewMigration(lab.services, request, { onItem })).toMatchObject({
+      done: 1,
+      skipped: 2,
+    });
+    const result = await runMigration(lab.services, request, { onItem });
+    expect(result).toMatchObject({ done: 1, skipped: 2, failed: 0, retired: false });
+    expect(reasons.get(staging.id)).toBe('it is of another deployment');
+    expect(reasons.get(unknown.id)).toMatch(/account is not known/);
+    expect(itemsOf(await read(own.id))).toEqual([[to.id, 1]]);
+    for (const { id } of [staging, unknown]) {
+      expect(itemsOf(await read(id))).toEqual([[from.id, 1]]);
+    }
+    expect((await lab.stripe.prices.retrieve(from.id)).active).toBe(true);
+  });
+});
+
 describe('the notice of a change', () => {
   it('says when and how much, or that usage counts from then on', () => {
     const payload = {

@@ -46,7 +46,7 @@ export async function changeOne(run: MigrationRun, item: MigrationItem): Promise
       stripe.retrieveSubscription(current.subscriptionId),
     );
     const facts = readSubscription(subscription);
-    const payer = await payerOf(run, facts);
+    const payer = await payerOf(run.services, facts);
     if (payer.accountId === null) {
       return settle(run, current, { status: 'skipped', reason: payer.why });
     }
@@ -68,7 +68,14 @@ export async function changeOne(run: MigrationRun, item: MigrationItem): Promise
     }
     const now = await run.now(subscription);
     if (current.status !== 'working') current = await begin(run, current, { facts, now });
-    const answer = await takeStep(run, { item: current, ...payer, subscription, step, quantity, now });
+    const answer = await takeStep(run, {
+      item: current,
+      ...payer,
+      subscription,
+      step,
+      quantity,
+      now,
+    });
     if (answer.kind === 'ok') {
       // Round again: what Stripe says now is what counts, and there may be a second step.
       current = { ...current, result: { ...current.result, ...answer.value } };

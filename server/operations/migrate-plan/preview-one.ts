@@ -30,7 +30,7 @@ export async function previewOne(
   };
   const subscription = await run.ask((stripe) => stripe.retrieveSubscription(listed.id));
   const facts = readSubscription(subscription);
-  const payer = await payerOf(run, facts);
+  const payer = await payerOf(run.services, facts);
   if (payer.accountId === null) return { ...item, status: 'skipped', reason: payer.why };
   let step = migrationStep(facts, run.rule, scheduleEnds(subscription));
   // What comes after the schedule is out of the way.

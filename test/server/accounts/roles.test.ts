@@ -64,6 +64,13 @@ describe('O-18: an account of several people', () => {
       expect(refused, name).toBe(role === 'member' && !READ_BY_MEMBERS.has(`${method} ${path}`));
       expect(answer.status, name).not.toBe(401);
     }
+    // No role in an account makes an operator.
+    for (const { method, path } of ROUTES.filter(({ auth }) => auth === 'admin')) {
+      const who = { user: `walker-${role}`, account: `walk-${role}`, role };
+      const answer = await as(who, [method, path.replaceAll(/:\w+/g, 'x')]);
+      const isPage = answer.status === 302 && answer.headers.get('location')?.includes('/login');
+      expect(isPage ? 401 : answer.status, `${method} ${path} as ${role}`).toBe(401);
+    }
   });
 
   it.each([

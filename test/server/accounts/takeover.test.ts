@@ -232,7 +232,9 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
       expect(stored.get(subscriptionId), why).toMatchObject(here);
       expect(await checkAccess(server.services, account), why).toMatchObject({ allowed });
     }
-    const teams = new Set(payers.flatMap(({ account }) => (/^team/.test(account) ? account : [])));
+    const teams = new Set(
+      payers.flatMap(({ account }) => (account.startsWith('team') ? account : [])),
+    );
     for (const team of teams) {
       expect(await checkAccess(server.services, team), team).toMatchObject({ allowed: true });
     }
@@ -302,4 +304,25 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
     };
     expect(await writesOf(() => importAccount(server.services, again))).toEqual([]);
   }, 240_000);
+
+  it('is compared with Stripe by verify, which says what it could not see', async () => {
+    const faults = `${server.emulator.url}/_emulator/faults`;
+    const headers = { authorization: `Bearer ${server.env['STRIPE_SECRET_KEY']}` };
+    // A restricted key.
+    await fetch(faults, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({
+        type: 'error',
+        status: 403,
+        method: 'GET',
+        path: '/v1/test_helpers/test_clocks',
+      }),
+    });
+    const { stdout, stderr } = await runScript('tenure', ['verify'], server.env);
+    await fetch(faults, { method: 'DELETE', headers });
+    expect(stdout, stderr).toContain('The key may not list test clocks');
+    expect(stdout).toMatch(/\d+ live subscriptions on your prices have no account/);
+    expect(stdout).toMatch(/\d+ claims contradict the account of a customer/);
+  }, 60_000);
 });
