@@ -13,6 +13,7 @@ import {
   previewMigration,
   runMigration,
 } from '../../server/operations/migrate-plan/run-migration.ts';
+import { ownerMetadata } from '../support/owner-metadata.ts';
 import { runScript } from './run-script.ts';
 import { DAY, migrationLab, requestFor, START, type MigrationLab } from './migration-lab.ts';
 
@@ -183,7 +184,7 @@ describe('migrate-plan --at period_end', () => {
       items: [{ price: from.id, tax_rates: [special.id], metadata: { line: 'a' } }],
       default_tax_rates: [general.id],
       discounts: [{ coupon: coupon.id }],
-      metadata: { team: 'blue' },
+      metadata: { ...ownerMetadata('blue'), team: 'blue' },
     });
     const kept = async () => {
       const now = await read(subscription.id);

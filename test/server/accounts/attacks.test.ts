@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type Stripe from 'stripe';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import { linkAccount } from '../../../server/operations/link.ts';
 import { verifyDatabase } from '../../../server/operations/verify.ts';
@@ -19,15 +22,55 @@ describe('Only what is ours is touched', () => {
   let server: TestServer;
   let shared: SharedAccount;
   let ours: string;
+  let book: string;
+  const directory = mkdtempSync(join(tmpdir(), 'tenure-attacks-'));
   beforeAll(async () => {
     server = await startTestServer({
       database: 'sqlite',
+      prepare: async (stripe, account) => {
+        book = (
+          await stripe.prices.create({
+            currency: 'usd',
+            unit_amount: 500,
+            product_data: { name: 'Book' },
+          })
+        ).id;
+        const plan = (id: string, rank: number) => ({
+          id,
+          rank,
+          name: id,
+          features: [],
+          prices: {
+            monthly: account[`STRIPE_${id.toUpperCase()}_MONTHLY_PRICE_ID`],
+            yearly: account[`STRIPE_${id.toUpperCase()}_YEARLY_PRICE_ID`],
+          },
+        });
+        const products = [{ id: 'book', name: 'Book', priceId: book, once: true }];
+        const file = join(directory, 'plans.json');
+        writeFileSync(
+          file,
+          JSON.stringify({ plans: [plan('starter', 1), plan('pro', 2)], products }),
+        );
+        return { PLANS_FILE: file };
+      },
       env: { TRIAL_DAYS: '0', DUNNING_MAX_ATTEMPTS: '2' },
     });
     shared = await shareAccount(server);
     ours = server.env['STRIPE_PRO_MONTHLY_PRICE_ID']!;
   });
-  afterAll(() => server.close());
+  afterAll(async () => {
+    await server.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  // What is left would renew, and be listened to, with every leap of time of the tests that follow.
+  afterEach(async () => {
+    const test_clock = server.env['STRIPE_TEST_CLOCK']!;
+    for await (const { id } of server.stripe.subscriptions.list({ test_clock, limit: 100 })) {
+      await server.stripe.subscriptions.cancel(id);
+    }
+    await shared.settled();
+  }, 60_000);
 
   async function payer(choice: object = PRO): Promise<Person> {
     const person = newPerson(server);
@@ -507,9 +550,16 @@ describe('Only what is ours is touched', () => {
   it('what left us while no webhook came is not ended by what was decided before', async () => {
     const { stripe } = server;
     const [disputing, failing, trying] = [await payer(), await payer(), newPerson(server)];
-    await disputing.useCard('pm_card_createDispute');
-    await failing.useCard('pm_card_chargeCustomerFail');
-    await server.advance(32);
+    for (const [person, card] of [
+      [disputing, 'pm_card_createDispute'],
+      [failing, 'pm_card_chargeCustomerFail'],
+    ] as const) {
+      await person.useCard(card);
+      await stripe.subscriptions.update((await person.subscription()).id, {
+        billing_cycle_anchor: { type: 'now' },
+        proration_behavior: 'none',
+      });
+    }
     await trying.post('checkout', PRO);
     const trial = await buyAt(await trying.customerId(), ours, { trial_period_days: 7 });
     await shared.settled();
@@ -571,4 +621,45 @@ describe('Only what is ours is touched', () => {
       expect(await rowOf(id), id).toMatchObject({ is_foreign: 1 });
     }
   }, 90_000);
+
+  it('a Checkout page of another deployment or program for the same thing is neither shown for ours nor closed', async () => {
+    const person = newPerson(server);
+    const { stripe } = server;
+    const [plan, once] = [
+      await person.post('checkout', PRO),
+      await person.post('payments', { product: 'book' }),
+    ];
+    const customer = await person.customerId();
+    const theirs: string[] = [];
+    for (const { json } of [plan, once]) {
+      const own = await stripe.checkout.sessions.retrieve(String(json['sessionId']));
+      await stripe.checkout.sessions.expire(own.id);
+      const isPlan = own.mode === 'subscription';
+      // The same names for a wish and a product, as another deployment has them.
+      for (const more of [{ tenure_deployment: 'staging' }, { wish: 'their own' }] as Record<
+        string,
+        string
+      >[]) {
+        const metadata: Record<string, string> = { ...own.metadata, ...more };
+        if (!('tenure_deployment' in more)) delete metadata['tenure_deployment'];
+        const { id } = await stripe.checkout.sessions.create({
+          mode: own.mode as 'payment' | 'subscription',
+          customer,
+          line_items: [{ price: isPlan ? ours : book, quantity: 1 }],
+          metadata,
+          success_url: 'https://staging.example/',
+        });
+        theirs.push(id);
+      }
+    }
+    await shared.settled();
+    for (const again of [
+      await person.post('checkout', PRO),
+      await person.post('payments', { product: 'book' }),
+    ]) {
+      expect(again.status, again.text).toBe(200);
+      expect(theirs).not.toContain(again.json['sessionId']);
+    }
+    expect(await shared.writesTo(...theirs)).toEqual([]);
+  }, 60_000);
 });
