@@ -103,10 +103,10 @@ it('bears the mark of its account and deployment, whatever a command makes', asy
     const kind = kindOf(resource, params);
     if (Object.hasOwn(MARKED, kind)) {
       for (const field of MARKED[kind]!) {
-        expect(has(params, field, account), `${field} of ${kind}: ${params}`).toBe(true);
+        expect(has(params, field, account), `${field} of ${kind}: ${params.toString()}`).toBe(true);
       }
     } else if (OF_DEPLOYMENT.includes(kind)) {
-      expect(has(params, 'metadata', null), `${kind}: ${params}`).toBe(true);
+      expect(has(params, 'metadata', null), `${kind}: ${params.toString()}`).toBe(true);
     } else if (!WITHOUT.includes(kind)) {
       expect(kind, `${kind} makes something that this test does not know`).toMatch(NOTHING_IS_MADE);
     }
