@@ -1,7 +1,11 @@
 import { accountSetupCalls, type AccountSetupCalls } from './stripe-gateway/account-setup.ts';
 import { catalogueCalls, type CatalogueCalls } from './stripe-gateway/catalogue.ts';
 import { checkoutCalls, type CheckoutCalls } from './stripe-gateway/checkout.ts';
-import { createStripeClient, type GatewayOptions } from './stripe-gateway/client.ts';
+import {
+  createStripeClient,
+  type GatewayOptions,
+  type OwnerMetadata,
+} from './stripe-gateway/client.ts';
 import { customerCalls, type CustomerCalls } from './stripe-gateway/customers.ts';
 import { eventCalls, type EventCalls } from './stripe-gateway/events.ts';
 import { featureCalls, type FeatureCalls } from './stripe-gateway/features.ts';
@@ -51,12 +55,13 @@ export interface StripeGateway
  */
 export function createStripeGateway(options: GatewayOptions): StripeGateway {
   const stripe = createStripeClient(options);
-  const owner = options.ownerMetadata ?? ((accountId) => ({ user_id: accountId }));
+  const mark = options.ownerMark ?? (() => ({}));
+  const owner: OwnerMetadata = (accountId) => ({ user_id: accountId, ...mark(accountId) });
   return {
     ...accountSetupCalls(stripe),
     ...catalogueCalls(stripe),
     ...checkoutCalls(stripe, owner),
-    ...customerCalls(stripe, owner),
+    ...customerCalls(stripe, { owner, mark }),
     ...eventCalls(stripe),
     ...featureCalls(stripe),
     ...invoiceCalls(stripe),
@@ -65,8 +70,8 @@ export function createStripeGateway(options: GatewayOptions): StripeGateway {
     ...paymentCalls(stripe, owner),
     ...planChangeCalls(stripe, owner),
     ...previewCalls(stripe),
-    ...promotionCalls(stripe),
-    ...returnCalls(stripe),
+    ...promotionCalls(stripe, mark),
+    ...returnCalls(stripe, owner),
     ...subscriptionCalls(stripe),
   };
 }

@@ -36,7 +36,7 @@ const ofEffects = (rows: Rows, ids: AccountIds) =>
   rows.where((q) => {
     void q.whereIn('object_id', [...ids.subscriptionIds, ...ids.customerIds]);
     for (const id of [...ids.subscriptionIds, ...ids.customerIds]) {
-      void q.orWhereLike('payload', `%"${id}"%`);
+      orContains(q, 'payload', JSON.stringify(id));
     }
     orContains(q, 'payload', `"userId":${JSON.stringify(ids.accountId)}`);
   });
@@ -57,10 +57,9 @@ const ofActs = (rows: Rows, ids: AccountIds) =>
     }
   });
 
-/** A backslash is an escape in patterns of PostgreSQL, and none in those of SQLite. */
+/** Not with LIKE, for which `Ada` is `ada` in SQLite. */
 function orContains(query: Rows, column: string, text: string): void {
-  const pattern = `%${text.replaceAll(/[!%_]/g, '!$&')}%`;
-  void query.orWhereRaw(`${column} LIKE ? ESCAPE '!'`, [pattern]);
+  void query.orWhereRaw(`replace(${column}, ?, '') <> ${column}`, [text]);
 }
 
 /** Every table in which something is stored of an account; a test holds the schema to it. */

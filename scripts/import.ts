@@ -8,7 +8,7 @@ import {
 } from '../server/operations/import.ts';
 import { stateCounts } from '../db/counters.ts';
 import { progressBar } from './progress-bar.ts';
-import { auditScript, scriptServices } from './script-services.ts';
+import { auditScript, scriptActor, scriptServices } from './script-services.ts';
 
 const HELP = `Takes the subscribers of an existing Stripe account over.
 
@@ -99,6 +99,7 @@ async function run(rules: ImportRule[], map: Map<string, string>): Promise<numbe
       map,
       dryRun: values['dry-run'],
       mark: values.mark,
+      actor: scriptActor(),
       onProgress: (checked) => bar.show(checked, Math.max(total, checked)),
       onRow(row) {
         report.push(lineOf(row));

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { linkAccount, NoSuchCustomer } from '../server/operations/link.ts';
-import { auditScript, scriptServices } from './script-services.ts';
+import { auditScript, scriptActor, scriptServices } from './script-services.ts';
 
 const HELP = `Gives a Stripe customer to an account, with its subscriptions.
 
@@ -35,7 +35,11 @@ else if (!accountId || !customerId?.startsWith('cus_') || positionals.length > 2
 async function link(wanted: { accountId: string; customerId: string }): Promise<number> {
   const services = await scriptServices(values.data);
   try {
-    const result = await linkAccount(services, { actor: 'system', mark: values.mark, ...wanted });
+    const result = await linkAccount(services, {
+      actor: scriptActor(),
+      mark: values.mark,
+      ...wanted,
+    });
     await auditScript(services, {
       action: 'link',
       target: wanted.customerId,

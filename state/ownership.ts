@@ -37,9 +37,13 @@ export interface OwnerSources {
   customer: Metadata | null;
 }
 
-/** The metadata that marks an object as made by this deployment for an account. */
-export function ownerMark(accountId: string, rules: Pick<OwnershipRules, 'deploymentId'>) {
-  return { [ACCOUNT_KEY]: accountId, [DEPLOYMENT_KEY]: rules.deploymentId };
+/** The metadata that marks an object as made by this deployment, for an account if it is one's. */
+export function ownerMark(
+  accountId: string | null,
+  { deploymentId }: Pick<OwnershipRules, 'deploymentId'>,
+): Metadata {
+  const mark = { [DEPLOYMENT_KEY]: deploymentId };
+  return accountId === null ? mark : { [ACCOUNT_KEY]: accountId, ...mark };
 }
 
 /** The account that our own mark names; null for an object without it, or with that of another deployment. */
@@ -71,7 +75,11 @@ export function renamedOwner(
   return key === undefined ? null : asAccount(after[key]);
 }
 
-function isOfOther(metadata: Metadata, rules: OwnershipRules): boolean {
+/** Whether another deployment made it. */
+export function isOfOther(
+  metadata: Metadata,
+  rules: Pick<OwnershipRules, 'deploymentId'>,
+): boolean {
   const deployment = metadata[DEPLOYMENT_KEY];
   return deployment !== undefined && deployment !== rules.deploymentId;
 }
@@ -112,6 +120,15 @@ export function isOurs({ userId, plan }: Pick<StoredSubscription, 'userId' | 'pl
 /** Whether one of its items belongs to the catalogue, by price, by a former price, or by the product. */
 export function isInCatalogue(catalogue: Catalogue, facts: SubscriptionFacts): boolean {
   return planOfFacts(catalogue, facts) !== null;
+}
+
+/** Whether another program or deployment sells it: on no price of ours, or with the mark of another. */
+export function isSoldByOthers(
+  facts: SubscriptionFacts,
+  catalogue: Catalogue,
+  rules: Pick<OwnershipRules, 'deploymentId'>,
+): boolean {
+  return !isInCatalogue(catalogue, facts) || isOfOther(facts.metadata, rules);
 }
 
 /**

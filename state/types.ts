@@ -188,7 +188,7 @@ export type CauseType =
 export interface Cause {
   type: CauseType;
   id: string;
-  /** `stripe`, `user:<id>`, `admin`, `operator:<name>`, `system`. */
+  /** `stripe`, `user:<id>`, `admin`, `operator:<name>`, `cli:<name>` of a command, `system`. */
   actor: string;
   /** Business time of the cause (for Stripe events: `created`). */
   at: number;

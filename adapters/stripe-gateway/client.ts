@@ -11,13 +11,17 @@ export interface GatewayOptions {
   maxNetworkRetries?: number;
   /** Milliseconds before one attempt is given up. */
   timeout?: number;
-  /** What is written on every object that is made for an account; `user_id` alone unless given. */
-  ownerMetadata?: OwnerMetadata;
+  /** The mark of every object that is made, beside its `user_id`; none unless given. */
+  ownerMark?: OwnerMark;
   /** Told of each attempt of a call, for counting. */
   onCall?: (call: StripeCall) => void;
 }
 
+/** What is written on an object that is made for an account. */
 export type OwnerMetadata = (accountId: string) => Record<string, string>;
+
+/** The same under keys of our own alone; of no account with null. */
+export type OwnerMark = (accountId: string | null) => Record<string, string>;
 
 /** One attempt of a call to Stripe. */
 export interface StripeCall {

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import type { OwnerMetadata } from './client.ts';
+import type { OwnerMark, OwnerMetadata } from './client.ts';
 import { call } from './errors.ts';
 
 export interface NewCustomer {
@@ -13,12 +13,15 @@ export interface CustomerDetails {
 }
 
 /** Customers and their payment methods. */
-export function customerCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
+export function customerCalls(
+  stripe: Stripe,
+  { owner, mark }: { owner: OwnerMetadata; mark: OwnerMark },
+) {
   return {
     createCustomer: (input: NewCustomer, idempotencyKey: string): Promise<Stripe.Customer> =>
       call(() =>
         stripe.customers.create(
-          { test_clock: input.testClock ?? undefined, metadata: ownerMetadata(input.userId) },
+          { test_clock: input.testClock ?? undefined, metadata: owner(input.userId) },
           { idempotencyKey },
         ),
       ),
@@ -31,9 +34,9 @@ export function customerCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
         }),
       ),
 
-    /** Writes whose it is; nothing else of the customer changes. */
+    /** Writes whose it is, under keys of our own; what other programs wrote stays. */
     markCustomer: (id: string, accountId: string): Promise<Stripe.Customer> =>
-      call(() => stripe.customers.update(id, { metadata: ownerMetadata(accountId) })),
+      call(() => stripe.customers.update(id, { metadata: mark(accountId) })),
 
     /** The customer, or Stripe's stub with `deleted: true`. */
     retrieveCustomer: (id: string): Promise<Stripe.Customer | Stripe.DeletedCustomer> =>

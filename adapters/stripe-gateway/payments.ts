@@ -107,7 +107,7 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
       ),
 
     addInvoiceItem: (
-      invoice: { id: string; customerId: string; currency: string },
+      invoice: { id: string; customerId: string; userId: string; currency: string },
       item: OneOffItem,
       idempotencyKey: string,
     ): Promise<Stripe.InvoiceItem> =>
@@ -119,6 +119,7 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
             currency: invoice.currency,
             description: item.description,
             amount: item.amount * item.quantity,
+            metadata: ownerMetadata(invoice.userId),
           },
           { idempotencyKey },
         ),

@@ -80,14 +80,17 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
 
     /** Keeps the schedule's present phase and puts `next` after it, in place of what was there. */
     scheduleNextPhase: (
-      schedule: Stripe.SubscriptionSchedule,
+      { schedule, userId }: { schedule: Stripe.SubscriptionSchedule; userId: string },
       next: NextPhase,
       idempotencyKey: string,
     ): Promise<Stripe.SubscriptionSchedule> =>
       call(() =>
-        stripe.subscriptionSchedules.update(schedule.id, phasesThen(schedule, next), {
-          idempotencyKey,
-        }),
+        stripe.subscriptionSchedules.update(
+          schedule.id,
+          // Stripe takes none with `from_subscription`.
+          { ...phasesThen(schedule, next), metadata: ownerMetadata(userId) },
+          { idempotencyKey },
+        ),
       ),
 
     /** Stops invoices and the period, and bills usage now; with `creditUnused` what was not used becomes credit. */

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import type { OwnerMark } from './client.ts';
 import { call } from './errors.ts';
 
 export interface NewPromotion {
@@ -16,7 +17,7 @@ export interface NewPromotion {
 }
 
 /** Coupons, and the codes that people type to get them. */
-export function promotionCalls(stripe: Stripe) {
+export function promotionCalls(stripe: Stripe, mark: OwnerMark) {
   return {
     /** The active code with its coupon, or null. */
     promotionByCode: async (code: string): Promise<Stripe.PromotionCode | null> => {
@@ -53,6 +54,7 @@ export function promotionCalls(stripe: Stripe) {
           {
             id: input.couponId,
             name: input.code,
+            metadata: mark(null),
             duration: input.duration,
             duration_in_months: input.months ?? undefined,
             ...('percent' in input.off
@@ -85,6 +87,7 @@ export function promotionCalls(stripe: Stripe) {
           {
             promotion: { type: 'coupon', coupon: input.couponId },
             code: input.code,
+            metadata: mark(null),
             max_redemptions: input.maxRedemptions ?? undefined,
             expires_at: input.expiresAt ?? undefined,
             restrictions: input.firstPurchaseOnly ? { first_time_transaction: true } : undefined,

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import type { OwnerMetadata } from './client.ts';
 import { call } from './errors.ts';
 
 /** Stripe's words for why money goes back. */
@@ -6,11 +7,11 @@ export const REFUND_REASONS = ['duplicate', 'fraudulent', 'requested_by_customer
 export type RefundReason = (typeof REFUND_REASONS)[number];
 
 /** Refunds, disputes and credit notes of payments, and what those payments were for. */
-export function returnCalls(stripe: Stripe) {
+export function returnCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   return {
     /** Sends back some of a charge, or all that is left; Stripe refuses more. */
     refundCharge: (
-      input: { chargeId: string; amount: number; reason: RefundReason | null },
+      input: { chargeId: string; userId: string; amount: number; reason: RefundReason | null },
       idempotencyKey: string,
     ): Promise<Stripe.Refund> =>
       call(() =>
@@ -18,6 +19,7 @@ export function returnCalls(stripe: Stripe) {
           {
             charge: input.chargeId,
             amount: input.amount,
+            metadata: ownerMetadata(input.userId),
             ...(input.reason === null ? {} : { reason: input.reason }),
           },
           { idempotencyKey },
@@ -30,13 +32,24 @@ export function returnCalls(stripe: Stripe) {
 
     /** Puts money on a customer's balance, for the next invoices. */
     giveCredit: (
-      input: { customerId: string; amount: number; currency: string; description: string },
+      input: {
+        customerId: string;
+        userId: string;
+        amount: number;
+        currency: string;
+        description: string;
+      },
       idempotencyKey: string,
     ): Promise<Stripe.CustomerBalanceTransaction> =>
       call(() =>
         stripe.customers.createBalanceTransaction(
           input.customerId,
-          { amount: -input.amount, currency: input.currency, description: input.description },
+          {
+            amount: -input.amount,
+            currency: input.currency,
+            description: input.description,
+            metadata: ownerMetadata(input.userId),
+          },
           { idempotencyKey },
         ),
       ),

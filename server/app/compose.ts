@@ -44,7 +44,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     stripe: createStripeGateway({
       ...config.stripe,
       ...options.stripe,
-      ownerMetadata: (id) => ({ user_id: id, ...ownerMark(id, config.ownership) }),
+      ownerMark: (id) => ownerMark(id, config.ownership),
       onCall: metrics.stripeCall,
     }),
     authenticate: options.authenticate ?? createAuthenticate(config.auth),

@@ -41,7 +41,9 @@ export async function openCheckout(
 ): Promise<{ id: string; url: string }> {
   return inTurn(wish.customerId, async () => {
     const open = await services.stripe.openCheckouts(wish.customerId);
-    const same = open.find((session) => isSame(session, wish));
+    const same = open.find(
+      (session) => isOwn(services, session, wish.userId) && isSame(session, wish),
+    );
     const chosen = same ?? (await create(services, wish, idempotencyKey));
     const all = same ? open : await services.stripe.openCheckouts(wish.customerId);
     await expireOthers(services, all, chosen);
@@ -101,6 +103,15 @@ async function expireOthers(
       throw new AppError('already_subscribed', 'Another checkout was completed a moment ago.');
     }
   }
+}
+
+/** Whether we opened a page for this account: other programs and deployments may sell to the same customer. */
+export function isOwn(
+  { config }: Pick<Services, 'config'>,
+  { metadata }: Stripe.Checkout.Session,
+  accountId: string,
+): boolean {
+  return markedAccount(metadata ?? {}, config.ownership) === accountId;
 }
 
 function isSame(session: Stripe.Checkout.Session, wish: CheckoutWish): boolean {

@@ -5,7 +5,7 @@ import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 import { actionsNow, subscriptionNow, syncAfter, type CommandContext } from './command.ts';
 import { planOf } from '../../state/catalogue.ts';
-import { isInCatalogue } from '../../state/ownership.ts';
+import { isInCatalogue, isOfOther, isSoldByOthers } from '../../state/ownership.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import { stripeStatus } from '../../state/states.ts';
 
@@ -32,21 +32,24 @@ export async function liveSubscriptionOf(
   return liveAmong(services, await services.stripe.subscriptionsOf(customerId));
 }
 
-/** The same among all subscriptions of a customer. */
+/** The same among all subscriptions of a customer; what another deployment sold to it does not count. */
 export function liveAmong(
-  { catalogue }: Services,
+  { catalogue, config }: Services,
   known: readonly Stripe.Subscription[],
 ): { id: string } | null {
   const live = known.filter(({ status }) => !stripeStatus(status)?.ended);
-  return live.find((each) => isInCatalogue(catalogue, readSubscription(each))) ?? null;
+  const isOthers = (each: Stripe.Subscription) =>
+    isSoldByOthers(readSubscription(each), catalogue, config.ownership);
+  return live.find((each) => !isOthers(each)) ?? null;
 }
 
 /** Throws 409 `already_subscribed` when a subscription to a plan of ours begins later by itself. */
 export async function refuseComingSecond(
-  { services: { stripe, catalogue } }: CommandContext,
+  { services: { stripe, catalogue, config } }: CommandContext,
   customerId: string,
 ): Promise<void> {
-  const schedules = await stripe.comingSchedules(customerId);
+  const coming = await stripe.comingSchedules(customerId);
+  const schedules = coming.filter(({ metadata }) => !isOfOther(metadata ?? {}, config.ownership));
   const prices = schedules.flatMap(({ phases }) =>
     phases.flatMap(({ items }) => items.map(({ price }) => price)),
   );

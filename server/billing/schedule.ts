@@ -25,7 +25,12 @@ export async function putNextPhase(
   await requireOwn(context, schedule);
   const [item] = next.items;
   await confirmIfAnswerLost(
-    () => services.stripe.scheduleNextPhase(schedule, next, freshKey('next-phase', context)),
+    () =>
+      services.stripe.scheduleNextPhase(
+        { schedule, userId: context.account.id },
+        next,
+        freshKey('next-phase', context),
+      ),
     async () => {
       const { nextPhase } = await readNow(services, id);
       return (

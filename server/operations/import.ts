@@ -1,7 +1,9 @@
+import type Stripe from 'stripe';
 import { accountsByEmail } from '../../db/accounts.ts';
 import { findCustomerByStripeId, findCustomerByUser, linkCustomer } from '../../db/customers.ts';
 import { readCheckout } from '../../state/event-objects.ts';
-import { isInCatalogue } from '../../state/ownership.ts';
+import { isOfOther, isSoldByOthers, markedAccount } from '../../state/ownership.ts';
+import { stripeStatus } from '../../state/states.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
 import { createLimit } from '../lib/limit.ts';
 import { subscriptionPages, testClocksOf } from './list-subscriptions.ts';
@@ -26,6 +28,8 @@ export interface ImportOptions {
   dryRun: boolean;
   /** Writes our mark on each customer that was linked: the only thing that changes at Stripe. */
   mark: boolean;
+  /** Who asked for it, for the history. */
+  actor: string;
   onProgress?: (checked: number) => void;
   onRow?: (row: ImportRow) => void;
 }
@@ -66,12 +70,13 @@ export async function importAccount(
   };
   const planned = new Planned();
   let checked = 0;
-  for await (const page of pagesOf(services)) {
+  for await (const page of importPages(services)) {
     const limit = createLimit(AT_ONCE);
     const named = await Promise.all(
       page.map((facts) => limit(() => accountsNamed(services, options, facts))),
     );
-    // One after the other, newest first: of two customers of an account the same one is linked whenever this is run.
+    // One after the other, live ones first, then the newest: of two customers of an account the same one is linked whenever
+    // this is run.
     const decided: Decided[] = [];
     for (const [i, facts] of page.entries()) {
       decided.push(
@@ -92,11 +97,20 @@ export async function importAccount(
   return summary;
 }
 
-async function* pagesOf(services: Services): AsyncGenerator<SubscriptionFacts[]> {
-  for (const clock of [...((await testClocksOf(services)) ?? []), undefined]) {
-    for await (const page of subscriptionPages(services, clock)) yield page.facts;
+/** All of the live ones, then all that ended: the customer that pays is the account's, whatever newer one it left. */
+async function* importPages(services: Services): AsyncGenerator<SubscriptionFacts[]> {
+  const clocks = (await testClocksOf(services)) ?? [];
+  for (const hasEnded of [false, true]) {
+    for (const clock of [...clocks, undefined]) {
+      for await (const { facts } of subscriptionPages(services, clock)) {
+        yield facts.filter((each) => isOver(each) === hasEnded);
+      }
+    }
   }
 }
+
+const isOver = ({ stripeStatus: status }: SubscriptionFacts) =>
+  stripeStatus(status)?.ended === true;
 
 /** What a dry run would have linked. */
 class Planned {
@@ -109,13 +123,13 @@ interface Decided {
   facts: SubscriptionFacts;
 }
 
-/** The accounts that are named for a subscription; null for one that is not of the catalogue. */
+/** The accounts that are named for a subscription; null for one that is not of the catalogue, or of another deployment. */
 async function accountsNamed(
   services: Services,
   options: ImportOptions,
   facts: SubscriptionFacts,
 ): Promise<string[] | null> {
-  if (!isInCatalogue(services.catalogue, facts)) return null;
+  if (isSoldByOthers(facts, services.catalogue, services.config.ownership)) return null;
   const known = await findCustomerByStripeId(services.database.knex, facts.customerId);
   return known ? [known.userId] : accountsOf(services, options, facts);
 }
@@ -168,13 +182,11 @@ async function apply(
 ): Promise<void> {
   if (row.accountId === null || (row.result !== 'linked' && row.result !== 'known')) return;
   const { customerId, id: subscriptionId } = facts;
-  if (options.mark && row.result === 'linked') {
-    await services.stripe.markCustomer(customerId, row.accountId);
-  }
+  if (options.mark) await mark(services, { customerId, accountId: row.accountId });
   const cause: Cause = {
     type: 'import',
     id: `import-${subscriptionId}`,
-    actor: 'system',
+    actor: options.actor,
     at: services.clock.now(),
   };
   await retryThroughOutages(() =>
@@ -182,29 +194,61 @@ async function apply(
   );
 }
 
-/** The accounts that the first rule with an answer names: one, or several when it cannot tell. */
+/** Writes our mark on a customer that has none: also on one that was linked before, as by a run that was killed. */
+async function mark(
+  services: Services,
+  { customerId, accountId }: { customerId: string; accountId: string },
+): Promise<void> {
+  const rules = services.config.ownership;
+  const customer = await customerOf(services, customerId);
+  if (customer === null || markedAccount(customer.metadata, rules) === accountId) return;
+  if (isOfOther(customer.metadata, rules)) return;
+  const { reader } = services.engine;
+  await retryThroughOutages(() =>
+    reader.read((stripe) => stripe.markCustomer(customerId, accountId)),
+  );
+}
+
+async function customerOf(
+  { engine: { reader } }: Services,
+  customerId: string,
+): Promise<Stripe.Customer | null> {
+  const customer = await retryThroughOutages(() =>
+    reader.read((stripe) => stripe.retrieveCustomer(customerId)),
+  );
+  return customer.deleted ? null : customer;
+}
+
+/**
+ * The accounts that the first rule with an answer names: one, or several when it cannot tell; null when the customer is
+ * another deployment's.
+ */
 async function accountsOf(
   services: Services,
-  { rules, map }: ImportOptions,
+  options: ImportOptions,
   facts: SubscriptionFacts,
+): Promise<string[] | null> {
+  const customer = await customerOf(services, facts.customerId);
+  if (isOfOther(customer?.metadata ?? {}, services.config.ownership)) return null;
+  return accountsBy(services, options, { facts, customer });
+}
+
+async function accountsBy(
+  services: Services,
+  { rules, map }: ImportOptions,
+  { facts, customer }: { facts: SubscriptionFacts; customer: Stripe.Customer | null },
 ): Promise<string[]> {
   const { reader } = services.engine;
-  const customerOf = async () => {
-    const customer = await retryThroughOutages(() =>
-      reader.read((stripe) => stripe.retrieveCustomer(facts.customerId)),
-    );
-    return customer.deleted ? null : customer;
-  };
   for (const rule of rules) {
     let found: string[] = [];
     if (rule.by === 'metadata') {
-      const named = facts.metadata[rule.key] || (await customerOf())?.metadata[rule.key];
+      const named = facts.metadata[rule.key] || customer?.metadata[rule.key];
       found = named ? [named] : [];
     } else if (rule.by === 'map') {
       const named = map.get(facts.id) ?? map.get(facts.customerId);
       found = named ? [named] : [];
     } else if (rule.by === 'email') {
-      const email = (await customerOf())?.email?.toLowerCase();
+      const email = customer?.email?.toLowerCase();
       const named = email === undefined ? undefined : map.get(email);
       if (named !== undefined) found = [named];
       else if (email) found = await accountsByEmail(services.database.knex, email);

@@ -23,7 +23,8 @@ export interface DecisionContext {
 
 /** What Stripe says of a subscription and whose it is; null when neither Stripe nor the database has it. */
 export function ownedOf(snapshot: Snapshot, context: DecisionContext): Owned | null {
-  const read = snapshot.read ?? vanished(snapshot, context.now);
+  const { isForeign } = snapshot;
+  const read = snapshot.read ?? (isForeign ? null : vanished(snapshot, context.now));
   if (read === null) return null;
   const accountId =
     snapshot.read === null

@@ -13,6 +13,7 @@ import {
   previewMigration,
   runMigration,
 } from '../../server/operations/migrate-plan/run-migration.ts';
+import { ownerMetadata } from '../support/owner-metadata.ts';
 import { runScript } from './run-script.ts';
 import { DAY, migrationLab, requestFor, START, type MigrationLab } from './migration-lab.ts';
 
@@ -183,7 +184,7 @@ describe('migrate-plan --at period_end', () => {
       items: [{ price: from.id, tax_rates: [special.id], metadata: { line: 'a' } }],
       default_tax_rates: [general.id],
       discounts: [{ coupon: coupon.id }],
-      metadata: { team: 'blue' },
+      metadata: { ...ownerMetadata('blue'), team: 'blue' },
     });
     const kept = async () => {
       const now = await read(subscription.id);
@@ -295,6 +296,35 @@ describe('migrate-plan --at period_end', () => {
     expect(reasons.get(leaving.id)).toMatch(/^it ends on 2026-/);
     expect(reasons.get(planned.id)).toMatch(/its schedule sub_sched_\w+ has other plans/);
     expect(reasons.get(unpaid.id)).toMatch(/first payment/);
+  });
+});
+
+describe('migrate-plan at a price that others sell too', () => {
+  it('moves what is ours only, and does not retire the price under another deployment', async () => {
+    const [from, to] = await Promise.all([lab.price({}), lab.price({ unit_amount: 3000 })]);
+    const own = await lab.subscribe(from.id);
+    const staging = await lab.subscribe(from.id, {
+      metadata: { user_id: 'u1', tenure_account: 'u1', tenure_deployment: 'staging' },
+    });
+    const unknown = await lab.subscribe(from.id, { metadata: { team: '7' } });
+    const request = requestFor({ from: from.id, to: to.id, at: 'now', retire: true });
+    const reasons = new Map<string, string | null>();
+    const onItem = ({ subscriptionId, reason }: MigrationItem) => {
+      reasons.set(subscriptionId, reason);
+    };
+    expect(await previewMigration(lab.services, request, { onItem })).toMatchObject({
+      done: 1,
+      skipped: 2,
+    });
+    const result = await runMigration(lab.services, request, { onItem });
+    expect(result).toMatchObject({ done: 1, skipped: 2, failed: 0, retired: false });
+    expect(reasons.get(staging.id)).toBe('it is of another deployment');
+    expect(reasons.get(unknown.id)).toMatch(/account is not known/);
+    expect(itemsOf(await read(own.id))).toEqual([[to.id, 1]]);
+    for (const { id } of [staging, unknown]) {
+      expect(itemsOf(await read(id))).toEqual([[from.id, 1]]);
+    }
+    expect((await lab.stripe.prices.retrieve(from.id)).active).toBe(true);
   });
 });
 

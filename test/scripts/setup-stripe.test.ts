@@ -184,6 +184,54 @@ describe('setup:stripe', { shuffle: false }, () => {
     expect((await setUp(environment(dearer))).changes).toBe(0);
   });
 
+  it('leaves the price and product of another program alone that hold a lookup key of the plans file', async () => {
+    const { stripe } = account;
+    const theirs = await stripe.prices.create({
+      currency: 'eur',
+      unit_amount: 700,
+      recurring: { interval: 'month' },
+      lookup_key: 'club_monthly',
+      product_data: { name: 'Club of another program' },
+    });
+    const named = await stripe.prices.create({
+      currency: 'eur',
+      unit_amount: 7_000,
+      recurring: { interval: 'year' },
+      product_data: { name: 'Sold before' },
+    });
+    const club = (amount: number) => ({
+      plans: [
+        {
+          id: 'club',
+          name: 'Club',
+          rank: 1,
+          prices: { monthly: { price: '$CLUB', currency: 'eur', amount } },
+        },
+        {
+          id: 'old',
+          name: 'Old',
+          rank: 2,
+          prices: { yearly: { price: '$OLD', currency: 'eur', amount: 7_000 } },
+        },
+      ],
+    });
+    for (const amount of [900, 700]) {
+      const { env } = await setUp(environment(club(amount), { OLD: named.id }));
+      expect(env).toMatchObject({ OLD: named.id });
+      expect(env['CLUB']).not.toBe(theirs.id);
+      const made = await stripe.prices.retrieve(env['CLUB'] ?? '');
+      expect(made).toMatchObject({ lookup_key: 'tenure_club_monthly', unit_amount: amount });
+      expect((await setUp(environment(club(amount), { OLD: named.id }))).changes).toBe(0);
+    }
+    expect(await stripe.prices.retrieve(theirs.id, { expand: ['product'] })).toMatchObject({
+      active: true,
+      lookup_key: 'club_monthly',
+      product: { name: 'Club of another program', active: true },
+    });
+    const before = await stripe.prices.retrieve(named.id, { expand: ['product'] });
+    expect(before).toMatchObject({ lookup_key: null, product: { name: 'Sold before' } });
+  });
+
   it('makes one price for a plan that is billed by usage alone, by the year if so named', async () => {
     const price = { price: '$ONLY_CALLS', currency: 'eur', amount: '0.5' };
     const plans = {

@@ -27,7 +27,10 @@ export interface TestServerOptions {
   /** How long the server hears slow senders out. */
   patience?: Parameters<typeof startServer>[1];
   /** Makes what the server needs in its Stripe account before it starts; returns variables to add. */
-  prepare?: (stripe: Stripe) => Promise<Record<string, string>>;
+  prepare?: (
+    stripe: Stripe,
+    account: Record<string, string | undefined>,
+  ) => Promise<Record<string, string>>;
   /** False leaves customers off a test clock. Default true. */
   testClock?: boolean;
   /** Seconds at which the test clock begins. Default now. */
@@ -109,7 +112,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     // In seconds, tests do what customers do in months.
     RATE_LIMIT_STRIPE_CALLS: '0',
     ...(options.testClock === false ? { STRIPE_TEST_CLOCK: undefined } : {}),
-    ...(await options.prepare?.(stripe)),
+    ...(await options.prepare?.(stripe, account)),
     ...options.env,
   };
   async function start() {

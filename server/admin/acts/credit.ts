@@ -19,7 +19,10 @@ export const credit = defineAct({
   run: ({ services, account, body, commandKey }) =>
     withCustomerLock(services, account.id, async () => {
       const customerId = await requireStripeCustomer(services, account.id);
-      const made = await services.stripe.giveCredit({ ...body, customerId }, commandKey('credit'));
+      const made = await services.stripe.giveCredit(
+        { ...body, customerId, userId: account.id },
+        commandKey('credit'),
+      );
       // Stripe counts what is in the customer's favour below zero.
       return json({ id: made.id, balance: 0 - made.ending_balance, currency: made.currency });
     }),

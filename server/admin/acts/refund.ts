@@ -53,7 +53,7 @@ export const refund = defineAct({
         throw refused(`Only ${formatMoney(left, currency)} of this payment is left to refund.`);
       }
       const made = await services.stripe.refundCharge(
-        { chargeId: charge.id, amount, reason: body.reason ?? null },
+        { chargeId: charge.id, userId: account.id, amount, reason: body.reason ?? null },
         commandKey('refund'),
       );
       return json({

@@ -55,8 +55,15 @@ const exported = defineRoute({
   response: null,
   produces: 'application/json',
   errors: ['not_found'],
-  handler: async (_request, { services, params }) => {
-    const parts = exportAccount(services, accountIn(params));
+  handler: async (_request, { services, params, operator }) => {
+    const accountId = accountIn(params);
+    await recordAudit(services.database.knex, {
+      actor: operatorActor(operator),
+      action: 'account.export',
+      target: accountId,
+      detail: {},
+    });
+    const parts = exportAccount(services, accountId);
     const text = new TextEncoder();
     const body = new ReadableStream<Uint8Array>({
       async pull(controller) {

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../../db/subscriptions.ts';
 import { planOfPrice } from '../../../state/catalogue.ts';
-import { isInCatalogue } from '../../../state/ownership.ts';
+import { isSoldByOthers, markedAccount } from '../../../state/ownership.ts';
+import type { SubscriptionFacts } from '../../../state/types.ts';
 import { planItem } from '../../../state/plan-change.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
 import { actionsNow, freshKey, readNow, syncAfter, type CommandContext } from '../command.ts';
@@ -167,7 +168,7 @@ async function requirePayable(
   const { status } = invoice;
   const id = subscriptionOf(invoice);
   const facts = id === null ? null : await readNow(services, id).catch(ifGone);
-  if (facts !== null && !isInCatalogue(services.catalogue, facts)) {
+  if (isOfOthers(services, invoice, facts)) {
     throw new AppError('not_allowed', 'This invoice is of another program; pay it on its page.', {
       fields: { state: status ?? 'none', actions: [] },
     });
@@ -188,6 +189,18 @@ async function requirePayable(
   throw new AppError('not_allowed', `The invoice is ${status}; it cannot be paid.`, {
     fields: { state: status, actions: [] },
   });
+}
+
+/** Whether another program or deployment sold it: by its subscription, else by the invoice's own mark. */
+function isOfOthers(
+  { catalogue, config: { ownership } }: Services,
+  invoice: Stripe.Invoice,
+  facts: SubscriptionFacts | null,
+): boolean {
+  if (facts !== null) return isSoldByOthers(facts, catalogue, ownership);
+  return (
+    subscriptionOf(invoice) === null && markedAccount(invoice.metadata ?? {}, ownership) === null
+  );
 }
 
 const ENDED: ReadonlySet<string> = new Set(['canceled', 'incomplete_expired']);

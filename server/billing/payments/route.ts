@@ -9,6 +9,7 @@ import { recordPurchase } from './record-purchase.ts';
 import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
+import { isOwn } from '../checkout-session.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { purchaseSchema, viewOfPurchase } from './purchase-view.ts';
@@ -52,7 +53,10 @@ export const paymentsRoute = defineRoute({
       await refuseSecond(context, { product, customerId, wish });
       const open = await services.stripe.openCheckouts(customerId);
       const same = open.find(
-        (session) => session.mode === 'payment' && session.metadata?.['wish'] === wish,
+        (session) =>
+          session.mode === 'payment' &&
+          isOwn(services, session, account.id) &&
+          session.metadata?.['wish'] === wish,
       );
       const { appUrl } = services.config.http;
       const session =
@@ -88,8 +92,10 @@ async function refuseSecond(
 ): Promise<void> {
   if (product.once !== true) return;
   const { stripe, database } = services;
-  const isThis = ({ mode, metadata: given }: Stripe.Checkout.Session) =>
-    mode === 'payment' && given?.['product'] === product.id;
+  const isThis = (session: Stripe.Checkout.Session) =>
+    session.mode === 'payment' &&
+    isOwn(services, session, account.id) &&
+    session.metadata?.['product'] === product.id;
   for (const { id, payment_status: paid } of (await stripe.completedCheckouts(customerId)).filter(
     isThis,
   )) {

@@ -11,6 +11,7 @@ import { readSubscription } from '../../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../../state/types.ts';
 import { sleep } from '../../lib/limit.ts';
 import type { Services } from '../../lib/services.ts';
+import { payerOf } from './payer-of.ts';
 import { tryChange, type Answer, type Ask } from './ask-stripe.ts';
 import type { MigrationRequest } from './request.ts';
 
@@ -45,6 +46,10 @@ export async function changeOne(run: MigrationRun, item: MigrationItem): Promise
       stripe.retrieveSubscription(current.subscriptionId),
     );
     const facts = readSubscription(subscription);
+    const payer = await payerOf(run.services, facts);
+    if (payer.accountId === null) {
+      return settle(run, current, { status: 'skipped', reason: payer.why });
+    }
     const step = migrationStep(facts, run.rule, scheduleEnds(subscription));
     if (step.do === 'skip') return settle(run, current, { status: 'skipped', reason: step.why });
     if (step.do === 'nothing') {
@@ -63,7 +68,14 @@ export async function changeOne(run: MigrationRun, item: MigrationItem): Promise
     }
     const now = await run.now(subscription);
     if (current.status !== 'working') current = await begin(run, current, { facts, now });
-    const answer = await takeStep(run, { item: current, subscription, step, quantity, now });
+    const answer = await takeStep(run, {
+      item: current,
+      ...payer,
+      subscription,
+      step,
+      quantity,
+      now,
+    });
     if (answer.kind === 'ok') {
       // Round again: what Stripe says now is what counts, and there may be a second step.
       current = { ...current, result: { ...current.result, ...answer.value } };
@@ -115,6 +127,7 @@ async function takeStep(
   run: MigrationRun,
   work: {
     item: MigrationItem;
+    accountId: string;
     subscription: Stripe.Subscription;
     step: Exclude<MigrationStep, { do: 'skip' | 'nothing' }>;
     quantity: number | null;
@@ -160,7 +173,11 @@ async function takeStep(
   };
   return asDone(
     await tryChange(services, (stripe) =>
-      stripe.scheduleNextPhase(schedule.value, next, key('phase')),
+      stripe.scheduleNextPhase(
+        { schedule: schedule.value, userId: work.accountId },
+        next,
+        key('phase'),
+      ),
     ),
     { quantity, effectiveAt: startsAt * 1000 },
   );

@@ -11,6 +11,7 @@ import {
   startOf,
   type MigrationRun,
 } from './change-one.ts';
+import { payerOf } from './payer-of.ts';
 
 /** What the change of one subscription would be and cost; nothing is changed. */
 export async function previewOne(
@@ -29,6 +30,8 @@ export async function previewOne(
   };
   const subscription = await run.ask((stripe) => stripe.retrieveSubscription(listed.id));
   const facts = readSubscription(subscription);
+  const payer = await payerOf(run.services, facts);
+  if (payer.accountId === null) return { ...item, status: 'skipped', reason: payer.why };
   let step = migrationStep(facts, run.rule, scheduleEnds(subscription));
   // What comes after the schedule is out of the way.
   if (step.do === 'release') step = migrationStep({ ...facts, scheduleId: null }, run.rule, false);

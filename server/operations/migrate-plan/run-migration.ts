@@ -21,6 +21,7 @@ import { notifyCustomers, readBack } from './after-change.ts';
 import { readsThroughOutages, type Ask } from './ask-stripe.ts';
 import { changeOne, type MigrationRun } from './change-one.ts';
 import { takeLead } from './lead.ts';
+import { OF_ANOTHER } from './payer-of.ts';
 import { previewOne } from './preview-one.ts';
 import { canonicalRequest, migrationRule, type MigrationRequest } from './request.ts';
 
@@ -113,7 +114,11 @@ export async function runMigration(
     const finished = left === 0 && counts.failed === 0;
     const arriving = await countHeadingFor(db, request.from);
     // Their schedule would fail at an archived price.
-    const retired = finished && request.retire && arriving === 0;
+    const retired =
+      finished &&
+      request.retire &&
+      arriving === 0 &&
+      !(await isSoldElsewhere(services, migration.id));
     if (retired) {
       await services.stripe.setPriceActive(request.from, false);
     }
@@ -139,6 +144,14 @@ export async function* itemsOfMigration(
     if (!last) return;
     after = last.subscriptionId;
   }
+}
+
+/** Another deployment sells the price too. */
+async function isSoldElsewhere(services: Services, id: string): Promise<boolean> {
+  for await (const { reason } of itemsOfMigration(services, id)) {
+    if (reason === OF_ANOTHER) return true;
+  }
+  return false;
 }
 
 async function prepare(

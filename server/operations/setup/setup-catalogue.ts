@@ -94,7 +94,11 @@ async function setUpPrice(ctx: SetupContext, sold: Sold, meterId: string | null)
   const reference = referenceOf(sold.entry);
   const spec = typeof sold.entry === 'string' ? null : sold.entry;
   const lookupKey = spec?.lookupKey ?? sold.lookupKey;
-  const found = await findPrice(ctx, reference, lookupKey);
+  const { price: found, key } = await findPrice(ctx, {
+    reference,
+    keys: spec?.lookupKey === undefined ? [lookupKey, `tenure_${lookupKey}`] : [lookupKey],
+    isOurs: (price) => spec?.lookupKey !== undefined || isMadeHere(price.product, sold.owner.key),
+  });
   const product = await setUpProduct(ctx, sold, found);
   const wanted = spec && { spec, interval: sold.interval, meterId };
   const differences = found && wanted ? priceDifferences(found, wanted) : [];
@@ -106,7 +110,9 @@ async function setUpPrice(ctx: SetupContext, sold: Sold, meterId: string | null)
   };
   const make = async (): Promise<string | null> => {
     if (ctx.dryRun || !wanted) return null;
-    const made = await ctx.stripe.createCataloguePrice(priceParams(wanted, { product, lookupKey }));
+    const made = await ctx.stripe.createCataloguePrice(
+      priceParams(wanted, { product, lookupKey: key }),
+    );
     keep(made.id);
     return made.id;
   };
@@ -134,21 +140,43 @@ async function setUpPrice(ctx: SetupContext, sold: Sold, meterId: string | null)
   ctx.report({ kind: 'price', what: lookupKey, did: 'replaced', id, why });
 }
 
+/** By the id that is named, else by lookup key; with the first key that no other program holds. */
 async function findPrice(
   ctx: SetupContext,
-  reference: string,
-  lookupKey: string,
-): Promise<Stripe.Price | null> {
+  { reference, ...held }: Keys & { reference: string },
+): Promise<{ price: Stripe.Price | null; key: string }> {
+  const byKey = await priceByKey(ctx, held);
   const id = reference.startsWith('$') ? ctx.options.env[reference.slice(1)] : reference;
-  if (id !== undefined) {
-    try {
-      return await ctx.stripe.retrieveFullPrice(id);
-    } catch (error) {
-      if (!isGatewayError(error, 'not_found')) throw error;
-      if (!reference.startsWith('$')) return null;
-    }
+  if (id === undefined) return byKey;
+  try {
+    return { ...byKey, price: await ctx.stripe.retrieveFullPrice(id) };
+  } catch (error) {
+    if (!isGatewayError(error, 'not_found')) throw error;
+    return reference.startsWith('$') ? byKey : { ...byKey, price: null };
   }
-  return ctx.stripe.priceWithLookupKey(lookupKey);
+}
+
+interface Keys {
+  keys: string[];
+  isOurs: (price: Stripe.Price) => boolean;
+}
+
+async function priceByKey(
+  { stripe }: SetupContext,
+  { keys, isOurs }: Keys,
+): Promise<{ price: Stripe.Price | null; key: string }> {
+  for (const key of keys) {
+    const price = await stripe.priceWithLookupKey(key);
+    if (price === null || isOurs(price)) return { price, key };
+  }
+  return { price: null, key: keys.at(-1) ?? '' };
+}
+
+/** Whether setup made a product for a plan, here or for another deployment; what others made keeps its name. */
+function isMadeHere(product: Stripe.Price['product'], key: string): boolean {
+  if (typeof product === 'string') return product === `tenure_${key}`;
+  if (product.deleted) return false;
+  return product.id === `tenure_${key}` || product.metadata['tenure'] === key;
 }
 
 /** The product of a plan has an id of its own (`tenure_pro`), so that it is found again; one that is there already is kept. */
@@ -173,15 +201,16 @@ async function setUpProduct(
     report('created');
     return id;
   }
+  const isOurs = isMadeHere(product, owner.key);
   const changes = [
-    ...(product.name === wanted.name ? [] : [`name ${product.name} → ${wanted.name}`]),
-    ...(wanted.description === undefined || product.description === wanted.description
+    ...(!isOurs || product.name === wanted.name ? [] : [`name ${product.name} → ${wanted.name}`]),
+    ...(!isOurs || wanted.description === undefined || product.description === wanted.description
       ? []
       : ['description']),
     ...(product.active ? [] : ['it was archived']),
   ];
   if (changes.length > 0 && !ctx.dryRun) {
-    await ctx.stripe.updateProduct(id, { ...wanted, active: true });
+    await ctx.stripe.updateProduct(id, { ...(isOurs && wanted), active: true });
   }
   report(changes.length > 0 ? 'updated' : 'kept', changes.join(', '));
   return id;

@@ -19,6 +19,7 @@ import { refuseTrial } from './refuse-trial.ts';
 import { storePurchase } from './purchase.ts';
 import { recordReturns } from './returned-money.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
+import { noteIfNotOurs } from './still-ours.ts';
 import { sendMail } from './send-mail.ts';
 import { sendTeamWebhook } from './outgoing-webhook.ts';
 
@@ -71,13 +72,31 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
   'purchase.record': (ctx, _means, { effect }) => storePurchase(ctx, effect.payload),
   'returns.read': (ctx, { runner }, { effect }) => recordReturns(ctx, runner, effect.payload),
-  'dunning.final_action': (ctx, { runner }, { effect }) => endDunning(ctx, runner, effect.payload),
-  'invoices.settle': (ctx, _means, { effect }) => settleInvoices(ctx, effect.payload),
-  'collection.resume': (ctx, { runner }, { effect }) =>
+  'dunning.final_action': ifOurs((ctx, { runner }, { effect }) =>
+    endDunning(ctx, runner, effect.payload),
+  ),
+  'invoices.settle': ifOurs((ctx, _means, { effect }) => settleInvoices(ctx, effect.payload)),
+  'collection.resume': ifOurs((ctx, { runner }, { effect }) =>
     resumeCollection(ctx, runner, effect.payload),
+  ),
   'owner.follow': (ctx, { runner }, { effect }) => followOwner(ctx, runner, effect.payload),
-  'trial.refuse': (ctx, { runner }, { effect }) => refuseTrial(ctx, runner, effect.payload),
+  'trial.refuse': ifOurs((ctx, { runner }, { effect }) => refuseTrial(ctx, runner, effect.payload)),
 };
+
+/** What changes a subscription at Stripe asks first whether it is ours still. */
+function ifOurs<K extends ChangingKind>(handler: Handler<K>): Handler<K> {
+  return async (ctx, means, delivery) => {
+    const { subscriptionId } = delivery.effect.payload;
+    const left = await noteIfNotOurs(ctx, means.runner, subscriptionId);
+    return left ?? handler(ctx, means, delivery);
+  };
+}
+
+type ChangingKind =
+  | 'dunning.final_action'
+  | 'invoices.settle'
+  | 'collection.resume'
+  | 'trial.refuse';
 
 /** Delivers one effect as its kind asks. */
 export async function deliverEffect(

@@ -21,6 +21,7 @@ import type { EngineContext } from '../../sync/context.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { collectKeptDrafts } from '../../billing/open-invoices.ts';
 import { applyReturns } from '../../billing/payments/record-purchase.ts';
+import { noteIfNotOurs } from './still-ours.ts';
 import { readReturns, type ReadReturns } from '../../sync/read-returns.ts';
 
 /**
@@ -36,6 +37,9 @@ export async function recordReturns(
   const [first] = read.returns;
   if (!first) return 'Stripe has nothing of it any more';
   await learnSubscription(ctx, runner, { ...first, eventId: payload.eventId });
+  const { subscriptionId } = first;
+  const left = subscriptionId && (await noteIfNotOurs(ctx, runner, subscriptionId));
+  if (left) return left;
   const stored = await storeReturns(ctx, read, payload.eventId);
   if (stored === null) return 'the payment is of no account of ours';
   const { row, all } = stored;

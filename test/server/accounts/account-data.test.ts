@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACCOUNT_TABLES } from '../../../db/account-data.ts';
 import { exportAccount } from '../../../server/operations/export-account.ts';
@@ -7,9 +8,15 @@ import { newPerson, PRO, STARTER } from '../billing/person.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { tokenFor } from '../../support/tokens.ts';
 
+/** The token of a named operator. */
+const ANN = 'token-of-ann-that-is-long-enough';
+
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer({ database: 'sqlite' });
+  server = await startTestServer({
+    database: 'sqlite',
+    env: { ADMIN_TOKENS: `ann:admin:${createHash('sha256').update(ANN).digest('hex')}` },
+  });
 });
 afterAll(() => server.close());
 
@@ -24,6 +31,16 @@ async function exportOf(id: string): Promise<Record<string, unknown>> {
   let text = '';
   for await (const part of exportAccount(server.services, id)) text += part;
   return JSON.parse(text) as Record<string, unknown>;
+}
+
+/** A row by what finds it again. */
+function keyOf(table: string, row: object): string {
+  const { id, user_id: user, customer_id: customer, key, name } = row as Record<string, unknown>;
+  const { stripe_customer_id: linked, subscription_id: subscription } = row as Record<
+    string,
+    unknown
+  >;
+  return [table, id, user, customer, key, name, linked, subscription].map(String).join(' ');
 }
 
 describe('O-19: what is stored of an account', () => {
@@ -126,6 +143,98 @@ describe('O-19: what is stored of an account', () => {
     expect((await person.get('invoices')).status).toBe(200);
   });
 
+  it('is told apart from accounts of nearly the same name, and from what other programs sell', async () => {
+    const { knex } = server.database;
+    const buy = async (id: string) => {
+      const customer = await server.stripe.customers.create({
+        email: `${id}@example.com`,
+        test_clock: server.env['STRIPE_TEST_CLOCK'],
+        payment_method: 'pm_card_visa',
+        invoice_settings: { default_payment_method: 'pm_card_visa' },
+      });
+      const { id: subscription } = await server.stripe.subscriptions.create({
+        customer: customer.id,
+        items: [{ price: server.env['STRIPE_PRO_MONTHLY_PRICE_ID'] }],
+        metadata: { user_id: id },
+      });
+      await server.settled();
+      const granted = await server.call(
+        'POST',
+        `/admin/api/accounts/${encodeURIComponent(id)}/grants`,
+        {
+          admin: true,
+          body: { features: ['beta'], reason: `${id} asked` },
+        },
+      );
+      expect(granted.status, granted.text).toBe(201);
+      return subscription;
+    };
+    const subscription = await buy('Grace_H');
+    const others = ['grace_h', 'GraceXH', 'Grace_H2', '%'];
+    for (const each of others) await buy(each);
+    const foreign = await server.stripe.prices.create({
+      currency: 'usd',
+      unit_amount: 900,
+      recurring: { interval: 'month' },
+      product_data: { name: 'Newsletter' },
+    });
+    const stranger = await server.stripe.customers.create({
+      email: 'stranger@example.com',
+      test_clock: server.env['STRIPE_TEST_CLOCK'],
+      payment_method: 'pm_card_visa',
+      invoice_settings: { default_payment_method: 'pm_card_visa' },
+      metadata: { user_id: 'Grace_H' },
+    });
+    const theirs = await server.stripe.subscriptions.create({
+      customer: stranger.id,
+      items: [{ price: foreign.id }],
+      metadata: { user_id: 'Grace_H', tenure_account: 'Grace_H' },
+    });
+    await server.stripe.subscriptions.cancel(subscription);
+    await server.settled();
+
+    expect(await server.stripe.subscriptions.retrieve(theirs.id)).toMatchObject({
+      status: 'active',
+    });
+    expect(await knex('subscriptions').where({ id: theirs.id })).toMatchObject([
+      { state: 'active' },
+    ]);
+    const whole = await exportOf('Grace_H');
+    const text = JSON.stringify(whole);
+    for (const name of [...others.slice(0, 3), 'stranger']) {
+      expect(text, name).not.toContain(`${name}@example.com`);
+      expect(text, name).not.toContain(`"user_id":"${name}"`);
+      expect(text, name).not.toContain(`"userId":"${name}"`);
+      expect(text, name).not.toContain(`${name} asked`);
+    }
+    expect(text).not.toContain(theirs.id);
+    expect(text).toContain('Grace_H asked');
+
+    const own = new Set(
+      Object.entries(whole).flatMap(([table, rows]) =>
+        Array.isArray(rows) ? rows.map((row) => keyOf(table, row as object)) : [],
+      ),
+    );
+    const othersRows = async () => {
+      const kept: string[] = [];
+      for (const table of await tables()) {
+        for (const row of await knex<object>(table)) {
+          if (!own.has(keyOf(table, row))) kept.push(`${table} ${JSON.stringify(row)}`);
+        }
+      }
+      return kept;
+    };
+    const before = await othersRows();
+    await forgetAccount(server.services, { accountId: 'Grace_H', actor: 'system' });
+    const after = new Set(await othersRows());
+    expect(before.length).toBeGreaterThan(100);
+    expect(before.filter((row) => !after.has(row))).toEqual([]);
+    const acts = (await knex('audit_log').where({ target: 'Grace_H' })).map(
+      ({ detail }: { detail: string }) => detail,
+    );
+    expect(acts.join()).not.toContain('Grace_H asked');
+  });
+
   it('is given and taken by operators over the admin API', async () => {
     const person = newPerson(server);
     await person.post('checkout', STARTER);
@@ -139,7 +248,10 @@ describe('O-19: what is stored of an account', () => {
     const forgotten = await server.call('POST', `${path}/forget`, { admin: true, body: {} });
     expect(forgotten.status, forgotten.text).toBe(200);
     const audit = await server.database.knex('audit_log').where({ target: person.id });
-    expect(audit).toMatchObject([{ action: 'account.forget', actor: 'admin' }]);
+    expect(audit).toMatchObject([
+      { action: 'account.export', actor: 'admin' },
+      { action: 'account.forget', actor: 'admin' },
+    ]);
     const unknown = '/admin/api/accounts/no-such-account/forget';
     expect((await server.call('POST', unknown, { admin: true, body: {} })).status).toBe(409);
   });
@@ -160,14 +272,14 @@ describe('PUT /admin/api/accounts/:id/customer', () => {
     const listed = await server.call('GET', '/admin/api/subscriptions?foreign=true', {
       admin: true,
     });
-    expect(listed.json['subscriptions']).toMatchObject([{ id }]);
+    expect(listed.json['subscriptions']).toContainEqual(expect.objectContaining({ id }));
     const ours = await server.call('GET', '/admin/api/subscriptions', { admin: true });
     expect(ours.text).not.toContain(id);
 
     const account = newPerson(server);
     const put = (customerId: string) =>
       server.call('PUT', `/admin/api/accounts/${account.id}/customer`, {
-        admin: true,
+        headers: { authorization: `Bearer ${ANN}` },
         body: { customerId, mark: true },
       });
     expect((await put('cus_unknown')).status).toBe(404);
@@ -178,8 +290,10 @@ describe('PUT /admin/api/accounts/:id/customer', () => {
     const marked = await server.stripe.customers.retrieve(customer.id);
     expect(marked).toMatchObject({ metadata: { tenure_account: account.id } });
     const audit = await server.database.knex('audit_log').where({ target: account.id });
-    expect(audit.at(-1)).toMatchObject({ action: 'account.link', actor: 'admin' });
+    expect(audit.at(-1)).toMatchObject({ action: 'account.link', actor: 'operator:ann' });
+    const lines = await server.database.knex('transitions').where({ subscription_id: id });
+    expect(lines).toMatchObject([{ actor: 'operator:ann', cause_type: 'link' }]);
     const none = await server.call('GET', '/admin/api/subscriptions?foreign=true', { admin: true });
-    expect(none.json['subscriptions']).toEqual([]);
+    expect(none.text).not.toContain(id);
   });
 });

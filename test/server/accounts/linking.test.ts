@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkCustomer } from '../../../db/customers.ts';
 import { listConflicts } from '../../../db/owner-conflicts.ts';
 import { linkAccount } from '../../../server/operations/link.ts';
+import { createLogger } from '../../../server/lib/log.ts';
+import { examine } from '../../../server/operations/doctor/examine.ts';
 import { newPerson, PRO, STARTER, type Person } from '../billing/person.ts';
 import { createLoginLink } from '../../../server/admin/pages/session.ts';
 import { verifyDatabase } from '../../../server/operations/verify.ts';
@@ -10,10 +12,17 @@ import { startTestServer, until, type TestServer } from '../../support/server.ts
 
 describe('The account of a subscription', () => {
   let server: TestServer;
+  const logged: string[] = [];
   beforeAll(async () => {
     server = await startTestServer({
       database: 'sqlite',
       env: { OWNER_METADATA_KEYS: 'user_id,userId,supabase_uid' },
+      services: {
+        log: createLogger({
+          level: 'error',
+          destination: { write: (line: string) => void logged.push(line) },
+        }),
+      },
     });
   });
   afterAll(() => server.close());
@@ -130,7 +139,7 @@ describe('The account of a subscription', () => {
       expect(await claimsOn(customerId)).toEqual([]);
     });
 
-    it('is reported where the other account has a customer, in verify, doctor and dashboard', async () => {
+    it('is reported where the other account has a customer, in log, verify, doctor and dashboard', async () => {
       const [before, after] = [newPerson(server), newPerson(server)];
       const { id } = await before.subscribe();
       await after.post('checkout', PRO);
@@ -142,6 +151,13 @@ describe('The account of a subscription', () => {
       expect(await payerOf(id)).toBe(before.id);
       expect(await claimsOn(customerId)).toMatchObject([{ accountId: after.id, source: 'mark' }]);
       expect((await verifyDatabase(server.services)).conflicts).toBeGreaterThan(0);
+      expect(logged.filter((line) => line.includes(customerId)).join()).toMatch(
+        /claimed for an account that has another/,
+      );
+      const found = (await examine({ env: server.env })).find(
+        ({ code }) => code === 'owner_conflicts',
+      );
+      expect(found?.message).toContain(`${customerId} for ${after.id} (mark)`);
       const link = createLoginLink(server.services) ?? '';
       const cookie = (await fetch(link, { redirect: 'manual' })).headers.get('set-cookie') ?? '';
       const page = await fetch(`${server.url}/admin/subscriptions`, {
@@ -177,5 +193,17 @@ describe('The account of a subscription', () => {
       .pluck('id');
     expect(marked.sort()).toEqual([first.id, subscriptionId].sort());
     expect(await conflictsOf(person.id)).toMatchObject([{ customerId }]);
+    // The best plan is shown and acted on, and the answer names it; then the other one is there.
+    expect(await person.subscription()).toMatchObject({ id: subscriptionId, plan: 'pro' });
+    const ended = await person.command('cancel', { when: 'now' });
+    expect(ended.json, ended.text).toMatchObject({
+      subscription: { id: subscriptionId, state: 'canceled' },
+    });
+    expect(await person.subscription()).toMatchObject({ id: first.id, plan: 'starter' });
+    expect(await server.stripe.subscriptions.retrieve(first.id)).toMatchObject({
+      status: 'trialing',
+      cancel_at_period_end: false,
+    });
+    expect((await person.get('access')).json).toMatchObject({ allowed: true });
   });
 });

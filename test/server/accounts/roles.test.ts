@@ -19,6 +19,8 @@ describe('O-18: an account of several people', () => {
     server = await startTestServer({
       database: 'sqlite',
       env: {
+        // Every route of operators is asked with the wrong token.
+        RATE_LIMIT_PER_ADDRESS: '0',
         AUTH_ACCOUNT_CLAIM: 'o.id',
         AUTH_ROLE_CLAIM: 'o.role',
         AUTH_ACCOUNT_NAME_CLAIM: 'https://example.com/team',
@@ -63,6 +65,13 @@ describe('O-18: an account of several people', () => {
       const name = `${method} ${path} as ${role}: ${answer.text}`;
       expect(refused, name).toBe(role === 'member' && !READ_BY_MEMBERS.has(`${method} ${path}`));
       expect(answer.status, name).not.toBe(401);
+    }
+    // No role in an account makes an operator.
+    for (const { method, path } of ROUTES.filter(({ auth }) => auth === 'admin')) {
+      const who = { user: `walker-${role}`, account: `walk-${role}`, role };
+      const answer = await as(who, [method, path.replaceAll(/:\w+/g, 'x')]);
+      const isPage = answer.status === 302 && answer.headers.get('location')?.includes('/login');
+      expect(isPage ? 401 : answer.status, `${method} ${path} as ${role}`).toBe(401);
     }
   });
 

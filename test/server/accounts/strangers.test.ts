@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkAccount } from '../../../server/operations/link.ts';
-import { startTestServer, until, type TestServer } from '../../support/server.ts';
+import { startTestServer, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, refusal, type Person } from '../billing/person.ts';
-import { watchRequests, type RequestWatch } from './request-watch.ts';
+import { shareAccount, type SharedAccount } from './shared-stripe.ts';
 
 const idOf = (object: string | { id: string } | null) =>
   typeof object === 'string' ? object : (object?.id ?? '');
@@ -12,7 +12,7 @@ const idOf = (object: string | { id: string } | null) =>
 /** What other programs do to objects of their own, and to customers of ours. */
 describe('O-1, O-4: other programs and our payers', () => {
   let server: TestServer;
-  let watch: RequestWatch;
+  let shared: SharedAccount;
   let retainer: string;
   beforeAll(async () => {
     server = await startTestServer({
@@ -20,53 +20,10 @@ describe('O-1, O-4: other programs and our payers', () => {
       env: { TRIAL_DAYS: '0', GRACE_MAX_DAYS: '2', DUNNING_MAX_ATTEMPTS: '9' },
       engine: { overdueEvery: 100 },
     });
-    watch = watchRequests(server);
-    const price = await server.stripe.prices.create({
-      product_data: { name: 'Retainer' },
-      currency: 'usd',
-      unit_amount: 99_000,
-      recurring: { interval: 'month' },
-    });
-    retainer = price.id;
+    shared = await shareAccount(server);
+    retainer = shared.retainer;
   });
   afterAll(() => server.close());
-
-  async function stranger(card: string, metadata = {}): Promise<string> {
-    const customer = await server.stripe.customers.create({
-      test_clock: server.env['STRIPE_TEST_CLOCK'],
-      payment_method: card,
-      invoice_settings: { default_payment_method: card },
-      metadata,
-    });
-    return customer.id;
-  }
-
-  /** The calls of the server that name one of these, but for reads. */
-  async function writesTo(...ids: string[]): Promise<string[]> {
-    await settled();
-    await watch.look();
-    return watch
-      .ofServer()
-      .filter(({ method }) => method !== 'GET')
-      .filter((request) => watch.idsIn(request).some((id) => ids.includes(id)))
-      .map(({ method, path }) => `${method} ${path}`);
-  }
-
-  /** Events are processed, and what they led to read from Stripe. */
-  async function settled(): Promise<void> {
-    await server.settled();
-    const reads = () =>
-      server.database.knex('outbox').where({ status: 'waiting', kind: 'returns.read' }).first();
-    await until(async () => (await reads()) === undefined);
-    await server.settled();
-  }
-
-  const effectsNaming = (id: string): Promise<string[]> =>
-    server.database
-      .knex('outbox')
-      .whereLike('payload', `%${id}%`)
-      .whereNot({ kind: 'returns.read' })
-      .pluck('kind');
 
   /** The next period is paid with a card whose holder disputes it. */
   async function renewDisputed(customer: string, subscription: string): Promise<string> {
@@ -99,7 +56,7 @@ describe('O-1, O-4: other programs and our payers', () => {
 
   it('a stranger’s schedule that names our user is not theirs, nor paused for a dispute', async () => {
     const person = await payer();
-    const customer = await stranger('pm_card_visa', { userId: person.id });
+    const customer = await shared.stranger('pm_card_visa', { userId: person.id });
     const schedule = await server.stripe.subscriptionSchedules.create({
       customer,
       start_date: 'now',
@@ -115,10 +72,10 @@ describe('O-1, O-4: other programs and our payers', () => {
     const dispute = await renewDisputed(customer, id);
     // An event of the schedule alone does not tell what is sold.
     await server.stripe.subscriptionSchedules.update(schedule.id, { metadata: { note: 'x' } });
-    await settled();
+    await shared.settled();
     await server.stripe.disputes.close(dispute);
-    expect(await writesTo(id, customer)).toEqual([]);
-    expect(await effectsNaming(id)).toEqual([]);
+    expect(await shared.writesTo(id, customer)).toEqual([]);
+    expect(await shared.effectsNaming(id)).toEqual([]);
     const { knex } = server.database;
     expect(await knex('subscriptions').where({ id })).toMatchObject([
       { is_foreign: 1, user_id: null },
@@ -148,8 +105,8 @@ describe('O-1, O-4: other programs and our payers', () => {
       mark: false,
     });
     await server.stripe.disputes.close(dispute);
-    expect(await writesTo(id)).toEqual([]);
-    expect(await effectsNaming(id)).toEqual([]);
+    expect(await shared.writesTo(id)).toEqual([]);
+    expect(await shared.effectsNaming(id)).toEqual([]);
     expect((await person.get('access')).json).toMatchObject({ allowed: true, level: 'full' });
     expect(await person.subscription()).toMatchObject({ plan: 'pro' });
   }, 60_000);
@@ -169,9 +126,9 @@ describe('O-1, O-4: other programs and our payers', () => {
     await server.stripe.invoiceItems.create(item);
     await server.stripe.invoices.finalizeInvoice(invoice.id);
     await server.stripe.invoices.pay(invoice.id, { paid_out_of_band: true });
-    await settled();
-    expect(await effectsNaming(invoice.id)).toEqual([]);
-    expect(await effectsNaming(customer)).not.toContain('mail.refunded');
+    await shared.settled();
+    expect(await shared.effectsNaming(invoice.id)).toEqual([]);
+    expect(await shared.effectsNaming(customer)).not.toContain('mail.refunded');
     const kept = await server.database.knex('payment_returns').where({ customer_id: customer });
     expect(kept).toEqual([]);
   }, 60_000);
@@ -186,12 +143,12 @@ describe('O-1, O-4: other programs and our payers', () => {
     const { id } = answer.json['invoice'] as { id: string };
     const made = await server.stripe.invoices.retrieve(id, { expand: ['payments'] });
     expect(made.metadata).toMatchObject({ tenure_account: person.id, tenure_deployment: 'tenure' });
-    await settled();
-    expect(await effectsNaming(id)).toContain('mail.receipt');
+    await shared.settled();
+    expect(await shared.effectsNaming(id)).toContain('mail.receipt');
     const { data } = await server.stripe.charges.list({ customer: await person.customerId() });
     await server.stripe.refunds.create({ charge: data.find(({ amount }) => amount === 900)!.id });
-    await settled();
-    expect(await effectsNaming(id)).toContain('mail.refunded');
+    await shared.settled();
+    expect(await shared.effectsNaming(id)).toContain('mail.refunded');
   }, 60_000);
 
   it('one that leaves our prices while it fails is not ended for its debt', async () => {
@@ -209,7 +166,7 @@ describe('O-1, O-4: other programs and our payers', () => {
     await server.stripe.invoices.update(idOf(open), { auto_advance: false });
     await server.advance(3);
     await sleep(400);
-    expect(await writesTo(id)).toEqual([]);
+    expect(await shared.writesTo(id)).toEqual([]);
     const [row] = await server.database.knex('subscriptions').where({ id });
     expect(row).toMatchObject({ is_foreign: 1 });
   }, 60_000);
@@ -227,7 +184,7 @@ describe('O-1, O-4: other programs and our payers', () => {
     });
     const other = await person.post('checkout', { ...PRO, interval: 'yearly' });
     expect(other.status).toBe(200);
-    expect(await writesTo(session.id)).toEqual([]);
+    expect(await shared.writesTo(session.id)).toEqual([]);
     const method = await server.stripe.paymentMethods.attach('pm_card_visa', { customer });
     const bad = await server.stripe.paymentMethods.attach('pm_card_chargeCustomerFail', {
       customer,
@@ -241,6 +198,6 @@ describe('O-1, O-4: other programs and our payers', () => {
     const invoiceId = idOf(retained.latest_invoice);
     const paid = await person.post(`invoices/${invoiceId}/pay`, { paymentMethod: method.id });
     expect(refusal(paid)).toEqual([409, 'not_allowed']);
-    expect(await writesTo(invoiceId, retained.id)).toEqual([]);
+    expect(await shared.writesTo(invoiceId, retained.id)).toEqual([]);
   }, 60_000);
 });

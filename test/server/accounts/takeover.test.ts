@@ -1,151 +1,60 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listAudit } from '../../../db/audit-log.ts';
 import { importAccount, type ImportRow } from '../../../server/operations/import.ts';
+import { GatewayError } from '../../../adapters/stripe-gateway.ts';
+import { verifyDatabase } from '../../../server/operations/verify.ts';
 import { runScript } from '../../scripts/run-script.ts';
-import { payCheckout } from '../../../scripts/pay-checkout.ts';
+import { checkAccess } from '../../../server/access/check-access.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { SAMPLED, sizeOf } from '../../support/sizes.ts';
 import { PRO } from '../billing/person.ts';
+import { watchRequests, type RequestWatch } from './request-watch.ts';
+import { EXPECTED, isPaying, KEY, populate, type Payer } from './takeover-account.ts';
 import { compiledScript } from '../../support/compiled.ts';
 
-const PAYERS = sizeOf({ sample: 60, full: 5_000 });
+const PAYERS = sizeOf({ sample: 66, full: 5_000 });
 /** For all of them, with a kill and a start again in it. */
 const LIMIT_MS = 120_000;
-const KEY = 'supabase_uid';
-
-/** How the account of a payer is named; in turn. */
-const KINDS = [
-  'metadata of the subscription',
-  'metadata of the customer',
-  'metadata.userId, as the tutorials write it',
-  'client_reference_id of a Payment Link',
-  'address in the map',
-  'customer in the map, on another price of the plan',
-  'two customers of one account',
-  'a price of another program',
-  'ended, with a trial',
-  'by no one',
-] as const;
-
-/** What becomes of the subscription before it is taken over; in turn, among those who are linked and pay. */
-const LIVES = [
-  'active',
-  'trialing',
-  'past_due',
-  'cancel_pending',
-  'collection paused',
-  'paused',
-] as const;
-
-/** State here and whether it gives access. */
-const EXPECTED: [Payer['life'], string, boolean][] = [
-  ['active', 'active', true],
-  ['trialing', 'trialing', true],
-  ['past_due', 'past_due', true],
-  ['cancel_pending', 'cancel_pending', true],
-  ['collection paused', 'active', false],
-  ['paused', 'paused', false],
-];
-
-interface Payer {
-  account: string;
-  life: (typeof LIVES)[number];
-  kind: (typeof KINDS)[number];
-  customerId: string;
-  subscriptionId: string;
-}
-
-const isPaying = (kind: Payer['kind']) => KINDS.indexOf(kind) < 7;
-
-function metadataOf(kind: Payer['kind'], account: string): Record<string, string> {
-  if (kind.startsWith('metadata.userId')) return { userId: account };
-  const names = [
-    'metadata of the subscription',
-    'a price of another program',
-    'ended, with a trial',
-  ];
-  return names.includes(kind) ? { [KEY]: account } : {};
-}
-
-async function subscribe(stripe: Stripe, params: Stripe.SubscriptionCreateParams): Promise<string> {
-  return (await stripe.subscriptions.create(params)).id;
-}
-
-/** All that a Payment Link says of its payer is what the shop put behind its address. */
-async function buyByLink(
-  stripe: Stripe,
-  {
-    customer,
-    account,
-    price,
-    life,
-  }: Pick<Payer, 'account' | 'life'> & {
-    customer: string;
-    price: string;
-  },
-): Promise<string> {
-  const session = await stripe.checkout.sessions.create({
-    mode: 'subscription',
-    customer,
-    client_reference_id: account,
-    line_items: [{ price, quantity: 1 }],
-    success_url: 'https://shop.example/',
-    ...(life === 'trialing' ? { subscription_data: { trial_period_days: 7 } } : {}),
-  });
-  await payCheckout(session.url ?? '');
-  const { subscription } = await stripe.checkout.sessions.retrieve(session.id);
-  return typeof subscription === 'string' ? subscription : (subscription?.id ?? '');
-}
-
-async function live(
-  stripe: Stripe,
-  { id, customer, life }: { id: string; customer: string; life: Payer['life'] },
-): Promise<void> {
-  if (life === 'cancel_pending') {
-    await stripe.subscriptions.update(id, { cancel_at_period_end: true });
-  } else if (life === 'collection paused') {
-    await stripe.subscriptions.update(id, { pause_collection: { behavior: 'void' } });
-  } else if (life === 'paused') {
-    await stripe.subscriptions.pause(id, { invoicing_behavior: 'pending_invoice_item' });
-  } else if (life === 'past_due') {
-    const method = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', { customer });
-    await stripe.subscriptions.update(id, {
-      default_payment_method: method.id,
-      billing_cycle_anchor: { type: 'now' },
-      proration_behavior: 'none',
-    });
-  }
-}
 
 // One takeover, told in steps: the account is made once, imported, and then looked at.
 describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle: false }, () => {
   const payers: Payer[] = [];
-  const map: string[] = [];
   const directory = mkdtempSync(join(tmpdir(), 'tenure-takeover-'));
   let server: TestServer;
+  let watch: RequestWatch;
   let mapFile: string;
 
   beforeAll(async () => {
+    const map: string[] = [];
     server = await startTestServer({
       database: 'sqlite',
       testClock: false,
       // Before the server is there: no event of it is heard.
-      prepare: async (stripe) => {
+      prepare: async (stripe, account) => {
         const { data } = await stripe.webhookEndpoints.list();
         const disable = (disabled: boolean) =>
           Promise.all(data.map(({ id }) => stripe.webhookEndpoints.update(id, { disabled })));
+        const settings = async (change: object) => {
+          await fetch(`${account['STRIPE_API_BASE']}/_emulator/settings`, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${account['STRIPE_SECRET_KEY']}` },
+            body: JSON.stringify(change),
+          });
+        };
         await disable(true);
-        await populate(stripe);
+        const made = await populate({ stripe, settings, count: PAYERS });
+        payers.push(...made.payers);
+        map.push(...made.map);
         await disable(false);
         return {};
       },
     });
+    watch = watchRequests(server);
     mapFile = join(directory, 'map.csv');
     writeFileSync(mapFile, `${map.join('\n')}\n`);
   }, 600_000);
@@ -154,53 +63,7 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
     rmSync(directory, { recursive: true });
   });
 
-  async function populate(stripe: Stripe): Promise<void> {
-    const { data: prices } = await stripe.prices.list({ limit: 100 });
-    const pro = prices.find(({ unit_amount: amount }) => amount === 5_000)!;
-    const legacy = await stripe.prices.create({
-      product: typeof pro.product === 'string' ? pro.product : pro.product.id,
-      currency: 'usd',
-      unit_amount: 3_900,
-      recurring: { interval: 'month' },
-    });
-    const other = await stripe.prices.create({
-      product_data: { name: 'Another program' },
-      currency: 'usd',
-      unit_amount: 900,
-      recurring: { interval: 'month' },
-    });
-    for (let i = 0; i < PAYERS; i += 1) {
-      const kind = KINDS[i % KINDS.length]!;
-      const several = kind === 'two customers of one account';
-      const life =
-        isPaying(kind) && !several ? LIVES[Math.floor(i / KINDS.length) % LIVES.length]! : 'active';
-      const account = several ? `team-${i % 3}` : `payer-${i}`;
-      const customer = await stripe.customers.create({
-        email: `Payer${i}@example.com`,
-        payment_method: 'pm_card_visa',
-        invoice_settings: { default_payment_method: 'pm_card_visa' },
-        metadata: kind === 'metadata of the customer' ? { [KEY]: account } : {},
-      });
-      const ended = kind === 'ended, with a trial';
-      const price = { 'a price of another program': other.id }[kind as string] ?? pro.id;
-      const id = kind.startsWith('client_reference_id')
-        ? await buyByLink(stripe, { customer: customer.id, account, price, life })
-        : await subscribe(stripe, {
-            customer: customer.id,
-            items: [{ price: kind.startsWith('customer in the map') ? legacy.id : price }],
-            ...(ended || life === 'trialing' ? { trial_period_days: 7 } : {}),
-            metadata: metadataOf(kind, account),
-          });
-      if (ended) await stripe.subscriptions.cancel(id);
-      await live(stripe, { id, customer: customer.id, life });
-      if (kind === 'address in the map') map.push(`payer${i}@example.com,${account}`);
-      if (kind.startsWith('customer in') || kind.startsWith('two customers')) {
-        map.push(`${customer.id},${account}`);
-      }
-      payers.push({ account, kind, life, customerId: customer.id, subscriptionId: id });
-    }
-  }
-
+  const subscriptions = () => payers.length + payers.filter((each) => each.endedBeside).length;
   const rules = [`metadata:${KEY}`, 'metadata:userId', 'client_reference_id', 'email'];
   const args = [...rules.flatMap((rule) => ['--by', rule]), '--map', 'MAP', '--json'];
   const imported = (...more: string[]) => [
@@ -248,10 +111,12 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
     const of = (kind: Payer['kind']) => payers.filter((payer) => payer.kind === kind);
     const teams = of('two customers of one account');
     const summary = JSON.parse(resumed.stdout) as Record<string, number>;
+    const beside = payers.filter(({ endedBeside }) => endedBeside !== undefined);
     expect(summary).toMatchObject({
       no_account: of('by no one').length,
-      foreign: of('a price of another program').length,
-      conflict: teams.length - new Set(teams.map(({ account }) => account)).size,
+      foreign:
+        of('a price of another program').length + of('the mark of another deployment').length,
+      conflict: teams.length - new Set(teams.map(({ account }) => account)).size + beside.length,
     });
     // What was linked before the kill is known by now; all else is as it was said.
     const asKnown = (rows: string[]) =>
@@ -264,6 +129,7 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
       map: new Map(),
       dryRun: true,
       mark: false,
+      actor: 'system',
       onRow: (row) => again.push(row),
     });
     expect(again.filter(({ result }) => result === 'linked')).toEqual([]);
@@ -310,7 +176,7 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
       expect(run.stdout, text).not.toBe('');
       if (name === 'import') {
         expect(run.stdout).toMatch(/subscriptions would be linked/);
-        expect(rowsOf(report)).toHaveLength(PAYERS);
+        expect(rowsOf(report)).toHaveLength(subscriptions());
       }
     }
     expect([...runs.values()]).toEqual(
@@ -320,37 +186,148 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
       user: unnamed.account,
     });
     expect(json).toMatchObject({ subscription: { id: unnamed.subscriptionId } });
+    const { username } = userInfo();
+    const actorsOf = (id: string) =>
+      server.database
+        .knex('transitions')
+        .where({ subscription_id: id })
+        .distinct('actor', 'cause_type');
+    expect(await actorsOf(unnamed.subscriptionId)).toEqual([
+      { actor: `cli:${username}`, cause_type: 'link' },
+    ]);
+    const imported = payers.find(({ kind, life }) => isPaying(kind) && life === 'trialing')!;
+    expect(await actorsOf(imported.subscriptionId)).toEqual([
+      { actor: `cli:${username}`, cause_type: 'import' },
+    ]);
+    const [linked] = await listAudit(server.database.knex, {
+      target: unnamed.customerId,
+      limit: 1,
+    });
+    expect(linked).toMatchObject({ action: 'link', actor: `cli:${username}` });
   }, 240_000);
 
-  it('gives each payer access, portal and invoices, and no second subscription or trial', async () => {
-    for (const kind of KINDS.filter(isPaying)) {
-      for (const life of LIVES) {
-        const found = payers.find((each) => each.kind === kind && each.life === life);
-        if (!found) continue;
-        const { account } = found;
-        const ask = (method: string, path: string, body?: object) =>
-          server.call(method, `/api/billing/${path}`, { user: account, body });
-        const why = `${kind}, ${life}`;
-        const [, state, allowed] = EXPECTED.find(([name]) => name === life)!;
-        const { json } = await ask('GET', 'subscription');
-        expect(json, why).toMatchObject({ subscription: { state } });
-        expect((await ask('GET', 'access')).json, why).toMatchObject({ allowed });
-        expect((await ask('POST', 'portal', {})).status, why).toBe(200);
-        expect((await ask('GET', 'invoices')).json['invoices'], why).not.toEqual([]);
-        expect((await ask('POST', 'checkout', PRO)).status, why).toBe(409);
-      }
-    }
-    const ended = payers.find(({ kind }) => kind === 'ended, with a trial')!;
-    const opened = await server.call('POST', '/api/billing/checkout', {
-      user: ended.account,
-      body: PRO,
-    });
-    const session = await server.stripe.checkout.sessions.retrieve(
-      String(opened.json['sessionId']),
+  it('gives every payer their account, their state and their access', async () => {
+    const { knex } = server.database;
+    const rows: { id: string; state: string; user_id: string | null; is_foreign: number }[] =
+      await knex('subscriptions').select('id', 'state', 'user_id', 'is_foreign');
+    const stored = new Map(rows.map((row) => [row.id, row]));
+    const linked = new Map<string, string>(
+      (await knex('customers').select('stripe_customer_id', 'user_id')).map(
+        (row: { stripe_customer_id: string; user_id: string }) => [
+          row.stripe_customer_id,
+          row.user_id,
+        ],
+      ),
     );
-    expect(session.amount_total).toBe(5_000);
+    for (const { kind, life, account, customerId, subscriptionId } of payers) {
+      const why = `${account}: ${kind}, ${life}`;
+      if (kind === 'two customers of one account' || kind === 'by no one') continue;
+      if (kind === 'a price of another program' || kind === 'the mark of another deployment') {
+        expect(linked.has(customerId), why).toBe(false);
+        expect(stored.get(subscriptionId)?.is_foreign ?? 1, why).toBe(1);
+        continue;
+      }
+      const [state, allowed] = EXPECTED[kind === 'ended, with a trial' ? 'canceled' : life];
+      // Portal, invoices, credit and usage are those of the customer that is linked.
+      expect(linked.get(customerId), why).toBe(account);
+      const here = { state, user_id: account, is_foreign: 0 };
+      expect(stored.get(subscriptionId), why).toMatchObject(here);
+      expect(await checkAccess(server.services, account), why).toMatchObject({ allowed });
+    }
+    const teams = new Set(
+      payers.flatMap(({ account }) => (account.startsWith('team') ? account : [])),
+    );
+    for (const team of teams) {
+      expect(await checkAccess(server.services, team), team).toMatchObject({ allowed: true });
+    }
+  }, 120_000);
+
+  it('answers each kind of payer over HTTP: portal, invoices, and no second subscription or trial', async () => {
+    const asked = new Map(
+      payers
+        .filter(({ kind }) => isPaying(kind) || kind === 'ended, with a trial')
+        .map((payer) => [`${payer.kind}, ${payer.life}`, payer]),
+    );
+    const shown = `${asked.size} of ${payers.length} payers, one of each kind and life, are asked over HTTP`;
+    process.stdout.write(`${shown}\n`);
+    for (const [why, { account, kind, life }] of asked) {
+      const ask = (method: string, path: string, body?: object) =>
+        server.call(method, `/api/billing/${path}`, { user: account, body });
+      const hadTrial = kind === 'ended, with a trial' || life === 'canceled';
+      const [state, allowed, checkout] = EXPECTED[hadTrial ? 'canceled' : life];
+      const { json } = await ask('GET', 'subscription');
+      expect(json, why).toMatchObject({ subscription: { state } });
+      expect((await ask('GET', 'access')).json, why).toMatchObject({ allowed });
+      expect((await ask('POST', 'portal', {})).status, why).toBe(200);
+      expect((await ask('GET', 'invoices')).json['invoices'], why).not.toEqual([]);
+      const opened = await ask('POST', 'checkout', PRO);
+      expect(opened.status, `${why}: ${opened.text}`).toBe(checkout);
+      if (!hadTrial) continue;
+      const id = String(opened.json['sessionId']);
+      expect((await server.stripe.checkout.sessions.retrieve(id)).amount_total, why).toBe(5_000);
+    }
     const stranger = payers.find(({ kind }) => kind === 'a price of another program')!;
     const seen = await server.call('GET', '/api/billing/subscription', { user: stranger.account });
     expect(seen.json).toEqual({ subscription: null });
   }, 120_000);
+
+  it('marks the customers that it links where it is asked to, once, and nothing else of theirs', async () => {
+    const { knex } = server.database;
+    const linked: { stripe_customer_id: string; user_id: string }[] = await knex('customers')
+      .whereNotNull('stripe_customer_id')
+      .select('stripe_customer_id', 'user_id');
+    const accountOf = new Map(linked.map((row) => [row.stripe_customer_id, row.user_id]));
+    const sold = payers.filter(({ customerId }) => accountOf.has(customerId));
+    const wanted = sold.map(({ customerId }) => `POST /v1/customers/${customerId}`).toSorted();
+    const writesOf = async (run: () => Promise<unknown>) => {
+      await watch.look();
+      const had = new Set(watch.ofServer().map(({ id }) => id));
+      const looking = setInterval(() => void watch.look(), 100);
+      await run();
+      clearInterval(looking);
+      await watch.look();
+      return watch.ofServer().filter(({ id, method }) => method !== 'GET' && !had.has(id));
+    };
+    const writes = await writesOf(() => runScript('tenure', imported('--mark'), server.env));
+    expect(writes.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(wanted);
+    for (const { path, requestBody } of writes) {
+      const account = accountOf.get(path.split('/').at(-1) ?? '');
+      expect(Object.fromEntries(new URLSearchParams(requestBody)), path).toEqual({
+        'metadata[tenure_account]': account,
+        'metadata[tenure_deployment]': 'tenure',
+      });
+    }
+    const again = {
+      rules: [],
+      map: new Map<string, string>(),
+      dryRun: false,
+      mark: true,
+      actor: 'system',
+    };
+    expect(await writesOf(() => importAccount(server.services, again))).toEqual([]);
+  }, 240_000);
+
+  it('is compared with Stripe by verify, which says what is left, and what it could not see', async () => {
+    const { stdout, stderr } = await runScript('tenure', ['verify'], server.env);
+    expect(stdout, stderr).toMatch(/\d+ live subscriptions on your prices have no account/);
+    expect(stdout).toMatch(/\d+ claims contradict the account of a customer/);
+    expect(stdout).not.toContain('test clocks');
+    const { stripe } = server.services;
+    const { listTestClocks } = stripe;
+    // A restricted key.
+    stripe.listTestClocks = () =>
+      Promise.reject(
+        new GatewayError('invalid', 'The provided key does not have the required permissions', {
+          code: null,
+          declineCode: null,
+          retryAfter: null,
+          param: null,
+          status: 403,
+          cause: null,
+        }),
+      );
+    expect(await verifyDatabase(server.services)).toMatchObject({ clocksUnseen: true });
+    stripe.listTestClocks = listTestClocks;
+    expect(await verifyDatabase(server.services)).toMatchObject({ clocksUnseen: false });
+  }, 60_000);
 });
