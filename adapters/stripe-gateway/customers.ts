@@ -15,13 +15,19 @@ export interface CustomerDetails {
 /** Customers and their payment methods. */
 export function customerCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   return {
-    createCustomer: (input: NewCustomer, idempotencyKey: string): Promise<Stripe.Customer> =>
-      call(() =>
+    /** `wasMade`: an earlier request with this key made it. */
+    createCustomer: async (
+      input: NewCustomer,
+      idempotencyKey: string,
+    ): Promise<{ id: string; wasMade: boolean }> => {
+      const { id, lastResponse } = await call(() =>
         stripe.customers.create(
           { test_clock: input.testClock ?? undefined, metadata: ownerMetadata(input.userId) },
           { idempotencyKey },
         ),
-      ),
+      );
+      return { id, wasMade: lastResponse.headers['idempotent-replayed'] === 'true' };
+    },
 
     updateCustomer: (id: string, details: CustomerDetails): Promise<Stripe.Customer> =>
       call(() =>
