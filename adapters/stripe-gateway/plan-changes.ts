@@ -11,6 +11,8 @@ export interface ChangeRequest {
   prorationDate: number | null;
   /** A new period begins now; flexible billing keeps the old one unless asked. */
   restartPeriod: boolean;
+  /** For a preview: these discounts of the subscription and no others. */
+  discounts?: string[];
 }
 
 /** What a subscription becomes at the end of its present period. */
@@ -171,7 +173,15 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
 const OF = 'parent.subscription_details.subscription';
 
 function previewParams(request: ChangeRequest): Stripe.InvoiceCreatePreviewParams {
-  return { subscription: request.subscriptionId, subscription_details: changeParams(request) };
+  const { discounts } = request;
+  return {
+    subscription: request.subscriptionId,
+    subscription_details: changeParams(request),
+    ...(discounts === undefined
+      ? {}
+      : { discounts: discounts.length > 0 ? discounts.map((discount) => ({ discount })) : '' }),
+    expand: ['discounts.source.coupon'],
+  };
 }
 
 const EXPAND_SUBSCRIPTION = EXPAND.filter((path) => path !== 'schedule').map(

@@ -39,8 +39,13 @@ export async function makeQuote(
 ): Promise<ChangeQuote> {
   const { kind, effective } = target;
   await settleUsage(services, subscription);
-  const next = await previewNext(services, subscription, target);
-  const losses = lossViews(lossesOf(services, subscription, target));
+  const isCharged = effective === 'now' && target.prorate && !target.unchanged;
+  const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
+  const invoice = isCharged
+    ? await previewNow(services, subscription, { target, prorationAt })
+    : null;
+  const next = await previewNext(services, subscription, { target, invoice });
+  const losses = lossViews(lossesOfChange(services, subscription, target));
   const command = 'change' as const;
   const base = {
     command,
@@ -50,12 +55,8 @@ export async function makeQuote(
     nextAmount: next.total,
     losses,
   };
-  if (target.unchanged || effective !== 'now' || !target.prorate) return { ...base, ...FREE };
-  const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
-  const [invoice] = await Promise.all([
-    previewNow(services, subscription, { target, prorationAt }),
-    requireQuotable(services, subscription, kind),
-  ]);
+  if (!invoice) return { ...base, ...FREE };
+  await requireQuotable(services, subscription, kind);
   await saveQuote(
     services.database.knex,
     {
@@ -73,7 +74,7 @@ export async function makeQuote(
 }
 
 /** A trial that was given on top of a paid time: a change now credits nothing, and takes what is left of it. */
-function lossesOf(
+export function lossesOfChange(
   { clock }: Services,
   { facts }: SubscriptionRow,
   { unchanged, kind, effective, prorate }: PlanTarget,
@@ -155,7 +156,7 @@ export async function closeQuote(
 async function previewNext(
   services: Services,
   subscription: SubscriptionRow,
-  target: PlanTarget,
+  { target, invoice }: { target: PlanTarget; invoice: Stripe.Invoice | null },
 ): Promise<{ currency: string; total: number }> {
   const chargedNow = target.effective === 'now' && target.prorate;
   try {
@@ -164,6 +165,7 @@ async function previewNext(
       items: itemChanges(services.catalogue, subscription, target),
       prorationDate: null,
       restartPeriod: subscription.state !== 'trialing' && target.interval !== target.item.interval,
+      discounts: invoice ? discountsAfter(invoice) : undefined,
     });
     return { currency: preview.currency, total: nextTotal(preview, chargedNow) };
   } catch (error) {
@@ -189,6 +191,17 @@ function nextTotal({ lines: { data }, total }: Stripe.Invoice, chargedNow: boole
 interface Dated {
   target: PlanTarget;
   prorationAt: number;
+}
+
+/** The discounts that are left after an invoice; undefined where it uses none up. */
+function discountsAfter({ discounts }: Stripe.Invoice): string[] | undefined {
+  const left = discounts.flatMap((discount) => {
+    if (typeof discount === 'string') return [discount];
+    const coupon = 'source' in discount ? discount.source.coupon : null;
+    const isOnce = typeof coupon === 'object' && coupon?.duration === 'once';
+    return isOnce ? [] : [discount.id];
+  });
+  return left.length < discounts.length ? left : undefined;
 }
 
 function previewNow(

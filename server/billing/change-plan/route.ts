@@ -13,9 +13,11 @@ import {
 import { followDetails } from '../customer.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
 import { answerWithPayment, paymentAnswer } from '../payment-answer.ts';
-import { changeChoice, planTarget, type ChangeChoice } from './plan-target.ts';
-import { closeQuote, priceOfStored } from './quote.ts';
+import { changeChoice, planTarget, type ChangeChoice, type PlanTarget } from './plan-target.ts';
+import { closeQuote, lossesOfChange, priceOfStored } from './quote.ts';
 import { defineRoute } from '../../http/define-route.ts';
+import { AppError } from '../../http/errors.ts';
+import type { Services } from '../../lib/services.ts';
 
 const prorationDate = z.iso.datetime().nullish();
 
@@ -62,12 +64,27 @@ function change(context: CommandContext, action: Action, body: ChangeBody): Prom
       prorationDate: body.prorationDate ?? undefined,
       price: asStored?.price ?? null,
     };
+    requireAsked(services, subscription, { target: wanted.target, when: body.when });
     const answer = await readBackAfterFailure(context, subscription, () =>
       changePlan(context, subscription, wanted),
     );
     await closeQuote(services, subscription, wanted);
     return answerWithPayment(context, subscription, { status: 202, answer });
   });
+}
+
+/** Throws 409 for a change at once that takes paid time without credit, unless `when` says "now": then it was asked for. */
+function requireAsked(
+  services: Services,
+  subscription: SubscriptionRow,
+  { target, when }: { target: PlanTarget; when: ChangeChoice['when'] },
+): void {
+  const [loss] = when === 'now' ? [] : lossesOfChange(services, subscription, target);
+  if (!loss) return;
+  const words = `This change takes effect at once. ${loss.message} Show that, and send "when": "now".`;
+  const { state } = subscription;
+  const actions = actionsNow(services, subscription);
+  throw new AppError('not_allowed', words, { fields: { state, actions, reason: 'loss' } });
 }
 
 /**

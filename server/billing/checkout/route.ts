@@ -11,7 +11,7 @@ import {
   trialDaysFor,
 } from '../new-subscription.ts';
 import { chosenPrice, planChoice } from '../plan-choice.ts';
-import { promotionFor, withCode } from '../promotion-code.ts';
+import { promotionFor, spentOnTrial, withCode } from '../promotion-code.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 
 /** Opens Stripe's Checkout page for a plan; with a trial if this user never had one. */
@@ -38,10 +38,12 @@ export const checkoutRoute = defineRoute({
       await refuseDebtor(context, former, customerId);
       const known = isNew ? [] : await refuseUnseenLive(context, customerId);
       const promotion = await promotionFor(services, customerId, body.promotionCode);
+      const trialDays = await trialDaysFor(context, { customerId, known });
+      if (trialDays !== null && promotion?.once) throw spentOnTrial();
       const wish = wishFor(choice, {
         customerId,
         userId: account.id,
-        trialDays: await trialDaysFor(context, { customerId, known }),
+        trialDays,
         promotionCodeId: promotion?.id ?? null,
       });
       const session = await withCode(() =>
