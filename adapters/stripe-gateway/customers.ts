@@ -18,13 +18,19 @@ export function customerCalls(
   { owner, mark }: { owner: OwnerMetadata; mark: OwnerMark },
 ) {
   return {
-    createCustomer: (input: NewCustomer, idempotencyKey: string): Promise<Stripe.Customer> =>
-      call(() =>
+    /** `wasMade`: an earlier request with this key made it. */
+    createCustomer: async (
+      input: NewCustomer,
+      idempotencyKey: string,
+    ): Promise<{ id: string; wasMade: boolean }> => {
+      const { id, lastResponse } = await call(() =>
         stripe.customers.create(
           { test_clock: input.testClock ?? undefined, metadata: owner(input.userId) },
           { idempotencyKey },
         ),
-      ),
+      );
+      return { id, wasMade: lastResponse.headers['idempotent-replayed'] === 'true' };
+    },
 
     updateCustomer: (id: string, details: CustomerDetails): Promise<Stripe.Customer> =>
       call(() =>

@@ -86,7 +86,10 @@ function kindOf(error: Stripe.errors.StripeError): GatewayErrorKind {
   if (error instanceof Stripe.errors.StripeIdempotencyError) return 'conflict';
   // A key that is in use arrives as a plain API error after the SDK's own retries.
   if (error.code === 'idempotency_key_in_use' || error.statusCode === 409) return 'conflict';
-  if (error.statusCode === 404 || error.code === 'resource_missing') return 'not_found';
+  // Without a parameter it is a payment method that is missing, not what was asked for.
+  if (error.statusCode === 404 || (error.code === 'resource_missing' && error.param)) {
+    return 'not_found';
+  }
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return 'invalid';
   }

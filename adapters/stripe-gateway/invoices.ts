@@ -27,6 +27,18 @@ export function invoiceCalls(stripe: Stripe) {
       (await call(() => stripe.invoices.list({ subscription: subscriptionId, status, limit: 100 })))
         .data,
 
+    /** The payments of an invoice with their charges, and the invoice itself in each. */
+    paymentsOfInvoice: async (invoiceId: string): Promise<Stripe.InvoicePayment[]> =>
+      (
+        await call(() =>
+          stripe.invoicePayments.list({
+            invoice: invoiceId,
+            limit: 100,
+            expand: ['data.invoice', 'data.payment.payment_intent.latest_charge'],
+          }),
+        )
+      ).data,
+
     markUncollectible: (id: string, idempotencyKey: string): Promise<Stripe.Invoice> =>
       call(() => stripe.invoices.markUncollectible(id, {}, { idempotencyKey })),
 

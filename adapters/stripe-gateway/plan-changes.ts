@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { call } from './errors.ts';
 import type { OwnerMetadata } from './client.ts';
+import { EXPAND } from './subscriptions.ts';
 import { billFor, type ItemChange, type PhaseItem } from './previews.ts';
 
 export interface ChangeRequest {
@@ -10,6 +11,8 @@ export interface ChangeRequest {
   prorationDate: number | null;
   /** A new period begins now; flexible billing keeps the old one unless asked. */
   restartPeriod: boolean;
+  /** For a preview: these discounts of the subscription and no others. */
+  discounts?: string[];
 }
 
 /** What a subscription becomes at the end of its present period. */
@@ -40,12 +43,17 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
   return {
     /** The invoice that a change makes at once; without proration, the next renewal's. */
     previewChange: (request: ChangeRequest): Promise<Stripe.Invoice> =>
-      call(() =>
-        stripe.invoices.createPreview({
-          subscription: request.subscriptionId,
-          subscription_details: changeParams(request),
-        }),
-      ),
+      call(() => stripe.invoices.createPreview(previewParams(request))),
+
+    /** The same with the subscription as it is now; null where Stripe did not send that along. */
+    previewChangeOf: async (
+      request: ChangeRequest,
+    ): Promise<{ invoice: Stripe.Invoice; subscription: Stripe.Subscription | null }> => {
+      const params = { ...previewParams(request), expand: EXPAND.map((path) => `${OF}.${path}`) };
+      const invoice = await call(() => stripe.invoices.createPreview(params));
+      const told = invoice.parent?.subscription_details?.subscription ?? null;
+      return { invoice, subscription: typeof told === 'string' ? null : told };
+    },
 
     /** Changes now. A prorated change that is not paid waits in `pending_update` and gives nothing away. */
     changeSubscription: (
@@ -58,6 +66,7 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
           {
             ...changeParams(request),
             payment_behavior: request.prorationDate === null ? undefined : 'pending_if_incomplete',
+            expand: EXPAND,
           },
           { idempotencyKey },
         ),
@@ -78,20 +87,27 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
     retrieveSchedule: (id: string): Promise<Stripe.SubscriptionSchedule> =>
       call(() => stripe.subscriptionSchedules.retrieve(id)),
 
-    /** Keeps the schedule's present phase and puts `next` after it, in place of what was there. */
-    scheduleNextPhase: (
+    /**
+     * Keeps the schedule's present phase and puts `next` after it, in place of what was there. Answers the subscription;
+     * null where it did not come along.
+     */
+    scheduleNextPhase: async (
       { schedule, userId }: { schedule: Stripe.SubscriptionSchedule; userId: string },
       next: NextPhase,
       idempotencyKey: string,
-    ): Promise<Stripe.SubscriptionSchedule> =>
-      call(() =>
-        stripe.subscriptionSchedules.update(
-          schedule.id,
-          // Stripe takes none with `from_subscription`.
-          { ...phasesThen(schedule, next), metadata: ownerMetadata(userId) },
-          { idempotencyKey },
-        ),
-      ),
+    ): Promise<Stripe.Subscription | null> => {
+      const params = {
+        ...phasesThen(schedule, next),
+        // Stripe takes none with `from_subscription`.
+        metadata: ownerMetadata(userId),
+        expand: EXPAND_SUBSCRIPTION,
+      };
+      const { subscription, ...rest } = await call(() =>
+        stripe.subscriptionSchedules.update(schedule.id, params, { idempotencyKey }),
+      );
+      if (subscription === null || typeof subscription === 'string') return null;
+      return { ...subscription, schedule: { ...rest, subscription: subscription.id } };
+    },
 
     /** Stops invoices and the period, and bills usage now; with `creditUnused` what was not used becomes credit. */
     pauseSubscription: (
@@ -105,6 +121,7 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
           {
             invoicing_behavior: 'invoice',
             bill_for: billFor(creditUnused),
+            expand: EXPAND,
           },
           { idempotencyKey },
         ),
@@ -119,7 +136,10 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
       call(() =>
         stripe.subscriptions.update(
           id,
-          { pause_collection: { behavior: 'void', resumes_at: resumesAt ?? undefined } },
+          {
+            pause_collection: { behavior: 'void', resumes_at: resumesAt ?? undefined },
+            expand: EXPAND,
+          },
           { idempotencyKey },
         ),
       ),
@@ -144,12 +164,34 @@ export function planChangeCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
       call(() =>
         stripe.subscriptions.update(
           id,
-          { discounts: promotionCodeId === null ? '' : [{ promotion_code: promotionCodeId }] },
+          {
+            discounts: promotionCodeId === null ? '' : [{ promotion_code: promotionCodeId }],
+            expand: EXPAND,
+          },
           { idempotencyKey },
         ),
       ),
   };
 }
+
+/** Where an invoice names its subscription. */
+const OF = 'parent.subscription_details.subscription';
+
+function previewParams(request: ChangeRequest): Stripe.InvoiceCreatePreviewParams {
+  const { discounts } = request;
+  return {
+    subscription: request.subscriptionId,
+    subscription_details: changeParams(request),
+    ...(discounts === undefined
+      ? {}
+      : { discounts: discounts.length > 0 ? discounts.map((discount) => ({ discount })) : '' }),
+    expand: ['discounts.source.coupon'],
+  };
+}
+
+const EXPAND_SUBSCRIPTION = EXPAND.filter((path) => path !== 'schedule').map(
+  (path) => `subscription.${path}`,
+);
 
 function changeParams(request: ChangeRequest) {
   const { items, prorationDate, restartPeriod } = request;
@@ -251,6 +293,7 @@ function creationParams(
     metadata: owner,
     default_tax_rates: input.taxRates.length > 0 ? input.taxRates : undefined,
     automatic_tax: input.automaticTax ? { enabled: true } : undefined,
+    expand: EXPAND,
     ...(trialDays === null
       ? {}
       : {

@@ -6,8 +6,8 @@ export interface CancellationDetails {
   comment?: string;
 }
 
-/** What a read must contain for the facts to be complete: the coming phase, the card, failed attempts. */
-const EXPAND = ['schedule', 'default_payment_method', 'latest_invoice'];
+/** What a read, and the answer of a write, must contain for the facts to be complete: the coming phase, the card, failed attempts. */
+export const EXPAND = ['schedule', 'default_payment_method', 'latest_invoice'];
 
 /** Subscriptions: reads that feed the processor, and the commands of people. */
 export function subscriptionCalls(stripe: Stripe) {
@@ -101,6 +101,7 @@ export function subscriptionCalls(stripe: Stripe) {
               ? { cancel_at_period_end: true }
               : { cancel_at: at, proration_behavior: 'none' }),
             cancellation_details: details,
+            expand: EXPAND,
           },
           { idempotencyKey },
         ),
@@ -115,7 +116,10 @@ export function subscriptionCalls(stripe: Stripe) {
       call(() =>
         stripe.subscriptions.update(
           id,
-          scheduledBy === 'cancel_at' ? { cancel_at: '' } : { cancel_at_period_end: false },
+          {
+            ...(scheduledBy === 'cancel_at' ? { cancel_at: '' } : { cancel_at_period_end: false }),
+            expand: EXPAND,
+          },
           { idempotencyKey },
         ),
       ),
@@ -129,7 +133,11 @@ export function subscriptionCalls(stripe: Stripe) {
       call(() =>
         stripe.subscriptions.cancel(
           id,
-          { cancellation_details: details, invoice_now: invoiceUsage === true ? true : undefined },
+          {
+            cancellation_details: details,
+            invoice_now: invoiceUsage === true ? true : undefined,
+            expand: EXPAND,
+          },
           { idempotencyKey },
         ),
       ),
@@ -169,7 +177,11 @@ export function subscriptionCalls(stripe: Stripe) {
       idempotencyKey: string,
     ): Promise<Stripe.Subscription> =>
       call(() =>
-        stripe.subscriptions.update(id, { pause_collection: '', metadata }, { idempotencyKey }),
+        stripe.subscriptions.update(
+          id,
+          { pause_collection: '', metadata, expand: EXPAND },
+          { idempotencyKey },
+        ),
       ),
 
     /** A new period begins and is charged now; `card_declined` changes nothing. */
@@ -181,6 +193,7 @@ export function subscriptionCalls(stripe: Stripe) {
             billing_cycle_anchor: { type: 'now' },
             proration_behavior: 'none',
             payment_behavior: 'error_if_incomplete',
+            expand: EXPAND,
           },
           { idempotencyKey },
         ),
@@ -194,6 +207,7 @@ export function subscriptionCalls(stripe: Stripe) {
           {
             billing_cycle_anchor: { type: 'now' },
             payment_behavior: 'resume_on_payment_success',
+            expand: EXPAND,
           },
           { idempotencyKey },
         ),

@@ -26,6 +26,14 @@ export function wishFor(
   return { ...buyer, priceId, quantity, meterPrices };
 }
 
+export interface Opening {
+  idempotencyKey: string;
+  /** The customer was made just now, and has no open session. */
+  isNew?: boolean;
+  /** Asked before a session is made; throws where none may be. */
+  beforeNew?: () => Promise<void>;
+}
+
 /** Checkouts of one customer are opened one after another in this process. */
 const queues = new Map<string, Promise<unknown>>();
 
@@ -37,13 +45,14 @@ const queues = new Map<string, Promise<unknown>>();
 export async function openCheckout(
   services: Services,
   wish: CheckoutWish,
-  idempotencyKey: string,
+  { idempotencyKey, isNew = false, beforeNew }: Opening,
 ): Promise<{ id: string; url: string }> {
   return inTurn(wish.customerId, async () => {
-    const open = await services.stripe.openCheckouts(wish.customerId);
+    const open = isNew ? [] : await services.stripe.openCheckouts(wish.customerId);
     const same = open.find(
       (session) => isOwn(services, session, wish.userId) && isSame(session, wish),
     );
+    if (!same && !isNew) await beforeNew?.();
     const chosen = same ?? (await create(services, wish, idempotencyKey));
     const all = same ? open : await services.stripe.openCheckouts(wish.customerId);
     await expireOthers(services, all, chosen);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type Stripe from 'stripe';
 import { recordCommand } from '../../db/commands.ts';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
@@ -28,20 +29,23 @@ export interface CommandContext {
   commandKey: (step: string) => string;
 }
 
+/** The subscription as the last call of a command answered it; null where it has to be read back. */
+export type Answer = Stripe.Subscription | null;
+
 /**
  * A command of a user on their subscription, one at a time: is it allowed in this state, what is asked of
- * Stripe, and then the state as the processor reads it back. Answers `{subscription}`.
+ * Stripe, and then the state as the processor stores it. Answers `{subscription}`.
  */
 export async function runCommand(
   context: CommandContext,
   action: Action,
-  atStripe: (subscription: SubscriptionRow) => Promise<unknown>,
+  atStripe: (subscription: SubscriptionRow) => Promise<Answer>,
 ): Promise<Response> {
   const { services, account } = context;
   return withCustomerLock(services, account.id, async () => {
     const subscription = requireAction(services, await subscriptionNow(context), action);
-    await readBackAfterFailure(context, subscription, () => atStripe(subscription));
-    const next = await syncAfter(context, subscription);
+    const answer = await readBackAfterFailure(context, subscription, () => atStripe(subscription));
+    const next = await syncAfter(context, subscription, answer);
     return json({ subscription: next && subscriptionView(services, next) });
   });
 }
@@ -92,16 +96,18 @@ export async function readBackAfterFailure<T>(
 
 /**
  * Makes one call that changes something. When its answer is lost, Stripe is asked whether it happened: then the
- * call counts as made, and what follows it goes on. Throws the call's own error otherwise.
+ * call counts as made, and what follows it goes on. Throws the call's own error otherwise. Answers what the call did, null
+ * where that was lost.
  */
-export async function confirmIfAnswerLost(
-  call: () => Promise<unknown>,
+export async function confirmIfAnswerLost<T>(
+  call: () => Promise<T>,
   happened: () => Promise<boolean>,
-): Promise<void> {
+): Promise<T | null> {
   try {
-    await call();
+    return await call();
   } catch (error) {
     if (!isAnswerLost(error) || !(await happened().catch(() => false))) throw error;
+    return null;
   }
 }
 
@@ -177,18 +183,27 @@ function commandOf(context: Commander): Command {
   return command;
 }
 
-/** Reads the subscription back through the processor, with this request as the cause. */
+/**
+ * Stores what the last call answered, with this request as the cause; without an answer the subscription is read back.
+ * `subscription` is what the command began with.
+ */
 export async function syncAfter(
   context: CommandContext,
-  subscription: { id: string; customerId: string },
+  subscription: { id: string; customerId: string; facts?: SubscriptionFacts },
+  answer: Answer = null,
 ): Promise<StoredSubscription | null> {
   const { services, account } = context;
   await COMMANDS.get(context)?.recorded;
+  // A nested list holds ten items at most; a read asks for the rest.
+  const whole = answer !== null && !answer.items.has_more && answer.id === subscription.id;
   const stored = await retryRead(() =>
     services.engine.syncSubscription({
       subscriptionId: subscription.id,
       customerId: subscription.customerId,
       cause: requestCause(context),
+      answer: whole
+        ? { facts: readSubscription(answer), before: subscription.facts ?? null }
+        : null,
     }),
   );
   services.access.invalidate(account.id);

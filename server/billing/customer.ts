@@ -24,18 +24,27 @@ export interface Payer {
  * customer: creation is the same request to Stripe, under one key for account and generation.
  */
 export async function ensureStripeCustomer(services: CoreServices, who: Payer): Promise<string> {
+  return (await findOrMakeCustomer(services, who)).customerId;
+}
+
+/** The same, and whether the customer was made just now: then nothing of theirs is at Stripe yet. */
+export async function findOrMakeCustomer(
+  services: CoreServices,
+  who: Payer,
+): Promise<{ customerId: string; isNew: boolean }> {
   const userId = who.account.id;
   const account =
     (await followDetails(services, who)) ??
     (await ensureCustomer(services.database.knex, { userId, ...claimsOf(who, null) }));
-  if (isLiving(account)) return account.stripeCustomerId;
+  if (isLiving(account)) return { customerId: account.stripeCustomerId, isNew: false };
   const { deploymentId } = services.config.ownership;
   const key = customerKey(`${deploymentId} ${userId}`, account);
   const created = await createCustomer(services, userId, key);
   const { email, name } = account;
   await tellStripe(services, created.id, { ...(email && { email }), ...(name && { name }) });
   const attached = await attachStripeCustomer(services.database.knex, userId, created.id);
-  return attached.stripeCustomerId ?? created.id;
+  const customerId = attached.stripeCustomerId ?? created.id;
+  return { customerId, isNew: customerId === created.id && !created.wasMade };
 }
 
 /**
@@ -144,7 +153,7 @@ async function createCustomer(
   { stripe, config }: CoreServices,
   userId: string,
   key: string,
-): Promise<{ id: string }> {
+): Promise<{ id: string; wasMade: boolean }> {
   // Only what never changes is in the request, or Stripe would refuse the second one under this key.
   const request = { userId, testClock: config.stripe.testClock };
   try {

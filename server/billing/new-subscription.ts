@@ -76,6 +76,14 @@ export async function refuseUnseenSecond(
   customerId: string,
 ): Promise<Stripe.Subscription[]> {
   await refuseComingSecond(context, customerId);
+  return refuseUnseenLive(context, customerId);
+}
+
+/** The same of what has begun. */
+export async function refuseUnseenLive(
+  context: CommandContext,
+  customerId: string,
+): Promise<Stripe.Subscription[]> {
   const known = await context.services.stripe.subscriptionsOf(customerId);
   const live = liveAmong(context.services, known);
   if (!live) return known;

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import { STATES } from '../../state/states.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 import { json } from '../http/define-route.ts';
-import { syncAfter, type CommandContext } from './command.ts';
+import { syncAfter, type Answer, type CommandContext } from './command.ts';
 import { paymentNeeded, paymentNeededFor } from './payment-needed.ts';
 import { subscriptionSchema, subscriptionView } from './subscription-view.ts';
 
@@ -12,14 +13,14 @@ export const paymentAnswer = z.object({
   payment: paymentNeeded.nullable(),
 });
 
-/** Reads the subscription back and answers with it, and with the payment that it waits for. */
+/** Stores what the last call answered, or what is read back, and answers with it, and with the payment that it waits for. */
 export async function answerWithPayment(
   context: CommandContext,
-  subscription: { id: string; customerId: string },
-  status: number,
+  subscription: SubscriptionRow,
+  { status, answer }: { status: number; answer: Answer },
 ): Promise<Response> {
   const { services } = context;
-  const next = await syncAfter(context, subscription);
+  const next = await syncAfter(context, subscription, answer);
   const unpaid = next && waitsForPayment(next) ? next.facts.latestInvoiceId : null;
   const payment = unpaid === null ? null : await paymentNeededFor(services, unpaid);
   return json({ subscription: next && subscriptionView(services, next), payment }, status);

@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { returnsOfSubscription } from '../../db/payment-returns.ts';
 import { planOfPrice } from '../../state/catalogue.ts';
 import {
   mayCredit,
@@ -6,6 +7,7 @@ import {
   type PeriodInvoice,
   type PeriodPayment,
 } from '../../state/period-payment.ts';
+import { planPeriodIsPaid } from '../../state/plan-period.ts';
 import { planItem, type ChangeKind } from '../../state/plan-change.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 import type { Services } from '../lib/services.ts';
@@ -20,23 +22,74 @@ export async function periodPaymentOf(
   const item = planItem(catalogue, facts);
   if (!item || item.periodEnd === null) return 'unknown';
   const end = item.periodEnd / 1000;
-  const [invoices, charges] = await Promise.all([
-    stripe.invoicesOf(id, 100),
-    stripe.chargesOf(customerId),
-  ]);
   const paysFor = (line: Stripe.InvoiceLineItem): boolean => {
     const priceId = priceOf(line);
     const isPlan = priceId === item.priceId || planOfPrice(catalogue, priceId) !== null;
     return isPlan && line.amount >= 0 && line.period.end === end;
   };
+  const isWhole = (invoice: Stripe.Invoice) =>
+    invoice.lines.data.some((line) => paysFor(line) && !isProration(line));
+  const { planInvoice, latestInvoiceId } = facts;
+  // Nothing was billed since the period was: what paid for it is one invoice, and one call tells all of it.
+  if (latestInvoiceId !== null && planInvoice?.id === latestInvoiceId) {
+    const latest = await withCharges(stripe, latestInvoiceId);
+    if (latest && isWhole(latest.invoice)) {
+      return periodPayment([invoiceOf(latest.invoice, latest.charges)]);
+    }
+  }
+  const [invoices, charges] = await Promise.all([
+    stripe.invoicesOf(id, 100),
+    stripe.chargesOf(customerId),
+  ]);
   const found = invoices.flatMap((invoice) => {
-    const lines = invoice.lines.data.filter(paysFor);
-    const whole = lines.some((line) => !isProration(line));
+    const isPart = invoice.lines.data.some(paysFor);
     // A change that was not paid did not happen; one that was counts with what it cost.
-    if (!whole && (lines.length === 0 || invoice.status !== 'paid')) return [];
-    return [invoiceOf(invoice, charges)];
+    if (!isWhole(invoice) && (!isPart || invoice.status !== 'paid')) return [];
+    const intents = (invoice.payments?.data ?? []).map(({ payment }) =>
+      idOf(payment.payment_intent),
+    );
+    const own = charges.filter(({ payment_intent: by }) => intents.includes(idOf(by) ?? ''));
+    return [invoiceOf(invoice, own)];
   });
   return periodPayment(found);
+}
+
+/** An invoice with the charges that paid it; null where the list of its payments does not tell. */
+async function withCharges(
+  stripe: Services['stripe'],
+  invoiceId: string,
+): Promise<{ invoice: Stripe.Invoice; charges: Stripe.Charge[] } | null> {
+  const payments = await stripe.paymentsOfInvoice(invoiceId);
+  const invoice = payments[0]?.invoice;
+  if (!invoice || typeof invoice === 'string' || invoice.deleted || invoice.lines.has_more) {
+    return null;
+  }
+  const charges: Stripe.Charge[] = [];
+  for (const { payment } of payments) {
+    const intent = payment.payment_intent;
+    if (!intent || typeof intent === 'string') return null;
+    const charge = intent.latest_charge;
+    if (typeof charge === 'string') return null;
+    if (charge) charges.push(charge);
+  }
+  return { invoice, charges };
+}
+
+/**
+ * The same before anything is charged, for a price that is only shown: what is stored says so where the period is paid and
+ * nothing is known to have come back. The change itself asks Stripe.
+ */
+export async function requireQuotable(
+  services: Services,
+  subscription: StoredSubscription,
+  kind: ChangeKind,
+): Promise<void> {
+  const { facts, id } = subscription;
+  const isKept =
+    facts.billingMode === 'flexible' &&
+    planPeriodIsPaid(facts) &&
+    (await returnsOfSubscription(services.database.knex, id)).length === 0;
+  if (!isKept) await requireCreditable(services, subscription, kind);
 }
 
 /** Throws 409 where a change now would credit time that was not paid for; else how it was, or will be, paid. */
@@ -68,9 +121,7 @@ const WORDS: Record<PeriodPayment, string> = {
   returned: `What was paid for the present period was sent back or is disputed, so it cannot be credited. ${LATER}`,
 };
 
-function invoiceOf(invoice: Stripe.Invoice, charges: Stripe.Charge[]): PeriodInvoice {
-  const intents = (invoice.payments?.data ?? []).map(({ payment }) => idOf(payment.payment_intent));
-  const own = charges.filter(({ payment_intent }) => intents.includes(idOf(payment_intent) ?? ''));
+function invoiceOf(invoice: Stripe.Invoice, own: Stripe.Charge[]): PeriodInvoice {
   const refunded = own.reduce((sum, charge) => sum + charge.amount_refunded, 0);
   const { pre_payment_credit_notes_amount: before, post_payment_credit_notes_amount: after } =
     invoice;

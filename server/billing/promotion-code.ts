@@ -56,6 +56,15 @@ export async function withCode<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** A trial begins with an invoice of nothing, which would use the code up. */
+export function spentOnTrial(): AppError {
+  return new AppError(
+    'unknown_promotion_code',
+    'This code counts for one invoice, and that of the trial would be it. Begin the trial without the code, and apply it to the subscription then.',
+    { fields: { reason: 'trial_first' } },
+  );
+}
+
 function unknownCode(why: string, cause?: unknown): AppError {
   return new AppError('unknown_promotion_code', why, { cause });
 }

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { isGatewayError, type NextPhase } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
+import { readSubscription } from '../../state/subscription-facts.ts';
 import { AppError } from '../http/errors.ts';
 import {
   actionsNow,
@@ -8,6 +9,7 @@ import {
   freshKey,
   isAnswerLost,
   readNow,
+  type Answer,
   type CommandContext,
 } from './command.ts';
 
@@ -16,15 +18,16 @@ export async function putNextPhase(
   context: CommandContext,
   subscription: { id: string; scheduleId: string | null },
   next: NextPhase,
-): Promise<void> {
+): Promise<Answer> {
   const { services } = context;
-  const { id } = subscription;
-  const schedule = await services.stripe.retrieveSchedule(
-    subscription.scheduleId ?? (await createSchedule(context, id)),
-  );
+  const { id, scheduleId } = subscription;
+  const schedule =
+    scheduleId === null
+      ? await createSchedule(context, id)
+      : await services.stripe.retrieveSchedule(scheduleId);
   await requireOwn(context, schedule);
   const [item] = next.items;
-  await confirmIfAnswerLost(
+  return confirmIfAnswerLost(
     () =>
       services.stripe.scheduleNextPhase(
         { schedule, userId: context.account.id },
@@ -40,14 +43,17 @@ export async function putNextPhase(
   );
 }
 
-async function createSchedule(context: CommandContext, id: string): Promise<string> {
+async function createSchedule(
+  context: CommandContext,
+  id: string,
+): Promise<Stripe.SubscriptionSchedule> {
   const { services } = context;
   try {
-    return (await services.stripe.createSchedule(id, freshKey('schedule', context))).id;
+    return await services.stripe.createSchedule(id, freshKey('schedule', context));
   } catch (error) {
     const made = isAnswerLost(error) && (await readNow(services, id)).scheduleId;
     if (!made) throw error;
-    return made;
+    return services.stripe.retrieveSchedule(made);
   }
 }
 
@@ -72,51 +78,60 @@ export async function releaseSchedule(
  * an upgrade that did not happen must not cost the customer the downgrade they had asked for. Throws 409 where the schedule
  * holds more than a change of plan: an operator agreed on it.
  */
-export async function withoutSchedule(
+export function withoutSchedule(
   context: CommandContext,
   subscription: SubscriptionRow,
   run: Run,
-): Promise<void> {
-  await withReleased(context, subscription, { run, ends: false });
+): Promise<Answer> {
+  return withReleased(context, subscription, { run, ends: false });
 }
 
 /** The same for what ends the subscription: whatever was scheduled, nothing follows any more. */
-export async function withoutAnySchedule(
+export function withoutAnySchedule(
   context: CommandContext,
   subscription: SubscriptionRow,
   run: Run,
-): Promise<void> {
-  await withReleased(context, subscription, { run, ends: true });
+): Promise<Answer> {
+  return withReleased(context, subscription, { run, ends: true });
 }
 
-type Run = (had: NextPhase | null) => Promise<unknown>;
+type Run = (had: NextPhase | null) => Promise<Answer>;
 
 async function withReleased(
   context: CommandContext,
   subscription: SubscriptionRow,
   { run, ends }: { run: Run; ends: boolean },
-): Promise<void> {
+): Promise<Answer> {
   const had = await scheduledPhase(context, subscription, ends);
   try {
     await releaseSchedule(context, subscription.facts.scheduleId);
-    await run(had);
+    return await run(had);
   } catch (error) {
-    if (had) await putBack(context, subscription.id, had);
+    if (had) await putBack(context, { id: subscription.id, answer: null }, had);
     throw error;
   }
 }
 
-/** Puts a scheduled change back, if nothing else is scheduled by now; a failure is logged. */
-export async function putBack(context: CommandContext, id: string, had: NextPhase): Promise<void> {
+/**
+ * Puts a scheduled change back, if nothing else is scheduled by now; a failure is logged. `answer` is the subscription as
+ * the call before answered it.
+ */
+export async function putBack(
+  context: CommandContext,
+  { id, answer }: { id: string; answer: Answer },
+  had: NextPhase,
+): Promise<Answer> {
   const { services } = context;
   try {
-    const { scheduleId, nextPhase } = await readNow(services, id);
-    if (nextPhase === null) await putNextPhase(context, { id, scheduleId }, had);
+    const facts = answer ? readSubscription(answer) : await readNow(services, id);
+    const { scheduleId, nextPhase } = facts;
+    return nextPhase === null ? await putNextPhase(context, { id, scheduleId }, had) : answer;
   } catch (error) {
     services.log.error(
       { err: error, subscription: id, lost: had },
       'a scheduled change could not be put back after a command',
     );
+    return null;
   }
 }
 

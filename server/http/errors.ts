@@ -1,5 +1,6 @@
 import { isGatewayError, type GatewayError } from '../../adapters/stripe-gateway.ts';
 import { databaseFailure, type DatabaseFailure } from '../../db/database-errors.ts';
+import { stripeRefusal } from './stripe-refusals.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
 import { StillBusy } from '../lib/lock-timeout.ts';
 
@@ -134,10 +135,16 @@ function fromGateway(error: GatewayError): AppError {
       return new AppError('stripe_unavailable', 'Stripe cannot be reached; try again soon.', {
         cause,
       });
-    default:
+    default: {
+      const refusal = stripeRefusal(error);
+      if (refusal) {
+        const { code, message, reason } = refusal;
+        return new AppError(code, message, { fields: reason ? { reason } : {}, cause });
+      }
       return new AppError('stripe_rejected', 'Stripe refused the request.', {
         fields: { stripeCode: error.code, ...(error.param ? { param: error.param } : {}) },
         cause,
       });
+    }
   }
 }

@@ -40,11 +40,19 @@ export interface BusinessClock {
   now(): number;
 }
 
+/** What Stripe answered to a change, which is as fresh as a read while nothing else is heard of the subscription. */
+export interface WriteAnswer {
+  facts: SubscriptionFacts;
+  /** What was stored before the change; null where there was nothing. */
+  before: SubscriptionFacts | null;
+}
+
 /** What a request wants to know right after it changed something at Stripe. */
 export interface SyncRequest {
   subscriptionId: string;
   customerId: string;
   cause: Cause;
+  answer?: WriteAnswer | null;
 }
 
 /** What is true of a delivered event when its delivery is answered. */

@@ -154,10 +154,10 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
       throw stillBusy();
     },
 
-    async sync({ subscriptionId, customerId, cause }) {
+    async sync({ subscriptionId, customerId, cause, answer }) {
       const deadline = createDeadline(ctx.options.ackTimeout);
       const backOff = createBackOff();
-      const task = { key: customerId, also: [], wanted: { subscriptionId, cause } };
+      const task = { key: customerId, also: [], wanted: { subscriptionId, cause, answer } };
       while (!deadline.isOver()) {
         const { own, result } = await deadline.race(tryOnce(task, backOff));
         if (!own || !result?.committed) continue;

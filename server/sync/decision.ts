@@ -4,6 +4,7 @@ import type { SubscriptionChange } from '../../db/save-changes.ts';
 import type { Claim } from '../../db/customer-locks.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import type { Cause } from '../../state/types.ts';
+import type { WriteAnswer } from '../lib/engine-types.ts';
 
 /** One customer to process, and what besides the events that are due. */
 export interface CustomerTask {
@@ -12,7 +13,7 @@ export interface CustomerTask {
   /** Events to take even if they are not due: Stripe has just sent them again. */
   also: string[];
   /** A subscription that a request waits for. */
-  wanted: { subscriptionId: string; cause: Cause } | null;
+  wanted: { subscriptionId: string; cause: Cause; answer?: WriteAnswer | null } | null;
 }
 
 /** The same under a lock that this process holds. */

@@ -1,5 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isForeignAsTold, type OwnerClaim } from '../../state/ownership.ts';
+import { isAsStored } from '../../state/same-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
+import type { WriteAnswer } from '../lib/engine-types.ts';
 import type { EngineContext } from './context.ts';
 import type { Decision, Failure } from './decision.ts';
 import type { Known, Loaded, WaitingEvent } from './load.ts';
@@ -34,7 +37,8 @@ export async function readStripe(ctx: Means, loaded: Loaded): Promise<ReadCustom
   const one = async ([id, events]: [string, WaitingEvent[]]): Promise<void> => {
     try {
       const known = loaded.known.get(id)!;
-      const snapshot = await readOne(ctx, { id, events, known }, now);
+      const answer = answerFor(loaded, id);
+      const snapshot = await readOne(ctx, { id, events, known, answer }, now);
       const customer = snapshot.read?.customerId ?? known.stored?.customerId ?? key;
       if (customer === key) result.snapshots.push(snapshot);
       else {
@@ -53,12 +57,30 @@ export async function readStripe(ctx: Means, loaded: Loaded): Promise<ReadCustom
   return result;
 }
 
+type Seen = Pick<Snapshot, 'id' | 'events' | 'known'> & { answer: WriteAnswer | null };
+
+function answerFor({ task: { wanted } }: Loaded, id: string): WriteAnswer | null {
+  return wanted?.subscriptionId === id ? (wanted.answer ?? null) : null;
+}
+
+/**
+ * What a command was answered stands for a read, unless something was heard since: an event waits, or another read stored
+ * another state than the command began with. Then only a read tells which is newer.
+ */
+function answeredFacts(
+  { core }: Pick<Means, 'core'>,
+  { events, known: { stored } }: Omit<Seen, 'answer'>,
+  answer: WriteAnswer | null,
+): SubscriptionFacts | null {
+  if (answer === null || events.length > 0) return null;
+  const { before, facts } = answer;
+  if (stored === null || before === null) return stored === before ? facts : null;
+  const isUntouched = isDeepStrictEqual(stored.facts, before);
+  return isUntouched || isAsStored(core.catalogue, stored.facts, facts) ? facts : null;
+}
+
 /** Reads a subscription and, where it is not known, whose it is. What events show to be foreign is left alone. */
-async function readOne(
-  ctx: Means,
-  seen: Pick<Snapshot, 'id' | 'events' | 'known'>,
-  now: number,
-): Promise<Snapshot> {
+async function readOne(ctx: Means, { answer, ...seen }: Seen, now: number): Promise<Snapshot> {
   const { id, events, known } = seen;
   const told = events.map(({ facts }) => facts);
   const wasOurs = known.stored !== null && !known.stored.foreign;
@@ -66,7 +88,9 @@ async function readOne(
     const read = told.findLast(({ subscription }) => subscription?.id === id)?.subscription ?? null;
     return { ...seen, read, isForeign: true, owners: [] };
   }
-  const read = await ctx.reader.subscription(id, guessPeriodStart(events, known, now));
+  const read =
+    answeredFacts(ctx, seen, answer) ??
+    (await ctx.reader.subscription(id, guessPeriodStart(events, known, now)));
   const checkouts = told.flatMap(({ checkout }) => checkout ?? []);
   const owners = read ? await ctx.readOwner({ facts: read, link: known.userId, checkouts }) : [];
   return { ...seen, read, isForeign: false, owners };

@@ -17,6 +17,7 @@ const WORLDS: World[] = [
   { trialDays: 0, retryDays: [3, 5, 7], finalAction: 'cancel', rough: false },
   { trialDays: 3, retryDays: [3], finalAction: 'past_due', rough: true },
   { trialDays: 0, retryDays: [3], finalAction: 'past_due', rough: false, lossy: true },
+  { trialDays: 5, retryDays: [3, 5], finalAction: 'cancel', rough: true, onePerCard: true },
 ];
 const QUIET: World = { trialDays: 0, retryDays: [3], finalAction: 'past_due', rough: false };
 

@@ -14,6 +14,8 @@ const CREDIT = 'test/money/credit.test.ts';
 const ENDS = 'test/money/ends.test.ts';
 const PERIOD = 'test/money/plan-period.test.ts';
 const USAGE = 'test/money/usage.test.ts';
+const ONCE = 'test/money/once-and-for-whom.test.ts';
+const TRIPS = 'test/server/billing/round-trips.test.ts';
 const MODEL = ['test/money/model.test.ts', 'that are known'] as const;
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -261,5 +263,89 @@ export const MUTATIONS: readonly Mutation[] = [
     from: 'return had ? null : days;',
     to: 'return had && !days ? null : days;',
     by: ['test/server/billing/trials.test.ts', 'a return gets no second one'],
+  },
+  {
+    row: 'M-15',
+    file: 'server/billing/pause/charge.ts',
+    from: 'return !(await isAllowanceUsed(services, subscription));',
+    to: 'return isAllowanceUsed !== null;',
+    by: [ONCE, 'M-15'],
+  },
+  {
+    row: 'M-20',
+    file: 'server/billing/new-subscription.ts',
+    from: 'known.some((each) => hadOurTrial(services, each))',
+    to: '(known.length > 99 && known.some((each) => hadOurTrial(services, each)))',
+    by: [ONCE, 'M-20'],
+  },
+  {
+    row: 'M-21',
+    file: 'server/billing/promotion-code.ts',
+    from: 'return (owner ?? customerId) === customerId ? found : null;',
+    to: 'return owner === null ? null : found;',
+    by: [ONCE, 'M-21'],
+  },
+  {
+    row: 'M-22',
+    file: 'server/billing/change-plan/quote.ts',
+    from: 'discounts: invoice ? discountsAfter(invoice) : undefined,',
+    to: 'discounts: invoice && !discountsAfter(invoice) ? [] : undefined,',
+    by: [ONCE, 'M-22'],
+  },
+  {
+    row: 'M-23',
+    file: 'server/billing/reactivate/comeback.ts',
+    from: 'return (former?.default_tax_rates ?? []).map(({ id }) => id);',
+    to: 'return (former?.default_tax_rates ?? []).slice(0, 0).map(({ id }) => id);',
+    by: [ONCE, 'M-23'],
+  },
+  {
+    row: 'M-25 (no card)',
+    file: 'server/http/stripe-refusals.ts',
+    from: "if (code === 'resource_missing' && param === null) return NO_METHOD;",
+    to: "if (code === 'none' && param === null) return NO_METHOD;",
+    by: [ONCE, 'M-25: paying'],
+  },
+  {
+    row: 'M-25 (good default)',
+    file: 'server/billing/invoices/route.ts',
+    from: 'return id === failed ? null : id;',
+    to: 'return id === failed ? null : null;',
+    by: [ONCE, 'M-25: the failing'],
+  },
+  {
+    row: 'M-36',
+    file: 'server/billing/checkout/route.ts',
+    from: 'if (trialDays !== null && promotion?.once) throw spentOnTrial();',
+    to: 'void spentOnTrial;',
+    by: [ONCE, 'M-36'],
+  },
+  {
+    row: 'M-37',
+    file: 'server/billing/change-plan/route.ts',
+    from: 'requireAsked(services, subscription, { target: wanted.target, when: body.when });',
+    to: 'void requireAsked;',
+    by: [ONCE, 'M-37'],
+  },
+  {
+    row: 'words (archived)',
+    file: 'server/http/stripe-refusals.ts',
+    from: "if (param === 'price' || param?.endsWith('[price]')) return NOT_SOLD;",
+    to: "if (param === 'none') return NOT_SOLD;",
+    by: [ONCE, 'archived'],
+  },
+  {
+    row: 'answers (heard since)',
+    file: 'server/sync/read-stripe.ts',
+    from: 'const isUntouched = isDeepStrictEqual(stored.facts, before);',
+    to: 'const isUntouched = isDeepStrictEqual(before, before);',
+    by: [TRIPS, 'gives way'],
+  },
+  {
+    row: 'answers (as stored)',
+    file: 'server/billing/change-plan/quote.ts',
+    from: 'return isSame ? invoice : null;',
+    to: 'return isSame || subscription ? invoice : null;',
+    by: [TRIPS, 'changed it unheard'],
   },
 ];

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { takeKey, finishKey } from '../../db/idempotency-keys.ts';
 import { onceForKey } from '../../server/http/idempotency.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
+import { stripeSwitches } from '../server/billing/stripe-calls.ts';
 import { METER, sellCalls } from './sell-calls.ts';
 import { newPerson, PRO, PRO_YEARLY, refusal, type Person } from '../server/billing/person.ts';
 
@@ -131,7 +132,11 @@ describe('Usage is billed once, and only by who may report it', { timeout: 90_00
     expect(await billedForCalls(person)).toBe(1_500);
     // What is used meanwhile is in no period that an invoice bills.
     await expect(use(person, 1)).rejects.toMatchObject({ code: 'not_allowed' });
-    await person.command('cancel', { when: 'now' });
+    await server.settled();
+    const switches = stripeSwitches(server);
+    const calls = await switches.callsOf(() => person.command('cancel', { when: 'now' }));
+    // No invoice is asked for, so that it does not matter whether Stripe would bill it again.
+    expect(calls.filter(({ path }) => path.includes('invoices'))).toEqual([]);
     expect(await billedForCalls(person)).toBe(1_500);
   });
 

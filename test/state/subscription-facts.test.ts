@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { orderKeyOf, readEvent } from '../../state/event-facts.ts';
-import { readSubscription } from '../../state/subscription-facts.ts';
+import { methodFingerprint, readSubscription } from '../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import { downgradeSchedule, itemList, rawEvent, rawInvoice, rawItem } from './factories.ts';
 import { rawSubscription, storedIn, T0, DAY, type Raw } from './factories.ts';
@@ -243,5 +243,32 @@ describe('a Stripe event', () => {
     for (const nonsense of [null, [], 'evt', {}, { id: 'evt_1' }, rawInvoice()]) {
       expect(() => readEvent(nonsense)).toThrow('Not a Stripe event');
     }
+  });
+});
+
+describe('M-19: two saved methods are one', () => {
+  const of = (type: string, details: object) => methodFingerprint({ type, [type]: details });
+
+  it('by the fingerprint of a card, in a wallet as well, or of a bank account', () => {
+    const wallet = { fingerprint: 'fp_1', wallet: { type: 'apple_pay' } };
+    expect([of('card', { fingerprint: 'fp_1' }), of('card', wallet)]).toEqual(['fp_1', 'fp_1']);
+    expect(of('sepa_debit', { fingerprint: 'fp_2', last4: '3001' })).toBe('fp_2');
+    expect(of('us_bank_account', { fingerprint: 'fp_3' })).toBe('fp_3');
+  });
+
+  it('by who pays, where Stripe gives no fingerprint: the e-mail of Link, the payer of PayPal', () => {
+    expect(of('link', { email: 'Ada@Example.com' })).toBe('link:ada@example.com');
+    const paypal = { payer_id: 'QWERTY', payer_email: 'ada@example.com', country: 'DE' };
+    expect(of('paypal', paypal)).toBe('paypal:qwerty');
+    expect(of('paypal', { ...paypal, payer_id: null })).toBe('paypal:ada@example.com');
+    expect(of('cashapp', { buyer_id: 'B1', cashtag: '$ada' })).toBe('cashapp:b1');
+  });
+
+  it('or not known to be', () => {
+    expect([of('link', { email: null }), of('ideal', {}), methodFingerprint('pm_1')]).toEqual([
+      null,
+      null,
+      null,
+    ]);
   });
 });

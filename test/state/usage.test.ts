@@ -76,6 +76,16 @@ describe('usage', () => {
     );
   });
 
+  it('M-26: is told a second before now, which an invoice of this second covers', () => {
+    const now = START + DAY;
+    const at = (lastAt: number) => meterTimestamp({ lastAt }, { now, ...periods }).seconds * 1000;
+    expect([at(now), at(now - 1_000)]).toEqual([now - 1_000, now - 1_000]);
+    // The first second of a window has none before it.
+    expect(meterTimestamp({ lastAt: START }, { now: START, ...periods }).seconds).toBe(
+      START / 1000,
+    );
+  });
+
   it('of a former subscription is never billed with the next one', () => {
     const again = { boundaries: [END, END + 30 * DAY], since: END };
     const late = { now: END + 10 * DAY, ...again };

@@ -46,7 +46,7 @@ export const trial = defineAct({
           },
         ),
       );
-      return answerWithPayment(context, subscription, 200);
+      return answerWithPayment(context, subscription, { status: 200, answer: null });
     });
   },
 });

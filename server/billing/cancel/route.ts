@@ -79,12 +79,17 @@ export const cancelRoute = defineRoute({
           const savedAt = services.clock.now();
           await saveBeforeCancel(knex, id, { nextPhase, cancelAt, savedAt });
         }
-        await confirmIfAnswerLost(cancel, isDone);
+        return confirmIfAnswerLost(cancel, isDone);
       };
       // Stripe refuses to cancel what a schedule manages.
-      await (ends ? withoutAnySchedule : withoutSchedule)(context, subscription, run);
-      if (body.when === 'now' && mayOwe(subscription))
-        await settleOpenInvoices(context, id, before);
+      const answer = await (ends ? withoutAnySchedule : withoutSchedule)(
+        context,
+        subscription,
+        run,
+      );
+      const mayBeOpen = ends && mayOwe(subscription);
+      const settled = mayBeOpen ? await settleOpenInvoices(context, id, before) : 0;
+      return settled > 0 ? null : answer;
     }),
 });
 

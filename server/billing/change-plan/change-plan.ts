@@ -2,29 +2,29 @@ import type { QuoteKey } from '../../../db/quotes.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { ownPlanEnd } from '../../../state/plan-period.ts';
 import type { SubscriptionFacts } from '../../../state/types.ts';
-import { confirmIfAnswerLost, freshKey, readNow, type CommandContext } from '../command.ts';
-import { itemChanges, nextPhaseItems, type PlanTarget } from './plan-target.ts';
+import {
+  confirmIfAnswerLost,
+  freshKey,
+  readNow,
+  type Answer,
+  type CommandContext,
+} from '../command.ts';
+import { itemChanges, nextPhaseItems, type PlanTarget, type WantedChange } from './plan-target.ts';
 import { acceptQuote, hasQuote, quoteExpired } from './quote.ts';
 import { collectKeptDrafts } from '../open-invoices.ts';
 import { dropSchedule, putNextPhase, withoutSchedule } from '../schedule.ts';
 import { settleUsage } from '../settle-usage.ts';
-
-/** A change that is wanted, and the moment of the quote that it was shown with. */
-export interface WantedChange {
-  target: PlanTarget;
-  prorationDate: string | undefined;
-}
 
 /** Carries a change out at Stripe: at once, with the next period, or by taking a waiting one back. */
 export async function changePlan(
   context: CommandContext,
   subscription: SubscriptionRow,
   wanted: WantedChange,
-): Promise<void> {
+): Promise<Answer> {
   const { target, prorationDate } = wanted;
   if ((target.unchanged || isUnderWay(subscription.facts, target)) && prorationDate !== undefined) {
     // A second click on the same quote; it must not take back what was asked for after the first.
-    if (await hasQuote(context.services, subscription, wanted)) return;
+    if (await hasQuote(context.services, subscription, wanted)) return null;
     throw quoteExpired('There is no such quote for this change.');
   }
   if (prorationDate !== undefined && !(target.effective === 'now' && target.prorate)) {
@@ -33,15 +33,16 @@ export async function changePlan(
     );
   }
   if (target.unchanged) return keepPlan(context, subscription);
-  if (isUnderWay(subscription.facts, target)) return;
+  if (isUnderWay(subscription.facts, target)) return null;
   if (target.effective === 'now') return changeNow(context, subscription, wanted);
   return changeLater(context, subscription, target);
 }
 
 /** The present plan is wanted: what waits to replace it is taken back. */
-async function keepPlan(context: CommandContext, subscription: SubscriptionRow): Promise<void> {
+async function keepPlan(context: CommandContext, subscription: SubscriptionRow): Promise<null> {
   await dropUnpaidChange(context, subscription);
   await dropSchedule(context, subscription);
+  return null;
 }
 
 /** The same change waits already, for its payment or for the end of the period. */
@@ -54,14 +55,13 @@ function isUnderWay(facts: SubscriptionFacts, target: PlanTarget): boolean {
 async function changeNow(
   context: CommandContext,
   subscription: SubscriptionRow,
-  { target, prorationDate }: WantedChange,
-): Promise<void> {
+  wanted: WantedChange,
+): Promise<Answer> {
   const { services } = context;
+  const { target } = wanted;
   // Before the quote is looked at: if Stripe bills what was used since, the amount is another, and it does not hold.
-  await settleUsage(services, subscription);
-  const quote = target.prorate
-    ? await acceptPaid(context, subscription, { target, prorationDate })
-    : null;
+  if (!wanted.price) await settleUsage(services, subscription);
+  const quote = target.prorate ? await acceptPaid(context, subscription, wanted) : null;
   await dropUnpaidChange(context, subscription);
   const request = {
     subscriptionId: subscription.id,
@@ -69,7 +69,7 @@ async function changeNow(
     prorationDate: quote ? quote.prorationAt / 1000 : null,
     restartPeriod: target.restartPeriod,
   };
-  await withoutSchedule(context, subscription, () =>
+  return withoutSchedule(context, subscription, () =>
     confirmIfAnswerLost(
       () => services.stripe.changeSubscription(request, freshKey('change', context)),
       async () => hasHappened(await readNow(services, subscription.id), target),
@@ -87,7 +87,7 @@ async function acceptPaid(
   const { key, payment } = await acceptQuote(services, subscription, wanted);
   if (payment !== 'draft') return key;
   await collectKeptDrafts(context, subscription.id);
-  return (await acceptQuote(services, subscription, wanted)).key;
+  return (await acceptQuote(services, subscription, { ...wanted, price: null })).key;
 }
 
 function hasHappened(facts: SubscriptionFacts, target: PlanTarget): boolean {
@@ -104,7 +104,7 @@ async function changeLater(
   context: CommandContext,
   subscription: SubscriptionRow,
   target: PlanTarget,
-): Promise<void> {
+): Promise<Answer> {
   const { id, facts } = subscription;
   await dropUnpaidChange(context, subscription);
   const { catalogue } = context.services;
@@ -114,7 +114,7 @@ async function changeLater(
     interval: target.interval,
     startsAt: end === null ? undefined : end / 1000,
   };
-  await putNextPhase(context, { id, scheduleId: facts.scheduleId }, next);
+  return putNextPhase(context, { id, scheduleId: facts.scheduleId }, next);
 }
 
 /** A change that waits for its payment is given up by voiding its invoice. */

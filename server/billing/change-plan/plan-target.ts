@@ -1,3 +1,4 @@
+import type Stripe from 'stripe';
 import { z } from 'zod';
 import type { ItemChange, PhaseItem } from '../../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
@@ -35,6 +36,14 @@ export interface PlanTarget extends PlanChange {
   restartPeriod: boolean;
   /** Metered prices that belong to the wanted plan. */
   meterPrices: string[];
+}
+
+/** A change that is wanted, and the moment of the quote that it was shown with. */
+export interface WantedChange {
+  target: PlanTarget;
+  prorationDate: string | undefined;
+  /** What Stripe asks for it now, where that is known already. */
+  price?: Stripe.Invoice | null;
 }
 
 /** Reads a wish; throws 400 for a plan, price or number of seats that is not sold. */

@@ -6,11 +6,13 @@ import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { lossesOfUncreditedChange, type Loss } from '../../../state/losses.ts';
 import type { PeriodPayment } from '../../../state/period-payment.ts';
+import { isAsStored } from '../../../state/same-facts.ts';
+import { readSubscription } from '../../../state/subscription-facts.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import { breakdown, lineView, netOf, previewFields } from '../price-lines.ts';
-import { itemChanges, type PlanTarget } from './plan-target.ts';
-import { requireCreditable } from '../period-payment.ts';
+import { itemChanges, type PlanTarget, type WantedChange } from './plan-target.ts';
+import { requireCreditable, requireQuotable } from '../period-payment.ts';
 import { lossViews } from '../losses.ts';
 import { settleUsage } from '../settle-usage.ts';
 
@@ -37,8 +39,13 @@ export async function makeQuote(
 ): Promise<ChangeQuote> {
   const { kind, effective } = target;
   await settleUsage(services, subscription);
-  const next = await previewNext(services, subscription, target);
-  const losses = lossViews(lossesOf(services, subscription, target));
+  const isCharged = effective === 'now' && target.prorate && !target.unchanged;
+  const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
+  const invoice = isCharged
+    ? await previewNow(services, subscription, { target, prorationAt })
+    : null;
+  const next = await previewNext(services, subscription, { target, invoice });
+  const losses = lossViews(lossesOfChange(services, subscription, target));
   const command = 'change' as const;
   const base = {
     command,
@@ -48,12 +55,8 @@ export async function makeQuote(
     nextAmount: next.total,
     losses,
   };
-  if (target.unchanged || effective !== 'now' || !target.prorate) return { ...base, ...FREE };
-  const prorationAt = Math.floor(services.clock.now() / 1000) * 1000;
-  const [invoice] = await Promise.all([
-    previewNow(services, subscription, { target, prorationAt }),
-    requireCreditable(services, subscription, kind),
-  ]);
+  if (!invoice) return { ...base, ...FREE };
+  await requireQuotable(services, subscription, kind);
   await saveQuote(
     services.database.knex,
     {
@@ -71,7 +74,7 @@ export async function makeQuote(
 }
 
 /** A trial that was given on top of a paid time: a change now credits nothing, and takes what is left of it. */
-function lossesOf(
+export function lossesOfChange(
   { clock }: Services,
   { facts }: SubscriptionRow,
   { unchanged, kind, effective, prorate }: PlanTarget,
@@ -100,7 +103,7 @@ const FREE = {
 export async function acceptQuote(
   services: Services,
   subscription: SubscriptionRow,
-  { target, prorationDate }: { target: PlanTarget; prorationDate: string | undefined },
+  { target, prorationDate, price }: WantedChange,
 ): Promise<{ key: QuoteKey; payment: PeriodPayment }> {
   if (prorationDate === undefined) {
     throw new AppError(
@@ -120,7 +123,7 @@ export async function acceptQuote(
   }
   const { prorationAt } = key;
   const [invoice, payment] = await Promise.all([
-    previewNow(services, subscription, { target, prorationAt }),
+    price ?? previewNow(services, subscription, { target, prorationAt }),
     requireCreditable(services, subscription, target.kind),
   ]);
   if (invoice.amount_due !== quote.amountDue) throw quoteExpired('The amount has changed.');
@@ -153,7 +156,7 @@ export async function closeQuote(
 async function previewNext(
   services: Services,
   subscription: SubscriptionRow,
-  target: PlanTarget,
+  { target, invoice }: { target: PlanTarget; invoice: Stripe.Invoice | null },
 ): Promise<{ currency: string; total: number }> {
   const chargedNow = target.effective === 'now' && target.prorate;
   try {
@@ -162,6 +165,7 @@ async function previewNext(
       items: itemChanges(services.catalogue, subscription, target),
       prorationDate: null,
       restartPeriod: subscription.state !== 'trialing' && target.interval !== target.item.interval,
+      discounts: invoice ? discountsAfter(invoice) : undefined,
     });
     return { currency: preview.currency, total: nextTotal(preview, chargedNow) };
   } catch (error) {
@@ -184,17 +188,67 @@ function nextTotal({ lines: { data }, total }: Stripe.Invoice, chargedNow: boole
   return [...later, ...waiting].reduce((sum, line) => sum - netOf(line), total);
 }
 
+interface Dated {
+  target: PlanTarget;
+  prorationAt: number;
+}
+
+/** The discounts that are left after an invoice; undefined where it uses none up. */
+function discountsAfter({ discounts }: Stripe.Invoice): string[] | undefined {
+  const left = discounts.flatMap((discount) => {
+    if (typeof discount === 'string') return [discount];
+    const coupon = 'source' in discount ? discount.source.coupon : null;
+    const isOnce = typeof coupon === 'object' && coupon?.duration === 'once';
+    return isOnce ? [] : [discount.id];
+  });
+  return left.length < discounts.length ? left : undefined;
+}
+
 function previewNow(
   services: Services,
   subscription: SubscriptionRow,
-  { target, prorationAt }: { target: PlanTarget; prorationAt: number },
+  dated: Dated,
 ): Promise<Stripe.Invoice> {
-  return services.stripe.previewChange({
+  return services.stripe.previewChange(requestOf(services, subscription, dated));
+}
+
+/**
+ * What a change costs now, asked for the subscription as it is stored: the answer brings the subscription along. Null where
+ * that is another by now, or did not come; then it has to be read first.
+ */
+export async function priceOfStored(
+  services: Services,
+  stored: SubscriptionRow,
+  { target, prorationDate }: { target: PlanTarget; prorationDate: string },
+): Promise<Stripe.Invoice | null> {
+  await settleUsage(services, stored);
+  const dated = { target, prorationAt: Date.parse(prorationDate) };
+  try {
+    const { invoice, subscription } = await services.stripe.previewChangeOf(
+      requestOf(services, stored, dated),
+    );
+    const isSame =
+      subscription !== null &&
+      isAsStored(services.catalogue, stored.facts, readSubscription(subscription));
+    return isSame ? invoice : null;
+  } catch (error) {
+    // What it asks for does not fit any more.
+    if (isGatewayError(error, 'invalid', 'not_found')) return null;
+    throw error;
+  }
+}
+
+function requestOf(
+  { catalogue }: Services,
+  subscription: SubscriptionRow,
+  { target, prorationAt }: Dated,
+) {
+  return {
     subscriptionId: subscription.id,
-    items: itemChanges(services.catalogue, subscription, target),
+    items: itemChanges(catalogue, subscription, target),
     prorationDate: prorationAt / 1000,
     restartPeriod: target.restartPeriod,
-  });
+  };
 }
 
 function keyOf(subscription: SubscriptionRow, target: PlanTarget, prorationAt: number): QuoteKey {

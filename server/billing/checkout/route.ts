@@ -1,12 +1,17 @@
 import { z } from 'zod';
 import { openCheckout, wishFor } from '../checkout-session.ts';
 import { freshKey } from '../command.ts';
-import { ensureStripeCustomer } from '../customer.ts';
+import { findOrMakeCustomer } from '../customer.ts';
 import { refuseDebtor } from '../debts.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
-import { refuseSecond, refuseUnseenSecond, trialDaysFor } from '../new-subscription.ts';
+import {
+  refuseComingSecond,
+  refuseSecond,
+  refuseUnseenLive,
+  trialDaysFor,
+} from '../new-subscription.ts';
 import { chosenPrice, planChoice } from '../plan-choice.ts';
-import { promotionFor, withCode } from '../promotion-code.ts';
+import { promotionFor, spentOnTrial, withCode } from '../promotion-code.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 
 /** Opens Stripe's Checkout page for a plan; with a trial if this user never had one. */
@@ -29,18 +34,25 @@ export const checkoutRoute = defineRoute({
     const choice = chosenPrice(services.catalogue, body);
     return withCustomerLock(services, account.id, async () => {
       const former = await refuseSecond(context);
-      const customerId = await ensureStripeCustomer(services, context);
+      const { customerId, isNew } = await findOrMakeCustomer(services, context);
       await refuseDebtor(context, former, customerId);
-      const known = await refuseUnseenSecond(context, customerId);
+      const known = isNew ? [] : await refuseUnseenLive(context, customerId);
       const promotion = await promotionFor(services, customerId, body.promotionCode);
+      const trialDays = await trialDaysFor(context, { customerId, known });
+      if (trialDays !== null && promotion?.once) throw spentOnTrial();
       const wish = wishFor(choice, {
         customerId,
         userId: account.id,
-        trialDays: await trialDaysFor(context, { customerId, known }),
+        trialDays,
         promotionCodeId: promotion?.id ?? null,
       });
       const session = await withCode(() =>
-        openCheckout(services, wish, freshKey('checkout', context)),
+        openCheckout(services, wish, {
+          idempotencyKey: freshKey('checkout', context),
+          isNew,
+          // The page that is open already is theirs; a new one is not made beside what begins by itself.
+          beforeNew: () => refuseComingSecond(context, customerId),
+        }),
       );
       return json({ url: session.url, sessionId: session.id });
     });

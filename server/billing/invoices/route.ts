@@ -146,9 +146,10 @@ export const payInvoiceRoute = defineRoute({
     return withCustomerLock(services, account.id, async () => {
       const invoice = await ownInvoice(services, account.id, params['id'] ?? '');
       if (invoice.status === 'paid') return json({ invoice: invoiceView(invoice), payment: null });
-      const { kept, unpaid } = await requirePayable(context, invoice);
-      const method = body.paymentMethod ?? null;
-      if (method !== null) await requireOwnMethod(services, customerOf(invoice), method);
+      const { kept, unpaid, methodId } = await requirePayable(context, invoice);
+      const method = body.paymentMethod ?? (await betterMethod(services, invoice, methodId));
+      if (body.paymentMethod !== undefined && method !== null)
+        await requireOwnMethod(services, customerOf(invoice), method);
       // Stripe leaves the drafts of an unpaid subscription as they are.
       if (kept) await finalizeDraft(context, invoice.id);
       return pay(context, invoice, { method, keep: body.keep, unpaid });
@@ -158,12 +159,13 @@ export const payInvoiceRoute = defineRoute({
 
 /**
  * Throws 409 for an invoice that cannot be paid, or whose money would be for nothing because the subscription is over.
- * Returns whether it is a `kept` draft that has to be made final first, and whether Stripe calls the subscription `unpaid`.
+ * Returns whether it is a `kept` draft that has to be made final first, whether Stripe calls the subscription `unpaid`, and the
+ * method that the subscription is charged on.
  */
 async function requirePayable(
   context: CommandContext,
   invoice: Stripe.Invoice,
-): Promise<{ kept: boolean; unpaid: boolean }> {
+): Promise<{ kept: boolean; unpaid: boolean; methodId: string | null }> {
   const { services } = context;
   const { status } = invoice;
   const id = subscriptionOf(invoice);
@@ -183,9 +185,10 @@ async function requirePayable(
     );
   }
   const unpaid = facts?.stripeStatus === 'unpaid';
-  if (status === 'open' || status === 'uncollectible') return { kept: false, unpaid };
+  const methodId = facts?.defaultPaymentMethodId ?? null;
+  if (status === 'open' || status === 'uncollectible') return { kept: false, unpaid, methodId };
   const waits = unpaid || facts?.stripeStatus === 'past_due';
-  if (status === 'draft' && waits) return { kept: true, unpaid };
+  if (status === 'draft' && waits) return { kept: true, unpaid, methodId };
   throw new AppError('not_allowed', `The invoice is ${status}; it cannot be paid.`, {
     fields: { state: status, actions: [] },
   });
@@ -201,6 +204,19 @@ function isOfOthers(
   return (
     subscriptionOf(invoice) === null && markedAccount(invoice.metadata ?? {}, ownership) === null
   );
+}
+
+/** The customer's default, where the method of the subscription has failed and is another one; else null. */
+async function betterMethod(
+  { stripe }: Services,
+  invoice: Stripe.Invoice,
+  failed: string | null,
+): Promise<string | null> {
+  if (failed === null || invoice.attempt_count === 0) return null;
+  const customer = await stripe.retrieveCustomer(customerOf(invoice));
+  const preferred = customer.deleted ? null : customer.invoice_settings.default_payment_method;
+  const id = typeof preferred === 'string' ? preferred : (preferred?.id ?? null);
+  return id === failed ? null : id;
 }
 
 const ENDED: ReadonlySet<string> = new Set(['canceled', 'incomplete_expired']);

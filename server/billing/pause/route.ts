@@ -7,6 +7,7 @@ import {
   freshKey,
   readNow,
   runCommand,
+  type Answer,
   type CommandContext,
 } from '../command.ts';
 import { confirmation, requireConfirmed, type Confirmation } from '../charge.ts';
@@ -55,7 +56,7 @@ async function pause(
   context: CommandContext,
   subscription: SubscriptionRow,
   { resumesAt, confirm }: { resumesAt: number | null; confirm: Confirmation | undefined },
-): Promise<unknown> {
+): Promise<Answer> {
   const { services } = context;
   const { stripe } = services;
   const { id } = subscription;

@@ -57,10 +57,10 @@ export const discountRoute = defineRoute({
       const wanted = body.promotionCode?.toLowerCase();
       // A second click on a code that may be used once must not find it used up.
       const [there, ...more] = await services.stripe.promotionsOn(id);
-      if (wanted !== undefined && there?.toLowerCase() === wanted && more.length === 0) return;
+      if (wanted !== undefined && there?.toLowerCase() === wanted && more.length === 0) return null;
       const code = body.promotionCode ?? undefined;
       const promotion = await promotionFor(services, customerId, code);
-      await withCode(() =>
+      return withCode(() =>
         services.stripe.setDiscount(id, promotion?.id ?? null, freshKey('discount', context)),
       );
     });

@@ -8,6 +8,7 @@ import {
   requireAction,
   subscriptionNow,
   syncAfter,
+  type Answer,
   type CommandContext,
 } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
@@ -120,7 +121,7 @@ async function onSavedCard(
       },
       freshKey('reactivate', context),
     );
-    return answer(context, { id: created.id, customerId: wish.customerId });
+    return answer(context, { id: created.id, customerId: wish.customerId }, created);
   } catch (error) {
     if (isGatewayError(error, 'card_declined', 'invalid') && needsTheCustomer(error)) return null;
     // The answer may be lost of a subscription that was made. There was none before, and there is one at a time.
@@ -133,8 +134,9 @@ async function onSavedCard(
 async function answer(
   context: CommandContext,
   made: { id: string; customerId: string },
+  created: Answer = null,
 ): Promise<Response> {
-  const stored = await syncAfter(context, made);
+  const stored = await syncAfter(context, made, created);
   return json({ subscription: stored && subscriptionView(context.services, stored) });
 }
 
@@ -152,7 +154,7 @@ function needsTheCustomer(error: { code: string | null; declineCode: string | nu
 
 async function viaCheckout(context: CommandContext, wish: Wish): Promise<Response> {
   const { id, url } = await withCode(() =>
-    openCheckout(context.services, wish, freshKey('checkout', context)),
+    openCheckout(context.services, wish, { idempotencyKey: freshKey('checkout', context) }),
   );
   return json({ url, sessionId: id });
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { isPeriodLost } from '../../../state/access.ts';
+import { readSubscription } from '../../../state/subscription-facts.ts';
 import {
   confirmIfAnswerLost,
   freshKey,
@@ -11,6 +12,7 @@ import {
   requireAction,
   subscriptionNow,
   retryRead,
+  type Answer,
   type CommandContext,
 } from '../command.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
@@ -37,10 +39,10 @@ export const resumeRoute = defineRoute({
     const { services, account, body } = context;
     return withCustomerLock(services, account.id, async () => {
       const subscription = requireAction(services, await subscriptionNow(context), 'resume');
-      await readBackAfterFailure(context, subscription, () =>
+      const answer = await readBackAfterFailure(context, subscription, () =>
         resume(context, subscription, body.confirm),
       );
-      return answerWithPayment(context, subscription, 200);
+      return answerWithPayment(context, subscription, { status: 200, answer });
     });
   },
 });
@@ -49,37 +51,38 @@ async function resume(
   context: CommandContext,
   subscription: SubscriptionRow,
   confirm: Confirmation | undefined,
-): Promise<void> {
+): Promise<Answer> {
   const { services } = context;
   const { stripe } = services;
   const { id, state, facts } = subscription;
   const now = () => readNow(services, id);
   const charge = await chargeOfResume(services, subscription);
   requireConfirmed(charge, confirm, {});
-  if (state === 'cancel_pending') {
-    await undoCancel(context, subscription);
-  } else if (state === 'downgrading' && facts.scheduleId) {
+  if (state === 'cancel_pending') return undoCancel(context, subscription);
+  if (state === 'downgrading' && facts.scheduleId) {
     await dropSchedule(context, subscription);
   } else if (state === 'paused') {
     await endPause(context, subscription, charge);
   } else if (facts.pauseCollection) {
-    await confirmIfAnswerLost(
+    const answer = await confirmIfAnswerLost(
       () => stripe.resumeCollection(id, {}, freshKey('resume', context)),
       async () => (await now()).pauseCollection === null,
     );
     await collectDrafts(context, charge.debts);
-    if (isPeriodLost(facts)) await restart(context, subscription);
+    if (isPeriodLost(facts)) return restart(context, subscription);
+    return charge.debts.length === 0 ? answer : null;
   } else if (isPeriodLost(facts)) {
-    await restart(context, subscription);
+    return restart(context, subscription);
   } else {
     throw notAllowed(services, subscription, 'resume');
   }
+  return null;
 }
 
 /** Its renewal was voided, by the pause most likely: a period is bought from now on. */
-async function restart(context: CommandContext, { id, facts }: SubscriptionRow): Promise<void> {
+async function restart(context: CommandContext, { id, facts }: SubscriptionRow): Promise<Answer> {
   const { services } = context;
-  await confirmIfAnswerLost(
+  return confirmIfAnswerLost(
     () => services.stripe.restartPeriod(id, freshKey('restart', context)),
     async () => (await readNow(services, id)).latestInvoiceId !== facts.latestInvoiceId,
   );
@@ -94,16 +97,17 @@ async function endPause(
   const { services } = context;
   const { stripe } = services;
   const waits = begun !== undefined;
-  let invoiceId = facts.latestInvoiceId;
+  let { latestInvoiceId: invoiceId } = facts;
   if (!waits) {
-    await confirmIfAnswerLost(
+    const answer = await confirmIfAnswerLost(
       () => stripe.resumePaused(id, freshKey('resume', context)),
       async () => {
         const after = await readNow(services, id);
         return after.stripeStatus === 'active' || after.latestInvoiceId !== facts.latestInvoiceId;
       },
     );
-    invoiceId = (await readNow(services, id)).latestInvoiceId;
+    const after = answer ? readSubscription(answer) : await readNow(services, id);
+    invoiceId = after.latestInvoiceId;
   }
   if (invoiceId === null) return;
   const invoice = await invoiceNow(stripe, invoiceId);

@@ -2,7 +2,13 @@ import type { NextPhase } from '../../../adapters/stripe-gateway.ts';
 import { findBeforeCancel, forgetBeforeCancel } from '../../../db/before-cancel.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { endsWithPeriod } from '../../../state/lifecycle.ts';
-import { confirmIfAnswerLost, freshKey, readNow, type CommandContext } from '../command.ts';
+import {
+  confirmIfAnswerLost,
+  freshKey,
+  readNow,
+  type Answer,
+  type CommandContext,
+} from '../command.ts';
 import { putBack, withoutSchedule } from '../schedule.ts';
 
 /** Our clock is not Stripe's. In ms. */
@@ -15,7 +21,7 @@ const SAME_CANCEL = 120_000;
 export async function undoCancel(
   context: CommandContext,
   subscription: SubscriptionRow,
-): Promise<void> {
+): Promise<Answer> {
   const { services } = context;
   const { id, facts } = subscription;
   const { stripe } = services;
@@ -24,20 +30,23 @@ export async function undoCancel(
   const field = facts.cancelAtPeriodEnd ? 'cancel_at_period_end' : 'cancel_at';
   // The portal leaves the schedule, and Stripe then refuses to take the end back.
   let had: NextPhase | null = null;
-  await withoutSchedule(context, subscription, async (scheduled) => {
+  let answer = await withoutSchedule(context, subscription, async (scheduled) => {
     had = scheduled;
-    await confirmIfAnswerLost(
+    return confirmIfAnswerLost(
       () => stripe.undoCancel(id, field, freshKey('resume', context)),
       async () => !endsWithPeriod(services.catalogue, await readNow(services, id)),
     );
   });
   const again = before?.nextPhase ?? had;
-  if (again && isAhead(again, services.clock.now())) await putBack(context, id, again);
+  if (again && isAhead(again, services.clock.now())) {
+    answer = await putBack(context, { id, answer }, again);
+  }
   if (before?.cancelAt) {
     const at = before.cancelAt / 1000;
-    await stripe.cancelAtPeriodEnd(id, { at }, freshKey('agreed-end', context));
+    answer = await stripe.cancelAtPeriodEnd(id, { at }, freshKey('agreed-end', context));
   }
   await forgetBeforeCancel(services.database.knex, id);
+  return answer;
 }
 
 /** What our own cancel set aside; a later one, made elsewhere, had something else before it. */

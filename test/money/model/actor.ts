@@ -27,7 +27,16 @@ import {
   type Catalogue,
 } from './observe.ts';
 import { inDashboard } from './dashboard.ts';
-import { checkBilled, checkCode, checkTrials, checkUsage } from './once.ts';
+import { byOperator, send, type Outcome } from './operators.ts';
+import {
+  checkBilled,
+  checkCode,
+  checkTrials,
+  checkUsage,
+  keptTrials,
+  noteCards,
+  type KeptTrial,
+} from './once.ts';
 import type { Act, Card } from './story.ts';
 
 export const METER = 'api_calls';
@@ -42,16 +51,6 @@ const NUMBERS: Partial<Record<Card, string>> = {
   disputed: '4000000000000259',
 };
 const IBANS = { debit_late: 'DE89370400440532013000', debit_bounces: 'DE62370400440532013001' };
-
-/** What a command said that it would cost, and what kind of answer it gave. */
-interface Outcome {
-  words: string;
-  answer?: Answer;
-  /** What was quoted as due now; 0 for what costs nothing. */
-  due?: number;
-  /** What the preview of the command showed: no more than that is taken. */
-  shown?: number;
-}
 
 export class Actor {
   readonly person: Person;
@@ -74,6 +73,7 @@ export class Actor {
     const before = this.last;
     const moment = await this.moment();
     this.last = moment;
+    noteCards(moment);
     const problems = [
       ...checkAccess(moment),
       ...checkCode(moment),
@@ -107,6 +107,11 @@ export class Actor {
       ...this.checkAnswer(act, before, outcome),
       ...this.checkMoney(before, after, { ...outcome, act }),
     ];
+  }
+
+  /** Its trials that went on, each with the card that it began with. */
+  trials(): KeptTrial[] {
+    return this.last === null ? [] : keptTrials(this.last);
   }
 
   async moment(): Promise<Moment> {
@@ -260,6 +265,12 @@ export class Actor {
         if (answer.status < 300) this.memory.billed.push(act.amount);
         return { words: `an operator bills ${act.amount}`, answer };
       }
+      case 'give_back':
+      case 'give_credit':
+      case 'extend_trial': {
+        const { server, memory } = this;
+        return byOperator(act, { server, memory, books, live, now, account: person.id });
+      }
       case 'card':
         if (this.customer === null) return null;
         await person.useCard(TOKENS[act.card]);
@@ -314,13 +325,6 @@ export class Actor {
     }).catch((error: unknown) => `(refused by Stripe: ${String(error).slice(0, 160)})`);
     return words === null ? null : { words: `Dashboard: ${words}` };
   }
-}
-
-/** Sends a command, or the same one twice at once; answers what went better, unless one broke. */
-async function send(command: () => Promise<Answer>, twice = false): Promise<Answer> {
-  const answers = await Promise.all(twice ? [command(), command()] : [command()]);
-  const [best] = answers.toSorted((a, b) => a.status - b.status);
-  return answers.find(({ status }) => status >= 500) ?? best!;
 }
 
 /** The answer that tells most of what went wrong. */

@@ -56,6 +56,8 @@ export interface Memory {
   billed: number[];
   /** Collection was paused, by a pause with an end or in the Dashboard. */
   collection: boolean;
+  /** The card that each subscription was first seen with, by its fingerprint. */
+  cards: Map<string, string>;
   /** A phase that the Dashboard promised, by the id of its schedule. */
   promised: string | null;
 }
@@ -68,6 +70,7 @@ export const newMemory = (): Memory => ({
   beforeCancel: null,
   billed: [],
   collection: false,
+  cards: new Map(),
   promised: null,
 });
 

@@ -37,7 +37,12 @@ export const EMPTY: Books = {
 export async function readBooks(stripe: Stripe, customer: string | null): Promise<Books> {
   if (customer === null) return EMPTY;
   const [subscriptions, invoices, charges, person] = await Promise.all([
-    stripe.subscriptions.list({ customer, status: 'all', limit: 100, expand: ['data.schedule'] }),
+    stripe.subscriptions.list({
+      customer,
+      status: 'all',
+      limit: 100,
+      expand: ['data.schedule', 'data.default_payment_method'],
+    }),
     stripe.invoices.list({ customer, limit: 100, expand: ['data.payments', 'data.discounts'] }),
     stripe.charges.list({ customer, limit: 100 }),
     stripe.customers.retrieve(customer),

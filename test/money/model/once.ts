@@ -80,3 +80,38 @@ export function checkBilled({ books, memory }: Moment): string[] {
     .join();
   return asked === made ? [] : [`rule 9: an operator billed ${asked}, and there is ${made}`];
 }
+
+/** A trial that began with the subscription, and was not ended in the same minute. */
+export interface KeptTrial {
+  id: string;
+  card: string;
+}
+
+/** Which card a trial began with is known when it is first seen. */
+export function noteCards({ books, memory }: Moment): void {
+  for (const { id, default_payment_method: method } of books.subscriptions) {
+    const card = typeof method === 'object' ? method?.card?.fingerprint : null;
+    if (card && !memory.cards.has(id)) memory.cards.set(id, card);
+  }
+}
+
+export function keptTrials({ books, memory }: Moment): KeptTrial[] {
+  return books.subscriptions.flatMap(({ id, trial_start: began, start_date, ended_at: ended }) => {
+    const card = memory.cards.get(id);
+    const isTrial = began !== null && began <= start_date + 60;
+    const isRefused = ended !== null && ended <= (began ?? 0) + 60;
+    return isTrial && !isRefused && card !== undefined ? [{ id, card }] : [];
+  });
+}
+
+/** Rule 6: of the trials of all accounts, one per card goes on. Answers the second one of a card, by its subscription. */
+export function secondOfCard(trials: readonly KeptTrial[]): Map<string, string> {
+  const first = new Map<string, string>();
+  const second = new Map<string, string>();
+  for (const { id, card } of trials) {
+    const known = first.get(card);
+    if (known === undefined) first.set(card, id);
+    else second.set(id, `rule 6: ${known} and ${id} are trials on one card`);
+  }
+  return second;
+}

@@ -9,7 +9,7 @@ import { mixedPlans } from '../mixed-plans.ts';
 import { Actor } from './actor.ts';
 import { DEBIT_DAYS } from './ledger.ts';
 import { liveOf, planItemOf, type Catalogue } from './observe.ts';
-import { checkUsageAtEnd } from './once.ts';
+import { checkUsageAtEnd, secondOfCard } from './once.ts';
 import type { Act, Batch, Leap, Story } from './story.ts';
 
 const DAY = 86_400;
@@ -20,6 +20,7 @@ const AFTER = 2 * 3_600;
 const PATIENCE_MS = 120_000;
 
 const lossy = new WeakSet<TestServer>();
+const sharing = new WeakSet<TestServer>();
 
 export interface Failure {
   /** Which of the stories. */
@@ -37,6 +38,8 @@ export interface World {
   rough: boolean;
   /** A third of the webhooks never arrive; what was lost is caught up with after each leap. */
   lossy?: boolean;
+  /** One trial per card, whoever has it; all accounts share few cards. */
+  onePerCard?: boolean;
 }
 
 export async function startWorld(emulator: RunningEmulator, world: World): Promise<TestServer> {
@@ -44,7 +47,11 @@ export async function startWorld(emulator: RunningEmulator, world: World): Promi
     database: 'sqlite',
     emulator,
     prepare: mixedPlans,
-    env: { TRIAL_DAYS: String(world.trialDays), WEBHOOK_ACK: 'stored' },
+    env: {
+      TRIAL_DAYS: String(world.trialDays),
+      WEBHOOK_ACK: 'stored',
+      TRIAL_ONE_PER_CARD: String(world.onePerCard === true),
+    },
     engine: { overdueEvery: 200 },
     services: { usage: { flushEvery: 0, retryBase: 10, retryMax: 50 } },
   });
@@ -54,6 +61,7 @@ export async function startWorld(emulator: RunningEmulator, world: World): Promi
   const half = { code: 'HALF', percentOff: 50, duration: 'once' };
   await server.call('POST', '/api/billing/promotion-codes', { admin: true, body: half });
   if (world.rough) await stripeSwitches(server).rough();
+  if (world.onePerCard) sharing.add(server);
   if (world.lossy) {
     lossy.add(server);
     await stripeSwitches(server).lose(0.3);
@@ -115,6 +123,7 @@ export async function live(server: TestServer, batch: Batch): Promise<Failure[]>
     for (const actor of actors) actor.told.push(`  ${(seconds / DAY).toFixed(2)} days pass`);
     await advance(server, seconds);
     await each((actor) => actor.look());
+    if (sharing.has(server)) checkCards(actors, failed);
   }
   await each(async (actor) => {
     const { said } = await actor.moment();
@@ -158,6 +167,15 @@ async function advance(server: TestServer, seconds: number): Promise<void> {
   await rest(server);
   // What is found has effects, whose webhooks may be lost in turn.
   while (lossy.has(server) && (await findLost(server)) > 0) await rest(server);
+}
+
+/** The trials of accounts whose story has failed count for the others all the same. */
+function checkCards(actors: readonly Actor[], failed: Map<number, string[]>): void {
+  const second = secondOfCard(actors.flatMap((actor) => actor.trials()));
+  for (const [at, actor] of actors.entries()) {
+    const problems = actor.trials().flatMap(({ id }) => second.get(id) ?? []);
+    if (problems.length > 0 && !failed.has(at)) failed.set(at, problems);
+  }
 }
 
 async function findLost({ services }: TestServer): Promise<number> {

@@ -25,6 +25,9 @@ export type Act =
   | { do: 'card'; card: Card }
   // An operator's, through the API.
   | { do: 'bill'; amount: number; twice?: boolean }
+  | { do: 'give_back'; part: number; twice?: boolean }
+  | { do: 'give_credit'; amount: number }
+  | { do: 'extend_trial'; days: number | null }
   // The host's.
   | { do: 'use'; calls: number }
   // In Stripe's Dashboard.
@@ -81,6 +84,9 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: an('card', { card: anyCard }) },
   { weight: 4, arbitrary: an('use', { calls: fc.integer({ min: 1, max: 5_000 }) }) },
   { weight: 1, arbitrary: an('bill', { amount: fc.integer({ min: 100, max: 9_999 }), twice }) },
+  { weight: 2, arbitrary: an('give_back', { part: fc.constantFrom(1, 0.5), twice }) },
+  { weight: 1, arbitrary: an('give_credit', { amount: fc.integer({ min: 100, max: 3_000 }) }) },
+  { weight: 1, arbitrary: an('extend_trial', { days: fc.constantFrom(null, 2, 20) }) },
   { weight: 3, arbitrary: an('evidence', { verdict: fc.constantFrom('won', 'lost') }) },
   { weight: 1, arbitrary: an('trial_now') },
   { weight: 1, arbitrary: an('addon') },

@@ -1,0 +1,274 @@
+import type { Stripe } from 'stripe';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { payCheckout } from '../../scripts/pay-checkout.ts';
+import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { newPerson, PRO, PRO_YEARLY, refusal, STARTER, viewOf } from '../server/billing/person.ts';
+import { stripeSwitches } from '../server/billing/stripe-calls.ts';
+import { METER } from './sell-calls.ts';
+
+const EUROS = { plan: 'starter', interval: 'yearly' };
+
+let emulator: RunningEmulator;
+beforeAll(async () => {
+  emulator = await startEmulator({ webhookRetrySchedule: [50, 200, 1000] });
+});
+afterAll(() => emulator.close());
+
+/** Starter by the year is sold in euros; Pro comes with 1,000 free calls a month. */
+async function prepare(stripe: Stripe): Promise<Record<string, string>> {
+  const product = (await stripe.products.create({ name: 'Starter in Europe' })).id;
+  const recurring = { interval: 'year' } as const;
+  const euros = { product, currency: 'eur', unit_amount: 20_000, recurring };
+  const meter = await stripe.billing.meters.create({
+    display_name: 'API calls',
+    event_name: METER,
+    default_aggregation: { formula: 'sum' },
+  });
+  const calls = await stripe.prices.create({
+    product: (await stripe.products.create({ name: 'Calls' })).id,
+    currency: 'usd',
+    billing_scheme: 'tiered',
+    tiers_mode: 'graduated',
+    tiers: [
+      { up_to: 1_000, unit_amount: 0 },
+      { up_to: 'inf', unit_amount: 1 },
+    ],
+    recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
+  });
+  return {
+    STRIPE_STARTER_YEARLY_PRICE_ID: (await stripe.prices.create(euros)).id,
+    STRIPE_PRO_API_CALLS_PRICE_ID: calls.id,
+  };
+}
+
+describe('What counts once counts once, and a refusal says why', { timeout: 90_000 }, () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    const env = { TRIAL_DAYS: '0' };
+    server = await startTestServer({ database: 'sqlite', emulator, prepare, env });
+  });
+  afterAll(() => server.close());
+
+  const buyer = async (choice: object = STARTER) => {
+    const person = newPerson(server);
+    await person.subscribe(choice);
+    return person;
+  };
+  const code = (fields: object) =>
+    server.call('POST', '/api/billing/promotion-codes', { admin: true, body: fields });
+
+  it('M-15: free calls come with a period that was paid: a pause gives no second thousand', async () => {
+    const person = await buyer(PRO);
+    const use = async () => {
+      const record = { userId: person.id, meter: METER, quantity: 1_000 };
+      await server.services.usage.record([record]);
+      await server.services.usage.flush();
+    };
+    for (let i = 0; i < 2; i += 1) {
+      await server.advance(0.1);
+      await use();
+      const shown = (await person.command('preview', { command: 'pause' })).json;
+      expect(shown).toMatchObject({ credit: 0 });
+      expect((await person.command('pause')).status).toBe(200);
+      expect((await person.get('credit')).json['balance']).toBe(0);
+      expect(viewOf(await person.command('resume'))).toMatchObject({ state: 'active' });
+    }
+    const paid = (await person.invoices()).reduce((sum, each) => sum + each.amount_paid, 0);
+    expect(paid).toBe(3 * 5_000);
+    // Without free calls used, the unused time is credited as before.
+    await server.advance(1);
+    expect((await person.command('pause')).status).toBe(200);
+    expect((await person.get('credit')).json['balance']).toBeGreaterThan(4_000);
+  });
+
+  it('M-21: a code that is not for you is 400 at every call site, and is not shown', async () => {
+    const [person, owner] = [await buyer(PRO), await buyer()];
+    await code({ code: 'FIRSTONLY', percentOff: 50, duration: 'forever', firstPurchaseOnly: true });
+    await code({ code: 'EUROS5', amountOff: 500, currency: 'eur', duration: 'forever' });
+    const coupon = await server.stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+    await server.stripe.promotionCodes.create({
+      promotion: { type: 'coupon', coupon: coupon.id },
+      code: 'FORANOTHER',
+      customer: await owner.customerId(),
+    });
+    const unknown = [400, 'unknown_promotion_code'];
+    for (const promotionCode of ['FIRSTONLY', 'EUROS5', 'FORANOTHER', 'NOSUCHCODE']) {
+      const applied = await person.command('discount', { promotionCode });
+      expect([promotionCode, ...refusal(applied)]).toEqual([promotionCode, ...unknown]);
+    }
+    expect((await person.get('promotion-codes/FORANOTHER')).status).toBe(404);
+    await person.command('cancel', { when: 'now' });
+    for (const promotionCode of ['FIRSTONLY', 'EUROS5', 'FORANOTHER', 'NOSUCHCODE']) {
+      const body = { ...PRO, promotionCode };
+      const shown = await person.command('preview', { command: 'reactivate', ...body });
+      expect([promotionCode, ...refusal(shown)]).toEqual([promotionCode, ...unknown]);
+      expect(refusal(await person.command('reactivate', body))).toEqual(unknown);
+      expect(refusal(await person.post('checkout', body))).toEqual(unknown);
+    }
+  });
+
+  it('M-22: a code that an upgrade uses up is not in the next amount', async () => {
+    const person = await buyer(STARTER);
+    await server.advance(15);
+    await code({ code: 'HALFONCE', percentOff: 50, duration: 'once' });
+    expect((await person.command('discount', { promotionCode: 'HALFONCE' })).status).toBe(200);
+    const { quote, answer } = await person.changeTo({ plan: 'pro', interval: 'monthly' });
+    expect(answer.status).toBe(202);
+    expect(quote).toMatchObject({ nextAmount: 5_000 });
+    await server.advance(30);
+    expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 5_000 });
+  });
+
+  it('M-23: tax rates that were set by hand are on the subscription that comes back', async () => {
+    const person = await buyer();
+    const rate = await server.stripe.taxRates.create({
+      display_name: 'VAT',
+      percentage: 20,
+      inclusive: false,
+    });
+    const { id } = await person.subscription();
+    await server.stripe.subscriptions.update(id, { default_tax_rates: [rate.id] });
+    await server.settled();
+    await person.command('cancel', { when: 'now' });
+    const shown = await person.command('preview', { command: 'reactivate', ...STARTER });
+    expect(shown.json).toMatchObject({ amountDue: 2_400, tax: 400 });
+    expect((await person.command('reactivate', STARTER)).status).toBe(200);
+    expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 2_400 });
+  });
+
+  it('M-24: credit in one currency, a plan in another: 409 that says which', async () => {
+    const person = await buyer();
+    const customer = await person.customerId();
+    const credit = { amount: -2_000, currency: 'usd' };
+    await server.stripe.customers.createBalanceTransaction(customer, credit);
+    await person.command('cancel', { when: 'now' });
+    for (const name of ['preview', 'reactivate']) {
+      const body = name === 'preview' ? { command: 'reactivate', ...EUROS } : EUROS;
+      const { status, json } = await person.command(name, body);
+      expect([name, status]).toEqual([name, 409]);
+      expect(json['error']).toMatchObject({ code: 'not_allowed', reason: 'currency' });
+    }
+  });
+
+  it('M-25: paying without a usable card says what to do, and a good default pays', async () => {
+    const person = await buyer();
+    const customer = await person.customerId();
+    await server.stripe.invoiceItems.create({ customer, amount: 700, currency: 'usd' });
+    const draft = await server.stripe.invoices.create({
+      customer,
+      collection_method: 'send_invoice',
+      days_until_due: 30,
+      pending_invoice_items_behavior: 'include',
+    });
+    await server.stripe.invoices.finalizeInvoice(draft.id);
+    for (const { id } of (await server.stripe.paymentMethods.list({ customer })).data) {
+      await server.stripe.paymentMethods.detach(id);
+    }
+    await server.settled();
+    const without = await person.post(`invoices/${draft.id}/pay`, {});
+    expect(refusal(without)).toEqual([409, 'not_allowed']);
+    expect(without.json['error']).toMatchObject({ reason: 'payment_method' });
+    const good = await server.stripe.paymentMethods.attach('pm_card_visa', { customer });
+    await server.stripe.customers.update(customer, {
+      invoice_settings: { default_payment_method: good.id },
+    });
+    expect((await person.post(`invoices/${draft.id}/pay`, {})).status).toBe(200);
+  });
+
+  it('M-25: the failing card of a subscription is not tried again while a good default is there', async () => {
+    const person = await buyer();
+    await person.useCard('pm_card_chargeCustomerFail');
+    await server.advance(32);
+    expect(await person.subscription()).toMatchObject({ state: 'past_due' });
+    const customer = await person.customerId();
+    const good = await server.stripe.paymentMethods.attach('pm_card_visa', { customer });
+    await server.stripe.customers.update(customer, {
+      invoice_settings: { default_payment_method: good.id },
+    });
+    const [open] = await person.invoices();
+    const paid = await person.post(`invoices/${open?.id}/pay`, {});
+    expect([paid.status, paid.text.slice(0, 200)]).toEqual([200, expect.any(String)]);
+    expect(await person.subscription()).toMatchObject({ state: 'active' });
+  });
+
+  it('a price that was archived is refused in words wherever it is chosen', async () => {
+    const [person, former] = [await buyer(), await buyer()];
+    await former.command('cancel', { when: 'now' });
+    const price = String(server.env['STRIPE_PRO_YEARLY_PRICE_ID']);
+    await server.stripe.prices.update(price, { active: false });
+    const stranger = newPerson(server);
+    const answers = {
+      checkout: await stranger.post('checkout', PRO_YEARLY),
+      preview: await person.command('preview', PRO_YEARLY),
+      reactivate: await former.command('reactivate', PRO_YEARLY),
+      'preview of it': await former.command('preview', { command: 'reactivate', ...PRO_YEARLY }),
+    };
+    await server.stripe.prices.update(price, { active: true });
+    for (const [name, answer] of Object.entries(answers)) {
+      expect([name, ...refusal(answer)]).toEqual([name, 400, 'unknown_price']);
+    }
+  });
+});
+
+describe('A trial is had once', { timeout: 90_000 }, () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ database: 'sqlite', emulator, env: { TRIAL_DAYS: '14' } });
+  });
+  afterAll(() => server.close());
+
+  it('M-20: also where it began and ended while no webhook came', async () => {
+    const person = newPerson(server);
+    await stripeSwitches(server).silence();
+    const opened = await person.post('checkout', PRO);
+    await payCheckout(String(opened.json['url']));
+    const customer = await person.customerId();
+    const [trial] = (await server.stripe.subscriptions.list({ customer })).data;
+    expect(trial?.status).toBe('trialing');
+    await server.stripe.subscriptions.cancel(String(trial?.id));
+    const again = await person.post('checkout', PRO);
+    await payCheckout(String(again.json['url']));
+    const [second] = (await server.stripe.subscriptions.list({ customer })).data;
+    expect(second).toMatchObject({ status: 'active', trial_start: null });
+    await stripeSwitches(server).calm();
+  });
+
+  it('M-36: a code for one invoice is not spent on that of a trial', async () => {
+    const person = newPerson(server);
+    const half = { code: 'TRIALHALF', percentOff: 50, duration: 'once' };
+    expect((await person.asAdmin('promotion-codes', half)).status).toBe(201);
+    const body = { ...PRO, promotionCode: 'TRIALHALF' };
+    const refused = await person.post('checkout', body);
+    expect(refused.json['error']).toMatchObject({
+      code: 'unknown_promotion_code',
+      reason: 'trial_first',
+    });
+    await person.subscribe(PRO);
+    const apply = await person.command('discount', { promotionCode: 'TRIALHALF' });
+    expect(apply.status).toBe(200);
+    await server.advance(15);
+    expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 2_500 });
+  });
+
+  it('M-37: what is left of a paid year under a given trial is not lost unasked', async () => {
+    const person = newPerson(server);
+    await person.subscribe(PRO_YEARLY);
+    await server.advance(15);
+    const { id, currentPeriodEnd } = await person.subscription();
+    const beyond = Date.parse(currentPeriodEnd) / 1000 + 30 * 86_400;
+    await server.stripe.subscriptions.update(id, {
+      trial_end: beyond,
+      proration_behavior: 'none',
+    });
+    await server.settled();
+    expect(await person.subscription()).toMatchObject({ state: 'trialing' });
+    const shown = (await person.command('preview', STARTER)).json;
+    expect(shown['losses']).toMatchObject([{ kind: 'unused_time' }]);
+    const unasked = await person.command('change', STARTER);
+    expect(unasked.json['error']).toMatchObject({ code: 'not_allowed', reason: 'loss' });
+    expect(await person.subscription()).toMatchObject({ plan: 'pro' });
+    const asked = await person.command('change', { ...STARTER, when: 'now' });
+    expect(viewOf(asked)).toMatchObject({ plan: 'starter', state: 'trialing' });
+  });
+});
