@@ -81,7 +81,7 @@ function decideOurs(
   const links = linksOf(snapshot, read);
   const followed = links.flatMap((link) => follow(link, accountId, last ?? fallback.id));
   return {
-    change: change && { ...change, quiet: isTakenOver },
+    change: change && { ...change, quiet: isTakenOver, at: seenAt(snapshot, context) },
     effects: [...decision.effects, ...followed].map((effect) => ({
       causeId: last ?? fallback.id,
       quietLike: nextLineOf(effect, snapshot),
@@ -94,6 +94,12 @@ function decideOurs(
     isAlone: known.isAlone && known.userId === accountId,
     isQuiet: isTakenOver || isToldAlready(snapshot, context),
   };
+}
+
+/** When the newest thing that is known of it happened. */
+function seenAt({ events }: Snapshot, { cause, now }: DecisionContext): number {
+  const times = events.flatMap(({ facts }) => (facts.subscription ? facts.createdAt : []));
+  return times.length > 0 ? Math.max(...times) : (cause?.at ?? now);
 }
 
 /** What a line that is found late stands before. */
