@@ -31,8 +31,10 @@ export interface SubscriptionChange {
   revised?: LineRevision[];
   /** Lines that were guessed wrong. */
   removed?: TransitionRow[];
-  /** What its lines say of revenue, where they change. */
+  /** What its lines say of revenue and trial, where they change. */
   revenue?: RevenueLines;
+  /** The first payment after its trial that the events tell of. */
+  trialPaidAt?: number | null;
   /** When revenue changed that no line tells of. */
   at?: number;
 }

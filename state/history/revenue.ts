@@ -50,13 +50,11 @@ export function revenueChanges(lines: readonly RevenueLine[], base: number): Rev
 
 /** What is to be added to the figures of the days: what the lines say now, less what they said before. */
 export function revenueMoves({ base, before, after }: RevenueLines): RevenueChange[] {
-  const taken = revenueChanges(before, base).map(
-    ({ at, mrr, paying, churned }): RevenueChange => ({
-      at,
-      mrr: -mrr,
-      paying: -paying,
-      churned: -churned,
-    }),
-  );
+  const taken = revenueChanges(before, base).map(({ at, mrr, paying, churned }): RevenueChange => ({
+    at,
+    mrr: -mrr,
+    paying: -paying,
+    churned: -churned,
+  }));
   return [...taken, ...revenueChanges(after, base)];
 }

@@ -112,7 +112,11 @@ class Judge {
     const status = String(object['status']);
     if (status === 'incomplete_expired') return 'canceled';
     if (status !== 'active' && status !== 'trialing') return status;
-    if (object['cancel_at'] || object['cancel_at_period_end']) return 'cancel_pending';
+    // An end that is agreed for a later period counts from that period on.
+    const cancelAt = object['cancel_at'] === null ? 0 : Number(object['cancel_at']);
+    const isAgreed = cancelAt > endOf(object) + 86_400;
+    const isLeaving = cancelAt > 0 || object['cancel_at_period_end'] === true;
+    if (isLeaving && !isAgreed) return 'cancel_pending';
     const schedule = object['schedule'] as string | null;
     const next = schedule === null || status === 'trialing' ? null : this.phases.get(schedule);
     if (!next || next.at <= now) return status;
