@@ -23,6 +23,9 @@ const update = async (
   return `Dashboard: ${JSON.stringify(params)}`;
 };
 
+const customerOf = ({ current: { customer } }: ActPlace): string =>
+  typeof customer === 'string' ? customer : customer.id;
+
 const planItem = ({ current }: ActPlace) => current.items.data[0]!;
 
 function otherPrice(place: ActPlace): string {
@@ -55,7 +58,7 @@ async function schedule(place: ActPlace): Promise<string> {
 
 async function bankDebit(place: ActPlace): Promise<string> {
   const { stripe } = place.lab;
-  const customer = String(place.current.customer);
+  const customer = customerOf(place);
   const { id } = await stripe.paymentMethods.create({
     type: 'us_bank_account',
     us_bank_account: {
@@ -70,10 +73,11 @@ async function bankDebit(place: ActPlace): Promise<string> {
   return 'pays by bank debit from now on';
 }
 
-async function refund({ lab: { stripe }, current, random }: ActPlace): Promise<string> {
-  const [charge] = (await stripe.charges.list({ customer: String(current.customer) })).data;
+async function refund(place: ActPlace): Promise<string> {
+  const { stripe } = place.lab;
+  const [charge] = (await stripe.charges.list({ customer: customerOf(place) })).data;
   if (!charge || charge.status !== 'succeeded') return 'nothing to refund';
-  const amount = random.chance(0.5) ? undefined : 100;
+  const amount = place.random.chance(0.5) ? undefined : 100;
   await stripe.refunds.create({ charge: charge.id, amount });
   return `Dashboard: refunds ${amount ?? 'all'} of the last payment`;
 }
@@ -103,8 +107,11 @@ export const DASHBOARD_ACTS: Record<string, Act> = {
     update(place, { items: [{ id: planItem(place).id, quantity: 1 + place.random.below(3) }] }),
   items,
   schedule,
-  trial: (place) =>
-    update(place, { trial_end: place.now + 14 * DAY, proration_behavior: 'none' }),
+  // Stripe's emulator dates what follows in the past where a payment is open.
+  trial: async (place) =>
+    place.current.status === 'trialing' || place.current.status === 'active'
+      ? update(place, { trial_end: place.now + 14 * DAY, proration_behavior: 'none' })
+      : 'no trial to extend',
   cancelAt: (place) => update(place, { cancel_at: place.now + (5 + place.random.below(60)) * DAY }),
   pauseCollection: (place) =>
     update(
