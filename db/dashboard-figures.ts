@@ -9,6 +9,7 @@ import {
   type ArrowTraffic,
 } from './counters.ts';
 import type { Db } from './database.ts';
+import { revenueMoves, type RevenueLines } from '../state/history/revenue.ts';
 import type {
   LifecycleEventType,
   LifecycleState,
@@ -39,6 +40,8 @@ export function figuresOf(
     before: StoredSubscription | null;
     next: StoredSubscription;
     lines: readonly { cause: { at: number } }[];
+    revenue?: RevenueLines;
+    at?: number;
   }[],
   lines: readonly (Transition & {
     subscriptionId: string;
@@ -49,20 +52,7 @@ export function figuresOf(
   })[],
 ): FigureChange[] {
   return [
-    ...changes.flatMap(({ before, next, lines }) => {
-      const at = Math.max(...lines.map((line) => line.cause.at), next.since);
-      const shared = { at, currency: '', subscriptionId: next.id };
-      const [earned, earns] = [before?.mrr ?? 0, next.mrr];
-      return [
-        ...moneyMoves(before, next, at),
-        { figure: 'paying' as const, value: Number(earns > 0) - Number(earned > 0), ...shared },
-        {
-          figure: 'churned' as const,
-          value: Number(earned > 0 && next.state === 'canceled'),
-          ...shared,
-        },
-      ];
-    }),
+    ...changes.flatMap(revenueFigures),
     ...lines.flatMap((line): FigureChange[] => {
       const { subscriptionId, occurredAt, recordedAt, count: value = 1 } = line;
       const shared = { currency: '', subscriptionId, value };
@@ -75,16 +65,27 @@ export function figuresOf(
   ];
 }
 
-function moneyMoves(
-  before: StoredSubscription | null,
-  next: StoredSubscription,
-  at: number,
-): FigureChange[] {
-  const shared = { at, figure: 'mrr' as const, subscriptionId: next.id };
-  return [
-    { currency: next.facts.currency, value: next.mrr, ...shared },
-    ...(before ? [{ currency: before.facts.currency, value: -before.mrr, ...shared }] : []),
-  ];
+/** What the lines tell of revenue, on their days; and what no line tells of, when it was seen. */
+function revenueFigures(change: Parameters<typeof figuresOf>[0][number]): FigureChange[] {
+  const { before, next, lines, revenue } = change;
+  const told = revenue ? revenueMoves(revenue) : [];
+  const at = change.at ?? Math.max(...lines.map((line) => line.cause.at), next.since);
+  const sumOf = (figure: 'mrr' | 'paying' | 'churned') =>
+    told.reduce((sum, each) => sum + each[figure], 0);
+  const [earned, earns] = [before?.mrr ?? 0, next.mrr];
+  const hasLeft = Number(earned > 0 && next.state === 'canceled');
+  const rest = {
+    at,
+    mrr: earns - earned - sumOf('mrr'),
+    paying: Number(earns > 0) - Number(earned > 0) - sumOf('paying'),
+    churned: Math.max(0, hasLeft - sumOf('churned')),
+  };
+  const shared = { subscriptionId: next.id, currency: '' };
+  return [...told, rest].flatMap((each): FigureChange[] => [
+    { ...shared, at: each.at, figure: 'mrr', currency: next.facts.currency, value: each.mrr },
+    { ...shared, at: each.at, figure: 'paying', value: each.paying },
+    { ...shared, at: each.at, figure: 'churned', value: each.churned },
+  ]);
 }
 
 function figureOfLine({ from, to, event }: Transition): Figure | null {

@@ -1,3 +1,4 @@
+import type { RevenueLines } from '../state/history/revenue.ts';
 import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
 import { addToCounters, countedArrows, movedCounts, shardOf } from './counters.ts';
 import type { Db } from './database.ts';
@@ -22,6 +23,7 @@ export interface SubscriptionChange {
     guess?: boolean;
     account?: string | null;
     requestId?: string | null;
+    mrr?: number | null;
   })[];
   /** True when nothing outward may follow from it. */
   quiet?: boolean;
@@ -29,6 +31,12 @@ export interface SubscriptionChange {
   revised?: LineRevision[];
   /** Lines that were guessed wrong. */
   removed?: TransitionRow[];
+  /** What its lines say of revenue and trial, where they change. */
+  revenue?: RevenueLines;
+  /** The first payment after its trial that the events tell of. */
+  trialPaidAt?: number | null;
+  /** When revenue changed that no line tells of. */
+  at?: number;
 }
 
 export interface LineRevision extends Transition {
@@ -39,6 +47,7 @@ export interface LineRevision extends Transition {
   cause: Cause | null;
   account: string | null;
   requestId: string | null;
+  mrr?: number | null;
 }
 
 /**

@@ -26,6 +26,8 @@ export interface TransitionRow extends Transition {
   account: string | null;
   /** Of the command that moved it. */
   requestId: string | null;
+  /** Monthly recurring revenue after it; null when it is not known. */
+  mrr: number | null;
 }
 
 export type Evidence = 'event' | 'read' | 'disproved';
@@ -49,6 +51,7 @@ export interface StoredTransition {
   evidence: Evidence | null;
   account_id: string | null;
   request_id: string | null;
+  mrr: number | null;
 }
 
 /** A row of the table in the program's terms. */
@@ -70,6 +73,7 @@ export const transitionFromRow = (row: StoredTransition): TransitionRow => ({
   evidence: row.evidence ?? 'event',
   account: row.account_id,
   requestId: row.request_id,
+  mrr: row.mrr,
 });
 
 /** A line to append, with what it belongs to and why it happened. */
@@ -81,6 +85,7 @@ export interface TransitionInput extends Transition {
   guess?: boolean;
   account?: string | null;
   requestId?: string | null;
+  mrr?: number | null;
 }
 
 /**
@@ -128,6 +133,7 @@ const COLUMNS = {
   evidence: 'text',
   account_id: 'text',
   request_id: 'text',
+  mrr: 'bigint',
 } as const;
 
 /** What makes a line one and the same. */
@@ -156,6 +162,7 @@ const toRow = (line: TransitionInput): Record<keyof typeof COLUMNS, Value> => ({
   evidence: line.guess === true ? 'read' : 'event',
   account_id: line.account ?? null,
   request_id: line.requestId ?? null,
+  mrr: line.mrr ?? null,
 });
 
 /** What a line says once it is known better. */
@@ -169,7 +176,7 @@ export type TransitionRevision = Omit<TransitionInput, 'number' | 'cause'> & {
 /** Writes lines again that a read had given away, and that their events now explain. */
 export async function reviseTransitions(db: Db, lines: TransitionRevision[]): Promise<void> {
   for (const line of lines) {
-    const { from, to, event, unexpected, at, detail, cause } = line;
+    const { from, to, event, unexpected, at, detail, cause, mrr } = line;
     await db('transitions')
       .where({ id: line.id })
       .update({
@@ -180,6 +187,7 @@ export async function reviseTransitions(db: Db, lines: TransitionRevision[]): Pr
         occurred_at: at,
         detail: JSON.stringify(detail),
         evidence: line.guess === true ? 'read' : 'event',
+        ...(mrr === undefined || mrr === null ? {} : { mrr }),
         ...(cause === null
           ? {}
           : {

@@ -93,19 +93,26 @@ export async function recordTrialStarted(
   return known ? [] : [counted(trial, 'trial_started')];
 }
 
-/** Records once how a trial ended; a second outcome changes nothing. Returns what that adds to the figures. */
+/**
+ * Records how a trial ended: what came first counts, also where it is learned of later. Returns what that adds to the
+ * figures.
+ */
 export async function recordTrialOutcome(
   db: Db,
   subscriptionId: string,
   result: { outcome: TrialOutcome; at: number },
 ): Promise<FigureChange[]> {
-  const rows: { started_at: number }[] = await db('trials')
-    .where({ subscription_id: subscriptionId, outcome: null })
-    .update({ outcome: result.outcome, outcome_at: result.at })
-    .returning('started_at');
-  return rows.map((row) =>
-    counted({ subscriptionId, startedAt: row.started_at }, `trial_${result.outcome}`),
-  );
+  const { outcome, at } = result;
+  const trial = await findTrial(db, subscriptionId);
+  if (trial === null) return [];
+  const { outcome: known, outcomeAt } = trial;
+  const isSame = known === outcome;
+  // A later word of the same end corrects its date: it had been told by a read.
+  if (known !== null && (isSame ? outcomeAt === at : (outcomeAt ?? 0) <= at)) return [];
+  await db('trials').where({ subscription_id: subscriptionId }).update({ outcome, outcome_at: at });
+  if (isSame) return [];
+  const added = counted(trial, `trial_${outcome}`);
+  return known === null ? [added] : [added, { ...counted(trial, `trial_${known}`), value: -1 }];
 }
 
 /** Trials are counted on the day on which they began, so that a cohort's outcomes come together. */

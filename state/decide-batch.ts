@@ -46,6 +46,8 @@ export interface BatchTransition extends Transition {
   at: number;
   number: number;
   guess: boolean;
+  /** Monthly recurring revenue after it; null where it is not known. */
+  mrr: number | null;
   /** null: as the read's own cause says. */
   actor: Actor | null;
 }
@@ -91,8 +93,8 @@ export function decideBatch(input: BatchInput): BatchDecision {
 }
 
 function lineOf(move: Move, input: BatchInput): Omit<BatchTransition, 'number'> {
-  const { from, to, event, unexpected, late, detail, at, source, causeId, guess } = move;
-  const told = { from, to, event, unexpected, late, detail, at, guess };
+  const { from, to, event, unexpected, late, detail, at, source, causeId, guess, mrr } = move;
+  const told = { from, to, event, unexpected, late, detail, at, guess, mrr };
   const eventId = source?.id ?? null;
   const actor = source === null ? null : actorOf(source, move, input.commands);
   return { ...told, eventId, causeId, actor };

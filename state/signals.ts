@@ -60,6 +60,18 @@ export function signalOf(event: EventFacts): Signal | null {
   return null;
 }
 
+/** When the first payment after a moment was made that events tell of; null without any, or without a moment. */
+export function firstPaymentSince(
+  events: readonly EventFacts[],
+  since: number | null,
+): number | null {
+  const times = events.flatMap((event) => {
+    const signal = signalOf(event);
+    return signal?.type === 'paid' && since !== null && signal.at >= since ? [signal.at] : [];
+  });
+  return times.length > 0 ? Math.min(...times) : null;
+}
+
 /** The failures among signals, one for each attempt of an invoice, first attempts first. */
 export function failuresIn(signals: readonly Signal[]): FailedSignal[] {
   const found = new Map<string, FailedSignal>();

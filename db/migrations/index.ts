@@ -11,6 +11,7 @@ import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
 import { customerDetails } from './0014-customer-details.ts';
 import { beforeCancel } from './0016-before-cancel.ts';
+import { lineRevenue } from './0017-line-revenue.ts';
 import { auditSource } from './0020-audit-source.ts';
 import { grants } from './0022-grants.ts';
 import { purchases } from './0023-purchases.ts';
@@ -35,6 +36,7 @@ export const migrations: readonly Migration[] = [
   returns,
   customerDetails,
   beforeCancel,
+  lineRevenue,
   auditSource,
   grants,
   purchases,

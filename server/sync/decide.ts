@@ -8,7 +8,7 @@ import { effectsOf, type FollowedFailures } from '../../state/effects.ts';
 import { isOurs, markedAccount, renamedOwner } from '../../state/ownership.ts';
 import { tellsPurchase } from '../../state/purchases.ts';
 import { asMetadata } from '../../state/raw.ts';
-import { signalOf } from '../../state/signals.ts';
+import { firstPaymentSince, signalOf } from '../../state/signals.ts';
 import type { Cause, CauseType, SubscriptionFacts } from '../../state/types.ts';
 import type { CausedEffect, Decision, Failure, SubscriptionDecision } from './decision.ts';
 import type { Loaded, WaitingEvent } from './load.ts';
@@ -81,7 +81,15 @@ function decideOurs(
   const links = linksOf(snapshot, read);
   const followed = links.flatMap((link) => follow(link, accountId, last ?? fallback.id));
   return {
-    change: change && { ...change, quiet: isTakenOver },
+    change: change && {
+      ...change,
+      quiet: isTakenOver,
+      at: seenAt(snapshot, context),
+      trialPaidAt: firstPaymentSince(
+        [...events.map(({ facts }) => facts), ...(past?.history.past ?? [])],
+        read.trialEnd,
+      ),
+    },
     effects: [...decision.effects, ...followed].map((effect) => ({
       causeId: last ?? fallback.id,
       quietLike: nextLineOf(effect, snapshot),
@@ -94,6 +102,12 @@ function decideOurs(
     isAlone: known.isAlone && known.userId === accountId,
     isQuiet: isTakenOver || isToldAlready(snapshot, context),
   };
+}
+
+/** When the newest thing that is known of it happened. */
+function seenAt({ events }: Snapshot, { cause, now }: DecisionContext): number {
+  const times = events.flatMap(({ facts }) => (facts.subscription ? facts.createdAt : []));
+  return times.length > 0 ? Math.max(...times) : (cause?.at ?? now);
 }
 
 /** What a line that is found late stands before. */

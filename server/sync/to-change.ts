@@ -1,11 +1,12 @@
 import type { SubscriptionChange } from '../../db/save-changes.ts';
-import type { TransitionRow } from '../../db/transitions.ts';
+import { inOrder, type TransitionRow } from '../../db/transitions.ts';
 import type {
   BatchDecision,
   BatchTransition,
   RevisedTransition,
 } from '../../state/decide-batch.ts';
 import type { HistoryLine } from '../../state/history/lines.ts';
+import type { RevenueLine, RevenueLines } from '../../state/history/revenue.ts';
 import type { Cause } from '../../state/types.ts';
 import type { Known } from './load.ts';
 
@@ -46,7 +47,36 @@ export function toChange(
     return [{ ...transition, line: row, cause, ...whoOf(revision) }];
   });
   const removed = decision.removed.flatMap((line) => rowOf(line) ?? []);
-  return { before: known.stored, next: decision.next, lines, revised, removed };
+  const revenue = revenueOf(known, { lines, revised, removed });
+  return { before: known.stored, next: decision.next, lines, revised, removed, revenue };
+}
+
+/** The lines of the history before and after a change, as far as revenue goes; absent where none changes. */
+function revenueOf(
+  { stored, history, historyComplete }: Known,
+  change: Required<Pick<SubscriptionChange, 'lines' | 'revised' | 'removed'>>,
+): RevenueLines | undefined {
+  const { lines, revised, removed } = change;
+  if (lines.length + revised.length + removed.length === 0) return undefined;
+  const told = inOrder(history).filter(({ evidence }) => evidence !== 'disproved');
+  const before = told.map(({ occurredAt: at, to, mrr }): RevenueLine => ({ at, to, mrr }));
+  const [known, first] = [before.find(({ mrr }) => mrr !== null)?.mrr, before[0]];
+  const beginsHere = historyComplete && first?.mrr !== null;
+  const base = first && beginsHere ? 0 : (known ?? stored?.mrr ?? 0);
+  const better = new Map(revised.map((revision) => [revision.line, revision]));
+  let place = 0;
+  const stay = told.flatMap((row) => {
+    place = row.number ?? place;
+    const { at, to, mrr } = better.get(row) ?? { at: row.occurredAt, to: row.to, mrr: null };
+    return removed.includes(row) ? [] : [{ place, at, to, mrr: mrr ?? row.mrr }];
+  });
+  const added = lines.map(({ cause: { at }, to, mrr = null, number }) => ({
+    place: number ?? Infinity,
+    at,
+    to,
+    mrr,
+  }));
+  return { base, before, after: [...stay, ...added].sort((a, b) => a.place - b.place) };
 }
 
 /** Names causes that are no event: one request, or one read, may move a subscription the same way more than once. */

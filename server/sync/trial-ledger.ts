@@ -9,6 +9,7 @@ import {
   type TrialOutcome,
 } from '../../db/trials.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
+import type { RevenueLine } from '../../state/history/revenue.ts';
 import { STATES } from '../../state/states.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 
@@ -43,10 +44,8 @@ export async function recordTrials(
     if (onePerCard && !change.quiet && (await isSecondOfCard(db, change))) {
       effects.push(...refusal(next));
     }
-    const outcome = outcomeOf(next);
-    if (outcome !== null && outcome !== (before && outcomeOf(before))) {
-      figures.push(...(await recordTrialOutcome(db, next.id, { outcome, at: next.since })));
-    }
+    const end = endOfTrial(change);
+    if (end !== null) figures.push(...(await recordTrialOutcome(db, next.id, end)));
   }
   // All at once, in their one order: one by one, two groups of trials could lock each other out.
   await addFigures(db, figures);
@@ -88,6 +87,22 @@ function isNews(before: StoredSubscription | null, next: StoredSubscription): bo
     before.facts.trialEnd !== next.facts.trialEnd ||
     before.facts.cardFingerprint !== next.facts.cardFingerprint
   );
+}
+
+/** How a trial ended, where this change says something new about it: by a payment, or by a line of the history. */
+function endOfTrial(change: SubscriptionChange): { outcome: TrialOutcome; at: number } | null {
+  const { before, next, revenue } = change;
+  const [was, is] = [before && outcomeOf(before), outcomeOf(next)];
+  const since = next.facts.trialStart ?? 0;
+  const lossIn = (lines: readonly RevenueLine[] = []) =>
+    lines.find(({ to, at }) => STATES[to].trialLost && at >= since)?.at ?? null;
+  const lostAt = lossIn(revenue?.after);
+  const isRedated = lostAt !== null && lostAt !== lossIn(revenue?.before);
+  const paidAt = was === 'converted' ? null : (change.trialPaidAt ?? null);
+  const isPaid = paidAt !== null && (lostAt === null || paidAt <= lostAt);
+  if (isPaid) return { outcome: 'converted', at: paidAt };
+  if (isRedated) return { outcome: 'lost', at: lostAt };
+  return is === null || is === was ? null : { outcome: is, at: next.since };
 }
 
 /** Stripe calls it active an hour before the first charge; converted it is once that is paid. */

@@ -65,6 +65,7 @@ function attemptMove(telling: Telling, failure: FailedSignal): Move {
     source,
     causeId: failure.eventId,
     guess: false,
+    mrr: null,
     line: null,
   };
 }

@@ -17,6 +17,8 @@ export interface HistoryLine {
   /** True while no event of Stripe explains it: it was found by a read. */
   guess?: boolean;
   unexpected?: boolean;
+  /** Monthly recurring revenue after it; null or absent when it is not known. */
+  mrr?: number | null;
 }
 
 /** Room between the numbers of two lines for those that are found later. */

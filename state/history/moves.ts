@@ -12,6 +12,8 @@ import type {
 import type { Move, Telling } from './telling.ts';
 import { distinctFailures, withAttempts } from './attempts.ts';
 import type { HistoryLine } from './lines.ts';
+import { mrrOf } from '../plan-change.ts';
+import { mrrOnTheWay } from './revenue.ts';
 import { gapBetween, type Link, type Point, type Tracker } from './links.ts';
 
 const CLOSE = 10_000;
@@ -92,6 +94,7 @@ class Teller {
       source: null,
       causeId: `${link.id}:before`,
       guess: true,
+      mrr: null,
       line: null,
     });
   }
@@ -167,6 +170,7 @@ class Teller {
       source,
       causeId: cause.causeId,
       guess,
+      mrr: isLast ? mrrOf(facts) : mrrOnTheWay(line.to, facts),
       line: null,
     });
     this.note(line.to, at, signal);
@@ -184,6 +188,7 @@ class Teller {
       source: null,
       causeId: line.causeId,
       guess: false,
+      mrr: line.mrr ?? null,
       line,
     });
     this.note(line.to, line.at, null);

@@ -222,6 +222,7 @@ export function stands(line: HistoryLine): Pair {
     source: null,
     causeId: line.causeId,
     guess: true,
+    mrr: line.mrr ?? null,
     line,
   };
   return { move, line };

@@ -13,6 +13,8 @@ export interface Move extends Transition {
   source: EventFacts | null;
   causeId: string | null;
   guess: boolean;
+  /** Monthly recurring revenue after it; null where it is not known: then as before. */
+  mrr: number | null;
   /** A recorded line that stands for itself, its event being no longer stored. */
   line: HistoryLine | null;
 }

@@ -23,6 +23,11 @@ async function actsOn(person: Person) {
   }));
 }
 
+async function expectShown(id: string, words: string[]): Promise<void> {
+  const { text } = await server.call('GET', `/admin/api/subscriptions/${id}`, { admin: true });
+  for (const each of words) expect(text).toContain(each);
+}
+
 describe('Who moved a subscription', () => {
   it('P-3: each of seven commands is told once, with its event, user, account and request', async () => {
     const person = newPerson(server);
@@ -65,15 +70,35 @@ describe('Who moved a subscription', () => {
     }
   });
 
+  it('P-3: a cancel keeps its reason and its comment, and both are shown', async () => {
+    const person = newPerson(server);
+    const { id } = await person.subscribe();
+    const said = { feedback: 'too_expensive', comment: 'We hired an accountant.' };
+    const { status } = await person.command('cancel', { when: 'period_end', ...said });
+    expect(status).toBe(200);
+    await server.settled();
+    const [line] = (await timelineOf(server.database.knex, id)).slice(1);
+    expect(line).toMatchObject({ event: 'cancel_scheduled', evidence: 'event', detail: said });
+    await expectShown(id, [...Object.values(said), `user:${person.id}`, line!.requestId!]);
+    await server.advance(31);
+    const end = (await timelineOf(server.database.knex, id)).at(-1);
+    expect(end).toMatchObject({ to: 'canceled', actor: 'stripe', detail: said });
+  });
+
   it('P-25: what is canceled in the customer portal was the portal', async () => {
     const person = newPerson(server);
     const { id } = await person.subscribe();
     const url = new URL(String((await person.post('portal')).json['url']));
     const cancel = new URL(`${url.pathname}/subscriptions/${id}/cancel`, url);
-    const answer = await fetch(cancel, { method: 'POST', body: '', redirect: 'manual' });
+    const said = { feedback: 'switched_service', comment: 'Found a cheaper one.' };
+    const body = new URLSearchParams(said);
+    const answer = await fetch(cancel, { method: 'POST', body, redirect: 'manual' });
     expect(answer.status).toBe(303);
     expect(await actsOn(person)).toMatchObject([
       { event: 'cancel_scheduled', actor: 'portal', hasRequest: false, evidence: 'event' },
     ]);
+    const [line] = (await timelineOf(server.database.knex, id)).slice(1);
+    expect(line?.detail).toMatchObject(said);
+    await expectShown(id, [...Object.values(said), 'portal']);
   });
 });

@@ -10,6 +10,8 @@ export interface ExpectedLine {
   at: number;
   from: string;
   to: string;
+  /** Monthly recurring revenue after it. */
+  mrr: number;
 }
 
 /** Ranks of the prices in the catalogue of the tests: a lower one to come makes it `downgrading`. */
@@ -21,9 +23,19 @@ export function expectedLines(
   ranks: PriceRanks,
   maxAttempts: number = SETTINGS.maxAttempts,
 ): ExpectedLine[] {
+  return judged(events, ranks, maxAttempts).lines;
+}
+
+/** The lines, and what was earned in the end: a change that no line tells of counts too. */
+export function judged(
+  events: readonly Raw[],
+  ranks: PriceRanks,
+  maxAttempts: number = SETTINGS.maxAttempts,
+): { lines: ExpectedLine[]; mrr: number; isSilent: boolean } {
   const judge = new Judge(ranks, maxAttempts);
   for (const event of events) judge.take(event);
-  return judge.lines;
+  const { lines, mrr, isSilent } = judge;
+  return { lines, mrr, isSilent };
 }
 
 class Judge {
@@ -33,6 +45,9 @@ class Judge {
   private readonly phases = new Map<string, { price: string; at: number } | null>();
   private readonly attempts = new Set<string>();
   private object: Raw | null = null;
+  /** What it earns, and whether that ever changed without a line. */
+  mrr = 0;
+  isSilent = false;
   private state = 'none';
 
   constructor(ranks: PriceRanks, maxAttempts: number) {
@@ -45,8 +60,9 @@ class Judge {
     const object = get(event, 'data', 'object') as Raw;
     const add = (to: string) => {
       const at = Number(event['created']) * 1000;
-      this.lines.push({ causeId: String(event['id']), at, from: this.state, to });
-      this.state = to;
+      const mrr = object['object'] === 'subscription' ? earnedIn(to, object) : this.mrr;
+      this.lines.push({ causeId: String(event['id']), at, from: this.state, to, mrr });
+      [this.state, this.mrr] = [to, mrr];
     };
     if (type.startsWith('subscription_schedule.')) {
       if (object['status'] !== 'active') return;
@@ -58,7 +74,11 @@ class Judge {
         this.move(this.object, event, add);
       }
     } else if (type === 'invoice.payment_failed') this.failure(object, add);
-    else if (type.startsWith('customer.subscription.')) this.move(object, event, add);
+    else if (type.startsWith('customer.subscription.')) {
+      this.move(object, event, add);
+      const mrr = earnedIn(this.state, object);
+      if (mrr !== this.mrr && this.state !== 'canceled') [this.mrr, this.isSilent] = [mrr, true];
+    }
   }
 
   private move(object: Raw | null, event: Raw, add: (to: string) => void): void {
@@ -92,13 +112,30 @@ class Judge {
     const status = String(object['status']);
     if (status === 'incomplete_expired') return 'canceled';
     if (status !== 'active' && status !== 'trialing') return status;
-    if (object['cancel_at'] || object['cancel_at_period_end']) return 'cancel_pending';
+    // An end that is agreed for a later period counts from that period on.
+    const cancelAt = object['cancel_at'] === null ? 0 : Number(object['cancel_at']);
+    const isAgreed = cancelAt > endOf(object) + 86_400;
+    const isLeaving = cancelAt > 0 || object['cancel_at_period_end'] === true;
+    if (isLeaving && !isAgreed) return 'cancel_pending';
     const schedule = object['schedule'] as string | null;
     const next = schedule === null || status === 'trialing' ? null : this.phases.get(schedule);
     if (!next || next.at <= now) return status;
     const rank = (price: string) => this.ranks[price] ?? 0;
     return rank(next.price) < rank(priceOf(object)) ? 'downgrading' : status;
   }
+}
+
+/** Of monthly prices. */
+function earnedIn(state: string, object: Raw): number {
+  const status = object['status'];
+  const earns = ['active', 'past_due', 'downgrading'].includes(state);
+  if (!earns && (state !== 'cancel_pending' || status === 'trialing')) return 0;
+  const isPassed = state === 'active' && status !== 'active';
+  if (object['pause_collection'] && !isPassed) return 0;
+  return itemsOf(object).reduce(
+    (sum, item) => sum + Number(get(item, 'price', 'unit_amount')) * Number(item['quantity'] ?? 1),
+    0,
+  );
 }
 
 function get(value: unknown, ...keys: string[]): unknown {

@@ -21,6 +21,7 @@ function move(causeId: string, kept: HistoryLine | null): Move {
     event: 'upgraded',
     at: 0,
     causeId,
+    mrr: null,
     guess: false,
     line: kept,
   };

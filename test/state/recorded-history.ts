@@ -58,6 +58,10 @@ export class RecordedHistory {
 
   /** The lines as the judge writes them. */
   shown() {
-    return this.lines.map(({ causeId, at, from, to }) => ({ causeId, at, from, to }));
+    let earned = 0;
+    return this.lines.map(({ causeId, at, from, to, mrr }) => {
+      earned = mrr ?? earned;
+      return { causeId, at, from, to, mrr: earned };
+    });
   }
 }

@@ -5,6 +5,7 @@ import type { NewEvent } from '../../db/webhook-events.ts';
 import type { AccessCache } from '../../server/lib/services.ts';
 import { catchUp } from '../../server/webhooks/catch-up.ts';
 import { isRelevant } from '../../server/webhooks/parse-event.ts';
+import { DASHBOARD_ACTS } from './dashboard-acts.ts';
 import type { TestDatabase } from './databases.ts';
 import type { EngineLab, LabEngine } from './engine-lab.ts';
 import { randomFrom, type Random } from './random.ts';
@@ -13,7 +14,12 @@ import type { WebhookReceiver } from './webhook-receiver.ts';
 
 const DAY = 86_400;
 const BEGIN = 1_790_000_000;
-const CARDS = ['pm_card_visa', 'pm_card_chargeCustomerFail', 'pm_card_authenticationRequired'];
+const CARDS = [
+  'pm_card_visa',
+  'pm_card_chargeCustomerFail',
+  'pm_card_authenticationRequired',
+  'pm_card_createDispute',
+];
 const BOUGHT_WITH = ['4242424242424242', '4000000000000341'] as const;
 
 export interface LifeWorld {
@@ -167,9 +173,16 @@ class EngineLife {
     };
     const item = current.items.data[0]!;
     const other = item.price.id === prices.proMonthly ? prices.starterMonthly : prices.proMonthly;
+    const acts = Object.values(DASHBOARD_ACTS).map(
+      (act) => () =>
+        act({ lab: this.world.lab, random: this.random, current, now: this.now }).catch(
+          (error: unknown) => `Stripe refuses: ${String(error)}`,
+        ),
+    );
     return [
       ...leaps,
       ...leaps,
+      ...acts,
       ...cards,
       () => this.change('pro'),
       () => this.change('starter'),

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
 import { listAudit } from '../../../db/audit-log.ts';
+import { findCommands } from '../../../db/commands.ts';
+import { commandIn } from '../../../state/history/actor.ts';
 import { ownerMark } from '../../../state/ownership.ts';
 import { startTestServer, type Answer, type TestServer } from '../../support/server.ts';
 import { createOtherProgram } from '../accounts/other-program.ts';
@@ -131,6 +133,47 @@ describe('R-9: acts of operators', () => {
       { actor: 'operator:sam', action: 'account.cancel', detail: { when: 'now' } },
       { actor: 'operator:sam', action: 'account.trial', requestId: expect.any(String) },
     ]);
+  });
+
+  it('P-3: an invoice, a refund and a code are told with the operator’s name and request', async () => {
+    const person = await payer();
+    const act = actFor(person);
+    const [charge] = await chargesOf(person);
+    const code = { code: 'THANKS15', percentOff: 15, duration: 'once' };
+    expect((await person.asAdmin('promotion-codes', code)).status).toBe(201);
+    const items = [{ description: 'Training', amount: 900, currency: 'usd' }];
+    const invoiced = await server.call('POST', '/api/billing/invoices', {
+      body: { userId: person.id, items, collection: 'send' },
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    const answers = {
+      'invoice.created': invoiced,
+      'charge.refunded': await act('refunds', { payment: charge!.id }),
+      'customer.subscription.updated': await act('subscription/discount', {
+        promotionCode: 'THANKS15',
+      }),
+    };
+    await server.settled();
+    const requests: unknown[] = [];
+    for (const [type, { status, text }] of Object.entries(answers)) {
+      expect(status, text).toBeLessThan(300);
+      // A refund has one key for all tries of it, so that money goes back once: its event names no command.
+      if (type === 'charge.refunded') continue;
+      const [event] = (await server.stripe.events.list({ type, limit: 1 })).data;
+      const command = commandIn(event?.request?.idempotency_key ?? null);
+      const [known] = await findCommands(server.database.knex, [command ?? '']);
+      expect(known, type).toMatchObject({ actor: 'operator:sam' });
+      requests.push(known?.requestId);
+    }
+    const rows = await listAudit(server.database.knex, { limit: 3 });
+    expect(rows.map(({ actor, action }) => [actor, action])).toEqual([
+      ['operator:sam', 'account.discount'],
+      ['operator:sam', 'account.refund'],
+      ['operator:sam', 'POST /api/billing/invoices'],
+    ]);
+    const [applied, refunded, made] = rows.map(({ requestId }) => requestId);
+    expect([made, applied]).toEqual(requests);
+    expect(refunded).toMatch(/^req_/);
   });
 
   it('refund a part, then the rest, and never more than was paid', async () => {

@@ -11,7 +11,8 @@ import { startWebhookReceiver, type WebhookReceiver } from '../../support/webhoo
 
 /** A failing life is lived again by the seed that it prints. */
 const SEED = process.env['TENURE_TEST_SEED'];
-const LIVES = SEED === undefined ? sizeOf({ sample: 5, full: 50 }) : 1;
+const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? sizeOf({ sample: 5, full: 50 }));
+const LIVES = SEED === undefined ? RUNS : 1;
 
 let emulator: RunningEmulator;
 let database: TestDatabase;

@@ -234,6 +234,46 @@ describe('What is heard late', () => {
   });
 });
 
+describe('P-14: what is heard days late', () => {
+  it('sends no mail of a trial that has ended, nor of a payment of a subscription that has', async () => {
+    const told = await subscriber();
+    const { id, person } = told;
+    const clock = await server.stripe.testHelpers.testClocks.retrieve(
+      server.env['STRIPE_TEST_CLOCK']!,
+    );
+    const trial_end = clock.frozen_time + 14 * 86_400;
+    await server.stripe.subscriptions.update(id, { trial_end, proration_behavior: 'none' });
+    await person.useCard('pm_card_chargeCustomerFail');
+    await unheard(async () => {
+      // Its end is announced three days before, then payment fails, and is tried again.
+      await server.advance(12);
+      await server.advance(3);
+      await server.advance(4);
+      await server.stripe.subscriptions.cancel(id);
+      await server.advance(5);
+    });
+    const { services } = server;
+    await catchUp(
+      { core: services, reader: services.engine.reader },
+      (events) => services.engine.store(events),
+      { since: 0 },
+    );
+    services.engine.wake();
+    await linesOf(told);
+    const mails: { kind: string; last_error: string | null }[] = await server.database
+      .knex('outbox')
+      .where('kind', 'like', 'mail.%')
+      .where('payload', 'like', `%${id}%`);
+    const notSent = (kind: string) =>
+      mails.filter((mail) => mail.kind === kind).map(({ last_error }) => last_error);
+    expect(notSent('mail.trial_ending')).toEqual([expect.stringMatching(/over|canceled/)]);
+    expect(notSent('mail.payment_failed')).not.toEqual([]);
+    for (const why of notSent('mail.payment_failed')) expect(why).toMatch(/ended/);
+    const sent = mails.filter(({ last_error }) => last_error === null);
+    expect(sent.map(({ kind }) => kind)).toEqual(['mail.receipt', 'mail.canceled']);
+  });
+});
+
 describe('A life before first sight', () => {
   it('O-3: what is found of it later is told no more than the rest', async () => {
     const person = newPerson(server);
