@@ -11,6 +11,7 @@ import { history } from './0011-history.ts';
 import { returns } from './0013-returns.ts';
 import { customerDetails } from './0014-customer-details.ts';
 import { beforeCancel } from './0016-before-cancel.ts';
+import { operatorsPages } from './0019-operators-pages.ts';
 import { auditSource } from './0020-audit-source.ts';
 import { grants } from './0022-grants.ts';
 import { purchases } from './0023-purchases.ts';
@@ -34,6 +35,7 @@ export const migrations: readonly Migration[] = [
   returns,
   customerDetails,
   beforeCancel,
+  operatorsPages,
   auditSource,
   grants,
   purchases,

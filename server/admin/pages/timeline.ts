@@ -81,7 +81,7 @@ export function detailWords(detail: Transition['detail']): string {
 
 function upcoming(next: NextStep, now: number): Html {
   return html`<li class="next">
-    <span class="bullet" aria-label="Expected"></span>
+    <span class="bullet" role="img" aria-label="Expected"></span>
     <div class="moved">
       ${stateChip(next.from)} <span aria-label="to">→</span> ${stateChip(next.to)}
     </div>

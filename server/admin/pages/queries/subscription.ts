@@ -89,7 +89,7 @@ function stripeUrl(services: Services, id: string): string | null {
   return `https://dashboard.stripe.com/${live ? '' : 'test/'}subscriptions/${encodeURIComponent(id)}`;
 }
 
-function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[] {
+export function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[] {
   const name = (priceId: string | null): string => {
     if (priceId === null) return 'other seats';
     const found = planOfPrice(catalogue, priceId);
@@ -114,9 +114,9 @@ function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[
 }
 
 /** What was used since the present period began, by each meter that this subscription pays for. */
-async function usageOf(
+export async function usageOf(
   services: Services,
-  { userId, facts }: SubscriptionRow,
+  { userId, facts }: Pick<SubscriptionRow, 'userId' | 'facts'>,
 ): Promise<SubscriptionView['usage']> {
   if (userId === null) return [];
   const prices = new Set(facts.items.map(({ priceId }) => priceId));
@@ -136,7 +136,7 @@ async function usageOf(
 }
 
 /** What the subscription comes to by itself, if nothing else happens. */
-function nextStep({ state, facts }: SubscriptionRow): NextStep | null {
+export function nextStep({ state, facts }: SubscriptionRow): NextStep | null {
   const end = endOf(facts) ?? facts.currentPeriodEnd;
   switch (state) {
     case 'trialing':

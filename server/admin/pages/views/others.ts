@@ -5,6 +5,9 @@ import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { htmlDocument } from '../../../http/pages/document.ts';
 import { plot, type Plot } from '../plots.ts';
 import { causeOf, type TimelineStep } from '../timeline.ts';
+import type { CohortRow } from '../../../../state/mrr-movements.ts';
+import type { MovementRow } from '../queries/figures.ts';
+import { movementsPanel, retentionPanel } from './figures.ts';
 import { pager, rowTable, subscriptionLink, tabs } from './parts.ts';
 
 /** A line of the history with the subscription that it is about. */
@@ -77,6 +80,9 @@ export interface MetricsView {
   currency: string | null;
   currencies: readonly string[];
   plots: (Plot & { note: string })[];
+  movements: MovementRow[];
+  /** Null unless it was asked for: every account is counted for it. */
+  cohorts: CohortRow[] | null;
 }
 
 /** MRR, trial conversion, churn and recovered payments over time. */
@@ -121,7 +127,9 @@ export function metricsPage(frame: Frame, view: MetricsView): string {
               <div class="panel-body">${plot(chart)}</div>
             </section>`,
         )}
-      </div>`,
+      </div>
+      ${movementsPanel(view.movements, `in ${view.spans.find(({ key }) => key === view.span)?.words ?? ''}`)}
+      ${retentionPanel(view.cohorts, href({ cohorts: '1' }))}`,
   });
 }
 
