@@ -231,6 +231,26 @@ describe('A viewer', () => {
   }, 60_000);
 });
 
+describe('Times', () => {
+  it('are the operator’s own, with UTC beside the pointer; without JavaScript they are UTC', async () => {
+    const person = await payer();
+    const ada = await openAs(server, 'ada', { timezone: 'Asia/Tokyo' });
+    try {
+      await ada.page.goto(accountUrl(person));
+      const time = ada.page.locator('.timeline time').first();
+      const at = Date.parse((await time.getAttribute('datetime')) ?? '');
+      const words = (ms: number) => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+      expect(await time.textContent()).toBe(words(at + 9 * 3_600_000));
+      expect(await time.getAttribute('title')).toBe(`${words(at)} UTC`);
+      expect(await ada.page.locator('.foot').textContent()).toContain('Asia/Tokyo');
+    } finally {
+      await ada.close();
+    }
+    await sam.page.goto(accountUrl(person));
+    expect(await sam.page.locator('.foot').textContent()).toContain('all times UTC');
+  }, 60_000);
+});
+
 describe('The account page and its forms', () => {
   it('are accessible, keep to the policy, fit every width and are small, light and dark', async () => {
     const person = await payer();
@@ -241,10 +261,10 @@ describe('The account page and its forms', () => {
       for (const colorScheme of ['light', 'dark'] as const) {
         await ada.page.emulateMedia({ colorScheme });
         for (const [index, path] of paths.entries()) {
+          const answer = await ada.page.goto(accountUrl(person) + path);
+          expect((await answer?.body())?.length).toBeLessThan(150_000);
           for (const width of [390, 768, 1440]) {
             await ada.page.setViewportSize({ width, height: 900 });
-            const answer = await ada.page.goto(accountUrl(person) + path);
-            expect((await answer?.body())?.length).toBeLessThan(150_000);
             expect(await overflow(ada.page), `${path} ${width}`).toBe(0);
             await picture(ada.page, `account-${index}-${colorScheme}-${width}`);
           }

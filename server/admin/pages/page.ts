@@ -193,7 +193,7 @@ function alarms(frame: Frame): Html {
 function footer(frame: Frame): Html {
   return html`<footer class="foot">
     <form class="inline" method="post" action="/admin/logout">
-      <span>Rendered ${ago(frame.now, frame.now)} · all times UTC</span>
+      <span>Rendered ${ago(frame.now, frame.now)} · <span data-zone>all times UTC</span></span>
       <span>Signed in as ${frame.operator.name} (${frame.operator.role})</span>
       ${frame.mode !== 'live' && html`<a href="/">Storefront</a>`} ${hidden(frame)}<button
         class="plain small"

@@ -32,6 +32,7 @@ async function mrrAtStripe(): Promise<Map<string, number>> {
   for await (const { status, pause_collection, items } of server.stripe.subscriptions.list({
     status: 'all',
     limit: 100,
+    test_clock: server.env['STRIPE_TEST_CLOCK'] ?? '',
   })) {
     if (!['active', 'past_due'].includes(status) || pause_collection) continue;
     for (const { price, quantity } of items.data) {

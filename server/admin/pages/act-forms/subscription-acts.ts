@@ -235,7 +235,7 @@ export const trial: ActForm = {
     });
     const shown = trialAnswer.parse(answer);
     const amount = formatMoney(shown.amountDue, shown.currency);
-    const day = (iso: string) => dateTime(Date.parse(iso));
+    const day = (iso: string) => `${dateTime(Date.parse(iso))} UTC`;
     return {
       total: endsAt === null ? `${amount} is charged now` : `The trial ends ${day(shown.endsAt)}`,
       lines: [

@@ -20,7 +20,7 @@ import { nextStep, pendingWords, stepOf, usageOf } from './subscription.ts';
 import { priceWords } from './subscriptions.ts';
 
 const STEPS = 40;
-const FEW = 20;
+const MAX_ROWS = 20;
 
 /** Whom an act is for; null for an account that is not known. */
 export async function targetOf(services: Services, accountId: string): Promise<ActTarget | null> {
@@ -50,14 +50,14 @@ export async function accountView(
   const [customer, subscriptions, access, grants, notes, mails, purchases, returns, acts, usage] =
     await Promise.all([
       findCustomerByUser(db, id),
-      listSubscriptions(db, { userId: id, limit: FEW }),
+      listSubscriptions(db, { userId: id, limit: MAX_ROWS }),
       checkAccess(services, id),
       grantsOf(db, id),
-      notesOf(db, id, FEW),
-      listMails(db, { accountId: id, limit: FEW }),
-      purchasesOf(db, id, { limit: FEW }),
-      customerId === null ? [] : returnsOfCustomer(db, customerId, FEW),
-      listAudit(db, { target: id, limit: FEW }),
+      notesOf(db, id, MAX_ROWS),
+      listMails(db, { accountId: id, limit: MAX_ROWS }),
+      purchasesOf(db, id, { limit: MAX_ROWS }),
+      customerId === null ? [] : returnsOfCustomer(db, customerId, MAX_ROWS),
+      listAudit(db, { target: id, limit: MAX_ROWS }),
       subscription ? usageOf(services, subscription) : [],
     ]);
   const lines = subscription ? await timelineOf(db, subscription.id, STEPS) : [];

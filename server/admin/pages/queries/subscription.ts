@@ -97,17 +97,17 @@ export function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): 
   };
   const words: string[] = [];
   const cancelAt = endOf(facts);
-  if (cancelAt !== null && facts.endedAt === null) words.push(`ends ${dateTime(cancelAt)}`);
+  if (cancelAt !== null && facts.endedAt === null) words.push(`ends ${dateTime(cancelAt)} UTC`);
   if (facts.nextPhase) {
-    words.push(`${name(facts.nextPhase.priceId)} from ${dateTime(facts.nextPhase.at)}`);
+    words.push(`${name(facts.nextPhase.priceId)} from ${dateTime(facts.nextPhase.at)} UTC`);
   }
   if (facts.pendingUpdate) {
     const { priceId, expiresAt } = facts.pendingUpdate;
-    words.push(`${name(priceId)} once it is paid, until ${dateTime(expiresAt)}`);
+    words.push(`${name(priceId)} once it is paid, until ${dateTime(expiresAt)} UTC`);
   }
   if (facts.pauseCollection) {
     const { behavior, resumesAt } = facts.pauseCollection;
-    const end = resumesAt === null ? '' : ` until ${dateTime(resumesAt)}`;
+    const end = resumesAt === null ? '' : ` until ${dateTime(resumesAt)} UTC`;
     words.push(`collection paused (${behavior})${end}`);
   }
   return words;

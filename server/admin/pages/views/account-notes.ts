@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AccountNote } from '../../../../db/account-notes.ts';
-import { dateTime, exact } from '../../../http/pages/format.ts';
+import { exact } from '../../../http/pages/format.ts';
 import { html, type Html } from '../../../http/pages/html.ts';
 import { accountPath } from '../act-forms/act-form.ts';
 import { hidden, mayAct, type Frame } from '../page.ts';
@@ -90,7 +90,7 @@ export function notesPanel(frame: Frame, view: Shown): Html {
         (note) =>
           html`<div>
             <p class="note-text">${note.text}</p>
-            <p class="muted">${note.author} · ${dateTime(note.createdAt)}</p>
+            <p class="muted">${note.author} · ${exact(note.createdAt)}</p>
           </div>`,
       )}
     </div>

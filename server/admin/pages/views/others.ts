@@ -163,7 +163,7 @@ export function timePage(frame: Frame, view: TimeView): string {
                     html`<form class="inline" method="post" action="/admin/time">
                       ${hidden(frame, '/admin/time')} ${button('hour', '+1 hour')}
                       ${button('day', '+1 day')} ${button('month', '+1 month')}
-                      ${view.nextEvent && button('next', `To the next event · ${dateTime(view.nextEvent.at)}`)}
+                      ${view.nextEvent && button('next', `To the next event · ${dateTime(view.nextEvent.at)} UTC`)}
                       ${view.nextPeriodEnd !== null && button('period', `To the end of the period · ${date(view.nextPeriodEnd)}`)}
                     </form>`
                   }
@@ -182,7 +182,7 @@ export function timePage(frame: Frame, view: TimeView): string {
 function meanwhile(frame: Frame, since: { from: number; moves: MoveItem[] }): Html {
   return html`<section class="panel" aria-labelledby="meanwhile-title" data-meanwhile>
     <div class="panel-head">
-      <h2 id="meanwhile-title">Transitions since ${dateTime(since.from)}</h2>
+      <h2 id="meanwhile-title">Transitions since ${exact(since.from)}</h2>
     </div>
     ${since.moves.length === 0 ? html`<p class="empty">No transitions yet.</p>` : moveTable(since.moves, frame.now)}
   </section>`;

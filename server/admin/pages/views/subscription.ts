@@ -6,7 +6,7 @@ import type {
 } from '../../../../state/types.ts';
 import { stateChart } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
-import { ago, dateTime, exact, relative, stateChip } from '../../../http/pages/format.ts';
+import { ago, exact, relative, stateChip } from '../../../http/pages/format.ts';
 import { html, query, safeUrl, type Html } from '../../../http/pages/html.ts';
 import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
@@ -133,7 +133,7 @@ function factsPanel(view: SubscriptionView): Html {
         ],
         [
           'Access',
-          html`${accessWords(view.access)}${view.access.until !== null && html` until ${dateTime(view.access.until)}`}`,
+          html`${accessWords(view.access)}${view.access.until !== null && html` until ${exact(view.access.until)}`}`,
         ],
         ['In this state', ago(view.since, view.businessNow)],
         ['Stripe status', html`<span class="mono">${view.stripeStatus}</span>`],
