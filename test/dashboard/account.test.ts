@@ -172,6 +172,12 @@ describe('An operator with nothing but the pages', () => {
     expect(customer).toMatchObject({ balance: -1250 });
     expect(await text()).toContain('Credit $12.50');
 
+    const coupon = { code: 'SORRY10', percentOff: 10, duration: 'once' };
+    expect((await person.asAdmin('promotion-codes', coupon)).status).toBe(201);
+    await follow('Promotion code');
+    expect(await act({ Code: 'SORRY10' }, 'Apply')).toContain('10% off, once');
+    expect((await person.atStripe()).discounts).toHaveLength(1);
+
     await follow('Portal link');
     await act({}, 'Make a link');
     expect(await page.locator('main a[href^="http"]').count()).toBe(1);

@@ -68,7 +68,9 @@ const exported = defineRoute({
   role: 'viewer',
   summary: 'A whole list as CSV or as lines of JSON',
   description: `One of ${LISTS.map(({ name }) => `\`${name}\``).join(', ')}, with the filters and the order of its page. Amounts are in minor units. It is streamed: its length is not known before its end.`,
-  query: z.looseObject({ format: z.enum(['csv', 'ndjson']).default('csv') }),
+  query: z
+    .object({ format: z.enum(['csv', 'ndjson']).default('csv') })
+    .catchall(z.string().max(200)),
   response: null,
   produces: 'text/csv',
   errors: ['not_found'],

@@ -1,6 +1,8 @@
+import type Stripe from 'stripe';
 import { z } from 'zod';
 import type { Catalogue } from '../../../../state/catalogue.ts';
 import { formatMoney } from '../../../../state/money.ts';
+import { findPromotion } from '../../../billing/promotion-code.ts';
 import { AppError } from '../../../http/errors.ts';
 import { dateTime } from '../../../http/pages/format.ts';
 import {
@@ -185,16 +187,29 @@ export const code: ActForm = {
   fields: () => [
     { name: 'code', label: 'Code', hint: 'Empty: the discount that is there is taken off.' },
   ],
-  preview: ({ code: given }) => ({
-    total: given === undefined ? 'The discount is taken off' : `The code ${given} is applied`,
-    effects: ['It replaces the discount that is there; the next invoices follow.'],
-  }),
+  preview: async ({ code: given }, { target }) => {
+    const effects = ['It replaces the discount that is there; the next invoices follow.'];
+    if (given === undefined) return { total: 'The discount is taken off', effects };
+    const found = await findPromotion(target.services, target.customerId, given);
+    if (!found) throw new AppError('unknown_promotion_code', 'There is no such code for them.');
+    return { total: worthOf(found), lines: [['Code', found.code]], effects };
+  },
   request: (values) => ({
     path: 'subscription/discount',
     body: { promotionCode: values['code'] ?? null },
   }),
   done: 'The discount is changed.',
 };
+
+/** `10% off, once`. */
+function worthOf({ promotion }: Stripe.PromotionCode): string {
+  const { coupon } = promotion;
+  if (coupon === null || typeof coupon === 'string') return 'A discount';
+  const { percent_off: percent, amount_off: amount, currency, duration } = coupon;
+  const off = percent === null ? formatMoney(amount ?? 0, currency ?? 'usd') : `${percent}%`;
+  const months = coupon.duration_in_months;
+  return `${off} off, ${duration === 'repeating' ? `for ${months ?? 1} months` : duration}`;
+}
 
 const trialAnswer = z.object({
   endsAt: z.string(),

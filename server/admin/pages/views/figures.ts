@@ -15,7 +15,7 @@ export function movementsPanel(rows: readonly MovementRow[], note: string): Html
     ${
       rows.length === 0
         ? html`<p class="empty">Nothing was earned in this time.</p>`
-        : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="movements-title">
+        : html`<div class="scroll" tabindex="0" role="region" aria-label="MRR movements by plan">
             ${rowTable(
               'MRR movements',
               [
@@ -75,7 +75,7 @@ export function retentionPanel(cohorts: readonly CohortRow[] | null, href: strin
         ? html`<p class="empty"><a href="${href}#retention-title">Count every account</a></p>`
         : cohorts.length === 0
           ? html`<p class="empty">No one has begun to pay yet.</p>`
-          : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="retention-title">
+          : html`<div class="scroll" tabindex="0" role="region" aria-label="Retention by month">
               ${rowTable(
                 'Retention',
                 [

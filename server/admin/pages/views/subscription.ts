@@ -8,6 +8,7 @@ import { stateChart } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
 import { ago, exact, relative, stateChip } from '../../../http/pages/format.ts';
 import { html, query, safeUrl, type Html } from '../../../http/pages/html.ts';
+import { accountPath } from '../act-forms/act-form.ts';
 import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
 import { legend } from './lifecycle.ts';
@@ -126,7 +127,11 @@ function factsPanel(view: SubscriptionView): Html {
               >${view.customerId}</a
             >`,
         ],
-        ['User', view.userId],
+        [
+          'Account',
+          view.userId !== null &&
+            html`<a href="${accountPath(view.userId, '?money=1')}">${view.userId}</a>`,
+        ],
         [
           'Plan',
           html`${view.plan ?? 'not in the catalogue'} <span class="muted">${view.price}</span>`,
