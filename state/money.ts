@@ -42,9 +42,3 @@ export function parseMoney(text: string, currency: string): number | null {
   const [, whole = '', fraction = ''] = match;
   return fraction.length > exponent ? null : Number(whole + fraction.padEnd(exponent, '0'));
 }
-
-/** `1250, usd` → `12.50`, as forms take it. */
-export function plainMoney(amount: number, currency: string): string {
-  const exponent = currencyExponent(currency);
-  return (amount / 10 ** exponent).toFixed(exponent);
-}

@@ -217,6 +217,8 @@ describe('A viewer', () => {
       expect(await vera.page.locator('main form, main a[href*="/acts/"]').count()).toBe(0);
       const answer = await vera.page.goto(`${accountUrl(person)}/acts/credit`);
       expect(answer?.status()).toBe(403);
+      // An act for admins is none for support.
+      expect((await sam.page.goto(`${accountUrl(person)}/acts/link`))?.status()).toBe(403);
       await vera.page.goto(accountUrl(person));
       const csrf = await vera.page.locator('input[name="csrf"]').first().inputValue();
       const [session] = await vera.context.cookies(`${server.url}/admin`);

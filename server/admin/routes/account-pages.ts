@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { newestTransitionId } from '../../../db/dashboard-transitions.ts';
+import { requireOperatorRole } from '../../http/audit.ts';
 import { AppError, toAppError } from '../../http/errors.ts';
+import type { Method } from '../../http/define-route.ts';
 import { page, redirect } from '../../http/pages/respond.ts';
 import { ApiRefusal } from '../pages/admin-api.ts';
 import { accountPath, apiPath, type ActForm, type Values } from '../pages/act-forms/act-form.ts';
@@ -34,8 +36,12 @@ const account = adminPage({
   },
 });
 
+const ACT_PATH = '/admin/accounts/:id/acts/:act';
+
+const methodOf = ({ method }: Request): Method => (method === 'POST' ? 'POST' : 'GET');
+
 const actForm = adminPage({
-  path: '/admin/accounts/:id/acts/:act',
+  path: ACT_PATH,
   role: 'support',
   summary: 'The form of an act for an account',
   handler: async (context) => {
@@ -47,7 +53,7 @@ const actForm = adminPage({
 });
 
 const act = adminForm({
-  path: '/admin/accounts/:id/acts/:act',
+  path: ACT_PATH,
   role: 'support',
   summary: 'Shows what an act would do, and does it when that is confirmed',
   handler: async (context) => {
@@ -59,8 +65,13 @@ const act = adminForm({
 
 type Found = NonNullable<Awaited<ReturnType<typeof actOf>>>;
 
-async function actOf({ services, params }: AdminContext) {
+/** The act that the path names; throws 403 for one that needs more than the operator is. */
+async function actOf({ services, params, session, request }: AdminContext) {
   const form = actNamed(params['act'] ?? '');
+  if (form?.role !== undefined) {
+    const needed = { role: form.role, method: methodOf(request), path: ACT_PATH };
+    await requireOperatorRole(needed, session.operator, services);
+  }
   const target = form && (await targetOf(services, params['id'] ?? ''));
   return form && target && { act: form, target };
 }
