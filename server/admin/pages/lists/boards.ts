@@ -129,7 +129,8 @@ export const failing: List<FailingRow> = {
       name: 'nextAttemptAt',
       title: 'Next try',
       value: (row) => iso(row.nextAttemptAt),
-      cell: (row, { businessNow }) => at(row.nextAttemptAt, businessNow) ?? 'none',
+      cell: (row, { businessNow }) =>
+        at(row.nextAttemptAt, businessNow) ?? (row.mail ? 'none' : '–'),
     },
     {
       name: 'mailed',

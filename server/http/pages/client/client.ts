@@ -69,6 +69,7 @@ function showLocalTimes(): void {
     setText(element, `${day} ${two(at.getHours())}:${two(at.getMinutes())}`);
   }
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  if (timeZone === 'UTC') return;
   for (const label of all<HTMLElement>('[data-zone]')) {
     setText(label, `times in ${timeZone}, in UTC beside the pointer`);
   }
