@@ -88,6 +88,7 @@ export const ACCOUNT_TABLES: readonly AccountTable[] = [
     where: ofSubscriptions('subscription_id'),
   },
   { name: 'grants', order: ['id'], where: ofAccount('account_id') },
+  { name: 'mrr_changes', order: ['id'], where: ofAccount('account_id') },
   { name: 'account_notes', order: ['id'], where: ofAccount('account_id') },
   { name: 'purchases', order: ['id'], where: ofAccount('account_id') },
   { name: 'usage_records', order: ['id'], where: ofAccount('user_id') },
@@ -196,7 +197,7 @@ export async function rewriteTexts(
 }
 
 /**
- * Forgets e-mail and name of an account, the notes on it, why it was given something, and the answers kept for its requests. Its
+ * Forgets e-mail and name of an account, the notes on it, what its mails said, why it was given something, and the answers kept for its requests. Its
  * link stays.
  */
 export async function forgetDetails(db: Db, accountId: string): Promise<void> {
@@ -214,4 +215,5 @@ export async function forgetDetails(db: Db, accountId: string): Promise<void> {
     .update({ reason: null });
   await db('idempotency_keys').where({ user_id: accountId }).delete();
   await db('account_notes').where({ account_id: accountId }).delete();
+  await db('outbox').where({ account_id: accountId }).update({ sent: null });
 }

@@ -38,7 +38,8 @@ export interface OutboxRow {
   deliveredAt: number | null;
 }
 
-interface Row {
+/** A row of the table. */
+export interface StoredEffect {
   id: number;
   object_id: string;
   kind: string;
@@ -52,7 +53,8 @@ interface Row {
   delivered_at: number | null;
 }
 
-const fromRow = (row: Row): OutboxRow => ({
+/** A row of the table in the program's terms. */
+export const rowFromOutbox = (row: StoredEffect): OutboxRow => ({
   id: row.id,
   objectId: row.object_id,
   kind: row.kind,
@@ -71,6 +73,11 @@ function lineOf(effect: Effect): { line_of: string | null; line_number: number |
   if (effect.kind !== 'webhook.subscription.changed') return { line_of: null, line_number: null };
   const { subscriptionId, number } = effect.payload.data;
   return { line_of: subscriptionId, line_number: number };
+}
+
+/** Whose a mail is: by it the account's page finds it. */
+function accountOf({ kind, payload }: Effect): string | null {
+  return laneOf(kind) === 'mail' && 'userId' in payload ? payload.userId : null;
 }
 
 /** Some milliseconds from now, by the database's clock. */
@@ -116,6 +123,7 @@ export async function enqueueEffects(
           attempts: 0,
           next_attempt_at: after(db, effect.holdMs ?? 0),
           created_at: now,
+          account_id: accountOf(effect),
           ...lineOf(effect),
         })),
       )
@@ -174,9 +182,13 @@ export async function claimEffects(
     WHERE id IN (${lanes.map((lane) => `SELECT id FROM due_${lane}`).join(' UNION ALL ')})
     RETURNING *`;
   const values = lanes.flatMap((lane) => [now, ...except, limits[lane] ?? 0]);
-  const answer: Row[] | { rows: Row[] } = await db.raw(sql, [...values, databaseNow(db), lease]);
+  const answer: StoredEffect[] | { rows: StoredEffect[] } = await db.raw(sql, [
+    ...values,
+    databaseNow(db),
+    lease,
+  ]);
   const rows = Array.isArray(answer) ? answer : answer.rows;
-  return rows.map(fromRow).sort((a, b) => a.id - b.id);
+  return rows.map(rowFromOutbox).sort((a, b) => a.id - b.id);
 }
 
 /** Makes a claim last `lease` ms from now; false when another process has taken the effect over, or it has ended. */
@@ -247,7 +259,7 @@ export async function listEffects(
   if (query.objectId) void select.where({ object_id: query.objectId });
   if (query.kind) void select.where({ kind: query.kind });
   if (query.beforeId !== undefined) void select.where('id', '<', query.beforeId);
-  return ((await select) as Row[]).map(fromRow);
+  return ((await select) as StoredEffect[]).map(rowFromOutbox);
 }
 
 /** How many effects wait and how many are dead. */

@@ -71,6 +71,19 @@ export async function returnsOfSubscription(db: Db, id: string): Promise<MoneyRe
   return rows.map(fromRow);
 }
 
+/** The returns of a customer, newest first. */
+export async function returnsOfCustomer(
+  db: Db,
+  customerId: string,
+  limit: number,
+): Promise<MoneyReturn[]> {
+  const rows: Row[] = await db('payment_returns')
+    .where({ customer_id: customerId })
+    .orderBy('created_at', 'desc')
+    .limit(limit);
+  return rows.map(fromRow);
+}
+
 /** The returns of one charge. */
 export async function returnsOfCharge(db: Db, chargeId: string): Promise<MoneyReturn[]> {
   const rows: Row[] = await db('payment_returns').where({ charge_id: chargeId });

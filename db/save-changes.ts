@@ -3,6 +3,7 @@ import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
 import { addToCounters, countedArrows, movedCounts, shardOf } from './counters.ts';
 import type { Db } from './database.ts';
 import { addedFigures, figuresOf } from './dashboard-figures.ts';
+import { addMrrChanges, mrrChangesOf } from './mrr-changes.ts';
 import { releaseHeldEffects } from './outbox.ts';
 import { upsertSubscriptions } from './subscriptions.ts';
 import {
@@ -78,6 +79,7 @@ export async function saveChanges(db: Db, changes: SubscriptionChange[]): Promis
     countedArrows(counts, shard),
     addedFigures(figuresOf(changes, counts), shard),
   ]);
+  await addMrrChanges(db, mrrChangesOf(changes));
   return added;
 }
 

@@ -20,7 +20,8 @@ export interface SubscriptionRow extends StoredSubscription {
   updatedAt: number;
 }
 
-interface Row {
+/** A row of the table. */
+export interface StoredRow {
   id: string;
   customer_id: string;
   user_id: string | null;
@@ -40,7 +41,8 @@ interface Row {
   updated_at: number;
 }
 
-const fromRow = (row: Row): SubscriptionRow => ({
+/** A row of the table in the program's terms. */
+export const subscriptionFromRow = (row: StoredRow): SubscriptionRow => ({
   id: row.id,
   customerId: row.customer_id,
   userId: row.user_id,
@@ -64,15 +66,15 @@ const ENDED = statesWhere('open', false);
 
 /** One subscription by its Stripe id, or null. */
 export async function findSubscription(db: Db, id: string): Promise<SubscriptionRow | null> {
-  const row: Row | undefined = await db('subscriptions').where({ id }).first();
-  return row ? fromRow(row) : null;
+  const row: StoredRow | undefined = await db('subscriptions').where({ id }).first();
+  return row ? subscriptionFromRow(row) : null;
 }
 
 /** Several subscriptions by their Stripe ids; those that are not stored are left out. */
 export async function findSubscriptions(db: Db, ids: string[]): Promise<SubscriptionRow[]> {
   if (ids.length === 0) return [];
-  const rows: Row[] = await db('subscriptions').whereIn('id', ids);
-  return rows.map(fromRow);
+  const rows: StoredRow[] = await db('subscriptions').whereIn('id', ids);
+  return rows.map(subscriptionFromRow);
 }
 
 /** The account's subscription that gives access, the best plan first, over all its customers; else the latest; else null. */
@@ -81,7 +83,7 @@ export async function currentSubscriptionOfUser(
   userId: string,
   catalogue: Catalogue,
 ): Promise<SubscriptionRow | null> {
-  const rows: Row[] = await db('subscriptions')
+  const rows: StoredRow[] = await db('subscriptions')
     .where({ user_id: userId, is_foreign: false })
     .whereNotNull('plan')
     .orderBy([
@@ -90,7 +92,7 @@ export async function currentSubscriptionOfUser(
       { column: 'since', order: 'desc' },
       { column: 'id', order: 'desc' },
     ]);
-  return currentSubscription(rows.map(fromRow), catalogue);
+  return currentSubscription(rows.map(subscriptionFromRow), catalogue);
 }
 
 /** Subscriptions of ours that have been past due since before a moment, by a failure of which an event told; at most `limit`. */
@@ -99,7 +101,7 @@ export async function pastDueSince(
   before: number,
   page: { afterId: string; limit: number },
 ): Promise<SubscriptionRow[]> {
-  const rows: Row[] = await db('subscriptions')
+  const rows: StoredRow[] = await db('subscriptions')
     .where({ state: 'past_due', is_foreign: false })
     .where('past_due_since', '<=', before)
     .where('id', '>', page.afterId)
@@ -112,7 +114,7 @@ export async function pastDueSince(
     )
     .orderBy('id')
     .limit(page.limit);
-  return rows.map(fromRow);
+  return rows.map(subscriptionFromRow);
 }
 
 /**
@@ -198,7 +200,7 @@ const toRow = (sub: StoredSubscription): Record<keyof typeof COLUMNS, Value> => 
  */
 export async function markDuplicates(db: Db, accountIds: string[]): Promise<string[][]> {
   if (accountIds.length === 0) return [];
-  const rows: Pick<Row, 'id' | 'user_id' | 'state' | 'plan' | 'duplicate'>[] = await db(
+  const rows: Pick<StoredRow, 'id' | 'user_id' | 'state' | 'plan' | 'duplicate'>[] = await db(
     'subscriptions',
   )
     .whereIn('user_id', accountIds)
@@ -229,20 +231,26 @@ export interface SubscriptionQuery {
   duplicate?: boolean;
   /** Those that are not ours, which are a list of their own; left out otherwise. */
   foreign?: boolean;
+  plan?: string;
+  createdFrom?: number;
+  createdTo?: number;
+  /** Newest first otherwise. */
+  oldestFirst?: boolean;
   limit: number;
   /** The last row of the page before. */
   after?: { createdAt: number; id: string };
 }
 
-/** A page of subscriptions, newest first; the next page starts after its last row. */
+/** A page of subscriptions, newest first unless asked; the next page starts after its last row. */
 export async function listSubscriptions(
   db: Db,
   query: SubscriptionQuery,
 ): Promise<SubscriptionRow[]> {
+  const order = query.oldestFirst ? 'asc' : 'desc';
   const select = db('subscriptions')
     .orderBy([
-      { column: 'created_at', order: 'desc' },
-      { column: 'id', order: 'desc' },
+      { column: 'created_at', order },
+      { column: 'id', order },
     ])
     .limit(query.limit);
   if (query.state) void select.where({ state: query.state });
@@ -253,10 +261,15 @@ export async function listSubscriptions(
   if (query.id === undefined || query.foreign) {
     void select.where('is_foreign', query.foreign === true);
   }
+  if (query.plan !== undefined) void select.where({ plan: query.plan });
+  if (query.createdFrom !== undefined) void select.where('created_at', '>=', query.createdFrom);
+  if (query.createdTo !== undefined) void select.where('created_at', '<=', query.createdTo);
   if (query.after) {
-    void select.whereRaw('(created_at, id) < (?, ?)', [query.after.createdAt, query.after.id]);
+    const sign = query.oldestFirst ? '>' : '<';
+    const { createdAt, id } = query.after;
+    void select.whereRaw(`(created_at, id) ${sign} (?, ?)`, [createdAt, id]);
   }
-  return ((await select) as Row[]).map(fromRow);
+  return ((await select) as StoredRow[]).map(subscriptionFromRow);
 }
 
 export type SubscriptionWithEmail = SubscriptionRow & { email: string };
@@ -281,8 +294,8 @@ export async function searchByEmail(
       page.after.id,
     ]);
   }
-  const rows: (Row & { email: string })[] = await select;
-  return rows.map((row) => ({ ...fromRow(row), email: row.email }));
+  const rows: (StoredRow & { email: string })[] = await select;
+  return rows.map((row) => ({ ...subscriptionFromRow(row), email: row.email }));
 }
 
 /** A subscription as far as `verify` looks for it in Stripe's list. */

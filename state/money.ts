@@ -33,3 +33,12 @@ export function formatMoney(amount: number, currency: string): string {
   const sign = SIGNS[code] ?? `${code.toUpperCase()} `;
   return `${amount < 0 ? '-' : ''}${sign}${whole}${fraction}`;
 }
+
+/** `12.50, usd` → `1250`; null for what is no amount, or has more decimals than the currency. */
+export function parseMoney(text: string, currency: string): number | null {
+  const exponent = currencyExponent(currency);
+  const match = /^(\d{1,12})(?:\.(\d{1,3}))?$/.exec(text.trim().replaceAll(',', ''));
+  if (!match) return null;
+  const [, whole = '', fraction = ''] = match;
+  return fraction.length > exponent ? null : Number(whole + fraction.padEnd(exponent, '0'));
+}

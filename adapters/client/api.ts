@@ -1190,7 +1190,6 @@ export interface paths {
       requestBody: {
         content: {
           'application/json': {
-            userId: string;
             items: {
               description: string;
               amount: number;
@@ -1198,6 +1197,7 @@ export interface paths {
               quantity?: number;
             }[];
             collection: 'charge' | 'send';
+            userId: string;
           };
         };
       };
@@ -2551,6 +2551,77 @@ export interface paths {
       };
     };
   };
+  '/admin/api/figures/mrr-movements': {
+    get: {
+      parameters: {
+        query: {
+          from: string;
+          to: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              from: string;
+              to: string;
+              rows: {
+                currency: string;
+                plan: string | null;
+                start: number;
+                new: number;
+                expansion: number;
+                contraction: number;
+                churn: number;
+                reactivation: number;
+                moved: number;
+                net: number;
+                end: number;
+              }[];
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/figures/retention': {
+    get: {
+      parameters: {
+        query?: {
+          months?: number;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              cohorts: {
+                month: string;
+                size: number;
+                kept: number[];
+              }[];
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
   '/admin/api/accounts/{id}/customer': {
     put: {
       parameters: {
@@ -3571,6 +3642,83 @@ export interface paths {
       };
     };
   };
+  '/admin/api/accounts/{id}/invoices': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            items: {
+              description: string;
+              amount: number;
+              currency: string;
+              quantity?: number;
+            }[];
+            collection: 'charge' | 'send';
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              invoice: {
+                id: string | null;
+                number: string | null;
+                status: string | null;
+                reason: string | null;
+                currency: string;
+                total: number;
+                amountDue: number;
+                amountPaid: number;
+                amountRemaining: number;
+                credited: number;
+                createdAt: string | null;
+                periodStart: string | null;
+                periodEnd: string | null;
+                dueAt: string | null;
+                nextAttemptAt: string | null;
+                lines: {
+                  description: string | null;
+                  amount: number;
+                  quantity: number | null;
+                }[];
+                url: string | null;
+                pdf: string | null;
+              };
+              payment: {
+                invoiceId: string;
+                status: 'requires_action' | 'failed';
+                amountDue: number;
+                currency: string;
+                declineCode: string | null;
+                url: string | null;
+              } | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
   '/admin/api/accounts/{id}/invoices/{invoice}/void': {
     post: {
       parameters: {
@@ -3917,6 +4065,49 @@ export interface paths {
       };
     };
   };
+  '/admin/api/accounts/{id}/subscription/trial/preview': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            endsAt: string | null;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              endsAt: string;
+              before: string | null;
+              amountDue: number;
+              currency: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
   '/admin/api/accounts/{id}/refunds': {
     post: {
       parameters: {
@@ -3948,6 +4139,94 @@ export interface paths {
               currency: string;
               status: string | null;
               left: number;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/refunds/preview': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            payment: string;
+            amount?: number;
+          };
+        };
+      };
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              chargeId: string;
+              invoiceId: string | null;
+              paid: number;
+              refunded: number;
+              amount: number;
+              left: number;
+              currency: string;
+              endsAccess: boolean;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        413: components['responses']['Error'];
+        415: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/accounts/{id}/mails/{mail}/resend': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+          mail: string;
+        };
+      };
+      requestBody?: {
+        content: {
+          'application/json': Record<string, never>;
+        };
+      };
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              kind: string;
             };
           };
         };
@@ -4069,6 +4348,34 @@ export interface paths {
             };
           };
         };
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/export/{list}': {
+    get: {
+      parameters: {
+        query?: {
+          format?: 'csv' | 'ndjson';
+        };
+        path: {
+          list: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'text/csv': unknown;
+          };
+        };
+        400: components['responses']['Error'];
         401: components['responses']['Error'];
         403: components['responses']['Error'];
         404: components['responses']['Error'];

@@ -10,6 +10,15 @@ export interface PageRequest {
   startingAfter: string | null;
 }
 
+export interface InvoicePage {
+  status: 'draft' | 'open' | 'paid' | 'uncollectible' | 'void' | null;
+  /** In seconds. */
+  createdFrom: number | null;
+  createdTo: number | null;
+  limit: number;
+  startingAfter: string | null;
+}
+
 export interface OneOffInvoice {
   customerId: string;
   currency: string;
@@ -55,6 +64,35 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
     /** The newest charges of a customer, with what was returned of them; at most 100. */
     chargesOf: async (customerId: string): Promise<Stripe.Charge[]> =>
       (await call(() => stripe.charges.list({ customer: customerId, limit: 100 }))).data,
+
+    /** Invoices of every customer, newest first: a page of them. */
+    listAllInvoices: (page: InvoicePage): Promise<Stripe.ApiList<Stripe.Invoice>> =>
+      call(() =>
+        stripe.invoices.list({
+          limit: page.limit,
+          ...(page.startingAfter !== null && { starting_after: page.startingAfter }),
+          ...(page.status !== null && { status: page.status }),
+          ...(page.createdFrom === null && page.createdTo === null
+            ? {}
+            : {
+                created: {
+                  ...(page.createdFrom !== null && { gte: page.createdFrom }),
+                  ...(page.createdTo !== null && { lte: page.createdTo }),
+                },
+              }),
+        }),
+      ),
+
+    /** The invoices of a number, by Stripe's index, which lags by a minute; a few of them. */
+    invoicesNumbered: async (number: string): Promise<Stripe.Invoice[]> =>
+      (await call(() => stripe.invoices.search({ query: `number:"${quoted(number)}"`, limit: 10 })))
+        .data,
+
+    /** The newest charges of cards whose number ends so, by Stripe's index; at most 100. */
+    chargesOfCard: async (last4: string): Promise<Stripe.Charge[]> => {
+      const query = `payment_method_details.card.last4:"${quoted(last4)}"`;
+      return (await call(() => stripe.charges.search({ query, limit: 100 }))).data;
+    },
 
     /** A customer's invoices, newest first. */
     listInvoices: (page: PageRequest): Promise<Stripe.ApiList<Stripe.Invoice>> =>
@@ -181,6 +219,9 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
       ),
   };
 }
+
+/** A text within quotes of a search query. */
+const quoted = (text: string): string => text.replaceAll(/[\\"]/g, String.raw`\$&`);
 
 function paymentParams(
   input: PaymentCheckout,

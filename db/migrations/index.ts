@@ -12,6 +12,7 @@ import { returns } from './0013-returns.ts';
 import { customerDetails } from './0014-customer-details.ts';
 import { beforeCancel } from './0016-before-cancel.ts';
 import { lineRevenue } from './0017-line-revenue.ts';
+import { operatorsPages } from './0019-operators-pages.ts';
 import { auditSource } from './0020-audit-source.ts';
 import { grants } from './0022-grants.ts';
 import { purchases } from './0023-purchases.ts';
@@ -37,6 +38,7 @@ export const migrations: readonly Migration[] = [
   customerDetails,
   beforeCancel,
   lineRevenue,
+  operatorsPages,
   auditSource,
   grants,
   purchases,

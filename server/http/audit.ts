@@ -28,9 +28,8 @@ export async function audited(
   handle: () => Promise<Response>,
 ): Promise<Response> {
   const { operator } = context;
-  if (operator === null || request.method === 'GET' || request.method === 'HEAD') {
-    return handle();
-  }
+  const isAsked = ['GET', 'HEAD'].includes(request.method) || route.audited === false;
+  if (operator === null || isAsked) return handle();
   const note = async (outcome: { status: number; error?: string }) => {
     if (source.recorded > 0) return;
     const body = JSON.stringify(await context.json().catch(() => null)) ?? '';

@@ -75,6 +75,8 @@ interface RouteInfo<A extends Auth> {
   limited?: false;
   /** False where many of one account may be under way at once: they do not wait for each other. */
   oneByOne?: false;
+  /** False where it only asks: the audit log does not have what operators looked at. */
+  audited?: false;
   /** Whether it reads from Stripe: who has made too many calls is refused for a while. Commands always are. */
   asksStripe?: true;
   /** Whether it answers if a promotion code exists: who tries too many is refused for a while. */

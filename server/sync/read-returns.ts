@@ -57,7 +57,7 @@ async function readCharge(
     ...billOf(invoice),
     customerId: idOf(charge.customer),
     currency: charge.currency,
-    paid: { amount: charge.amount, ...periodOf(invoice) },
+    paid: { amount: charge.amount, ...paidPeriod(invoice) },
   };
   const returns: MoneyReturn[] = [
     ...refunds.map((refund) => ({
@@ -114,7 +114,7 @@ async function readCreditNote(
     status: note.status,
     reason: note.reason,
     createdAt: note.created * 1000,
-    paid: { amount: invoice?.amount_paid ?? 0, ...periodOf(invoice) },
+    paid: { amount: invoice?.amount_paid ?? 0, ...paidPeriod(invoice) },
   };
   return { returns: [returned], metadata: [invoice?.metadata ?? {}] };
 }
@@ -125,7 +125,7 @@ function billOf(invoice: Stripe.Invoice | null): Pick<MoneyReturn, 'invoiceId' |
 }
 
 /** The longest whole period among the lines: what a change within it cost pays for no period of its own. */
-function periodOf(
+export function paidPeriod(
   invoice: Stripe.Invoice | null,
 ): Pick<MoneyReturn['paid'], 'periodStart' | 'periodEnd'> {
   const lines = (invoice?.lines.data ?? []).filter(

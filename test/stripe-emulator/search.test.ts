@@ -39,6 +39,12 @@ describe('search', () => {
     expect(await names(query)).toEqual(expected);
   });
 
+  it('finds charges by the last four digits of their card', async () => {
+    await stripe.charges.create({ amount: 500, currency: 'usd', source: 'tok_visa' });
+    const query = 'payment_method_details.card.last4:"4242"';
+    expect((await stripe.charges.search({ query })).data).toMatchObject([{ amount: 500 }]);
+  });
+
   it('gives pages by token', async () => {
     const first = await stripe.customers.search({ query: 'created>0', limit: 2 });
     expect(first).toMatchObject({ has_more: true, data: [{ name: 'Cy' }, { name: 'Bob' }] });

@@ -30,6 +30,8 @@ export interface BrowserOptions {
   width?: number;
   height?: number;
   javaScript?: boolean;
+  /** Where the reader is, e.g. `Asia/Tokyo`. */
+  timezone?: string;
 }
 
 /** A browser of its own, with its own profile; `close()` removes both. */
@@ -48,6 +50,7 @@ export async function openBrowser(options: BrowserOptions = {}): Promise<TestBro
     args: [...ARGUMENTS, ...extra],
     colorScheme: options.colorScheme ?? 'light',
     javaScriptEnabled: options.javaScript ?? true,
+    ...(options.timezone !== undefined && { timezoneId: options.timezone }),
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
   });
   return {

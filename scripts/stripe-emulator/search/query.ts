@@ -16,7 +16,7 @@ export interface Query {
 }
 
 const CLAUSE =
-  /\s*(-?)([a-z_.]+)(?:\[\s*(?:"([^"]*)"|'([^']*)')\s*\])?\s*(:|~|>=|<=|>|<)\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s"']+))\s*/y;
+  /\s*(-?)([a-z_.][a-z\d_.]*)(?:\[\s*(?:"([^"]*)"|'([^']*)')\s*\])?\s*(:|~|>=|<=|>|<)\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s"']+))\s*/y;
 const WORD = /(AND|OR)\b/y;
 
 /** Reads Stripe's search language: clauses joined by AND (or nothing), or all by OR. Errors: 400 when it cannot be read. */

@@ -23,24 +23,29 @@ interface ActSpec<Body extends z.ZodType> {
   response: z.ZodType;
   status?: number;
   errors?: ErrorCode[];
+  /** False for what only asks: it is not noted. */
+  noted?: false;
   run: (context: ActContext<z.output<Body>>) => Promise<Response>;
 }
 
 /** An act of an operator for an account: noted in the audit log, with Stripe's refusals in words. */
 export function defineAct<Body extends z.ZodType>(spec: ActSpec<Body>): Route {
-  const { name, path, run, errors = [], ...rest } = spec;
+  const { name, path, run, noted, errors = [], ...rest } = spec;
   return defineRoute({
     method: 'POST',
     path: `/admin/api/accounts/:id/${path}`,
     auth: 'admin',
     role: 'support',
     errors: [...errors, 'not_found', 'not_allowed'],
+    ...(noted === false && { audited: false }),
     ...rest,
     handler: async (_request, context) => {
       const account = await payerIn(context);
       const { body } = context;
       const response = await inWords(() => run({ ...context, account } as never));
-      await noteAct(context, { name, account, detail: body as Record<string, unknown> });
+      if (noted !== false) {
+        await noteAct(context, { name, account, detail: body as Record<string, unknown> });
+      }
       return response;
     },
   });
@@ -63,6 +68,7 @@ export function onBehalf(route: Route, { name, path, summary, noted }: OnBehalf)
     auth: 'admin',
     role: 'support',
     summary,
+    ...(noted === false && { audited: false }),
     errors: [...(route.errors ?? []), 'not_found', 'not_allowed'],
     handle: async (request, context) => {
       const account = await payerIn(context);
@@ -85,12 +91,16 @@ async function noteAct(
   act: { name: string; account: Account; detail: Record<string, unknown> },
 ): Promise<void> {
   if (operator === null) throw new Error('An act without an operator');
-  const { invoice } = params;
+  const { invoice, mail } = params;
   await recordAudit(services.database.knex, {
     actor: operatorActor(operator),
     action: `account.${act.name}`,
     target: act.account.id,
-    detail: { ...(invoice === undefined ? {} : { invoice }), ...act.detail },
+    detail: {
+      ...(invoice === undefined ? {} : { invoice }),
+      ...(mail === undefined ? {} : { mail }),
+      ...act.detail,
+    },
   });
 }
 

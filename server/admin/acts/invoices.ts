@@ -3,6 +3,11 @@ import { z } from 'zod';
 import { requireStripeCustomer } from '../../billing/account.ts';
 import { confirmIfAnswerLost, freshKey, syncAfter } from '../../billing/command.ts';
 import { invoiceSchema, invoiceView } from '../../billing/invoices/invoice-view.ts';
+import {
+  makeOneOffInvoice,
+  oneOffAnswer,
+  oneOffBody,
+} from '../../billing/invoices/one-off-route.ts';
 import { payInvoiceRoute } from '../../billing/invoices/route.ts';
 import { withCustomerLock } from '../../billing/with-customer-lock.ts';
 import { json, type Route } from '../../http/define-route.ts';
@@ -91,4 +96,18 @@ const retried = onBehalf(payInvoiceRoute, {
   summary: 'Try the payment of an open invoice now',
 });
 
-export const INVOICE_ACTS = { void: voided, uncollectible, send: sent, pay: retried };
+const made = defineAct({
+  name: 'invoice.create',
+  path: 'invoices',
+  summary: 'Invoice an account for something outside its plan',
+  description: 'It is finalized. A declined charge leaves it open.',
+  body: oneOffBody,
+  response: oneOffAnswer,
+  errors: ['no_billing_account'],
+  run: (context) => {
+    const { account, body } = context;
+    return makeOneOffInvoice({ ...context, body: { ...body, userId: account.id } });
+  },
+});
+
+export const INVOICE_ACTS = { made, void: voided, uncollectible, send: sent, pay: retried };

@@ -1,14 +1,54 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { REFUND_REASONS } from '../../../adapters/stripe-gateway.ts';
+import { invoiceSubscription } from '../../../state/event-objects.ts';
 import { formatMoney } from '../../../state/money.ts';
 import { requireStripeCustomer } from '../../billing/account.ts';
 import { withCustomerLock } from '../../billing/with-customer-lock.ts';
 import { json } from '../../http/define-route.ts';
+import { paidPeriod } from '../../sync/read-returns.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
-import { defineAct } from './act.ts';
+import { defineAct, type ActContext } from './act.ts';
 import { requireOurs } from './ours.ts';
+
+const payment = z
+  .string()
+  .regex(/^(ch|py|pi|in)_\w{1,250}$/, 'must be the id of a payment or an invoice');
+
+/** What a refund would send back, and what is left of the payment. */
+export const refundPreview = defineAct({
+  name: 'refund.preview',
+  path: 'refunds/preview',
+  summary: 'What a refund would send back',
+  noted: false,
+  body: z.strictObject({ payment, amount: z.int().min(1).optional() }),
+  response: z.object({
+    chargeId: z.string(),
+    invoiceId: z.string().nullable(),
+    paid: z.int(),
+    refunded: z.int(),
+    amount: z.int(),
+    /** What could still be refunded after it. */
+    left: z.int(),
+    currency: z.string(),
+    /** Whether access ends with it. */
+    endsAccess: z.boolean(),
+  }),
+  run: async (context) => {
+    const { charge, invoice, amount, left } = await refundable(context, context.body);
+    return json({
+      chargeId: charge.id,
+      invoiceId: invoice?.id ?? null,
+      paid: charge.amount_captured,
+      refunded: charge.amount_refunded,
+      amount,
+      left: left - amount,
+      currency: charge.currency,
+      endsAccess: amount === left && endsAccess(context, invoice),
+    });
+  },
+});
 
 /** Sends money of a payment back. What follows for access is the policy of returns, as for a refund made at Stripe. */
 export const refund = defineAct({
@@ -18,9 +58,7 @@ export const refund = defineAct({
   description:
     'Without `amount`, all that is left. With `refunded`, what had been refunded before when you looked: it is refused if that has changed since.',
   body: z.strictObject({
-    payment: z
-      .string()
-      .regex(/^(ch|py|pi|in)_\w{1,250}$/, 'must be the id of a payment or an invoice'),
+    payment,
     amount: z.int().min(1).optional(),
     refunded: z.int().min(0).optional(),
     reason: z.enum(REFUND_REASONS).optional(),
@@ -34,24 +72,10 @@ export const refund = defineAct({
     /** What can still be refunded. */
     left: z.int(),
   }),
-  run: ({ services, account, body, commandKey }) =>
-    withCustomerLock(services, account.id, async () => {
-      const customerId = await requireStripeCustomer(services, account.id);
-      const charge = await chargeOf(services, { customerId, payment: body.payment });
-      const intent = idOf(charge.payment_intent);
-      const invoice = intent === null ? null : await services.stripe.invoiceOfPayment(intent);
-      await requireOurs(services, account.id, { invoice, charge });
-      const left = charge.amount_captured - charge.amount_refunded;
-      const { currency } = charge;
-      if (body.refunded !== undefined && body.refunded !== charge.amount_refunded) {
-        const so = formatMoney(charge.amount_refunded, currency);
-        throw refused(`Meanwhile ${so} of this payment has been refunded; look again.`);
-      }
-      if (left === 0) throw refused('This payment has been refunded already.');
-      const amount = body.amount ?? left;
-      if (amount > left) {
-        throw refused(`Only ${formatMoney(left, currency)} of this payment is left to refund.`);
-      }
+  run: (context) => {
+    const { services, account, body, commandKey } = context;
+    return withCustomerLock(services, account.id, async () => {
+      const { charge, amount, left } = await refundable(context, body);
       const made = await services.stripe.refundCharge(
         { chargeId: charge.id, userId: account.id, amount, reason: body.reason ?? null },
         commandKey('refund'),
@@ -60,12 +84,59 @@ export const refund = defineAct({
         refundId: made.id,
         chargeId: charge.id,
         amount,
-        currency,
+        currency: charge.currency,
         status: made.status,
         left: left - amount,
       });
-    }),
+    });
+  },
 });
+
+interface Wanted {
+  payment: string;
+  amount?: number | undefined;
+  refunded?: number | undefined;
+}
+
+/** The payment, and how much of it goes back; throws 409 where it cannot. */
+async function refundable(
+  { services, account }: Pick<ActContext<unknown>, 'services' | 'account'>,
+  wanted: Wanted,
+): Promise<{
+  charge: Stripe.Charge;
+  invoice: Stripe.Invoice | null;
+  amount: number;
+  left: number;
+}> {
+  const customerId = await requireStripeCustomer(services, account.id);
+  const charge = await chargeOf(services, { customerId, payment: wanted.payment });
+  const intent = idOf(charge.payment_intent);
+  const invoice = intent === null ? null : await services.stripe.invoiceOfPayment(intent);
+  await requireOurs(services, account.id, { invoice, charge });
+  const left = charge.amount_captured - charge.amount_refunded;
+  const { currency } = charge;
+  if (wanted.refunded !== undefined && wanted.refunded !== charge.amount_refunded) {
+    const so = formatMoney(charge.amount_refunded, currency);
+    throw refused(`Meanwhile ${so} of this payment has been refunded; look again.`);
+  }
+  if (left === 0) throw refused('This payment has been refunded already.');
+  const amount = wanted.amount ?? left;
+  if (amount > left) {
+    throw refused(`Only ${formatMoney(left, currency)} of this payment is left to refund.`);
+  }
+  return { charge, invoice, amount, left };
+}
+
+/** Whether a full refund of this invoice ends access: it paid for a period that still runs. */
+function endsAccess(
+  { services }: Pick<ActContext<unknown>, 'services'>,
+  invoice: Stripe.Invoice | null,
+): boolean {
+  if (services.config.returns.onFullRefund !== 'end' || invoice === null) return false;
+  if (invoiceSubscription({ ...invoice }) === null) return false;
+  const { periodEnd } = paidPeriod(invoice);
+  return periodEnd !== null && periodEnd > services.clock.now();
+}
 
 function refused(words: string): AppError {
   return new AppError('not_allowed', words);

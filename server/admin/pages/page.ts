@@ -33,7 +33,16 @@ export interface Frame {
   assets: { css: string; js: string };
 }
 
-export type Section = 'lifecycle' | 'subscriptions' | 'events' | 'metrics' | 'time' | 'audit';
+export type Section =
+  | 'lifecycle'
+  | 'accounts'
+  | 'boards'
+  | 'mails'
+  | 'subscriptions'
+  | 'events'
+  | 'metrics'
+  | 'time'
+  | 'audit';
 
 /** Above this an event that is due and not processed means that the inbox lags. */
 const LAG = 60_000;
@@ -78,7 +87,10 @@ function header(frame: Frame, page: { section: Section | null; search?: string }
     <a class="brand" href="/admin">${LOGO}<span>Tenure</span></a>
     <nav class="nav" aria-label="Main">
       ${link('lifecycle', '/admin', html`Lifecycle`)}
+      ${link('accounts', '/admin/accounts', html`Accounts`)}
       ${link('subscriptions', '/admin/subscriptions', html`Subscriptions`)}
+      ${link('boards', '/admin/boards/failing-payments', html`Boards`)}
+      ${link('mails', '/admin/mails', html`Mails`)}
       ${link('events', '/admin/events', html`Events <span class="badge bad" data-inbox-bad${bad === 0 && html` hidden`}>${bad}</span>`)}
       ${link('metrics', '/admin/metrics', html`Metrics`)}
       ${frame.mode !== 'live' && link('time', '/admin/time', html`Time`)}
@@ -87,14 +99,15 @@ function header(frame: Frame, page: { section: Section | null; search?: string }
     <div class="top-right">
       <form class="search" role="search" action="/admin/search">
         <label class="hidden-visually" for="search"
-          >Find a subscription, customer, event or e-mail</label
+          >Find an account by name, address, domain, invoice number, last four digits; a
+          subscription or event by its id</label
         >
         <input
           id="search"
           name="q"
           type="search"
           value="${page.search ?? ''}"
-          placeholder="Find sub_, cus_, evt_, email"
+          placeholder="Find name, address, invoice, card"
           autocomplete="off"
           aria-keyshortcuts="/"
         />
@@ -180,7 +193,7 @@ function alarms(frame: Frame): Html {
 function footer(frame: Frame): Html {
   return html`<footer class="foot">
     <form class="inline" method="post" action="/admin/logout">
-      <span>Rendered ${ago(frame.now, frame.now)} · all times UTC</span>
+      <span>Rendered ${ago(frame.now, frame.now)} · <span data-zone>all times UTC</span></span>
       <span>Signed in as ${frame.operator.name} (${frame.operator.role})</span>
       ${frame.mode !== 'live' && html`<a href="/">Storefront</a>`} ${hidden(frame)}<button
         class="plain small"

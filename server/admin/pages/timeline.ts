@@ -1,5 +1,5 @@
 import type { LifecycleEventType, LifecycleState, Transition } from '../../../state/types.ts';
-import { dateTime, duration, relative, stateChip } from '../../http/pages/format.ts';
+import { duration, exact, relative, stateChip } from '../../http/pages/format.ts';
 import { html, type Html, type Value } from '../../http/pages/html.ts';
 
 /** One line of a history, ready to be shown. Times in ms. */
@@ -56,7 +56,7 @@ function line(step: TimelineStep, number: number, now: number): Html {
       ${step.late && html`<span class="flag soft" title="It came to be known after newer facts had been recorded.">late</span>`}
     </div>
     <p class="cause">${step.event}</p>
-    <p class="small">${relative(step.at, now)} · ${dateTime(step.at)} · ${causeOf(step)}</p>
+    <p class="small">${relative(step.at, now)} · ${exact(step.at)} · ${causeOf(step)}</p>
     ${said !== '' && html`<p class="small">${said}</p>`}
   </li>`;
 }
@@ -81,10 +81,10 @@ export function detailWords(detail: Transition['detail']): string {
 
 function upcoming(next: NextStep, now: number): Html {
   return html`<li class="next">
-    <span class="bullet" aria-label="Expected"></span>
+    <span class="bullet" role="img" aria-label="Expected"></span>
     <div class="moved">
       ${stateChip(next.from)} <span aria-label="to">→</span> ${stateChip(next.to)}
     </div>
-    <p class="small">expected ${relative(next.at, now)} · ${dateTime(next.at)} · ${next.words}</p>
+    <p class="small">expected ${relative(next.at, now)} · ${exact(next.at)} · ${next.words}</p>
   </li>`;
 }

@@ -1,3 +1,4 @@
+import { ACT_NOTICES } from '../pages/act-forms/index.ts';
 import { formOf, redirect } from '../../http/pages/respond.ts';
 import { newestTransitionId } from '../../../db/dashboard-transitions.ts';
 import { inboxHealth } from '../../../db/webhook-events.ts';
@@ -5,6 +6,7 @@ import { loadAssets } from '../../http/pages/assets.ts';
 import type { Frame } from '../pages/page.ts';
 import { listConflicts } from '../../../db/owner-conflicts.ts';
 import { duplicatesOf } from '../pages/queries/subscriptions.ts';
+import { AdminApi } from '../pages/admin-api.ts';
 import { csrfToken, isOwnRequest, sessionOf, themeOf, type Session } from '../pages/session.ts';
 import { testClockOf } from '../pages/test-clock.ts';
 import type { OperatorRole } from '../../../state/roles.ts';
@@ -22,6 +24,9 @@ export interface AdminContext {
   /** The query. */
   query: URLSearchParams;
   requestId: string;
+  address: string | null;
+  /** The routes of the admin API, as this operator may use them. */
+  api: AdminApi;
 }
 
 /** What a page gets beside: the newest line of the history, as of before anything else was read. */
@@ -97,14 +102,16 @@ export function adminForm({ path, role, summary, handler }: FormSpec): Route {
 
 function adminContext(
   request: Request,
-  context: Pick<RouteContext, 'services' | 'params' | 'requestId'>,
+  context: Pick<RouteContext, 'services' | 'params' | 'requestId' | 'address' | 'dispatch'>,
   session: Session,
 ): AdminContext {
-  const { services, params, requestId } = context;
+  const { services, params, requestId, address } = context;
   return {
     services,
     params,
     requestId,
+    address,
+    api: new AdminApi(context, { request, csrf: csrfToken(services, session) }),
     session,
     request,
     query: new URL(request.url).searchParams,
@@ -124,6 +131,7 @@ function toLogin(request: Request): Response {
 
 /** What has just been done, by its code in `?did=`; the words are ours, never the query's. */
 const NOTICES: Record<string, (count: string) => string> = {
+  ...ACT_NOTICES,
   replayed: (count) => `${count} ${count === '1' ? 'event' : 'events'} will be processed again.`,
   repaired: () => 'The subscription was updated from Stripe.',
   advanced: () => 'The clock was moved.',

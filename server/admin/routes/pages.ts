@@ -23,6 +23,10 @@ import { stepOf, subscriptionView } from '../pages/queries/subscription.ts';
 import { subscriptionsView } from '../pages/queries/subscriptions.ts';
 import { comingUp } from '../pages/test-clock.ts';
 import { adminPage, frameOf, type PageContext } from './admin-page.ts';
+import { findSubscription } from '../../../db/subscriptions.ts';
+import { query as linkQuery } from '../../http/pages/html.ts';
+import { accountPath } from '../pages/act-forms/act-form.ts';
+import { searchAccounts } from '../pages/queries/search.ts';
 import { page, redirect } from '../../http/pages/respond.ts';
 
 const PAGE = 50;
@@ -49,6 +53,10 @@ const subscriptions = adminPage({
       q: query.get('q') ?? '',
       duplicate: query.get('duplicate') === '1',
       foreign: query.get('foreign') === '1',
+      plan: query.get('plan'),
+      from: query.get('from'),
+      to: query.get('to'),
+      oldestFirst: query.get('sort') === 'oldest',
       after: query.get('after'),
     });
     return page(subscriptionsPage(await frameOf(context), view));
@@ -152,7 +160,11 @@ const metrics = adminPage({
   summary: 'MRR, trials, churn and recovered payments',
   handler: async (context) => {
     const { query, services } = context;
-    const wish = { span: query.get('span'), currency: query.get('currency') };
+    const wish = {
+      span: query.get('span'),
+      currency: query.get('currency'),
+      cohorts: query.get('cohorts') === '1',
+    };
     return page(metricsPage(await frameOf(context), await metricsView(services, wish)));
   },
 });
@@ -199,12 +211,19 @@ const audit = adminPage({
 const search = adminPage({
   path: '/admin/search',
   role: 'viewer',
-  summary: 'Finds a subscription, customer, event or e-mail',
-  handler: async ({ query }) => {
+  summary: 'Finds an account, subscription, customer, invoice, payment or event',
+  handler: async ({ query, services }) => {
     const q = (query.get('q') ?? '').trim();
     if (q.startsWith('evt_')) return redirect(`/admin/events/${encodeURIComponent(q)}`);
-    if (q.startsWith('sub_')) return redirect(`/admin/subscriptions/${encodeURIComponent(q)}`);
-    return redirect(`/admin/subscriptions?q=${encodeURIComponent(q)}`);
+    if (q.startsWith('sub_') && (await findSubscription(services.database.knex, q))) {
+      return redirect(`/admin/subscriptions/${encodeURIComponent(q)}`);
+    }
+    const { accounts } = await searchAccounts(services, q);
+    const [only, ...others] = accounts;
+    if (only && others.length === 0) return redirect(accountPath(only.id, '?money=1'));
+    // A customer without an account may have subscriptions all the same.
+    const list = q.startsWith('cus_') && !only ? 'subscriptions' : 'accounts';
+    return redirect(`/admin/${list}${linkQuery({ q })}`);
   },
 });
 

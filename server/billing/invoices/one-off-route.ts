@@ -19,10 +19,16 @@ const item = z.strictObject({
   quantity: z.int().min(1).max(10_000).default(1),
 });
 
-const body = z.strictObject({
-  userId: z.string().min(1).max(255),
+/** What is billed, and how. */
+export const oneOffBody = z.strictObject({
   items: z.array(item).min(1).max(100),
   collection: z.enum(['charge', 'send']),
+});
+const body = oneOffBody.extend({ userId: z.string().min(1).max(255) });
+
+export const oneOffAnswer = z.object({
+  invoice: invoiceSchema,
+  payment: paymentNeeded.nullable(),
 });
 
 /** An invoice for something outside the plan: charged to the saved card, or sent with 30 days to pay. */
@@ -36,13 +42,14 @@ export const oneOffInvoiceRoute = defineRoute({
     'It is finalized. A declined charge leaves it open, and `payment` says where the customer can pay it. If it ' +
     'cannot be finalized nothing is left.',
   body,
-  response: z.object({ invoice: invoiceSchema, payment: paymentNeeded.nullable() }),
+  response: oneOffAnswer,
   errors: ['no_billing_account'],
   handler: (_request, context) =>
-    withoutLostCustomer(context.services, context.body.userId, () => invoice(context)),
+    withoutLostCustomer(context.services, context.body.userId, () => makeOneOffInvoice(context)),
 });
 
-async function invoice(
+/** Makes the invoice of a request, once. */
+export async function makeOneOffInvoice(
   context: Commander & Pick<RouteContext, 'commandKey'> & { body: z.infer<typeof body> },
 ): Promise<Response> {
   const { services, body: wanted, commandKey } = context;

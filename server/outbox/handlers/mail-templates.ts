@@ -139,6 +139,8 @@ const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
   },
 };
 
+export const MAIL_KINDS = Object.keys(TEMPLATES) as readonly MailKind[];
+
 function chargeAfterTrial(payload: Stored<EffectPayloads['mail.trial_ending']>): Line | null {
   const { amountDue, currency, hasMethod } = payload;
   if (typeof amountDue !== 'number' || !currency) {

@@ -1,6 +1,7 @@
 import type { Mailer } from '../../../adapters/mailer.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { customersByStripeId, findCustomerByUser } from '../../../db/customers.ts';
+import { keepSentMail } from '../../../db/mails.ts';
 import { hasEffect } from '../../../db/outbox.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import type { EffectPayloads, MailKind, Recipient } from '../../../state/effect-kinds.ts';
@@ -38,10 +39,11 @@ export async function sendMail(
   if (to === null) return 'the customer has no e-mail address';
   if (mailer === null) {
     log.info({ mail: { to, ...mail }, kind }, 'mail (no SMTP_URL is set)');
-    return null;
+  } else {
+    const domain = /@([\w.-]+)/.exec(config.mail.from)?.[1] ?? 'localhost';
+    await mailer.send({ to, ...mail, messageId: `<${stableId(effect)}@${domain}>` }, signal);
   }
-  const domain = /@([\w.-]+)/.exec(config.mail.from)?.[1] ?? 'localhost';
-  await mailer.send({ to, ...mail, messageId: `<${stableId(effect)}@${domain}>` }, signal);
+  await keepSentMail(ctx.core.database.knex, effect, { to, ...mail });
   return null;
 }
 

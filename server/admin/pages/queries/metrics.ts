@@ -10,6 +10,7 @@ import {
 import { formatMoney } from '../../../../state/money.ts';
 import type { Services } from '../../../lib/services.ts';
 import { count, percent } from '../../../http/pages/format.ts';
+import { mrrMovements, retention } from './figures.ts';
 import type { Plot, Point } from '../plots.ts';
 import type { MetricsView } from '../views/others.ts';
 
@@ -56,14 +57,19 @@ function combined(
 /** What the metrics page shows, from figures that were kept day by day. */
 export async function metricsView(
   services: Services,
-  wish: { span: string | null; currency: string | null },
+  wish: { span: string | null; currency: string | null; cohorts: boolean },
 ): Promise<MetricsView> {
   const key = (
     wish.span !== null && Object.hasOwn(SPANS, wish.span) ? wish.span : '30d'
   ) as keyof typeof SPANS;
   const span = SPANS[key];
   const now = services.clock.now();
-  const figures = await figuresSince(services.database.knex, now - (span.days - 1) * DAY);
+  const first = dayOf(now) - (span.days - 1) * DAY;
+  const [figures, movements, cohorts] = await Promise.all([
+    figuresSince(services.database.knex, first),
+    mrrMovements(services, { from: first, to: dayOf(now) + DAY }),
+    wish.cohorts ? retention(services, 12) : null,
+  ]);
   const currencies = [
     ...new Set(figures.flatMap((row) => (row.figure === 'mrr' ? row.currency : []))),
   ];
@@ -75,6 +81,8 @@ export async function metricsView(
     currency,
     currencies,
     plots: plotsOf(figures, steps, currency),
+    movements,
+    cohorts,
   };
 }
 

@@ -98,7 +98,7 @@ function stripeUrl(services: Services, id: string): string | null {
   return `https://dashboard.stripe.com/${live ? '' : 'test/'}subscriptions/${encodeURIComponent(id)}`;
 }
 
-function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[] {
+export function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[] {
   const name = (priceId: string | null): string => {
     if (priceId === null) return 'other seats';
     const found = planOfPrice(catalogue, priceId);
@@ -106,26 +106,26 @@ function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[
   };
   const words: string[] = [];
   const cancelAt = endOf(facts);
-  if (cancelAt !== null && facts.endedAt === null) words.push(`ends ${dateTime(cancelAt)}`);
+  if (cancelAt !== null && facts.endedAt === null) words.push(`ends ${dateTime(cancelAt)} UTC`);
   if (facts.nextPhase) {
-    words.push(`${name(facts.nextPhase.priceId)} from ${dateTime(facts.nextPhase.at)}`);
+    words.push(`${name(facts.nextPhase.priceId)} from ${dateTime(facts.nextPhase.at)} UTC`);
   }
   if (facts.pendingUpdate) {
     const { priceId, expiresAt } = facts.pendingUpdate;
-    words.push(`${name(priceId)} once it is paid, until ${dateTime(expiresAt)}`);
+    words.push(`${name(priceId)} once it is paid, until ${dateTime(expiresAt)} UTC`);
   }
   if (facts.pauseCollection) {
     const { behavior, resumesAt } = facts.pauseCollection;
-    const end = resumesAt === null ? '' : ` until ${dateTime(resumesAt)}`;
+    const end = resumesAt === null ? '' : ` until ${dateTime(resumesAt)} UTC`;
     words.push(`collection paused (${behavior})${end}`);
   }
   return words;
 }
 
 /** What was used since the present period began, by each meter that this subscription pays for. */
-async function usageOf(
+export async function usageOf(
   services: Services,
-  { userId, facts }: SubscriptionRow,
+  { userId, facts }: Pick<SubscriptionRow, 'userId' | 'facts'>,
 ): Promise<SubscriptionView['usage']> {
   if (userId === null) return [];
   const prices = new Set(facts.items.map(({ priceId }) => priceId));
@@ -145,7 +145,7 @@ async function usageOf(
 }
 
 /** What the subscription comes to by itself, if nothing else happens. */
-function nextStep({ state, facts }: SubscriptionRow): NextStep | null {
+export function nextStep({ state, facts }: SubscriptionRow): NextStep | null {
   const end = endOf(facts) ?? facts.currentPeriodEnd;
   switch (state) {
     case 'trialing':

@@ -13,6 +13,7 @@ import {
   type LifecycleState,
   type SubscriptionFacts,
 } from '../../../../state/types.ts';
+import { dayEnd, dayOf } from '../lists/list.ts';
 import type { Services } from '../../../lib/services.ts';
 import type { SubscriptionListItem, SubscriptionsView } from '../views/subscriptions.ts';
 
@@ -24,6 +25,11 @@ export interface SubscriptionsWish {
   duplicate: boolean;
   /** Those that are not ours, instead. */
   foreign: boolean;
+  plan?: string | null;
+  /** Days on which they began. */
+  from?: string | null;
+  to?: string | null;
+  oldestFirst?: boolean;
   after: string | null;
 }
 
@@ -56,6 +62,10 @@ export async function subscriptionsView(
     q,
     duplicate: wish.duplicate,
     foreign: wish.foreign,
+    plan: wish.plan ?? null,
+    from: wish.from ?? null,
+    to: wish.to ?? null,
+    oldestFirst: wish.oldestFirst === true,
     counts,
     rows: rows.map((row) => listItem(services, row, emails.get(row.customerId) ?? null)),
     next: more
@@ -73,13 +83,7 @@ export function duplicatesOf(services: Services): Promise<number> {
 
 const isEmailSearch = (q: string): boolean => q !== '' && !/^(sub|cus)_/.test(q);
 
-interface Wish {
-  state: LifecycleState | null;
-  q: string;
-  duplicate: boolean;
-  foreign: boolean;
-  after: string | null;
-}
+type Wish = Omit<SubscriptionsWish, 'state'> & { state: LifecycleState | null };
 
 async function find(services: Services, wish: Wish): Promise<SubscriptionRow[]> {
   const db = services.database.knex;
@@ -95,6 +99,10 @@ async function find(services: Services, wish: Wish): Promise<SubscriptionRow[]> 
     return listSubscriptions(db, { userId: q, limit });
   }
   return listSubscriptions(db, {
+    plan: wish.plan || undefined,
+    createdFrom: dayOf(wish.from ?? undefined),
+    createdTo: dayEnd(wish.to ?? undefined),
+    oldestFirst: wish.oldestFirst,
     state: wish.state ?? undefined,
     customerId: q === '' ? undefined : q,
     duplicate: wish.duplicate || undefined,

@@ -72,7 +72,7 @@ export function eventsPage(frame: Frame, view: EventsView): string {
         ${pager(
           view.searchedBackTo === null
             ? 'Newest first'
-            : `Searched back to ${dateTime(view.searchedBackTo)}; older ones follow`,
+            : `Searched back to ${dateTime(view.searchedBackTo)} UTC; older ones follow`,
           view.next === null ? null : href({ after: view.next }),
           view.firstPage ? null : href({}),
         )}

@@ -5,6 +5,9 @@ import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { htmlDocument } from '../../../http/pages/document.ts';
 import { plot, type Plot } from '../plots.ts';
 import { causeOf, type TimelineStep } from '../timeline.ts';
+import type { CohortRow } from '../../../../state/mrr-movements.ts';
+import type { MovementRow } from '../queries/figures.ts';
+import { movementsPanel, retentionPanel } from './figures.ts';
 import { pager, rowTable, subscriptionLink, tabs } from './parts.ts';
 
 /** A line of the history with the subscription that it is about. */
@@ -77,6 +80,9 @@ export interface MetricsView {
   currency: string | null;
   currencies: readonly string[];
   plots: (Plot & { note: string })[];
+  movements: MovementRow[];
+  /** Null unless it was asked for: every account is counted for it. */
+  cohorts: CohortRow[] | null;
 }
 
 /** MRR, trial conversion, churn and recovered payments over time. */
@@ -121,7 +127,9 @@ export function metricsPage(frame: Frame, view: MetricsView): string {
               <div class="panel-body">${plot(chart)}</div>
             </section>`,
         )}
-      </div>`,
+      </div>
+      ${movementsPanel(view.movements, `in ${view.spans.find(({ key }) => key === view.span)?.words ?? ''}`)}
+      ${retentionPanel(view.cohorts, href({ cohorts: '1' }))}`,
   });
 }
 
@@ -155,7 +163,7 @@ export function timePage(frame: Frame, view: TimeView): string {
                     html`<form class="inline" method="post" action="/admin/time">
                       ${hidden(frame, '/admin/time')} ${button('hour', '+1 hour')}
                       ${button('day', '+1 day')} ${button('month', '+1 month')}
-                      ${view.nextEvent && button('next', `To the next event · ${dateTime(view.nextEvent.at)}`)}
+                      ${view.nextEvent && button('next', `To the next event · ${dateTime(view.nextEvent.at)} UTC`)}
                       ${view.nextPeriodEnd !== null && button('period', `To the end of the period · ${date(view.nextPeriodEnd)}`)}
                     </form>`
                   }
@@ -174,7 +182,7 @@ export function timePage(frame: Frame, view: TimeView): string {
 function meanwhile(frame: Frame, since: { from: number; moves: MoveItem[] }): Html {
   return html`<section class="panel" aria-labelledby="meanwhile-title" data-meanwhile>
     <div class="panel-head">
-      <h2 id="meanwhile-title">Transitions since ${dateTime(since.from)}</h2>
+      <h2 id="meanwhile-title">Transitions since ${exact(since.from)}</h2>
     </div>
     ${since.moves.length === 0 ? html`<p class="empty">No transitions yet.</p>` : moveTable(since.moves, frame.now)}
   </section>`;

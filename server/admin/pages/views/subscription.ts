@@ -6,8 +6,9 @@ import type {
 } from '../../../../state/types.ts';
 import { stateChart } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
-import { ago, dateTime, exact, relative, stateChip } from '../../../http/pages/format.ts';
+import { ago, exact, relative, stateChip } from '../../../http/pages/format.ts';
 import { html, query, safeUrl, type Html } from '../../../http/pages/html.ts';
+import { accountPath } from '../act-forms/act-form.ts';
 import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
 import { legend } from './lifecycle.ts';
@@ -128,7 +129,11 @@ function factsPanel(view: SubscriptionView): Html {
               >${view.customerId}</a
             >`,
         ],
-        ['User', view.userId],
+        [
+          'Account',
+          view.userId !== null &&
+            html`<a href="${accountPath(view.userId, '?money=1')}">${view.userId}</a>`,
+        ],
         [
           'Plan',
           html`${view.plan ?? 'not in the catalogue'} <span class="muted">${view.price}</span>`,
@@ -136,7 +141,7 @@ function factsPanel(view: SubscriptionView): Html {
         ['Keeps from its terms', view.kept.length > 0 && view.kept.join(', ')],
         [
           'Access',
-          html`${accessWords(view.access)}${view.access.until !== null && html` until ${dateTime(view.access.until)}`}`,
+          html`${accessWords(view.access)}${view.access.until !== null && html` until ${exact(view.access.until)}`}`,
         ],
         ['In this state', ago(view.since, view.businessNow)],
         ['Stripe status', html`<span class="mono">${view.stripeStatus}</span>`],

@@ -24,6 +24,10 @@ export interface SubscriptionsView {
   q: string;
   duplicate: boolean;
   foreign: boolean;
+  plan: string | null;
+  from: string | null;
+  to: string | null;
+  oldestFirst: boolean;
   counts: Partial<Record<LifecycleState, number>>;
   rows: SubscriptionListItem[];
   /** Cursor of the next page, if there is one. */
@@ -36,7 +40,13 @@ export interface SubscriptionsView {
 /** The list of subscriptions: by state, by customer, by e-mail. */
 export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string {
   const href = (more: Record<string, string | null>): string =>
-    `/admin/subscriptions${query({ state: view.state, q: view.q, duplicate: view.duplicate ? 1 : null, foreign: view.foreign ? 1 : null, ...more })}`;
+    `/admin/subscriptions${query({
+      ...filtersOf(view),
+      q: view.q,
+      duplicate: view.duplicate ? 1 : null,
+      foreign: view.foreign ? 1 : null,
+      ...more,
+    })}`;
   return adminPage(frame, {
     title: view.state ? `${view.state} subscriptions` : 'Subscriptions',
     section: 'subscriptions',
@@ -46,6 +56,7 @@ export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string
         <h1 id="list-title">${title(view)}</h1>
         <div class="push">${stateTabs(view)}</div>
       </div>
+      ${filterForm(view)}
       ${
         view.rows.length === 0
           ? html`<p class="empty">
@@ -54,12 +65,44 @@ export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string
           : list(view)
       }
       ${pager(
-        view.q === '' ? 'Newest first' : 'By e-mail address',
+        view.q !== '' ? 'By e-mail address' : view.oldestFirst ? 'Oldest first' : 'Newest first',
         view.next === null ? null : href({ after: view.next }),
         view.firstPage ? null : href({}),
       )}
     </section>`,
   });
+}
+
+function filtersOf({ state, plan, from, to, oldestFirst }: SubscriptionsView) {
+  return { state, plan, from, to, sort: oldestFirst ? 'oldest' : null };
+}
+
+function filterForm(view: SubscriptionsView): Html | null {
+  if (view.q !== '' || view.duplicate || view.foreign) return null;
+  const { state, plan, from, to, oldestFirst } = view;
+  const field = (name: string, label: string, control: Html): Html =>
+    html`<div class="field"><label for="filter-${name}">${label}</label>${control}</div>`;
+  const date = (name: string, value: string | null): Html =>
+    html`<input id="filter-${name}" name="${name}" type="date" value="${value ?? ''}" />`;
+  return html`<form class="filters" action="/admin/subscriptions">
+    ${state && html`<input type="hidden" name="state" value="${state}" />`}
+    ${field('plan', 'Plan', html`<input id="filter-plan" name="plan" value="${plan ?? ''}" />`)}
+    ${field('from', 'Began from', date('from', from))} ${field('to', 'Until', date('to', to))}
+    ${field(
+      'sort',
+      'Order',
+      html`<select id="filter-sort" name="sort">
+        <option value="newest">newest first</option>
+        <option value="oldest" ${oldestFirst && html` selected`}>oldest first</option>
+      </select>`,
+    )}
+    <button type="submit">Filter</button>
+    <a
+      class="button push"
+      href="/admin/api/export/subscriptions${query({ format: 'csv', ...filtersOf(view) })}"
+      >CSV</a
+    >
+  </form>`;
 }
 
 function title(view: SubscriptionsView): Html {
@@ -114,7 +157,7 @@ function list(view: SubscriptionsView): Html {
 }
 
 /** `full`, `grace` or `none`, coloured by what it means. */
-export function accessWords(access: Access): Html {
+export function accessWords(access: { level: Access['level']; reason: string }): Html {
   const tone = { full: 'good', grace: '', none: 'danger' }[access.level];
   return html`<span class="${tone}">${access.level}</span>${
       access.level !== 'full' &&

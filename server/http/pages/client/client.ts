@@ -58,6 +58,23 @@ function refreshTimes(loadedAt: number): void {
   }
 }
 
+/** Exact times, which the server wrote in UTC, in the reader's own zone; UTC stays beside the pointer. */
+function showLocalTimes(): void {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  for (const element of all<HTMLTimeElement>('time[datetime]:not([data-ago], [data-local])')) {
+    const at = new Date(element.dateTime);
+    element.dataset['local'] = '';
+    element.title = `${element.textContent ?? ''} UTC`;
+    const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    setText(element, `${day} ${two(at.getHours())}:${two(at.getMinutes())}`);
+  }
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  if (timeZone === 'UTC') return;
+  for (const label of all<HTMLElement>('[data-zone]')) {
+    setText(label, `times in ${timeZone}, in UTC beside the pointer`);
+  }
+}
+
 // Live counts and moves.
 
 function showStats(stats: Stats): void {
@@ -203,6 +220,7 @@ document.addEventListener('keydown', (event) => {
 });
 
 function enhance(): void {
+  showLocalTimes();
   void loadParts();
   for (const button of all<HTMLButtonElement>('button[data-copy]')) {
     button.hidden = false;
@@ -231,6 +249,7 @@ async function loadParts(): Promise<void> {
     const part = page.getElementById(id);
     if (part) document.getElementById(id)?.replaceWith(document.adoptNode(part));
   }
+  showLocalTimes();
 }
 
 /** What was just done is told once: neither a reload nor a copied address repeats it. */
