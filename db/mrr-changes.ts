@@ -1,6 +1,5 @@
 import type { MrrChange, Span } from '../state/mrr-movements.ts';
-import type { StoredSubscription } from '../state/types.ts';
-import { inChunks, type Db } from './database.ts';
+import type { Db } from './database.ts';
 
 interface Row {
   id: number;
@@ -24,62 +23,6 @@ const fromRow = (row: Row): MrrChange => ({
   before: row.mrr_before,
   after: row.mrr_after,
 });
-
-type Earning = Pick<StoredSubscription, 'mrr' | 'plan'> & { currency: string };
-
-const NOTHING: Earning = { mrr: 0, plan: null, currency: '' };
-
-const earningOf = (stored: StoredSubscription | null): Earning =>
-  stored === null || stored.foreign
-    ? NOTHING
-    : { mrr: stored.mrr, plan: stored.plan, currency: stored.facts.currency };
-
-/** What changes of subscriptions do to what they earn; nothing for most. */
-export function mrrChangesOf(
-  changes: readonly {
-    before: StoredSubscription | null;
-    next: StoredSubscription;
-    lines: readonly { cause: { at: number } }[];
-  }[],
-): MrrChange[] {
-  return changes.flatMap(({ before, next, lines }) => {
-    const [was, is] = [earningOf(before), earningOf(next)];
-    if (was.mrr === is.mrr && (is.mrr === 0 || was.plan === is.plan)) return [];
-    const shared = {
-      accountId: next.userId ?? before?.userId ?? next.customerId,
-      subscriptionId: next.id,
-      at: Math.max(...lines.map((line) => line.cause.at), next.since),
-      plan: is.plan,
-      planBefore: was.plan,
-    };
-    if (was.mrr > 0 && is.mrr > 0 && was.currency !== is.currency) {
-      return [
-        { ...shared, currency: was.currency, before: was.mrr, after: 0 },
-        { ...shared, currency: is.currency, before: 0, after: is.mrr },
-      ];
-    }
-    const currency = is.mrr > 0 ? is.currency : was.currency;
-    return [{ ...shared, currency, before: was.mrr, after: is.mrr }];
-  });
-}
-
-/** Keeps them, in the transaction that makes them; append-only. */
-export async function addMrrChanges(db: Db, changes: readonly MrrChange[]): Promise<void> {
-  for (const chunk of inChunks([...changes])) {
-    await db('mrr_changes').insert(
-      chunk.map((each) => ({
-        account_id: each.accountId,
-        subscription_id: each.subscriptionId,
-        at: each.at,
-        currency: each.currency,
-        plan: each.plan,
-        plan_before: each.planBefore,
-        mrr_before: each.before,
-        mrr_after: each.after,
-      })),
-    );
-  }
-}
 
 const PAGE = 2_000;
 

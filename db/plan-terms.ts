@@ -1,4 +1,4 @@
-import type { PlanTerms } from '../state/terms.ts';
+import type { PlanTerms } from '../state/catalogue.ts';
 import { databaseNow, type Db } from './database.ts';
 
 interface Row {

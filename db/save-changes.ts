@@ -2,8 +2,7 @@ import type { RevenueLines } from '../state/history/revenue.ts';
 import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
 import { addToCounters, countedArrows, movedCounts, shardOf } from './counters.ts';
 import type { Db } from './database.ts';
-import { addedFigures, figuresOf } from './dashboard-figures.ts';
-import { addMrrChanges, mrrChangesOf } from './mrr-changes.ts';
+import { addedFigures, addMrrChanges, figuresOf, mrrChangesOf } from './dashboard-figures.ts';
 import { releaseHeldEffects } from './outbox.ts';
 import { upsertSubscriptions } from './subscriptions.ts';
 import {

@@ -1,6 +1,5 @@
 /** What is sold: plans with their prices, features and limits. Read from configuration, never changed here. */
 import type { GrantTerms } from './grant-terms.ts';
-import type { PlanTerms } from './terms.ts';
 import type { ItemFacts, SubscriptionFacts } from './types.ts';
 
 export type PlanInterval = 'monthly' | 'yearly';
@@ -63,6 +62,20 @@ export interface OneTimeProduct {
     /** For so many days; for ever without. */
     days?: number;
   };
+}
+
+/** A version of what a plan gave. */
+export interface PlanTerms {
+  plan: string;
+  /** From 1, by plan. */
+  version: number;
+  name: string;
+  rank: number;
+  features: string[];
+  /** null is unlimited. */
+  limits: Record<string, number | null>;
+  /** Every price that the plan had by then. */
+  prices: string[];
 }
 
 export interface Catalogue {

@@ -2,21 +2,7 @@
  * What a plan gives is versioned: who bought keeps what was sold, what is added reaches everyone, and what is removed is
  * missing only for who buys later.
  */
-import type { Catalogue, Plan } from './catalogue.ts';
-
-/** A version of what a plan gave. */
-export interface PlanTerms {
-  plan: string;
-  /** From 1, by plan. */
-  version: number;
-  name: string;
-  rank: number;
-  features: string[];
-  /** null is unlimited. */
-  limits: Record<string, number | null>;
-  /** Every price that the plan had by then. */
-  prices: string[];
-}
+import type { Catalogue, Plan, PlanTerms } from './catalogue.ts';
 
 /** What an account has of its plan. */
 export type KeptTerms = Pick<Plan, 'features' | 'limits'>;
@@ -43,7 +29,7 @@ export function nextTerms(plan: Plan, before: PlanTerms | null): PlanTerms | nul
 
 function givesOther(a: KeptTerms, b: KeptTerms): boolean {
   const told = ({ features, limits }: KeptTerms) =>
-    JSON.stringify([features.toSorted(), Object.entries(limits).toSorted()]);
+    JSON.stringify([features.toSorted(), Object.entries(limits).map(String).toSorted()]);
   return told(a) !== told(b);
 }
 

@@ -1,7 +1,7 @@
 import type { Db } from '../../db/database.ts';
 import { allPlanTerms, savePlanTerms } from '../../db/plan-terms.ts';
-import type { Catalogue } from '../../state/catalogue.ts';
-import { nextTerms, withTerms, type PlanTerms } from '../../state/terms.ts';
+import type { Catalogue, PlanTerms } from '../../state/catalogue.ts';
+import { nextTerms, withTerms } from '../../state/terms.ts';
 
 /** Processes that start together add the same versions; each sees what the others added. */
 const MAX_ROUNDS = 5;

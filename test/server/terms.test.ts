@@ -80,8 +80,9 @@ describe.each(DIALECTS)('A plans file that is edited, on %s', (database) => {
     expect(page?.kept).toEqual(lose);
 
     // The price rises, and nothing says which the former one was.
-    const { product } = await server.stripe.prices.retrieve(price);
-    const dearer = await priceOf(server.stripe, 3000, { id: String(product) });
+    const { product } = await server.stripe.prices.retrieve(price, { expand: ['product'] });
+    if (typeof product === 'string') throw new Error('The product was not expanded');
+    const dearer = await priceOf(server.stripe, 3000, { id: product.id });
     edit(team(dearer, ['sso'], { projects: 5 }));
     await server.restart();
     await server.advance(31);

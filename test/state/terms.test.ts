@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { findPlan, planOf, type Catalogue, type Plan } from '../../state/catalogue.ts';
-import { keptTerms, lossOf, nextTerms, withTerms, type PlanTerms } from '../../state/terms.ts';
+import {
+  findPlan,
+  planOf,
+  type Catalogue,
+  type Plan,
+  type PlanTerms,
+} from '../../state/catalogue.ts';
+import { keptTerms, lossOf, nextTerms, withTerms } from '../../state/terms.ts';
 
 const plan = (features: string[], limits: Plan['limits'] = {}, price = 'price_1'): Plan => ({
   id: 'pro',
