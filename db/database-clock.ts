@@ -28,7 +28,7 @@ export function createDatabaseClock(read: () => Promise<number>): DatabaseClock 
       // An answer that took long says too little of when it was given, unless there is none better.
       if (offset === null || took < 1_000) offset = now - asked - took / 2;
     } catch {
-      // Whoever needs the database now hears of it from their own query.
+      // What needs the database now hears of it from its own query.
     }
   }
   function refresh(): Promise<void> {

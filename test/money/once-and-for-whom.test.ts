@@ -154,26 +154,24 @@ describe('What counts once counts once, and a refusal says why', { timeout: 90_0
   it('M-25: paying without a usable card says what to do, and a good default pays', async () => {
     const person = await buyer();
     const customer = await person.customerId();
-    await server.stripe.invoiceItems.create({ customer, amount: 700, currency: 'usd' });
-    const draft = await server.stripe.invoices.create({
-      customer,
-      collection_method: 'send_invoice',
-      days_until_due: 30,
-      pending_invoice_items_behavior: 'include',
+    const sent = await person.asAdmin('invoices', {
+      userId: person.id,
+      items: [{ description: 'Setup', amount: 700, currency: 'usd', quantity: 1 }],
+      collection: 'send',
     });
-    await server.stripe.invoices.finalizeInvoice(draft.id);
+    const { id: invoiceId } = sent.json['invoice'] as { id: string };
     for (const { id } of (await server.stripe.paymentMethods.list({ customer })).data) {
       await server.stripe.paymentMethods.detach(id);
     }
     await server.settled();
-    const without = await person.post(`invoices/${draft.id}/pay`, {});
+    const without = await person.post(`invoices/${invoiceId}/pay`, {});
     expect(refusal(without)).toEqual([409, 'not_allowed']);
     expect(without.json['error']).toMatchObject({ reason: 'payment_method' });
     const good = await server.stripe.paymentMethods.attach('pm_card_visa', { customer });
     await server.stripe.customers.update(customer, {
       invoice_settings: { default_payment_method: good.id },
     });
-    expect((await person.post(`invoices/${draft.id}/pay`, {})).status).toBe(200);
+    expect((await person.post(`invoices/${invoiceId}/pay`, {})).status).toBe(200);
   });
 
   it('M-25: the failing card of a subscription is not tried again while a good default is there', async () => {
