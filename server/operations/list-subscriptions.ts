@@ -18,15 +18,18 @@ export interface SubscriptionPage {
 export async function testClocksOf(services: Services): Promise<string[] | null> {
   const { live, testClock } = services.config.stripe;
   if (live) return [];
+  const unseen = testClock === null ? null : [testClock];
   try {
-    const clocks = await retryThroughOutages(() =>
-      services.engine.reader.read((stripe) => stripe.listTestClocks()),
-    );
-    return clocks.map(({ id }) => id);
+    return (await services.stripe.listTestClocks()).map(({ id }) => id);
   } catch (error) {
     if (!isGatewayError(error)) throw error;
-    return testClock === null ? null : [testClock];
+    // A restricted key. The reader would take it for an outage, and wait.
+    if (error.status === 403) return unseen;
   }
+  const clocks = await retryThroughOutages(() =>
+    services.engine.reader.read((stripe) => stripe.listTestClocks()),
+  );
+  return clocks.map(({ id }) => id);
 }
 
 /** Every subscription of the account, or of one test clock. The page after is asked for while one is worked on. */
