@@ -9,7 +9,7 @@ import {
   type ArrowTraffic,
 } from './counters.ts';
 import { inChunks, type Db } from './database.ts';
-import { revenueMoves, type RevenueLines } from '../state/history/revenue.ts';
+import { revenueMoves, type RevenueLines } from '../state/metrics.ts';
 import type { MrrChange } from '../state/mrr-movements.ts';
 import type {
   LifecycleEventType,

@@ -2,7 +2,6 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import knexModule, { type Knex } from 'knex';
 import { type Client, TypeOverrides, types } from 'pg';
-import { createDatabaseClock, sameClock, type DatabaseClock } from './database-clock.ts';
 import { markDatabaseError } from './database-errors.ts';
 import { preparePostgres } from './postgres-connection.ts';
 import { prepareConnection } from './sqlite-connection.ts';
@@ -12,6 +11,14 @@ export type Dialect = 'sqlite' | 'postgres';
 
 /** A connection pool, or a transaction of it. Every query function takes one. */
 export type Db = Knex | Knex.Transaction;
+
+/** What the database's clock says, without asking it each time. */
+export interface DatabaseClock {
+  /** Now by the database's clock, in ms; by that of this process until the database has answered once. */
+  now(): number;
+  /** Asks the database. A failure leaves what was known. */
+  refresh(): Promise<void>;
+}
 
 export interface Database {
   knex: Knex;
@@ -168,6 +175,53 @@ async function readNow(db: Db): Promise<number> {
   const [row] = rowsOf<{ now: number }>(await db.raw(`SELECT ${nowSql(db)} AS now`));
   return row!.now;
 }
+
+/** Asked again after this long: two clocks drift apart, and one may be set. */
+const VALID_MS = 10_000;
+
+/**
+ * What is due when must not depend on which process says so: a process adds to the database's time what has passed since by a
+ * monotonic clock, so that neither a wrong nor a moved clock of its own shows. `read` asks the database, in ms.
+ */
+function createDatabaseClock(read: () => Promise<number>): DatabaseClock {
+  /** The database's time less the monotonic time, as of the latest answer. */
+  let offset: number | null = null;
+  let readAt = -Infinity;
+  let reading: Promise<void> | null = null;
+
+  async function ask(): Promise<void> {
+    const asked = performance.now();
+    readAt = asked;
+    try {
+      const now = await read();
+      const took = performance.now() - asked;
+      // An answer that took long says too little of when it was given, unless there is none better.
+      if (offset === null || took < 1_000) offset = now - asked - took / 2;
+    } catch {
+      // What needs the database now hears of it from its own query.
+    }
+  }
+  function refresh(): Promise<void> {
+    reading ??= ask().finally(() => {
+      reading = null;
+    });
+    return reading;
+  }
+
+  return {
+    refresh,
+    now() {
+      if (performance.now() - readAt > VALID_MS) void refresh();
+      return offset === null ? Date.now() : Math.round(performance.now() + offset);
+    },
+  };
+}
+
+/** Where the only processes that use a database share its machine's clock. */
+const sameClock: DatabaseClock = {
+  now: () => Date.now(),
+  refresh: () => Promise.resolve(),
+};
 
 /** SQLite takes at most 500 rows in one INSERT of many, as a compound SELECT; PostgreSQL 65,535 values. */
 const MAX_ROWS = 400;

@@ -1,5 +1,6 @@
 import type { PlanTerms } from '../state/catalogue.ts';
 import { databaseNow, type Db } from './database.ts';
+import { versionIn } from './subscriptions.ts';
 
 interface Row {
   plan: string;
@@ -64,13 +65,3 @@ export async function moveToTerms(
     .where((q) => void q.whereNull('terms').orWhereNot({ terms: pin }))
     .update({ terms: pin });
 }
-
-/** The version of what is stored as `plan@version`; null when it is of another plan, or there is none. */
-export function versionIn(pin: string | null, plan: string | null): number | null {
-  if (pin === null || plan === null || !pin.startsWith(`${plan}@`)) return null;
-  return Number(pin.slice(plan.length + 1));
-}
-
-/** The terms that are sold now, as SQL; `plan` is a column or a parameter. */
-export const latestTerms = (plan: string) =>
-  `(SELECT plan_terms.plan || '@' || max(version) FROM plan_terms WHERE plan_terms.plan = ${plan} GROUP BY plan_terms.plan)`;

@@ -1,4 +1,4 @@
-import type { RevenueLines } from '../state/history/revenue.ts';
+import type { RevenueLines } from '../state/metrics.ts';
 import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
 import { addToCounters, countedArrows, movedCounts, shardOf } from './counters.ts';
 import type { Db } from './database.ts';

@@ -9,7 +9,6 @@ import type {
 } from '../state/types.ts';
 import { columnsOf, unnest, type Value } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
-import { latestTerms, versionIn } from './plan-terms.ts';
 
 /** A stored subscription with what the database adds to it. */
 export interface SubscriptionRow extends StoredSubscription {
@@ -39,6 +38,12 @@ export interface StoredRow {
   terms: string | null;
   created_at: number;
   updated_at: number;
+}
+
+/** The version of what is stored as `plan@version`; null when it is of another plan, or there is none. */
+export function versionIn(pin: string | null, plan: string | null): number | null {
+  if (pin === null || plan === null || !pin.startsWith(`${plan}@`)) return null;
+  return Number(pin.slice(plan.length + 1));
 }
 
 /** A row of the table in the program's terms. */
@@ -160,6 +165,10 @@ const COLUMNS = {
 
 /** A row that is there keeps its mark as a duplicate. */
 const MERGED = Object.keys(COLUMNS).filter((column) => column !== 'duplicate');
+
+/** The terms that are sold now, as SQL; `plan` is a column or a parameter. */
+const latestTerms = (plan: string) =>
+  `(SELECT plan_terms.plan || '@' || max(version) FROM plan_terms WHERE plan_terms.plan = ${plan} GROUP BY plan_terms.plan)`;
 
 /** A row keeps the terms that it has of its plan; with another plan come those that are sold now. */
 const TERMS = `CASE WHEN excluded.plan IS NULL OR subscriptions.plan = excluded.plan

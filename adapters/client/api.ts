@@ -2189,6 +2189,7 @@ export interface paths {
               stripeStatus: string;
               plan: string | null;
               price: string;
+              kept: string[];
               access: {
                 level: 'full' | 'grace' | 'none';
                 until: string | null;

@@ -6,7 +6,7 @@ import type {
   RevisedTransition,
 } from '../../state/decide-batch.ts';
 import type { HistoryLine } from '../../state/history/lines.ts';
-import type { RevenueLine, RevenueLines } from '../../state/history/revenue.ts';
+import type { RevenueLine, RevenueLines } from '../../state/metrics.ts';
 import type { Cause } from '../../state/types.ts';
 import type { Known } from './load.ts';
 

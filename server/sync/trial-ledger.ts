@@ -9,7 +9,7 @@ import {
   type TrialOutcome,
 } from '../../db/trials.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
-import type { RevenueLine } from '../../state/history/revenue.ts';
+import type { RevenueLine } from '../../state/metrics.ts';
 import { STATES } from '../../state/states.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 

@@ -13,7 +13,7 @@ import type { Move, Telling } from './telling.ts';
 import { distinctFailures, withAttempts } from './attempts.ts';
 import type { HistoryLine } from './lines.ts';
 import { mrrOf } from '../plan-change.ts';
-import { mrrOnTheWay } from './revenue.ts';
+import { mrrOnTheWay } from '../metrics.ts';
 import { gapBetween, type Link, type Point, type Tracker } from './links.ts';
 
 const CLOSE = 10_000;

@@ -49,6 +49,7 @@ export const subscriptionDetails = z.object({
   stripeStatus: z.string(),
   plan: z.string().nullable(),
   price: z.string(),
+  kept: z.array(z.string()).describe('What was sold with the plan and is not any more'),
   access,
   since: time,
   createdAt: time,
