@@ -280,7 +280,7 @@ describe('O-8: the takeover of a Stripe account that has subscribers', { shuffle
     const sold = payers.filter(({ customerId }) => accountOf.has(customerId));
     const wanted = sold.map(({ customerId }) => `POST /v1/customers/${customerId}`).toSorted();
     const writesOf = async (run: () => Promise<unknown>) => {
-      await watch.look();
+      await watch.lookAgain();
       const had = new Set(watch.ofServer().map(({ id }) => id));
       const looking = setInterval(() => void watch.look(), 100);
       await run();
