@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACCOUNT_TABLES } from '../../../db/account-data.ts';
+import { isPostgres, type Dialect } from '../../../db/database.ts';
 import { exportAccount } from '../../../server/operations/export-account.ts';
 import { forgetAccount } from '../../../server/operations/forget-account.ts';
 import { verifyDatabase } from '../../../server/operations/verify.ts';
 import { newPerson, PRO, STARTER } from '../billing/person.ts';
+import { DIALECTS } from '../../support/databases.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { tokenFor } from '../../support/tokens.ts';
 
@@ -12,20 +14,21 @@ import { tokenFor } from '../../support/tokens.ts';
 const ANN = 'token-of-ann-that-is-long-enough';
 
 let server: TestServer;
-beforeAll(async () => {
+const startOn = async (database: Dialect) => {
   server = await startTestServer({
-    database: 'sqlite',
+    database,
     env: { ADMIN_TOKENS: `ann:admin:${createHash('sha256').update(ANN).digest('hex')}` },
   });
-});
-afterAll(() => server.close());
+};
 
-const tables = async (): Promise<string[]> =>
-  server.database
-    .knex('sqlite_master')
+const tables = async (): Promise<string[]> => {
+  const { knex } = server.database;
+  if (isPostgres(knex)) return knex('pg_tables').where({ schemaname: 'public' }).pluck('tablename');
+  return knex('sqlite_master')
     .where({ type: 'table' })
     .whereRaw("name NOT LIKE 'sqlite_%'")
     .pluck('name');
+};
 
 async function exportOf(id: string): Promise<Record<string, unknown>> {
   let text = '';
@@ -43,7 +46,10 @@ function keyOf(table: string, row: object): string {
   return [table, id, user, customer, key, name, linked, subscription].map(String).join(' ');
 }
 
-describe('O-19: what is stored of an account', () => {
+describe.each(DIALECTS)('O-19: what is stored of an account, on %s', (database) => {
+  beforeAll(() => startOn(database));
+  afterAll(() => server.close());
+
   it('is in tables that export and forget know', async () => {
     const known = new Set(ACCOUNT_TABLES.map(({ name }) => name));
     // Locks, and errors of events, which are found by their event.
@@ -51,10 +57,8 @@ describe('O-19: what is stored of an account', () => {
     const names =
       /^(user|account|customer|stripe_customer|subscription|object)_id$|^(target|subject|payload)$/;
     for (const table of await tables()) {
-      const columns: { name: string }[] = await server.database.knex.raw(
-        `SELECT name FROM pragma_table_info('${table}')`,
-      );
-      const own = columns.filter(({ name }) => names.test(name)).map(({ name }) => name);
+      const columns = Object.keys(await server.database.knex(table).columnInfo());
+      const own = columns.filter((name) => names.test(name));
       if (own.length === 0 || others.has(table)) continue;
       expect(known, `${table} (${own.join(', ')})`).toContain(table);
     }
@@ -258,6 +262,9 @@ describe('O-19: what is stored of an account', () => {
 });
 
 describe('PUT /admin/api/accounts/:id/customer', () => {
+  beforeAll(() => startOn('sqlite'));
+  afterAll(() => server.close());
+
   it('gives a customer and its subscriptions to an account', async () => {
     const customer = await server.stripe.customers.create({
       test_clock: server.env['STRIPE_TEST_CLOCK'],
