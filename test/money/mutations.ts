@@ -87,14 +87,14 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'state/access.ts',
     from: "return planInvoice.status === 'void' || planInvoice.status === 'uncollectible';",
     to: 'return false;',
-    by: MODEL,
+    by: ['test/money/ends.test.ts', 'M-8'],
   },
   {
     row: 'M-8 (usage)',
     file: 'server/billing/pause/route.ts',
     from: 'if (!hasUsage(subscription) || (resumesAt === null && isStoppable(subscription))) return;',
     to: 'if (services) return;',
-    by: ['test/server/billing/pause.test.ts', 'M-8'],
+    by: ['test/money/usage.test.ts', 'M-8'],
   },
   {
     row: 'M-9',

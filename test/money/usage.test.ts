@@ -124,6 +124,21 @@ describe('Usage is billed once, and only by who may report it', { timeout: 90_00
     expect(await billedForCalls(person)).toBe(500);
   });
 
+  it('M-8: a pause over the renewal that bills usage is refused: what was used would be void with it', async () => {
+    const person = await buyer();
+    await use(person, 3_000);
+    const { currentPeriodEnd } = await person.subscription();
+    const resumesAt = new Date(Date.parse(currentPeriodEnd) + 3 * 3_600_000).toISOString();
+    const refused = await person.command('pause', { resumesAt });
+    expect([refused.status, refused.text]).toEqual([
+      409,
+      expect.stringContaining('never be billed'),
+    ]);
+    await server.advance(32);
+    expect((await person.invoices())[0]).toMatchObject({ status: 'paid' });
+    expect(await billedForCalls(person)).toBe(1_500);
+  });
+
   it('M-34: what a pause billed is not billed again by a cancel', async () => {
     const person = await buyer();
     await use(person, 3_000);
