@@ -28,12 +28,12 @@ describe('Credit is given for time that was paid, and kept', { timeout: 90_000 }
     return { person, customer: await person.customerId() };
   }
 
-  async function refused(person: Person): Promise<void> {
+  async function refused(person: Person, balance = 0): Promise<void> {
     expect(refusal(await person.command('preview', DOWN_NOW))).toEqual([409, 'not_allowed']);
     const prorationDate = new Date(server.services.clock.now()).toISOString();
     const change = await person.command('change', { ...DOWN_NOW, prorationDate });
     expect(change.status).toBe(409);
-    expect((await person.get('credit')).json['balance']).toBe(0);
+    expect((await person.get('credit')).json['balance']).toBe(balance);
   }
 
   async function possibleLater(person: Person): Promise<void> {
@@ -88,18 +88,22 @@ describe('Credit is given for time that was paid, and kept', { timeout: 90_000 }
     await possibleLater(person);
   });
 
-  it('M-38: none for what a credit note gave back', async () => {
-    const person = newPerson(server);
-    await person.subscribe(PRO_YEARLY);
-    const [invoice] = await person.invoices();
-    await server.stripe.creditNotes.create({
-      invoice: String(invoice?.id),
-      amount: 25_000,
-      refund_amount: 25_000,
-    });
-    await server.settled();
-    await refused(person);
-  });
+  it.each(['refund', 'credit', 'out_of_band'] as const)(
+    'M-38: none for what a credit note gave back as %s',
+    async (way) => {
+      const person = newPerson(server);
+      await person.subscribe(PRO_YEARLY);
+      const [invoice] = await person.invoices();
+      await server.stripe.creditNotes.create({
+        invoice: String(invoice?.id),
+        amount: 25_000,
+        [`${way}_amount`]: 25_000,
+      });
+      await server.settled();
+      // What the note itself gave as credit stays.
+      await refused(person, way === 'credit' ? 25_000 : 0);
+    },
+  );
 
   it('M-38: none while the bank asks for the money back', async () => {
     const keeping = await startTestServer({
