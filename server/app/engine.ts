@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { bringForward } from '../../db/bring-forward.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
-import { recordTerms } from '../catalogue/record-terms.ts';
+import { readTerms, recordTerms } from '../catalogue/record-terms.ts';
 import { createReadOwner } from '../accounts/read-owner.ts';
 import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
 import { createCatchUp } from '../webhooks/catch-up.ts';
@@ -69,6 +69,17 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     if (changed.length === 0) core.access.invalidateAll();
     for (const { userId } of changed) if (userId) core.access.invalidate(userId);
   });
+  /** A start that cannot write now (a locked file) is a start all the same: the next one sees to what is left. */
+  async function lookBack(): Promise<void> {
+    const db = core.database.knex;
+    try {
+      await bringForward(db, options.retryMax * 1.25);
+      await recordTerms(db, core.catalogue);
+    } catch (error) {
+      core.log.warn({ err: error }, 'could not note the terms of the plans at the start');
+      await readTerms(db, core.catalogue);
+    }
+  }
   function wake(): void {
     worker.wake();
     effects.wake();
@@ -79,8 +90,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     clock: ctx.clock,
     async start() {
       await core.database.clock.refresh();
-      await bringForward(core.database.knex, options.retryMax * 1.25);
-      await recordTerms(core.database.knex, core.catalogue);
+      await lookBack();
       await catchUp.start();
       await ctx.clock.refresh();
       changes.start();

@@ -262,7 +262,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'server/billing/new-subscription.ts',
     from: 'return had ? null : days;',
     to: 'return had && !days ? null : days;',
-    by: ['test/server/billing/trials.test.ts', 'a return gets no second one'],
+    by: ['test/server/billing.test.ts', 'gives no second trial'],
   },
   {
     row: 'M-15',

@@ -6,6 +6,7 @@ import { subscriptionView } from '../../server/admin/pages/queries/subscription.
 import { checkAccess } from '../../server/access/check-access.ts';
 import { moveToLatest, olderTerms } from '../../server/operations/migrate-plan/latest-terms.ts';
 import { DIALECTS } from '../support/databases.ts';
+import { SAMPLED } from '../support/sizes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson } from './billing/person.ts';
 
@@ -110,4 +111,20 @@ describe.each(DIALECTS)('A plans file that is edited, on %s', (database) => {
     server.services.access.invalidateAll();
     expect(await has()).toEqual([false, true, false]);
   }, 60_000);
+});
+
+if (SAMPLED) process.stdout.write('skipped: a start with a locked file waits for 30 s (FULL=1)\n');
+describe.skipIf(SAMPLED)('A server whose SQLite file is locked by another program', () => {
+  it('starts all the same, and goes on once the file is free', async () => {
+    const server = await startTestServer({ database: 'sqlite', env: { TRIAL_DAYS: '0' } });
+    const person = newPerson(server);
+    await person.subscribe();
+    const other = server.database.again();
+    await other.knex.raw('BEGIN IMMEDIATE');
+    await server.restart();
+    await other.knex.raw('ROLLBACK');
+    const canceled = await person.command('cancel');
+    expect([canceled.status, canceled.text.slice(0, 200)]).toEqual([200, expect.any(String)]);
+    await server.close();
+  }, 120_000);
 });
