@@ -262,7 +262,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'server/billing/new-subscription.ts',
     from: 'return had ? null : days;',
     to: 'return had && !days ? null : days;',
-    by: ['test/server/billing.test.ts', 'gives no second trial'],
+    by: ['test/money/once-and-for-whom.test.ts', 'nothing of its former customer'],
   },
   {
     row: 'M-15',

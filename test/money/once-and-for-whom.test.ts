@@ -216,6 +216,15 @@ describe('A trial is had once', { timeout: 90_000 }, () => {
   });
   afterAll(() => server.close());
 
+  it('by an account, also where Stripe has nothing of its former customer any more', async () => {
+    const person = newPerson(server);
+    expect(await person.subscribe(PRO)).toMatchObject({ state: 'trialing' });
+    await person.command('cancel', { when: 'now' });
+    await server.stripe.customers.del(await person.customerId());
+    await server.settled();
+    expect(await person.subscribe(PRO)).toMatchObject({ state: 'active', trialEnd: null });
+  });
+
   it('M-20: also where it began and ended while no webhook came', async () => {
     const person = newPerson(server);
     await stripeSwitches(server).silence();
