@@ -76,7 +76,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       await bringForward(db, options.retryMax * 1.25);
       await recordTerms(db, core.catalogue);
     } catch (error) {
-      core.log.warn({ err: error }, 'could not note the terms of the plans at the start');
+      core.log.warn({ err: error }, 'could not write to the database at the start');
       await readTerms(db, core.catalogue);
     }
   }

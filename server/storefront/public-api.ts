@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { answerOf } from '../http/api-answer.ts';
 import type { FetchHandler } from '../../adapters/fetch.ts';
 import { demoToken } from './demo-user.ts';
 
@@ -92,21 +93,6 @@ const commandQuote = z.object({
 });
 export type CommandQuote = z.infer<typeof commandQuote>;
 
-const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
-
-/** An answer of the API that was not what the shop asked for. */
-export class ShopError extends Error {
-  override name = 'ShopError';
-  readonly code: string;
-  readonly status: number;
-
-  constructor(status: number, code: string, message: string) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
-}
-
 /** The public API as a customer's own app would call it: over the same routes, with the customer's token. */
 export class PublicApi {
   readonly #handle: FetchHandler;
@@ -128,14 +114,7 @@ export class PublicApi {
       init.body = JSON.stringify(body);
     }
     const url = new URL(`/api/billing/${path}`, this.#request.url);
-    const response = await this.#handle(new Request(url, init));
-    const answer: unknown = await response.json();
-    if (response.ok) return answer;
-    const known = failure.safeParse(answer);
-    const { code, message } = known.success
-      ? known.data.error
-      : { code: 'unknown', message: 'The API answered with an error.' };
-    throw new ShopError(response.status, code, message);
+    return answerOf(await this.#handle(new Request(url, init)));
   }
 
   async plans(): Promise<ShopPlan[]> {

@@ -2,7 +2,7 @@ import { html, query } from '../http/pages/html.ts';
 import { redirect } from '../http/pages/respond.ts';
 import type { Route } from '../http/define-route.ts';
 import { DEMO_EMAIL, demoCookie, demoToken, endedDemoCookie } from './demo-user.ts';
-import { ShopError } from './public-api.ts';
+import { ApiRefusal } from '../http/api-answer.ts';
 import { accountContent } from './account-page.ts';
 import { bodyOf, CONFIRMED, confirmContent } from './confirm-page.ts';
 import { noticeFor, type Did } from './notices.ts';
@@ -98,7 +98,7 @@ const account = shopRoute({
 
 /** A server that does not list invoices has no such panel. */
 function withoutRoute(error: unknown): null {
-  if (error instanceof ShopError && error.status === 404) return null;
+  if (error instanceof ApiRefusal && error.status === 404) return null;
   throw error;
 }
 
@@ -199,7 +199,7 @@ function command(
           did,
         );
       } catch (error) {
-        const isPrice = error instanceof ShopError && PRICE_CODES.has(error.code);
+        const isPrice = error instanceof ApiRefusal && PRICE_CODES.has(error.code);
         if (!isPrice || !CONFIRMED.some((name) => name === path)) throw error;
         return askAgain();
       }

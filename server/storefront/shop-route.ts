@@ -5,7 +5,8 @@ import { formOf, page, redirect } from '../http/pages/respond.ts';
 import { defineRoute, type Method, type Route } from '../http/define-route.ts';
 import type { Services } from '../lib/services.ts';
 import { demoToken, endedDemoCookie, isOpen } from './demo-user.ts';
-import { PublicApi, ShopError } from './public-api.ts';
+import { ApiRefusal } from '../http/api-answer.ts';
+import { PublicApi } from './public-api.ts';
 import type { Did } from './notices.ts';
 import { shopPage, type Choice, type ShopFrame } from './views.ts';
 
@@ -61,7 +62,7 @@ async function answer(spec: ShopSpec, context: ShopContext): Promise<Response> {
   try {
     return await spec.handler(context);
   } catch (error) {
-    if (!(error instanceof ShopError)) throw error;
+    if (!(error instanceof ApiRefusal)) throw error;
     if (error.status === 401)
       return redirect('/shop/login', [endedDemoCookie(context.services.config)]);
     const content = html`<p><a href="/billing">Back to the account</a></p>`;

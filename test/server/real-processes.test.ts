@@ -82,6 +82,7 @@ async function readiness({ url }: Served): Promise<Readiness> {
   return { status: response.status, clocks: checks?.clocks };
 }
 
+// Only libfaketime gives a process another clock; where it is not installed the run says so.
 describe.skipIf(!FAKETIME)('A server whose clock is wrong when it starts', () => {
   it.each<[string, Readiness, number]>([
     ['-10s', { status: 200, clocks: 'off' }, -10],

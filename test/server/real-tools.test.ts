@@ -99,6 +99,7 @@ describe('A process that is stopped for longer than its leases', () => {
   }, 240_000);
 });
 
+// Only libfaketime gives a process another clock; where it is not installed the run says so.
 describe.skipIf(!FAKETIME)('A process whose clock is ahead', () => {
   it('S-5: leaves nothing behind that others would do later than at once', async () => {
     const wrong = { ...clockOffBy('+2m'), WEBHOOK_ACK: 'stored' };
@@ -201,6 +202,7 @@ describe('A PostgreSQL that becomes read-only under running servers', () => {
   });
 });
 
+// It takes 20 s: at full size only, and the run says so.
 describe.skipIf(SAMPLED)('A failover to a hot standby', () => {
   it('S-13: is no loss: what the standby refuses comes again once it is the primary', async () => {
     const primary = await startPostgres(['fsync=off']);
@@ -276,6 +278,7 @@ const PGBOUNCER = '/usr/sbin/pgbouncer';
 if (!existsSync(PGBOUNCER))
   process.stdout.write('skipped: poolers, there is no pgbouncer (Debian package pgbouncer)\n');
 
+// A Debian package; where it is not installed the run says so.
 describe.skipIf(!existsSync(PGBOUNCER))('PgBouncer in transaction mode', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tenure-pgbouncer-'));
   let pooler: ChildProcess;

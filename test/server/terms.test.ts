@@ -114,6 +114,7 @@ describe.each(DIALECTS)('A plans file that is edited, on %s', (database) => {
 });
 
 if (SAMPLED) process.stdout.write('skipped: a start with a locked file waits for 30 s (FULL=1)\n');
+// It waits for the lock for 30 s: at full size only, and the run says so.
 describe.skipIf(SAMPLED)('A server whose SQLite file is locked by another program', () => {
   it('starts all the same, and goes on once the file is free', async () => {
     const server = await startTestServer({ database: 'sqlite', env: { TRIAL_DAYS: '0' } });

@@ -123,6 +123,7 @@ export const CAPTURE = paramsOf<Stripe.PaymentIntentCaptureParams>()({
   transfer_data: p.unserved,
   amount_to_capture: p.amount,
   application_fee_amount: p.unserved,
+  // `only` names the value that is served: a capture in parts is refused.
   final_capture: p.only('true'),
   metadata: p.metadata,
   statement_descriptor: p.upTo(22),

@@ -1,7 +1,5 @@
-import { z } from 'zod';
+import { answerOf } from '../../http/api-answer.ts';
 import type { RouteContext } from '../../http/define-route.ts';
-
-const failure = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 interface Sender {
   request: Request;
@@ -13,19 +11,6 @@ interface ApiCall {
   body?: object;
   /** Sent twice, it acts once. */
   key?: string | null;
-}
-
-/** What the admin API refused, in its own words. */
-export class ApiRefusal extends Error {
-  override name = 'ApiRefusal';
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
 }
 
 /** The admin API as the operator who is signed in may use it: the same routes, roles, checks and audit as for scripts. */
@@ -52,13 +37,6 @@ export class AdminApi {
     }
     const { dispatch, address } = this.#context;
     const asked = new Request(new URL(path, request.url), init);
-    const response = await dispatch(asked, address === null ? {} : { address });
-    const answer: unknown = await response.json();
-    if (response.ok) return answer;
-    const known = failure.safeParse(answer);
-    const { code, message } = known.success
-      ? known.data.error
-      : { code: 'unknown', message: 'The API answered with an error.' };
-    throw new ApiRefusal(response.status, code, message);
+    return answerOf(await dispatch(asked, address === null ? {} : { address }));
   }
 }

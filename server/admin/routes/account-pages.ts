@@ -5,7 +5,7 @@ import { requireOperatorRole } from '../../http/audit.ts';
 import { AppError, toAppError } from '../../http/errors.ts';
 import type { Method } from '../../http/define-route.ts';
 import { page, redirect } from '../../http/pages/respond.ts';
-import { ApiRefusal } from '../pages/admin-api.ts';
+import { ApiRefusal } from '../../http/api-answer.ts';
 import { accountPath, apiPath, type ActForm, type Values } from '../pages/act-forms/act-form.ts';
 import { actNamed } from '../pages/act-forms/index.ts';
 import { accountView, targetOf } from '../pages/queries/account.ts';

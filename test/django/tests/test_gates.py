@@ -174,6 +174,7 @@ class Cache(GateCase):
         self.assertEqual(self.client.get("/members").status_code, 200)
 
 
+# Optional for a host; the reason is printed where it is missing.
 @unittest.skipUnless(find_spec("rest_framework"), "djangorestframework is not installed")
 class Rest(GateCase):
     def test_permissions_answer_as_an_api_does(self) -> None:
@@ -203,6 +204,7 @@ class Rest(GateCase):
         self.assertEqual(self.client.get("/rest").status_code, 503)
 
 
+# Runs with the newer of the two versions that CI tests.
 @unittest.skipIf(django.VERSION < (4, 1), "async class-based views came with Django 4.1")
 class AsyncClassViews(GateCase):
     async def test_the_mixin_gates_them_too(self) -> None:

@@ -20,6 +20,7 @@ HOUR, DAY = 3600, 86400
 STACK = given()
 
 
+# It needs the real server; npm run test:django always starts one.
 @unittest.skipUnless(STACK, "no billing server was started (npm run test:django does)")
 class Lifecycle(unittest.TestCase):
     @classmethod

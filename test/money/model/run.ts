@@ -38,7 +38,7 @@ export interface World {
   rough: boolean;
   /** A third of the webhooks never arrive; what was lost is caught up with after each leap. */
   lossy?: boolean;
-  /** One trial per card, whoever has it; all accounts share few cards. */
+  /** One trial per card, whichever account pays with it; all accounts share few cards. */
   onePerCard?: boolean;
 }
 

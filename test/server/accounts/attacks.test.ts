@@ -435,15 +435,7 @@ describe('Only what is ours is touched', () => {
   it('an invoice of another program at our payer is not paid here, with a subscription or without', async () => {
     const person = await payer();
     const customer = await person.customerId();
-    const invoice = await server.stripe.invoices.create({
-      customer,
-      collection_method: 'send_invoice',
-      days_until_due: 30,
-      metadata: { user_id: person.id },
-    });
-    const item = { customer, invoice: invoice.id, amount: 900, currency: 'usd' };
-    await server.stripe.invoiceItems.create(item);
-    await server.stripe.invoices.finalizeInvoice(invoice.id);
+    const invoice = await shared.invoice(customer, { user_id: person.id });
     const staged = await buyAt(customer, ours, {
       collection_method: 'send_invoice',
       days_until_due: 30,
@@ -453,7 +445,7 @@ describe('Only what is ours is touched', () => {
     await server.stripe.invoices.finalizeInvoice(idOf(staged.latest_invoice));
     await shared.settled();
     const seen = await shared.seen();
-    for (const id of [invoice.id, idOf(staged.latest_invoice)]) {
+    for (const id of [invoice, idOf(staged.latest_invoice)]) {
       expect((await person.get(`invoices/${id}`)).status, id).toBe(200);
       expect(refusal(await person.post(`invoices/${id}/pay`)), id).toEqual([409, 'not_allowed']);
     }

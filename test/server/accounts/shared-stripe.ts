@@ -7,6 +7,8 @@ export interface SharedAccount {
   retainer: string;
   /** A customer of the other program. */
   stranger: (card: string, metadata?: Record<string, string>) => Promise<string>;
+  /** A one-off invoice of 9.00 of the other program, open, to a customer that may be ours. */
+  invoice: (customer: string, metadata: Record<string, string>) => Promise<string>;
   /** The calls of the server that name one of these, but for reads. */
   writesTo: (...ids: string[]) => Promise<string[]>;
   /** Every call of the server that made or changed something, since a moment. */
@@ -52,6 +54,18 @@ export async function shareAccount(server: TestServer): Promise<SharedAccount> {
         metadata,
       });
       return customer.id;
+    },
+    invoice: async (customer, metadata) => {
+      const { invoices, invoiceItems } = server.stripe;
+      const { id } = await invoices.create({
+        customer,
+        collection_method: 'send_invoice',
+        days_until_due: 30,
+        metadata,
+      });
+      await invoiceItems.create({ customer, invoice: id, amount: 900, currency: 'usd' });
+      await invoices.finalizeInvoice(id);
+      return id;
     },
     writesTo: async (...ids) =>
       (await writes())

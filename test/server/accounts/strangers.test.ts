@@ -116,18 +116,10 @@ describe('O-1, O-4: other programs and our payers', () => {
     const customer = await person.customerId();
     const { id: intent } = await charge(customer);
     await server.stripe.refunds.create({ payment_intent: intent });
-    const invoice = await server.stripe.invoices.create({
-      customer,
-      collection_method: 'send_invoice',
-      days_until_due: 30,
-      metadata: { user_id: person.id },
-    });
-    const item = { customer, invoice: invoice.id, amount: 900, currency: 'usd' };
-    await server.stripe.invoiceItems.create(item);
-    await server.stripe.invoices.finalizeInvoice(invoice.id);
-    await server.stripe.invoices.pay(invoice.id, { paid_out_of_band: true });
+    const invoice = await shared.invoice(customer, { user_id: person.id });
+    await server.stripe.invoices.pay(invoice, { paid_out_of_band: true });
     await shared.settled();
-    expect(await shared.effectsNaming(invoice.id)).toEqual([]);
+    expect(await shared.effectsNaming(invoice)).toEqual([]);
     expect(await shared.effectsNaming(customer)).not.toContain('mail.refunded');
     const kept = await server.database.knex('payment_returns').where({ customer_id: customer });
     expect(kept).toEqual([]);

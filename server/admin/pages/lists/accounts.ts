@@ -1,13 +1,11 @@
 import { listAccounts, type ListedAccount } from '../../../../db/account-list.ts';
 import { formatMoney } from '../../../../state/money.ts';
-import { LIFECYCLE_STATES } from '../../../../state/types.ts';
 import { exact, stateChip } from '../../../http/pages/format.ts';
 import { html } from '../../../http/pages/html.ts';
 import { accountPath } from '../act-forms/act-form.ts';
 import { searchAccounts } from '../queries/search.ts';
-import { cutPage, dayEnd, dayOf, iso, type List } from './list.ts';
-
-const STATES = LIFECYCLE_STATES.filter((state) => state !== 'none');
+import { LIFECYCLE_STATES } from '../../../../state/types.ts';
+import { cutPage, dayEnd, dayOf, iso, STATE_AND_TIME, type List } from './list.ts';
 
 /** Everyone who pays, or may. */
 export const accounts: List<ListedAccount> = {
@@ -22,10 +20,7 @@ export const accounts: List<ListedAccount> = {
       label: 'Account, name, address, domain, invoice number, last four digits of a card',
       type: 'search',
     },
-    { name: 'state', label: 'State', options: STATES.map((state) => [state, state] as const) },
-    { name: 'plan', label: 'Plan' },
-    { name: 'from', label: 'Since', type: 'date' },
-    { name: 'to', label: 'Until', type: 'date' },
+    ...STATE_AND_TIME,
   ],
   sorts: [
     ['newest', 'newest first'],
@@ -77,7 +72,7 @@ export const accounts: List<ListedAccount> = {
     const { q, state, plan, from, to } = filters;
     const found = q === undefined ? null : await searchAccounts(services, q);
     const cursor = /^(.*)~(.+)$/s.exec(after ?? '');
-    const lifecycleState = STATES.find((each) => each === state);
+    const lifecycleState = LIFECYCLE_STATES.find((each) => each === state);
     const [createdFrom, createdTo] = [dayOf(from), dayEnd(to)];
     const rows = await listAccounts(services.database.knex, {
       ...(found && { ids: found.accounts.map(({ id }) => id) }),

@@ -26,6 +26,13 @@ const DATES: readonly Filter[] = [
   { name: 'to', label: 'Until', type: 'date' },
 ];
 
+const STATE: Column<{ state: LifecycleState }> = {
+  name: 'state',
+  title: 'State',
+  value: (row) => row.state,
+  cell: (row) => stateChip(row.state),
+};
+
 type Paid = Payer & { id: string; userId: string | null };
 
 function payerLink({ userId, name, email, id }: Paid): Html {
@@ -185,12 +192,7 @@ function dueBoard({ states, ends, ...words }: DueBoard): List<DueRow> {
     sorts: [['soonest', 'soonest first']],
     columns: [
       ...PAYER,
-      {
-        name: 'state',
-        title: 'State',
-        value: (row) => row.state,
-        cell: (row) => stateChip(row.state),
-      },
+      STATE,
       {
         name: 'amount',
         title: 'Amount',
@@ -280,12 +282,7 @@ export const leaving: List<LeavingRow> = {
     { name: 'email', title: 'E-mail', value: (row) => row.email },
     { name: 'subscription', title: 'Subscription', value: (row) => row.line.subscriptionId },
     { name: 'plan', title: 'Plan', value: (row) => row.plan, cell: (row) => row.plan },
-    {
-      name: 'state',
-      title: 'State',
-      value: (row) => row.state,
-      cell: (row) => stateChip(row.state),
-    },
+    STATE,
     {
       name: 'at',
       title: 'Said or left',

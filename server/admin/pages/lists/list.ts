@@ -1,3 +1,4 @@
+import { LIFECYCLE_STATES } from '../../../../state/types.ts';
 import type { Services } from '../../../lib/services.ts';
 import type { Html, Value } from '../../../http/pages/html.ts';
 import type { Frame } from '../page.ts';
@@ -10,6 +11,18 @@ export interface Filter {
   options?: readonly (readonly [value: string, words: string])[];
   type?: 'date' | 'search';
 }
+
+/** What lists of accounts and of subscriptions are narrowed by. */
+export const STATE_AND_TIME: readonly Filter[] = [
+  {
+    name: 'state',
+    label: 'State',
+    options: LIFECYCLE_STATES.filter((state) => state !== 'none').map((state) => [state, state]),
+  },
+  { name: 'plan', label: 'Plan' },
+  { name: 'from', label: 'Since', type: 'date' },
+  { name: 'to', label: 'Until', type: 'date' },
+];
 
 export interface Column<Row> {
   /** In exports. */

@@ -2,14 +2,12 @@ import { emailsOfCustomers } from '../../../../db/dashboard-lookups.ts';
 import { listSubscriptions, type SubscriptionRow } from '../../../../db/subscriptions.ts';
 import { accessOf } from '../../../../state/access.ts';
 import { LIFECYCLE_STATES } from '../../../../state/types.ts';
-import { cutPage, dayEnd, dayOf, iso, type List } from './list.ts';
+import { cutPage, dayEnd, dayOf, iso, STATE_AND_TIME, type List } from './list.ts';
 
 interface Row extends SubscriptionRow {
   email: string | null;
   access: string;
 }
-
-const STATES = LIFECYCLE_STATES.filter((state) => state !== 'none');
 
 /** Every subscription of ours; its page has views of its own. */
 export const subscriptions: List<Row> = {
@@ -18,12 +16,7 @@ export const subscriptions: List<Row> = {
   title: 'Subscriptions',
   about: 'By state, plan and date.',
   empty: 'No subscriptions.',
-  filters: [
-    { name: 'state', label: 'State', options: STATES.map((state) => [state, state] as const) },
-    { name: 'plan', label: 'Plan' },
-    { name: 'from', label: 'Since', type: 'date' },
-    { name: 'to', label: 'Until', type: 'date' },
-  ],
+  filters: STATE_AND_TIME,
   sorts: [
     ['newest', 'newest first'],
     ['oldest', 'oldest first'],
@@ -49,7 +42,7 @@ export const subscriptions: List<Row> = {
   page: async (services, { filters, sort, after, limit }) => {
     const { state, plan, from, to } = filters;
     const cursor = /^(\d+)~(\w+)$/.exec(after ?? '');
-    const lifecycleState = STATES.find((each) => each === state);
+    const lifecycleState = LIFECYCLE_STATES.find((each) => each === state);
     const [createdFrom, createdTo] = [dayOf(from), dayEnd(to)];
     const db = services.database.knex;
     const rows = await listSubscriptions(db, {

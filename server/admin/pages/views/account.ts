@@ -16,7 +16,7 @@ import {
 import { mailTable, type MailItem } from './mails.ts';
 import { grantsPanel, notesPanel, type ShownGrant } from './account-notes.ts';
 import type { AuditItem } from './others.ts';
-import { facts, rowTable, subscriptionLink } from './parts.ts';
+import { facts, rowTable, subscriptionLink, usagePanel, type UsageRow } from './parts.ts';
 import { accessWords } from './subscriptions.ts';
 
 export interface ShownSubscription {
@@ -63,7 +63,7 @@ export interface AccountView {
     at: number;
   }[];
   mails: MailItem[];
-  usage: { meter: string; recorded: string; acknowledged: string }[];
+  usage: UsageRow[];
   grants: ShownGrant[];
   notes: AccountNote[];
   acts: AuditItem[];
@@ -84,7 +84,7 @@ export function accountPage(frame: Frame, view: AccountView): string {
       <div class="columns">
         <div class="stack">
           ${subscriptionsPanel(view)} ${moneyPanel(frame, view)} ${returnsPanel(view)}
-          ${purchasesPanel(frame, view)} ${mailsPanel(frame, view)} ${usagePanel(view)}
+          ${purchasesPanel(frame, view)} ${mailsPanel(frame, view)} ${usagePanel(view.usage)}
           ${auditPanel(view)}
         </div>
         <div class="stack">
@@ -235,22 +235,6 @@ function mailsPanel(frame: Frame, view: AccountView): Html {
   return html`<section class="panel" aria-labelledby="mails-title">
     <div class="panel-head"><h2 id="mails-title">Mails</h2></div>
     ${view.mails.length === 0 ? html`<p class="empty">No mail yet.</p>` : mailTable(frame, view.mails, 'one')}
-  </section>`;
-}
-
-function usagePanel(view: AccountView): Html | null {
-  if (view.usage.length === 0) return null;
-  return html`<section class="panel" aria-labelledby="usage-title">
-    <div class="panel-head"><h2 id="usage-title">Usage in this period</h2></div>
-    ${rowTable(
-      'Usage',
-      [
-        { title: 'Meter', cell: (row) => html`<span class="mono">${row.meter}</span>` },
-        { title: 'Recorded', cell: (row) => row.recorded, right: true },
-        { title: 'Acknowledged by Stripe', cell: (row) => row.acknowledged, right: true },
-      ],
-      view.usage,
-    )}
   </section>`;
 }
 

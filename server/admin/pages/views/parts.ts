@@ -86,3 +86,26 @@ export function subscriptionLink(id: string): Html {
 export function eventLink(id: string): Html {
   return html`<a class="mono" href="/admin/events/${encodeURIComponent(id)}">${id}</a>`;
 }
+
+export interface UsageRow {
+  meter: string;
+  recorded: string;
+  acknowledged: string;
+}
+
+/** What was used of each meter; nothing where none is billed. */
+export function usagePanel(rows: readonly UsageRow[]): Html | null {
+  if (rows.length === 0) return null;
+  return html`<section class="panel" aria-labelledby="usage-title">
+    <div class="panel-head"><h2 id="usage-title">Usage in this period</h2></div>
+    ${rowTable(
+      'Usage',
+      [
+        { title: 'Meter', cell: (row) => html`<span class="mono">${row.meter}</span>` },
+        { title: 'Recorded', cell: (row) => row.recorded, right: true },
+        { title: 'Acknowledged by Stripe', cell: (row) => row.acknowledged, right: true },
+      ],
+      rows,
+    )}
+  </section>`;
+}

@@ -12,7 +12,7 @@ import { accountPath } from '../act-forms/act-form.ts';
 import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
 import { legend } from './lifecycle.ts';
-import { facts, rowTable, subscriptionLink } from './parts.ts';
+import { facts, rowTable, subscriptionLink, usagePanel, type UsageRow } from './parts.ts';
 import { accessWords } from './subscriptions.ts';
 
 /** An invoice as listed; `amount` is ready to be read. */
@@ -64,7 +64,7 @@ export interface SubscriptionView {
   actions: Action[];
   /** Null when Stripe was not asked yet: pages do not wait for it. */
   invoices: InvoiceItem[] | { error: string } | null;
-  usage: { meter: string; recorded: string; acknowledged: string }[];
+  usage: UsageRow[];
   others: { id: string; state: LifecycleState }[];
   check: CheckResult | null;
   businessNow: number;
@@ -107,7 +107,7 @@ export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
               ${chart}
             </div>
           </section>
-          ${invoicesPanel(view)} ${usagePanel(view)}
+          ${invoicesPanel(view)} ${usagePanel(view.usage)}
         </div>
         <div class="stack">
           ${factsPanel(view)} ${checkPanel(frame, view)} ${timelinePanel(view)} ${nextPanel(view)}
@@ -302,20 +302,4 @@ function documents(invoice: InvoiceItem): Html {
   const [pdf, page] = [safeUrl(invoice.pdfUrl), safeUrl(invoice.hostedUrl)];
   return html`${pdf && html`<a rel="noreferrer" href="${pdf}" aria-label="PDF of ${name}">PDF</a>`}
   ${page && html`<a rel="noreferrer" href="${page}" aria-label="Page of ${name}">Page</a>`}`;
-}
-
-function usagePanel(view: SubscriptionView): Html | null {
-  if (view.usage.length === 0) return null;
-  return html`<section class="panel" aria-labelledby="usage-title">
-    <div class="panel-head"><h2 id="usage-title">Usage in this period</h2></div>
-    ${rowTable(
-      'Usage',
-      [
-        { title: 'Meter', cell: (row) => html`<span class="mono">${row.meter}</span>` },
-        { title: 'Recorded', cell: (row) => row.recorded, right: true },
-        { title: 'Acknowledged by Stripe', cell: (row) => row.acknowledged, right: true },
-      ],
-      view.usage,
-    )}
-  </section>`;
 }
