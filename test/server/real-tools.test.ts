@@ -103,12 +103,13 @@ describe('A process that is stopped for longer than its leases', () => {
 describe.skipIf(!FAKETIME)('A process whose clock is ahead', () => {
   it('S-5: leaves nothing behind that others would do later than at once', async () => {
     const wrong = { ...clockOffBy('+2m'), WEBHOOK_ACK: 'stored' };
+    // It runs already: what a start finds to be far ahead is made due in any case.
+    const right = await start();
     const ahead = await start(wrong, { concurrency: 0 });
     const story = await beginStory(lab);
     const statuses = await deliverAll(ahead, await newsOf(story));
     expect(new Set(statuses)).toEqual(new Set([200]));
     await ahead.kill();
-    const right = await start();
     const state = async () =>
       (await findSubscription(database.knex, story.subscriptionId))?.state === 'active';
     await until(state, 20_000);
