@@ -10,6 +10,7 @@ export function withAttempts(
     moves: readonly Move[];
     failures: readonly FailedSignal[];
     consumed: ReadonlySet<FailedSignal>;
+    earned: readonly { at: number; mrr: number | null }[];
   },
 ): Move[] {
   const { settings } = telling.input;
@@ -21,7 +22,9 @@ export function withAttempts(
   for (const failure of attempts) {
     const known = moves.some(({ causeId }) => causeId === failure.eventId);
     const place = known ? null : placeOf(telling, failure, moves);
-    if (place !== null) moves.splice(place, 0, attemptMove(telling, failure));
+    // A plan may change without a line while payments fail.
+    const mrr = told.earned.findLast(({ at }) => at <= failure.at)?.mrr ?? null;
+    if (place !== null) moves.splice(place, 0, { ...attemptMove(telling, failure), mrr });
   }
   return moves;
 }

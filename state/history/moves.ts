@@ -34,6 +34,8 @@ class Teller {
   /** Those that a move into past_due tells of. */
   readonly consumed = new Set<FailedSignal>();
   readonly moves: Move[] = [];
+  /** Monthly recurring revenue while past due, from each time on, oldest first; null where it is not known. */
+  readonly earned: { at: number; mrr: number | null }[] = [];
   private run: { since: number; attempts: number } | null;
 
   constructor(telling: Telling) {
@@ -42,6 +44,8 @@ class Teller {
     this.run = telling.run;
     this.signals = telling.events.flatMap((event) => signalOf(event) ?? []);
     this.failures = distinctFailures(this.signals);
+    const { facts } = telling.start.point;
+    this.earned.push({ at: -Infinity, mrr: facts === null ? null : mrrOf(facts) });
   }
 
   take(link: Link): void {
@@ -54,6 +58,9 @@ class Teller {
     if (link.kind === 'line') this.keep(link.line);
     else if (after.facts !== null) this.step(after.facts, link);
     this.tracker = this.tracker.follow(link);
+    if (after.state !== 'past_due') return;
+    const mrr = after.facts === null ? null : mrrOf(after.facts);
+    this.earned.push({ at: link.at, mrr: link.kind === 'line' ? (link.line.mrr ?? null) : mrr });
   }
 
   /** What Stripe says now has the last word. */

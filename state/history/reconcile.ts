@@ -106,6 +106,7 @@ function isNews(move: Move, line: HistoryLine): boolean {
     move.event !== line.event ||
     move.guess !== (line.guess === true) ||
     (!move.guess && (move.at !== line.at || move.causeId !== line.causeId)) ||
+    (move.from === move.to && move.mrr !== null && move.mrr !== (line.mrr ?? null)) ||
     (isAboutFailure(move) && nameOf(move.detail) !== nameOf(line.detail ?? {}))
   );
 }

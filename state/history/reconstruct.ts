@@ -4,6 +4,7 @@
  */
 import type { DecideInput } from '../decide.ts';
 import type { EventFacts } from '../event-facts.ts';
+import { mrrOf } from '../plan-change.ts';
 import { signalOf } from '../signals.ts';
 import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../types.ts';
 import { orderLinks } from './chain.ts';
@@ -63,6 +64,7 @@ function continuation(input: HistoryInput): Link[] | null {
   const events = ownEvents(input, input.events);
   const last = lastEventTime(history);
   if (events.some((event) => isLateFailure(event, { stored, history, last }))) return null;
+  if (events.some(isFurtherAttempt) && hasSilentRevenue(history, stored)) return null;
   const news = newLinks(input, events, stored);
   if (news === null) return null;
   const start = trackerAt(input, stored);
@@ -147,6 +149,17 @@ function isLateFailure(
   if (signal.at < known.last + Number(signal.attempt > 1)) return true;
   // The entry into past_due is told already, without it.
   return signal.attempt === 1 && known.stored.state === 'past_due';
+}
+
+const isFurtherAttempt = (event: EventFacts) => {
+  const signal = signalOf(event);
+  return signal?.type === 'payment_failed' && signal.attempt > 1;
+};
+
+/** Whether what it earns has changed without a line: an attempt may have failed before that or after. */
+function hasSilentRevenue(history: readonly HistoryLine[], stored: StoredSubscription): boolean {
+  const told = history.findLast(({ mrr }) => typeof mrr === 'number')?.mrr;
+  return typeof told === 'number' && told !== mrrOf(stored.facts);
 }
 
 /** The chain goes on: all lines stay, new ones follow. */
