@@ -1,6 +1,6 @@
 /** Who moved a subscription, as far as Stripe says so. */
 import type { EventFacts } from '../event-facts.ts';
-import type { Transition } from '../types.ts';
+import type { SubscriptionFacts, Transition } from '../types.ts';
 
 /** Who did it; `requestId` leads to our log. */
 export interface Actor {
@@ -52,22 +52,35 @@ const DUNNING: ReadonlySet<Transition['event']> = new Set([
 function isByTime(event: EventFacts, move: Transition): boolean {
   switch (move.event) {
     case 'cancel_scheduled':
+      // An end that was agreed long before counts from its last period on.
+      return event.before !== null && leavesAlike(event.before, event.subscription);
     case 'cancel_undone':
     case 'downgrade_scheduled':
     case 'downgrade_undone':
-    case 'reactivated':
       return false;
+    case 'reactivated':
+      // A new one is bought on a Checkout page, as the first is.
+      return event.type === 'customer.subscription.created';
     case 'canceled': {
       const reason = event.subscription?.cancellationReason ?? null;
       if (reason !== null) return reason !== 'cancellation_requested';
       return move.from !== 'active' && move.from !== 'trialing' && move.from !== 'downgrading';
     }
     case 'upgraded': {
-      // A phase of a schedule begins with a period.
+      // A phase of a schedule begins by itself, most with a period; the portal changes nothing that a schedule manages.
+      const isManaged = [event.subscription, event.before].some(
+        (facts) => (facts?.scheduleId ?? null) !== null,
+      );
+      if (isManaged) return true;
       const start = event.subscription?.currentPeriodStart ?? null;
       return start !== null && Math.abs(start - event.createdAt) <= 1_000;
     }
     default:
       return true;
   }
+}
+
+function leavesAlike(before: SubscriptionFacts, after: SubscriptionFacts | null): boolean {
+  const { cancelAt, cancelAtPeriodEnd } = before;
+  return after?.cancelAt === cancelAt && after.cancelAtPeriodEnd === cancelAtPeriodEnd;
 }

@@ -163,7 +163,9 @@ class Teller {
     const source = link !== null && link.kind !== 'line' ? link.event : null;
     const isLast = line.to === this.stateOf(facts);
     const isBegun = line.from !== 'none' || link?.kind === 'created';
-    const guess = source === null || !isBegun || (!isLast && link?.kind !== 'created');
+    // Another plan or period is told by the event that also tells what follows it.
+    const isOnTheWay = !isLast && line.from !== line.to && link?.kind !== 'created';
+    const guess = source === null || !isBegun || isOnTheWay;
     const told = source === null ? null : source.createdAt;
     const known = told ?? guessedTime(line, facts) ?? cause.at ?? this.now();
     const isGuessed = told === null && this.moves.every((move) => move.source === null);

@@ -11,15 +11,26 @@ const commands = new Map([
 
 function actor(
   event: Transition['event'],
-  given: { request?: string; key?: string; from?: Transition['from']; reason?: string },
+  given: {
+    request?: string;
+    key?: string;
+    from?: Transition['from'];
+    reason?: string;
+    type?: string;
+    previous?: object;
+    schedule?: string;
+  },
 ): string {
-  const { request, key, from = 'active', reason } = given;
+  const { request, key, from = 'active', reason, schedule = null } = given;
+  const { type = 'customer.subscription.updated', previous } = given;
   const object = rawSubscription({
     status: 'canceled',
+    schedule,
     cancellation_details: { reason: reason ?? null, comment: null, feedback: null },
   });
   const made = request === undefined ? null : { id: request, idempotency_key: key ?? null };
-  const facts = readEvent(rawEvent('customer.subscription.updated', object, { request: made }));
+  const data = { object, ...(previous === undefined ? {} : { previous_attributes: previous }) };
+  const facts = readEvent(rawEvent(type, object, { request: made, data }));
   const move = { from, to: 'canceled', event, unexpected: false, late: false, detail: {} } as const;
   return actorOf(facts, move, commands).name;
 }
@@ -77,6 +88,20 @@ describe('P-3, P-25: who moved a subscription, as far as Stripe says so', () => 
       'dunning',
     ],
     ['a scheduled cancel', 'cancel_scheduled', {}, 'portal'],
+    [
+      'an end that was agreed long before, with its last period',
+      'cancel_scheduled',
+      { previous: { latest_invoice: 'in_0' } },
+      'stripe',
+    ],
+    ['an end that is new', 'cancel_scheduled', { previous: { cancel_at: 1 } }, 'portal'],
+    ['the next phase of a schedule in a trial', 'upgraded', { schedule: 'sub_sched_1' }, 'stripe'],
+    [
+      'a new subscription after one that ended',
+      'reactivated',
+      { from: 'canceled', type: 'customer.subscription.created' },
+      'stripe',
+    ],
     ['a renewal', 'renewed', {}, 'stripe'],
   ] as const)('without a request: %s', (...[, event, given, name]) => {
     expect(actor(event, given)).toBe(name);

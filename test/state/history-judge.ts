@@ -23,31 +23,20 @@ export function expectedLines(
   ranks: PriceRanks,
   maxAttempts: number = SETTINGS.maxAttempts,
 ): ExpectedLine[] {
-  return judged(events, ranks, maxAttempts).lines;
-}
-
-/** The lines, and what was earned in the end: a change that no line tells of counts too. */
-export function judged(
-  events: readonly Raw[],
-  ranks: PriceRanks,
-  maxAttempts: number = SETTINGS.maxAttempts,
-): { lines: ExpectedLine[]; mrr: number; isSilent: boolean } {
   const judge = new Judge(ranks, maxAttempts);
   for (const event of events) judge.take(event);
-  const { lines, mrr, isSilent } = judge;
-  return { lines, mrr, isSilent };
+  return judge.lines;
 }
 
 class Judge {
   readonly lines: ExpectedLine[] = [];
   private readonly ranks: PriceRanks;
   private readonly maxAttempts: number;
-  private readonly phases = new Map<string, { price: string; at: number } | null>();
+  private readonly phases = new Map<string, Phase | null>();
   private readonly attempts = new Set<string>();
   private object: Raw | null = null;
-  /** What it earns, and whether that ever changed without a line. */
-  mrr = 0;
-  isSilent = false;
+  /** What it earns, also where that changed without a line. */
+  private mrr = 0;
   private state = 'none';
 
   constructor(ranks: PriceRanks, maxAttempts: number) {
@@ -76,8 +65,7 @@ class Judge {
     } else if (type === 'invoice.payment_failed') this.failure(object, add);
     else if (type.startsWith('customer.subscription.')) {
       this.move(object, event, add);
-      const mrr = earnedIn(this.state, object);
-      if (mrr !== this.mrr && this.state !== 'canceled') [this.mrr, this.isSilent] = [mrr, true];
+      if (this.state !== 'canceled') this.mrr = earnedIn(this.state, object);
     }
   }
 
@@ -121,7 +109,12 @@ class Judge {
     const next = schedule === null || status === 'trialing' ? null : this.phases.get(schedule);
     if (!next || next.at <= now) return status;
     const rank = (price: string) => this.ranks[price] ?? 0;
-    return rank(next.price) < rank(priceOf(object)) ? 'downgrading' : status;
+    const price = priceOf(object);
+    const isLess =
+      next.price === price
+        ? next.quantity < Number(itemsOf(object)[0]?.['quantity'] ?? 1)
+        : rank(next.price) < rank(price);
+    return isLess ? 'downgrading' : status;
   }
 }
 
@@ -151,11 +144,18 @@ const planOf = (object: Raw) =>
 const startOf = (object: Raw) => Number(itemsOf(object)[0]?.['current_period_start']);
 const endOf = (object: Raw) => Number(itemsOf(object)[0]?.['current_period_end']);
 
-function nextPhase(schedule: Raw): { price: string; at: number } | null {
+interface Phase {
+  price: string;
+  quantity: number;
+  at: number;
+}
+
+function nextPhase(schedule: Raw): Phase | null {
   const current = Number(get(schedule, 'current_phase', 'end_date'));
   const phases = schedule['phases'] as Raw[];
   const phase = phases.find((each) => Number(each['start_date']) >= current);
   if (!phase) return null;
   const [item] = phase['items'] as Raw[];
-  return { price: String(item?.['price']), at: Number(phase['start_date']) };
+  const quantity = Number(item?.['quantity'] ?? 1);
+  return { price: String(item?.['price']), quantity, at: Number(phase['start_date']) };
 }

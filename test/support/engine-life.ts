@@ -35,8 +35,15 @@ export interface LivedLife {
   subscriptionIds: string[];
   /** All that Stripe made, in its order. */
   events: Stripe.Event[];
+  /** Who acted while Stripe made each event, by its id. */
+  doers: ReadonlyMap<string, Doer>;
+  /** As an actor is named. */
+  user: string;
   engine: LabEngine;
 }
+
+/** The signed-in user by a command of ours, a customer on a page of Stripe, time, or the team in the Dashboard. */
+export type Doer = 'user' | 'customer' | 'time' | 'dashboard';
 
 /**
  * One account whose subscriptions live: commands through the API, acts in Stripe's Dashboard, cards that fail, leaps of
@@ -57,6 +64,8 @@ export async function liveThrough(world: LifeWorld, seed: number): Promise<Lived
     story: life.story,
     subscriptionIds: [...life.subscriptionIds],
     events: life.events,
+    doers: life.doers,
+    user: `user:${life.userId}`,
     engine: life.engine,
   };
 }
@@ -65,6 +74,7 @@ class EngineLife {
   readonly story: string[] = [];
   readonly subscriptionIds = new Set<string>();
   readonly events: Stripe.Event[] = [];
+  readonly doers = new Map<string, Doer>();
   readonly random: Random;
   readonly engine: LabEngine;
   private readonly world: LifeWorld;
@@ -88,7 +98,7 @@ class EngineLife {
     this.story.push(`our clock is off by ${skew} s`);
     this.engine = world.lab.engine(world.database, {
       access: world.access,
-      authenticate: () => ({ id: `user_of_${begun.clock}`, email: 'one@example.com', name: null }),
+      authenticate: () => ({ id: this.userId, email: 'one@example.com', name: null }),
       env: {
         STRIPE_TEST_CLOCK: begun.clock,
         OUTGOING_WEBHOOK_URL: world.receiver.url,
@@ -121,7 +131,7 @@ class EngineLife {
     const card = this.hasTrial ? this.random.pick(BOUGHT_WITH) : BOUGHT_WITH[0];
     await payCheckout(String(body['url']), { card });
     this.story.push(`buys ${plan} with ${card}`);
-    await this.collect();
+    await this.collect('customer');
   }
 
   async step(): Promise<void> {
@@ -130,7 +140,7 @@ class EngineLife {
     const current = await this.current();
     const name = await this.random.pick(this.choices(current))();
     this.story.push(`${isSameSecond ? 'in the same second: ' : ''}${name}`);
-    await this.collect();
+    await this.collect('dashboard');
     await this.deliverSome();
   }
 
@@ -151,7 +161,7 @@ class EngineLife {
       const effect = await knex('outbox').where({ status: 'waiting' }).first('id');
       if (event || effect) return false;
       const had = this.events.length;
-      await this.collect();
+      await this.collect('time');
       await this.deliver(this.pending.splice(0));
       return this.events.length === had;
     }, 60_000);
@@ -210,6 +220,10 @@ class EngineLife {
     return id === undefined ? null : this.world.lab.stripe.subscriptions.retrieve(id);
   }
 
+  get userId(): string {
+    return `user_of_${this.clock}`;
+  }
+
   private async change(plan: string): Promise<string> {
     const choice = { plan, interval: 'monthly' };
     const { status, body } = await this.call('subscription/preview', choice);
@@ -219,7 +233,10 @@ class EngineLife {
 
   private async command(name: string, body: object = {}): Promise<string> {
     const { status, body: answer } = await this.call(`subscription/${name}`, body);
-    if (status < 300 && typeof answer['url'] === 'string') await payCheckout(answer['url']);
+    if (status < 300 && typeof answer['url'] === 'string') {
+      await payCheckout(answer['url']);
+      await this.collect('customer');
+    }
     return `${name} ${JSON.stringify(body)}: ${status}`;
   }
 
@@ -235,6 +252,7 @@ class EngineLife {
       }),
     );
     const answer = (await response.json()) as Record<string, unknown>;
+    await this.collect('user');
     if (response.status >= 500) this.story.push(`${path}: ${JSON.stringify(answer)}`);
     return { status: response.status, body: answer };
   }
@@ -270,14 +288,16 @@ class EngineLife {
     this.now += seconds;
     await testClocks.advance(this.clock, { frozen_time: this.now });
     await until(async () => (await testClocks.retrieve(this.clock)).status === 'ready');
+    await this.collect('time');
   }
 
   /** Takes what Stripe made since. Some of it is lost on its way. */
-  private async collect(): Promise<void> {
+  private async collect(doer: Doer): Promise<void> {
     const news = await this.world.lab.eventsSince(this.mark);
     this.mark = news.at(-1)?.id ?? this.mark;
     for (const event of news.filter(({ type }) => isRelevant(type))) {
       this.events.push(event);
+      this.doers.set(event.id, doer);
       if (event.data.object.object === 'subscription') {
         this.subscriptionIds.add(event.data.object.id);
       }

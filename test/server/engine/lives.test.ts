@@ -1,3 +1,4 @@
+import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findSubscription } from '../../../db/subscriptions.ts';
 import { createAccessCache } from '../../../server/access/cache.ts';
@@ -52,6 +53,16 @@ describe('lives through engine and emulator', () => {
 /** What is noted of first sight and not sent. */
 const QUIET = 'not sent: it was told before';
 
+/** What our own server asks of Stripe by itself is known by its key; the rest by who acted when Stripe made the event. */
+function expectedActors(event: Stripe.Event, life: LivedLife): string[] {
+  const key = event.request?.idempotency_key ?? '';
+  if (key.startsWith('tenure-final-')) return ['dunning'];
+  if (key.startsWith('tenure-dispute-')) return ['system'];
+  const doer = life.doers.get(event.id)!;
+  if (doer === 'user') return [life.user];
+  return doer === 'dashboard' ? ['dashboard'] : ['stripe', 'dunning'];
+}
+
 async function expectTold(
   life: LivedLife,
   { id, isReturn }: { id: string; isReturn: boolean },
@@ -66,6 +77,11 @@ async function expectTold(
     isReturn,
     story,
   });
+  for (const line of lines) {
+    const event = events.find((each) => each.id === line.cause.id)!;
+    const about = `${story}\n${id} ${line.from} -> ${line.to} (${line.event}, ${event.id})`;
+    expect(expectedActors(event, life), about).toContain(line.actor);
+  }
   const told = receiver.changes.filter(({ subscriptionId }) => subscriptionId === id);
   const numbers = told.map(({ number }) => number);
   expect(new Set(numbers).size, `${story}: each number is told once`).toBe(numbers.length);
