@@ -38,12 +38,16 @@ export function orderLinks(links: readonly Link[], { start, end }: Ends): Link[]
   return ordered;
 }
 
-/** The creation first, the end last, the rest by time; of one second those first that were told first. */
+/**
+ * The creation first, the end last, the rest by time; of one second what a schedule has in store (it is made in one go with
+ * the schedule), then those that were told first.
+ */
 function compareLinks(a: Link, b: Link): number {
   return (
     rankOf(a) - rankOf(b) ||
     a.at - b.at ||
     Number(isNewSchedule(b)) - Number(isNewSchedule(a)) ||
+    Number(b.kind === 'schedule') - Number(a.kind === 'schedule') ||
     (a.told ?? Infinity) - (b.told ?? Infinity) ||
     (a.id < b.id ? -1 : Number(a.id > b.id))
   );
