@@ -192,6 +192,7 @@ const EARNING: ReadonlySet<LifecycleState> = new Set(['active', 'downgrading', '
 export function mrrOnTheWay(state: LifecycleState, facts: SubscriptionFacts): number | null {
   if (state === 'cancel_pending') return null;
   if (!EARNING.has(state)) return 0;
+  if (facts.stripeStatus === 'active') return mrrOf(facts);
   return mrrOf({ ...facts, stripeStatus: 'active', pauseCollection: null });
 }
 

@@ -112,10 +112,12 @@ function newLinks(
   return news.length > 0 && isRoundTrip(input.history, stored.state) ? null : news;
 }
 
-/** Whether reads alone have shown that it left its state and came back: events may tell of the same. */
+/** Whether reads alone have shown that it left its state, or its plan, and came back: events may tell of the same. */
 function isRoundTrip(history: readonly HistoryLine[], state: LifecycleState): boolean {
   const firstOpen = history.findLastIndex((line) => line.guess !== true) + 1;
-  return history.slice(firstOpen).some((line) => line.from === state && line.to !== state);
+  const open = history.slice(firstOpen);
+  const isLeft = open.some((line) => line.from === state && line.to !== state);
+  return isLeft || open.filter((line) => line.from === line.to).length > 1;
 }
 
 /** Whether a schedule manages the subscription now or from a waiting event on; if not, it may have done so before. */
@@ -129,7 +131,11 @@ function isSilent(link: Link, start: Tracker): boolean {
   if (link.kind === 'witness') return true;
   if (link.kind !== 'updated' || link.before?.scheduleId !== link.after.scheduleId) return false;
   const before = start.before(link);
-  return before !== null && gapBetween(before, start.after(link)) <= 1;
+  if (before === null || gapBetween(before, start.after(link)) > 1) return false;
+  // Failed attempts are told with what it earned then.
+  return (
+    start.point.state !== 'past_due' || mrrOf(link.after) === mrrOf(before.facts ?? link.after)
+  );
 }
 
 function isLateFailure(

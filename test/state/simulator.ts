@@ -27,6 +27,11 @@ export const STEPS = [
   'resume',
   'cancel_now',
   'unpaid',
+  'seats',
+  'hold_collection',
+  'collect_again',
+  'agree_end',
+  'extend_trial',
   'same_second',
 ] as const;
 export type SimulatorStep = (typeof STEPS)[number];
@@ -118,7 +123,9 @@ export class SimulatedSubscription {
   }
 
   private period_end(): void {
-    if (this.object['cancel_at'] !== null) {
+    const end = Number(this.item()['current_period_end']);
+    const { cancel_at: cancelAt } = this.object;
+    if (cancelAt !== null && Number(cancelAt) <= end) {
       this.now = Math.max(this.now, Number(this.object['cancel_at']));
       this.cancel_now();
     } else if (this.object['schedule'] !== null) {
@@ -126,6 +133,37 @@ export class SimulatedSubscription {
     } else if (this.object['status'] === 'active') {
       this.setPrice(this.priceId());
     }
+  }
+
+  private seats(): void {
+    const item = this.item();
+    const quantity = item['quantity'] === 1 ? 3 : 1;
+    if (this.isOn()) this.update({ items: itemList({ ...item, quantity }) });
+  }
+
+  private hold_collection(): void {
+    if (!this.isOn() && this.object['status'] !== 'past_due') return;
+    if (this.object['pause_collection'] !== null) return;
+    this.update({ pause_collection: { behavior: 'void', resumes_at: null } });
+  }
+
+  private collect_again(): void {
+    if (this.object['pause_collection'] !== null) this.update({ pause_collection: null });
+  }
+
+  /** An end in the period after the next: it changes nothing until then. */
+  private agree_end(): void {
+    const cancel_at = Number(this.item()['current_period_end']) + 45 * DAY;
+    if (this.isOn() && this.object['cancel_at'] === null) {
+      this.update({ cancel_at, canceled_at: this.now });
+    }
+  }
+
+  private extend_trial(): void {
+    if (this.object['status'] !== 'trialing') return;
+    const trial_end = Number(this.object['trial_end']) + 7 * DAY;
+    const items = itemList({ ...this.item(), current_period_end: trial_end });
+    this.update({ trial_end, items });
   }
 
   private pause(): void {
@@ -170,7 +208,8 @@ export class SimulatedSubscription {
           current_period_start: this.item()['current_period_start'],
           current_period_end: end,
         };
-    this.update({ items: itemList(rawItem(period, priceId)), ...changes });
+    const { quantity } = this.item();
+    this.update({ items: itemList(rawItem({ ...period, quantity }, priceId)), ...changes });
   }
 
   private update(changes: Raw): void {
