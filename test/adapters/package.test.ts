@@ -115,7 +115,7 @@ describe('The packed package, in a project of its own', () => {
     writeFileSync(join(project, 'consumer.ts'), CONSUMER);
     writeTsconfig(['consumer.ts', ...GUIDE.keys()]);
     expect(await run(TSC, ['-p', project], project)).toBe('');
-  });
+  }, 120_000);
 });
 
 describe('The guide to Express', () => {
@@ -188,7 +188,7 @@ describe('The guide to Next.js', () => {
     cpSync('test/next-app', app, { recursive: true });
     writeFileSync(join(app, 'next-env.d.ts'), '/// <reference types="next" />');
     expect(await run(TSC, ['-p', app, '--incremental', 'false'], project)).toBe('');
-  });
+  }, 120_000);
 });
 
 if (SAMPLED) process.stdout.write('skipped: the Next.js app takes 25 s to be built (FULL=1)\n');

@@ -13,7 +13,7 @@ import { SAMPLED } from '../support/sizes.ts';
  * next failed attempt is given the revenue from before (one of some thousands of lives).
  */
 const SEED = process.env['TENURE_TEST_SEED'] ?? (SAMPLED ? '20261130' : undefined);
-const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? (process.env['FULL'] ? 20_000 : 1_000));
+const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? (SAMPLED ? 300 : 20_000));
 
 function live(start: 'incomplete' | 'trialing' | 'active', steps: readonly SimulatorStep[]) {
   const life = new SimulatedSubscription(start);
