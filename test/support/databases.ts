@@ -7,8 +7,15 @@ import { inject } from 'vitest';
 import { openDatabase, sqliteFile, type Database, type Dialect } from '../../db/database.ts';
 import { migrate } from '../../db/migrate.ts';
 import type { SqliteConnection } from '../../db/sqlite-connection.ts';
+import { SAMPLED } from './sizes.ts';
 
 export const DIALECTS: readonly Dialect[] = ['sqlite', 'postgres'];
+
+/**
+ * For what is asked of routes, whose statements the tests of db/, of the engine and of usage run on both: on PostgreSQL, where
+ * requests meet, and on SQLite as well with `FULL=1`. Most other tests of routes run on SQLite alone.
+ */
+export const ROUTE_DIALECTS: readonly Dialect[] = SAMPLED ? ['postgres'] : DIALECTS;
 
 /** A database that belongs to one test file. */
 export interface TestDatabase extends Database {
@@ -55,7 +62,7 @@ async function emptyPlace(dialect: Dialect): Promise<Place> {
 }
 
 /** Tests need no disk that survives a power cut, and are faster without. */
-function memory(): string {
+export function memory(): string {
   return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 }
 
