@@ -11,5 +11,7 @@ export default defineConfig({
     // No module holds what differs between deployments: files that share a process load the program once, and take a quarter less.
     isolate: false,
     maxWorkers: 3,
+    // What was transformed is kept between runs: one file of the server's starts with a quarter less CPU.
+    experimental: { fsModuleCache: true },
   },
 });
