@@ -5,7 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/compiled.ts', 'test/support/postgres-setup.ts'],
     exclude: ['dist/**', '.compiled/**', 'node_modules/**', 'test/next-app/**'],
-    testTimeout: 30_000,
+    // Long, for a machine that does something else as well.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
     // No module holds what differs between deployments: files that share a process load the program once, and take a quarter less.
