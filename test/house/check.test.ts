@@ -94,7 +94,7 @@ describe('The tests with Django', () => {
     });
     expect(output).toContain('no python3 imports django');
     expect(code).toBe(1);
-  }, 60_000);
+  }, 180_000);
 });
 
 /** A project whose commands print and end as given, with this project's `.ci/run`. */
