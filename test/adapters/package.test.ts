@@ -1,6 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -13,6 +21,7 @@ import { differences, readConformance, replay, type Target } from './conformance
 import { startNextApp, type NextApp } from './next-app.ts';
 import { tokenFor } from '../support/tokens.ts';
 import { installTarball, packTarball, run } from '../support/packed.ts';
+import { SAMPLED } from '../support/sizes.ts';
 import { until } from '../support/server.ts';
 import { startStripeFor, type StripeForApp } from '../support/stripe-for-app.ts';
 
@@ -50,6 +59,9 @@ beforeAll(async () => {
     '@types/node',
     '@types/express',
     '@types/express-serve-static-core',
+    'next',
+    'react',
+    '@types/react',
   ]);
   writeFileSync(join(project, 'package.json'), '{"type":"module"}');
   for (const [name, code] of GUIDE) writeFileSync(join(project, name), code);
@@ -103,7 +115,7 @@ describe('The packed package, in a project of its own', () => {
     writeFileSync(join(project, 'consumer.ts'), CONSUMER);
     writeTsconfig(['consumer.ts', ...GUIDE.keys()]);
     expect(await run(TSC, ['-p', project], project)).toBe('');
-  });
+  }, 120_000);
 });
 
 describe('The guide to Express', () => {
@@ -164,13 +176,24 @@ describe('The guide to Express', () => {
   });
 });
 
-describe('A Next.js app that is built and started', () => {
-  it('is the one of the guide', () => {
+describe('The guide to Next.js', () => {
+  it('is the app of test/next-app', () => {
     for (const [name, code] of filesOfGuide('next.md')) {
       expect(readFileSync(join('test/next-app', name), 'utf8'), name).toBe(code);
     }
   });
 
+  it('has types that hold the app to the package', async () => {
+    const app = join(project, 'next-app');
+    cpSync('test/next-app', app, { recursive: true });
+    writeFileSync(join(app, 'next-env.d.ts'), '/// <reference types="next" />');
+    expect(await run(TSC, ['-p', app, '--incremental', 'false'], project)).toBe('');
+  }, 120_000);
+});
+
+if (SAMPLED) process.stdout.write('skipped: the Next.js app takes 25 s to be built (FULL=1)\n');
+
+describe.skipIf(SAMPLED)('A Next.js app that is built and started', () => {
   let app: NextApp;
   beforeAll(async () => {
     app = await startNextApp(tarball);

@@ -18,20 +18,54 @@ export async function signIn(context: BrowserContext, server: TestServer): Promi
   return page;
 }
 
-/** What axe-core finds on a page by WCAG 2.2 AA, in short lines. */
-export async function accessibilityProblems(page: Page): Promise<string[]> {
+/** Which rules of axe-core a page is held to: WCAG 2.2 AA with what is best practice, or what depends on its colours. */
+const RULES = {
+  all: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  colours: { type: 'rule', values: ['color-contrast', 'link-in-text-block'] },
+};
+
+interface Asked {
+  rules?: keyof typeof RULES;
+  /** A selector of what is left out. */
+  except?: string;
+}
+
+/** What axe-core finds on a page, in short lines. */
+export async function accessibilityProblems(
+  page: Page,
+  { rules = 'all', except }: Asked = {},
+): Promise<string[]> {
+  const context = except === undefined ? 'document' : JSON.stringify({ exclude: [except] });
   // Through the debugger, to which the page's policy does not apply.
-  await page.evaluate(AXE);
+  if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(AXE);
   const result: {
     violations: { id: string; nodes: { target: unknown; failureSummary?: string }[] }[];
   } = await page.evaluate(
-    `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
+    `axe.run(${context}, ${JSON.stringify({ runOnly: RULES[rules], resultTypes: ['violations'] })})`,
   );
   return result.violations.flatMap(({ id, nodes }) =>
     nodes
       .slice(0, 3)
       .map((node) => `${id}: ${JSON.stringify(node.target)} ${node.failureSummary ?? ''}`),
   );
+}
+
+/** The same in light and in dark. What does not depend on colours is asked once, with `FULL=1` in both. */
+export async function problemsInBothSchemes(
+  page: Page,
+  each?: (colorScheme: 'light' | 'dark') => Promise<void>,
+  except?: string,
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await each?.(colorScheme);
+    const rules = SAMPLED && colorScheme === 'dark' ? 'colours' : 'all';
+    const problems = await accessibilityProblems(page, { rules, except });
+    found.push(...problems.map((problem) => `${colorScheme}: ${problem}`));
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  return found;
 }
 
 /** With `FULL=1`, keeps a picture of the whole page under test-output/dashboard/. */

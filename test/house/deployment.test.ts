@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { claimPort } from '../../scripts/free-port.ts';
 import { describeServerProcesses } from '../server/cluster-suite.ts';
+import { buildUnchecked } from '../support/packed.ts';
 import { until } from '../support/server.ts';
 
 const run = promisify(execFile);
@@ -42,6 +43,7 @@ describe('The Dockerfile', () => {
         cpSync(join(root, source), join(stage, source), { recursive: true });
     }
     symlinkSync(join(root, 'node_modules'), join(stage, 'node_modules'));
+    buildUnchecked(stage, { declaration: false, sourceMap: false });
     const build = of('RUN').find((words) => words.join(' ') === 'npm run build') ?? [];
     await run(build[0] ?? 'false', build.slice(1), { cwd: stage });
   }, 240_000);

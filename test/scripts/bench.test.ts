@@ -1,14 +1,16 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { compiledScript } from '../support/compiled.ts';
+import { memory } from '../support/databases.ts';
+import { SAMPLED } from '../support/sizes.ts';
 import { compare, isReached, median, rowText, type Row } from '../../scripts/bench/report.ts';
 
 const run = promisify(execFile);
-const folder = mkdtempSync(join(tmpdir(), 'tenure-bench-test-'));
+if (SAMPLED) process.stdout.write('skipped: the benchmark on PostgreSQL takes 20 s (FULL=1)\n');
+const folder = mkdtempSync(join(memory(), 'tenure-bench-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function bench(...options: string[]): Promise<{ code: number; output: string }> {
@@ -44,12 +46,17 @@ describe('npm run bench', () => {
     expect(output).not.toContain('refused');
   }, 200_000);
 
-  it('measures how soon one process sees what another changed', async () => {
-    const { rows } = await measured('postgres', 'gate');
-    const seen = rows.find(({ what }) => what.startsWith("another process's change"));
-    expect(seen?.value).toBeLessThan(5_000);
-    expect(rows.every(({ database }) => database === 'postgres')).toBe(true);
-  }, 200_000);
+  // That it measures is tested above; the figure itself takes three processes more.
+  it.skipIf(SAMPLED)(
+    'measures how soon one process sees what another changed',
+    async () => {
+      const { rows } = await measured('postgres', 'gate');
+      const seen = rows.find(({ what }) => what.startsWith("another process's change"));
+      expect(seen?.value).toBeLessThan(5_000);
+      expect(rows.every(({ database }) => database === 'postgres')).toBe(true);
+    },
+    200_000,
+  );
 });
 
 async function measured(
@@ -58,10 +65,11 @@ async function measured(
 ): Promise<{ rows: Row[]; output: string }> {
   const file = join(folder, `${figure}.json`);
   const options = ['--quick', '--rounds', '1', '--only', figure, '--database', database];
-  const server = ['--postgres', inject('postgresUrl'), '--json', file];
+  const server = ['--postgres', inject('postgresUrl'), '--directory', folder, '--json', file];
   const { code, output } = await bench(...options, ...server);
   // 1 is a missed target: how fast this machine is now is not what is tested here.
   expect([0, 1], output).toContain(code);
+  expect(existsSync(file), output).toBe(true);
   const { rows } = JSON.parse(readFileSync(file, 'utf8')) as { rows: Row[] };
   return { rows, output };
 }

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { compiledScript } from '../support/compiled.ts';
 
 describe('npm run demo', () => {
   it(
@@ -8,9 +9,7 @@ describe('npm run demo', () => {
     { timeout: 180_000 },
     async () => {
       const { stdout } = await promisify(execFile)(process.execPath, [
-        '--import',
-        'tsx',
-        'scripts/demo.ts',
+        compiledScript('demo'),
         '--json',
       ]);
       const lines = stdout

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startLocalStack, type LocalStack } from '../../scripts/local-stack.ts';
+import { compiledScript } from '../support/compiled.ts';
 import { runScript } from './run-script.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'tenure-cli-'));
@@ -113,7 +114,7 @@ describe('The command tenure', { timeout: 90_000 }, () => {
       STRIPE_API_BASE: stack.stripe.url,
       ENV_FILE: join(dataDir, 'setup.env'),
     };
-    const command = 'npx tsx scripts/tenure.ts setup --save-to "$ENV_FILE" | head -1';
+    const command = `node ${compiledScript('tenure')} setup --save-to "$ENV_FILE" | head -1`;
     const { stdout } = await promisify(execFile)('bash', ['-o', 'pipefail', '-c', command], {
       env,
     });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CARDS, payCheckout } from '../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { onceForKey } from '../../server/http/idempotency.ts';
-import { DIALECTS } from '../support/databases.ts';
+import { ROUTE_DIALECTS } from '../support/databases.ts';
 import { startTestServer, type Answer, type TestServer } from '../support/server.ts';
 
 let emulator: RunningEmulator;
@@ -15,7 +15,7 @@ const MONTHLY_PRO = { plan: 'pro', interval: 'monthly' };
 let users = 0;
 const newUser = () => `user_${(users += 1)}`;
 
-describe.each(DIALECTS)('Billing over HTTP on %s', (dialect) => {
+describe.each(ROUTE_DIALECTS)('Billing over HTTP on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({ database: dialect, emulator });

@@ -9,7 +9,7 @@ import { signStripePayload } from '../support/sign-stripe-payload.ts';
 import { openApiDocument } from '../../server/http/openapi.ts';
 import { ROUTES } from '../../server/app/route-list.ts';
 import type { Dialect } from '../../db/database.ts';
-import { DIALECTS } from '../support/databases.ts';
+import { ROUTE_DIALECTS } from '../support/databases.ts';
 import { spoilt, valuesOf, type Dictionary, type Schema } from '../support/schema-arbitrary.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { SAMPLED, sizeOf } from '../support/sizes.ts';
@@ -298,7 +298,7 @@ function pointer(name: string): string {
   return encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
 }
 
-describe.each(DIALECTS)(
+describe.each(ROUTE_DIALECTS)(
   'Whatever is sent to a route of the OpenAPI document, on %s',
   (database) => {
     beforeAll(() => open(database), 120_000);

@@ -7,7 +7,7 @@ import { requireFeature } from '../../server/entrypoints/express.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import { createServices } from '../../server/app/compose.ts';
 import type { Services } from '../../server/lib/services.ts';
-import { DIALECTS } from '../support/databases.ts';
+import { ROUTE_DIALECTS } from '../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../support/server.ts';
 import { tokenFor } from '../support/tokens.ts';
 import { newPerson, type Person } from './billing/person.ts';
@@ -15,7 +15,7 @@ import { METER, meteredPlans } from './usage/metered-plans.ts';
 
 const TEAM = { plan: 'team', interval: 'monthly' };
 
-describe.each(DIALECTS)('Limits and features on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('Limits and features on %s', (database) => {
   let server: TestServer;
   let person: Person;
   /** Another process on the same database. */
@@ -143,7 +143,7 @@ describe.each(DIALECTS)('Limits and features on %s', (database) => {
   });
 });
 
-describe.each(DIALECTS)('Stripe Entitlements on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('Stripe Entitlements on %s', (database) => {
   let server: TestServer;
   let person: Person;
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DIALECTS } from '../support/databases.ts';
+import { ROUTE_DIALECTS } from '../support/databases.ts';
 import { startTestServer, type Answer, type TestServer } from '../support/server.ts';
 import { newPerson, type Person } from './billing/person.ts';
 
@@ -36,7 +36,7 @@ function plansFile(price: string): string {
   return path;
 }
 
-describe.each(DIALECTS)('Grants on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('Grants on %s', (database) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({

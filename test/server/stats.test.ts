@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DIALECTS } from '../support/databases.ts';
+import { ROUTE_DIALECTS } from '../support/databases.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson, PRO, STARTER } from './billing/person.ts';
 
 const START = Date.UTC(2026, 10, 3, 12) / 1000;
 
-describe.each(DIALECTS)('The figures of the business on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('The figures of the business on %s', (database) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({ database, startAt: START });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { subscriptionView } from '../../server/admin/pages/queries/subscription.ts';
 import { checkAccess } from '../../server/access/check-access.ts';
 import { moveToLatest, olderTerms } from '../../server/operations/migrate-plan/latest-terms.ts';
-import { DIALECTS } from '../support/databases.ts';
+import { ROUTE_DIALECTS } from '../support/databases.ts';
 import { SAMPLED } from '../support/sizes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson } from './billing/person.ts';
@@ -21,7 +21,7 @@ const other = (price: string) => ({
   plans: [{ id: 'other', name: 'Other', rank: 1, prices: { monthly: price } }],
 });
 
-describe.each(DIALECTS)('A plans file that is edited, on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('A plans file that is edited, on %s', (database) => {
   let server: TestServer;
   let price: string;
   let file: string;

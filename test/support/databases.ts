@@ -1,14 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { inject } from 'vitest';
-import { openDatabase, type Database, type Dialect } from '../../db/database.ts';
+import { openDatabase, sqliteFile, type Database, type Dialect } from '../../db/database.ts';
 import { migrate } from '../../db/migrate.ts';
 import type { SqliteConnection } from '../../db/sqlite-connection.ts';
+import { SAMPLED } from './sizes.ts';
 
 export const DIALECTS: readonly Dialect[] = ['sqlite', 'postgres'];
+
+/**
+ * For what is asked of routes, whose statements the tests of db/, of the engine and of usage run on both: on PostgreSQL, where
+ * requests meet, and on SQLite as well with `FULL=1`. Most other tests of routes run on SQLite alone.
+ */
+export const ROUTE_DIALECTS: readonly Dialect[] = SAMPLED ? ['postgres'] : DIALECTS;
 
 /** A database that belongs to one test file. */
 export interface TestDatabase extends Database {
@@ -25,7 +32,7 @@ export async function createTestDatabase(
   dialect: Dialect,
   options: { empty?: boolean; poolSize?: number } = {},
 ): Promise<TestDatabase> {
-  const place = dialect === 'sqlite' ? sqlitePlace() : await postgresPlace(inject('postgresUrl'));
+  const place = options.empty ? await emptyPlace(dialect) : await migratedPlace(dialect);
   const opened: Database[] = [];
   const open = () => {
     const database = openDatabase(place.url, { poolSize: options.poolSize ?? 5 });
@@ -34,7 +41,6 @@ export async function createTestDatabase(
   };
   const database = open();
   let tables: string[] | null = null;
-  if (!options.empty) await migrate(database);
   return {
     ...database,
     again: open,
@@ -51,9 +57,43 @@ interface Place {
   remove(): Promise<void>;
 }
 
+async function emptyPlace(dialect: Dialect): Promise<Place> {
+  return dialect === 'sqlite' ? sqlitePlace() : postgresPlace();
+}
+
 /** Tests need no disk that survives a power cut, and are faster without. */
-function memory(): string {
+export function memory(): string {
   return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+}
+
+/** What this process migrated once: the bytes of a file, or a database of the server. A copy takes a fraction of the time. */
+const migrated: { sqlite?: Promise<Buffer>; postgres?: Promise<string> } = {};
+
+async function migratedPlace(dialect: Dialect): Promise<Place> {
+  if (dialect === 'postgres') return postgresPlace(await (migrated.postgres ??= migratePostgres()));
+  const bytes = await (migrated.sqlite ??= migrateSqlite());
+  const place = sqlitePlace();
+  writeFileSync(sqliteFile(place.url), bytes, { mode: 0o600 });
+  return place;
+}
+
+async function migratePostgres(): Promise<string> {
+  const { url } = await migrateNew(await postgresPlace());
+  return new URL(url).pathname.slice(1);
+}
+
+async function migrateSqlite(): Promise<Buffer> {
+  const place = await migrateNew(sqlitePlace());
+  const bytes = readFileSync(sqliteFile(place.url));
+  await place.remove();
+  return bytes;
+}
+
+async function migrateNew(place: Place): Promise<Place> {
+  const database = openDatabase(place.url);
+  await migrate(database);
+  await database.close();
+  return place;
 }
 
 function sqlitePlace(): Place {
@@ -64,9 +104,12 @@ function sqlitePlace(): Place {
   };
 }
 
-async function postgresPlace(serverUrl: string): Promise<Place> {
+/** A database of the server, as empty as a new one or a copy of another. */
+async function postgresPlace(template = 'template1'): Promise<Place> {
+  const serverUrl = inject('postgresUrl');
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await runOnServer(serverUrl, `CREATE DATABASE ${name}`);
+  // As files: through the log, which is the default, a copy takes twice as long.
+  await runOnServer(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`);
   return {
     url: `${serverUrl}/${name}`,
     remove: () => runOnServer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -32,9 +32,21 @@ export async function packTarball(dir: string): Promise<string> {
     });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
+  buildUnchecked(dir);
   await run('npm', ['pack', '--silent'], dir);
   const { version } = readPackage(dir);
   return join(dir, `tenure-${version}.tgz`);
+}
+
+/** Lets a copy of the sources be built in half the time, or in a quarter with what more is left out: `npm run check` checks types. */
+export function buildUnchecked(
+  dir: string,
+  more: { declaration?: false; sourceMap?: false } = {},
+): void {
+  const file = join(dir, 'tsconfig.build.json');
+  const config = JSON.parse(readFileSync(file, 'utf8')) as { compilerOptions: object };
+  Object.assign(config.compilerOptions, { noCheck: true, ...more });
+  writeFileSync(file, JSON.stringify(config));
 }
 
 /** Puts the tarball into a project as `npm install` would; what it depends on is found from there already. */

@@ -6,7 +6,7 @@ import { exportAccount } from '../../../server/operations/export-account.ts';
 import { forgetAccount } from '../../../server/operations/forget-account.ts';
 import { verifyDatabase } from '../../../server/operations/verify.ts';
 import { newPerson, PRO, STARTER } from '../billing/person.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { tokenFor } from '../../support/tokens.ts';
 
@@ -46,7 +46,7 @@ function keyOf(table: string, row: object): string {
   return [table, id, user, customer, key, name, linked, subscription].map(String).join(' ');
 }
 
-describe.each(DIALECTS)('O-19: what is stored of an account, on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('O-19: what is stored of an account, on %s', (database) => {
   beforeAll(() => startOn(database));
   afterAll(() => server.close());
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, PRO_YEARLY, refusal, STARTER, viewOf, type Person } from './person.ts';
 
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => emulator.close());
 
-describe.each(DIALECTS)('Changing a plan on %s', (dialect) => {
+describe.each(ROUTE_DIALECTS)('Changing a plan on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({ database: dialect, emulator, env: { TRIAL_DAYS: '0' } });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, refusal, STARTER, viewOf, type Person } from './person.ts';
 import { stripeSwitches } from './stripe-calls.ts';
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => emulator.close());
 
-describe.each(DIALECTS)('Beside the plan on %s', (dialect) => {
+describe.each(ROUTE_DIALECTS)('Beside the plan on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
     const env = { TRIAL_DAYS: '0', AUTOMATIC_TAX: 'true' };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, type Answer, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, refusal, STARTER, viewOf, type Person } from './person.ts';
 
@@ -27,7 +27,7 @@ const invoicesOf = (answer: Answer) => answer.json['invoices'] as Invoice[];
 const invoiceOf = (answer: Answer) => answer.json['invoice'] as Invoice;
 const paymentOf = (answer: Answer) => answer.json['payment'] as Payment;
 
-describe.each(DIALECTS)('Invoices on %s', (dialect) => {
+describe.each(ROUTE_DIALECTS)('Invoices on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({ database: dialect, emulator, env: { TRIAL_DAYS: '0' } });

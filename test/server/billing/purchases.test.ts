@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../../scripts/pay-checkout.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, type Person } from './person.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tenure-purchases-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-describe.each(DIALECTS)('M-28: what is bought once, on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('M-28: what is bought once, on %s', (database) => {
   let server: TestServer;
   let receiver: Server;
   /** What the host was told. */

@@ -1,7 +1,7 @@
 import { Stripe } from 'stripe';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, refusal, STARTER, viewOf, type Person, type Quote } from './person.ts';
 import { stripeSwitches } from './stripe-calls.ts';
@@ -16,7 +16,7 @@ const seconds = (iso: string) => Date.parse(`${iso}Z`) / 1000;
 const monthly = (plan: string) => ({ plan, interval: 'monthly' });
 const yearly = (plan: string) => ({ plan, interval: 'yearly' });
 
-describe.each(DIALECTS)('A quote on %s', (dialect) => {
+describe.each(ROUTE_DIALECTS)('A quote on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
 import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, type Person } from './person.ts';
 import { stripeSwitches } from './stripe-calls.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => emulator.close());
 
-describe.each(DIALECTS)('R-1: money that comes back on %s', (dialect) => {
+describe.each(ROUTE_DIALECTS)('R-1: money that comes back on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
     server = await startTestServer({ database: dialect, emulator, env: { TRIAL_DAYS: '0' } });

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findTrial } from '../../../db/trials.ts';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, PRO_YEARLY, refusal, STARTER, viewOf, type Person } from './person.ts';
 
@@ -16,7 +16,7 @@ const CARDS = ['4242424242424242', '5555555555554444', '371449635398431', '60110
 const trialAt = async (server: TestServer, person: Person) =>
   findTrial(server.database.knex, (await person.subscription()).id);
 
-describe.each(DIALECTS)('Trials on %s', (dialect) => {
+describe.each(ROUTE_DIALECTS)('Trials on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
     const env = { TRIAL_ONE_PER_CARD: 'true' };
@@ -111,7 +111,7 @@ describe.each(DIALECTS)('Trials on %s', (dialect) => {
   });
 });
 
-describe.each(DIALECTS)('Trials with other settings on %s', (dialect) => {
+describe.each(ROUTE_DIALECTS)('Trials with other settings on %s', (dialect) => {
   let server: TestServer;
   const start = async (env: Record<string, string>) => {
     server = await startTestServer({ database: dialect, emulator, env });

@@ -1,3 +1,3 @@
 import { chaosSuite } from './chaos-suite.ts';
 
-chaosSuite('postgres', { sample: 40, full: 200 });
+chaosSuite('postgres', { sample: 15, full: 200 });

@@ -1,3 +1,3 @@
 import { chaosSuite } from './chaos-suite.ts';
 
-chaosSuite('sqlite', { sample: 60, full: 1_000 });
+chaosSuite('sqlite', { sample: 21, full: 1_000 });

@@ -9,7 +9,7 @@ import { effectKeys, expectConverged } from '../../support/convergence.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/databases.ts';
 import { createEngineLab, type EngineLab } from '../../support/engine-lab.ts';
 import { randomFrom } from '../../support/random.ts';
-import { RUNS, sizeOf } from '../../support/sizes.ts';
+import { RUNS, SAMPLED, sizeOf } from '../../support/sizes.ts';
 import { recordTapes, type Tape } from '../../support/tape.ts';
 
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
@@ -23,7 +23,7 @@ const plans = fc.record({
 });
 
 /** Runs that go on at the same time, each on a database of its own: most of a run is waiting. */
-const LANES = 5;
+const LANES = SAMPLED ? 3 : 5;
 
 interface Lane {
   database: TestDatabase;
@@ -46,8 +46,16 @@ export function chaosSuite(dialect: Dialect, size: { sample: number; full: numbe
     beforeAll(async () => {
       lab = await createEngineLab();
       tapes = [
-        ...(await recordTapes(lab, { count: 30, steps: 2, seed: SEED })),
-        ...(await recordTapes(lab, { count: 12, steps: 5, seed: SEED + 1_000 })),
+        ...(await recordTapes(lab, {
+          count: sizeOf({ sample: 10, full: 30 }),
+          steps: 2,
+          seed: SEED,
+        })),
+        ...(await recordTapes(lab, {
+          count: sizeOf({ sample: 4, full: 12 }),
+          steps: 5,
+          seed: SEED + 1_000,
+        })),
       ];
       lanes = await Promise.all(Array.from({ length: LANES }, () => openLane(dialect)));
       catalogue = lab.engine(lanes[0]!.database).services.catalogue;

@@ -31,9 +31,9 @@ afterAll(async () => {
 });
 
 describe.each<[Dialect, { servers: number; runs: number }]>([
-  ['postgres', { servers: 4, runs: sizeOf({ sample: 5, full: 15 }) }],
+  ['postgres', { servers: 4, runs: sizeOf({ sample: 2, full: 15 }) }],
   // S-28: more than one process on a SQLite file is slow, and safe.
-  ['sqlite', { servers: 2, runs: sizeOf({ sample: 3, full: 5 }) }],
+  ['sqlite', { servers: 2, runs: sizeOf({ sample: 1, full: 5 }) }],
 ])('Server processes on %s', (dialect, given) => {
   const random = randomFrom(SEED);
   let database: TestDatabase;

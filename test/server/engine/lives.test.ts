@@ -12,7 +12,7 @@ import { startWebhookReceiver, type WebhookReceiver } from '../../support/webhoo
 
 /** A failing life is lived again by the seed that it prints. */
 const SEED = process.env['TENURE_TEST_SEED'];
-const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? sizeOf({ sample: 5, full: 50 }));
+const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? sizeOf({ sample: 50, full: 300 }));
 const LIVES = SEED === undefined ? RUNS : 1;
 
 let emulator: RunningEmulator;

@@ -10,7 +10,7 @@ import { randomFrom, type Random } from '../../support/random.ts';
 import { RUNS, sizeOf } from '../../support/sizes.ts';
 
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Date.now() % 1_000_000_000);
-const MUTATIONS = sizeOf({ sample: 20_000, full: 100_000 });
+const MUTATIONS = sizeOf({ sample: 5_000, full: 100_000 });
 /** Of these, every so many go through the route as well. */
 const EVERY = 25;
 

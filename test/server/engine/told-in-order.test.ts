@@ -12,7 +12,7 @@ import { startWebhookReceiver, type WebhookReceiver } from '../../support/webhoo
 
 /** A failing run is repeated by the seed that it prints. */
 const SEED = process.env['TENURE_TEST_SEED'];
-const RUNS = SEED === undefined ? sizeOf({ sample: 3, full: 30 }) : 1;
+const RUNS = SEED === undefined ? sizeOf({ sample: 1, full: 30 }) : 1;
 const FLIPS = 10;
 
 let lab: EngineLab;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, type Person } from '../billing/person.ts';
 import { METER, meteredPlans } from './metered-plans.ts';
@@ -7,7 +7,7 @@ import { METER, meteredPlans } from './metered-plans.ts';
 const START = Date.UTC(2026, 10, 3, 12, 34, 56) / 1000;
 const HOUR = 3_600_000;
 
-describe.each(DIALECTS)('Invoices with usage on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('Invoices with usage on %s', (database) => {
   let server: TestServer;
 
   beforeAll(async () => {

@@ -2,13 +2,13 @@ import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trackRequests, trackUsage } from '../../../server/entrypoints/express.ts';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { tokenFor } from '../../support/tokens.ts';
 import { newPerson, type Person } from '../billing/person.ts';
 import { METER, meteredPlans } from './metered-plans.ts';
 
-describe.each(DIALECTS)('A host app that tracks usage on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('A host app that tracks usage on %s', (database) => {
   let server: TestServer;
   let person: Person;
 

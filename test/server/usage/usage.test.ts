@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DIALECTS } from '../../support/databases.ts';
+import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, type TestServer } from '../../support/server.ts';
 import { verifyUsage, type UsageDifference } from '../../../server/usage/verify-usage.ts';
 import { newPerson, refusal, type Person } from '../billing/person.ts';
@@ -8,7 +8,7 @@ import { METER, meteredPlans } from './metered-plans.ts';
 const TEAM = { plan: 'team', interval: 'monthly', quantity: 3 };
 const DAY = 86_400_000;
 
-describe.each(DIALECTS)('Usage on %s', (database) => {
+describe.each(ROUTE_DIALECTS)('Usage on %s', (database) => {
   let server: TestServer;
   let person: Person;
   let keys = 0;
