@@ -82,6 +82,78 @@ describe('What counts once counts once, and a refusal says why', { timeout: 90_0
     expect((await person.get('credit')).json['balance']).toBeGreaterThan(4_000);
   });
 
+  it('M-15: free calls come with a period that was paid whole: no change now, whatever is in between, brings them again', async () => {
+    const person = await buyer(PRO);
+    await server.advance(0.1);
+    await server.services.usage.record([{ userId: person.id, meter: METER, quantity: 1_000 }]);
+    await server.services.usage.flush();
+    const down = { ...STARTER, when: 'now' };
+    const refused = async (choice: object) => {
+      const { status, json } = await person.command('preview', choice);
+      expect([status, json['error']]).toMatchObject([409, { reason: 'allowance_used' }]);
+    };
+    await refused(down);
+    const prorationDate = new Date(server.services.clock.now()).toISOString();
+    expect((await person.command('change', { ...down, prorationDate })).status).toBe(409);
+    // The year has no meter, and nothing is used in it.
+    expect((await person.changeTo(PRO_YEARLY)).answer.status).toBe(202);
+    await server.advance(0.1);
+    await refused(down);
+    await refused({ ...PRO, when: 'now' });
+    expect((await person.command('preview', { command: 'pause' })).json).toMatchObject({
+      credit: 0,
+    });
+    expect((await person.changeTo(STARTER)).quote).toMatchObject({ effective: 'period_end' });
+    // Without free calls used it is possible as before.
+    const other = await buyer(PRO);
+    expect((await other.changeTo(down)).answer.status).toBe(202);
+  });
+
+  it('a code for some months counts them from its first use, whatever it is taken off or bought again for', async () => {
+    await code({ code: 'TWOMONTHS', percentOff: 50, duration: 'repeating', months: 2 });
+    const person = await buyer(STARTER);
+    const apply = () => person.command('discount', { promotionCode: 'TWOMONTHS' });
+    expect((await apply()).status).toBe(200);
+    await server.advance(32);
+    expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 1_000 });
+    expect((await person.command('discount', { promotionCode: null })).status).toBe(200);
+    const used = [400, 'unknown_promotion_code'];
+    expect(refusal(await apply())).toEqual(used);
+    await person.command('cancel', { when: 'now' });
+    const again = { ...STARTER, promotionCode: 'TWOMONTHS' };
+    expect(refusal(await person.command('reactivate', again))).toEqual(used);
+    expect(refusal(await person.post('checkout', again))).toEqual(used);
+  });
+
+  it('M-14: a bank debit, which may bounce, settles no debt before a comeback: it is paid on its page first', async () => {
+    const person = await buyer(STARTER);
+    const customer = await person.customerId();
+    const debit = await server.stripe.paymentMethods.create({
+      type: 'sepa_debit',
+      sepa_debit: { iban: 'DE62370400440532013001' },
+      billing_details: { name: 'A', email: 'a@example.com' },
+    });
+    await server.stripe.paymentMethods.attach(debit.id, { customer });
+    await server.stripe.customers.update(customer, {
+      invoice_settings: { default_payment_method: debit.id },
+    });
+    await person.command('cancel', { when: 'now' });
+    expect(viewOf(await person.command('reactivate', PRO))).toMatchObject({ state: 'active' });
+    await server.advance(1);
+    await person.command('cancel', { when: 'now' });
+    const before = (await person.invoices()).map(({ status }) => status);
+    expect(before).toEqual(['uncollectible', 'paid']);
+    for (const name of ['preview', 'reactivate']) {
+      const body = name === 'preview' ? { command: 'reactivate', ...PRO } : PRO;
+      const { status, json } = await person.command(name, body);
+      expect([name, status, json['error']]).toMatchObject([name, 409, { reason: 'debt' }]);
+    }
+    expect((await person.invoices()).map(({ status }) => status)).toEqual(before);
+    await person.useCard('pm_card_visa');
+    expect(viewOf(await person.command('reactivate', PRO))).toMatchObject({ state: 'active' });
+    expect((await person.invoices()).map(({ status }) => status)).toEqual(['paid', 'paid', 'paid']);
+  });
+
   it('M-21: a code that is not for you is 400 at every call site, and is not shown', async () => {
     const [person, owner] = [await buyer(PRO), await buyer()];
     await code({ code: 'FIRSTONLY', percentOff: 50, duration: 'forever', firstPurchaseOnly: true });
@@ -115,7 +187,10 @@ describe('What counts once counts once, and a refusal says why', { timeout: 90_0
     expect((await person.command('discount', { promotionCode: 'HALFONCE' })).status).toBe(200);
     const { quote, answer } = await person.changeTo({ plan: 'pro', interval: 'monthly' });
     expect(answer.status).toBe(202);
-    expect(quote).toMatchObject({ nextAmount: 5_000 });
+    expect(quote).toMatchObject({
+      nextAmount: 5_000,
+      losses: [{ kind: 'promotion_code', message: expect.stringContaining('HALFONCE') }],
+    });
     await server.advance(30);
     expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 5_000 });
   });
