@@ -2,8 +2,16 @@ import type { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
-import { newPerson, PRO, PRO_YEARLY, refusal, STARTER, viewOf } from '../server/billing/person.ts';
+import { startTestServer, type Answer, type TestServer } from '../support/server.ts';
+import {
+  newPerson,
+  PRO,
+  PRO_YEARLY,
+  refusal,
+  STARTER,
+  viewOf,
+  type Person,
+} from '../server/billing/person.ts';
 import { stripeSwitches } from '../server/billing/stripe-calls.ts';
 import { METER } from './sell-calls.ts';
 
@@ -281,6 +289,78 @@ describe('What counts once counts once, and a refusal says why', { timeout: 90_0
     for (const [name, answer] of Object.entries(answers)) {
       expect([name, ...refusal(answer)]).toEqual([name, 400, 'unknown_price']);
     }
+  });
+
+  it('a payment method that cannot be charged is refused in words wherever it would be charged', async () => {
+    const unusable = {
+      'fails later': 'pm_card_chargeCustomerFail',
+      'wants to ask': 'pm_card_authenticationRequired',
+      detached: null,
+    };
+    /** A customer whose method cannot be used, after `before`. */
+    const buyerWith = async (
+      token: string | null,
+      before?: (person: Person) => Promise<unknown>,
+    ) => {
+      const person = await buyer(STARTER);
+      await before?.(person);
+      if (token !== null) await person.useCard(token);
+      const customer = await person.customerId();
+      const { data } = await server.stripe.paymentMethods.list({ customer });
+      if (token === null) for (const { id } of data) await server.stripe.paymentMethods.detach(id);
+      await server.settled();
+      return { person, method: data[0]!.id };
+    };
+    const sites: Record<string, (token: string | null) => Promise<Answer>> = {
+      upgrade: async (token) => (await (await buyerWith(token)).person.changeTo(PRO)).answer,
+      'another interval': async (token) =>
+        (await (await buyerWith(token)).person.changeTo(PRO_YEARLY)).answer,
+      reactivate: async (token) => {
+        const { person } = await buyerWith(token, (each) =>
+          each.command('cancel', { when: 'now' }),
+        );
+        return person.command('reactivate', PRO);
+      },
+      pay: async (token) => {
+        const { person, method } = await buyerWith(token);
+        const items = [{ description: 'Setup', amount: 700, currency: 'usd' }];
+        const body = { userId: person.id, items, collection: 'send' };
+        const { id } = (await person.asAdmin('invoices', body)).json['invoice'] as { id: string };
+        return person.post(`invoices/${id}/pay`, { paymentMethod: method });
+      },
+      'one-off invoice': async (token) => {
+        const { person } = await buyerWith(token);
+        const items = [{ description: 'Setup', amount: 700, currency: 'usd' }];
+        return person.asAdmin('invoices', { userId: person.id, items, collection: 'charge' });
+      },
+    };
+    const told: string[] = [];
+    for (const [name, token] of Object.entries(unusable)) {
+      for (const [site, run] of Object.entries(sites)) {
+        const { status, json } = await run(token);
+        const error = json['error'] as { code: string; reason?: string } | undefined;
+        const url = (json['payment'] as { url?: string } | undefined)?.url ?? json['url'];
+        const words = error?.reason ?? error?.code ?? (url ? 'a page to pay on' : 'done');
+        told.push(`${name}, ${site}: ${status} ${words}`);
+      }
+    }
+    expect(told).toEqual([
+      'fails later, upgrade: 202 a page to pay on',
+      'fails later, another interval: 202 a page to pay on',
+      'fails later, reactivate: 402 card_declined',
+      'fails later, pay: 402 card_declined',
+      'fails later, one-off invoice: 200 a page to pay on',
+      'wants to ask, upgrade: 202 a page to pay on',
+      'wants to ask, another interval: 202 a page to pay on',
+      'wants to ask, reactivate: 200 a page to pay on',
+      'wants to ask, pay: 200 a page to pay on',
+      'wants to ask, one-off invoice: 200 a page to pay on',
+      'detached, upgrade: 409 payment_method',
+      'detached, another interval: 409 payment_method',
+      'detached, reactivate: 200 a page to pay on',
+      'detached, pay: 404 not_found',
+      'detached, one-off invoice: 200 a page to pay on',
+    ]);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { planOfPrice } from '../../../state/catalogue.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import { isAllowanceUsed } from '../allowance.ts';
@@ -20,7 +21,9 @@ export async function requireAllowanceUnused(
   // Free units begin anew with their item, limits with the period.
   const isMeterNew = changes.some(({ deleted }) => deleted === true);
   if (!restartPeriod && !isMeterNew) return;
-  if (!(await isAllowanceUsed(services, subscription, { limits: restartPeriod }))) return;
+  const nextPlan = planOfPrice(services.catalogue, target.priceId)?.plan.id ?? null;
+  const asked = { limits: restartPeriod, nextPlan };
+  if (!(await isAllowanceUsed(services, subscription, asked))) return;
   throw new AppError(
     'not_allowed',
     'Free units or a part of a limit of the present period were used, so what is left of it cannot be credited. Only a change with the next period ("when": "period_end") is possible.',
