@@ -8,7 +8,7 @@ const HELP = `Lets everything happen to real server processes, for as long as as
 
 Two servers on one PostgreSQL, then one on SQLite, half of the time each, on a local Stripe: stopped (SIGSTOP), killed,
 cut off from the database or Stripe, with silent connections, locked rows, wrong clocks (with Debian's faketime), refused
-calls and mails, lost and duplicated events, in random combinations. It ends by itself: with 0 when nothing was wrong.
+calls and mails, lost and duplicated events, as the older release while a newer one migrates, in random combinations. It ends by itself: with 0 when nothing was wrong.
 
   --hours N    how long, in hours
   --minutes N  the same in minutes (default: 20)

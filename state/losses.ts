@@ -86,6 +86,20 @@ export function lossOfCode(code: string): Loss {
   };
 }
 
+/** A code for one invoice that an upgrade uses up. */
+export function lossOfOnce(name: string | null): Loss {
+  const words = name === null ? 'The discount' : `The code ${name}`;
+  return {
+    kind: 'promotion_code',
+    at: null,
+    message: `${words} counts for one invoice, which is that of this change: nothing is left of it for the next renewal.`,
+  };
+}
+
+/** A change in place of one that is scheduled. */
+export const lossesOfReplacedChange = (subscription: StoredSubscription): Loss[] =>
+  pendingChange(subscription);
+
 const access = (message: string, at: number | null): Loss => ({ kind: 'access', at, message });
 
 function unused(until: number | null, now: number, fate: string): Loss[] {

@@ -13,7 +13,8 @@ export interface NewPrice {
 /** Products, prices and test clocks. */
 export function catalogueCalls(stripe: Stripe) {
   return {
-    retrievePrice: (id: string): Promise<Stripe.Price> => call(() => stripe.prices.retrieve(id)),
+    retrievePrice: (id: string): Promise<Stripe.Price> =>
+      call(() => stripe.prices.retrieve(id, { expand: ['tiers'] })),
 
     pricesByLookupKey: (keys: string[]): Promise<Stripe.Price[]> =>
       call(() =>

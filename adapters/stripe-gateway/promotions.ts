@@ -32,12 +32,14 @@ export function promotionCalls(stripe: Stripe, mark: OwnerMark) {
       return page.data[0] ?? null;
     },
 
-    /** Coupons that invoices of a customer have used; of the newest 100. */
+    /** Coupons that invoices of a customer have used, drafts too. */
     couponsUsedBy: async (customerId: string): Promise<string[]> => {
-      const { data } = await call(() =>
-        stripe.invoices.list({ customer: customerId, limit: 100, expand: ['data.discounts'] }),
+      const data = await call(() =>
+        stripe.invoices
+          .list({ customer: customerId, limit: 100, expand: ['data.discounts'] })
+          .autoPagingToArray({ limit: 2_000 }),
       );
-      const used = data.filter(({ status }) => status !== 'void' && status !== 'draft');
+      const used = data.filter(({ status }) => status !== 'void');
       return used.flatMap(({ discounts, total_discount_amounts: amounts }) =>
         (amounts ?? []).every(({ amount }) => amount === 0)
           ? []

@@ -30,7 +30,7 @@ export function returnCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
     chargesOfIntent: async (paymentIntentId: string): Promise<Stripe.Charge[]> =>
       (await call(() => stripe.charges.list({ payment_intent: paymentIntentId, limit: 20 }))).data,
 
-    /** Puts money on a customer's balance, for the next invoices. */
+    /** Puts money on a customer's balance, for the next invoices; a negative amount takes it off. */
     giveCredit: (
       input: {
         customerId: string;
@@ -38,6 +38,7 @@ export function returnCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
         amount: number;
         currency: string;
         description: string;
+        metadata?: Record<string, string>;
       },
       idempotencyKey: string,
     ): Promise<Stripe.CustomerBalanceTransaction> =>
@@ -48,7 +49,7 @@ export function returnCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
             amount: -input.amount,
             currency: input.currency,
             description: input.description,
-            metadata: ownerMetadata(input.userId),
+            metadata: { ...ownerMetadata(input.userId), ...input.metadata },
           },
           { idempotencyKey },
         ),

@@ -33,14 +33,17 @@ export async function debtsOf(
     .toReversed();
 }
 
-/** Throws 409 for a debt that a comeback cannot collect: without a card, or in another currency than that of the new plan. */
+/**
+ * Throws 409 for a debt that a comeback cannot collect: without a saved method, with one that pays days later (a bank debit
+ * may bounce, and the comeback would be there already), or in another currency than that of the new plan.
+ */
 export function requireCollectable(
   context: CommandContext,
   former: SubscriptionRow,
   by: { debts: readonly Stripe.Invoice[]; card: SavedCard | null; currency: string | null },
 ): void {
   const other = by.debts.find(({ currency }) => currency !== (by.currency ?? currency));
-  const debt = by.card === null ? by.debts[0] : other;
+  const debt = by.card === null || by.card.isDelayed ? by.debts[0] : other;
   if (debt) throw owed(context, former, debt);
 }
 
@@ -52,8 +55,9 @@ export async function settleDebts(
 ): Promise<void> {
   const { stripe } = context.services;
   for (const debt of debts) {
+    let paid: Stripe.Invoice | null;
     try {
-      await confirmIfAnswerLost(
+      paid = await confirmIfAnswerLost(
         () => stripe.payInvoice(debt.id, card.id, freshKey('debt', context)),
         async () => (await stripe.retrieveInvoice(debt.id)).status === 'paid',
       );
@@ -61,6 +65,8 @@ export async function settleDebts(
       if (isGatewayError(error, 'invalid')) throw owed(context, former, debt);
       throw error;
     }
+    // On its way is not paid.
+    if (paid !== null && paid.status !== 'paid') throw owed(context, former, debt);
   }
 }
 
@@ -82,7 +88,7 @@ function owed(
 ): AppError {
   return new AppError(
     'not_allowed',
-    `An invoice from before, of ${formatMoney(amountDue, currency)}, is not paid. Coming back with a saved card (reactivate) pays it first; else pay it on its page.`,
+    `An invoice from before, of ${formatMoney(amountDue, currency)}, is not paid. Coming back with a saved card (reactivate) pays it first; else, and with a bank debit, pay it on its page and come back when it is paid.`,
     {
       fields: {
         state: former.state,

@@ -133,11 +133,11 @@ function invoiceOf(invoice: Stripe.Invoice, own: Stripe.Charge[]): PeriodInvoice
   };
 }
 
-function priceOf(line: Stripe.InvoiceLineItem): string {
+export function priceOf(line: Stripe.InvoiceLineItem): string {
   return idOf(line.pricing?.price_details?.price) ?? '';
 }
 
-function isProration({ parent }: Stripe.InvoiceLineItem): boolean {
+export function isProration({ parent }: Stripe.InvoiceLineItem): boolean {
   return (parent?.subscription_item_details ?? parent?.invoice_item_details)?.proration === true;
 }
 

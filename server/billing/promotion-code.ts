@@ -32,10 +32,17 @@ export async function promotionFor(
   const found = await findPromotion(services, customerId, code);
   if (!found) throw unknownCode('This promotion code does not exist or has ended.');
   const { coupon } = found.promotion;
-  const once = coupon !== null && typeof coupon !== 'string' && coupon.duration === 'once';
-  if (once) {
+  if (coupon === null || typeof coupon === 'string') {
+    return { id: found.id, code: found.code, once: false };
+  }
+  const once = coupon.duration === 'once';
+  // Stripe counts the months of a code anew for each subscription that it is put on.
+  if (coupon.duration !== 'forever') {
     const used = await services.stripe.couponsUsedBy(customerId);
-    if (used.includes(coupon.id)) throw unknownCode('This code counts once, and was used already.');
+    if (used.includes(coupon.id)) {
+      const months = `for ${coupon.duration_in_months} months from its first use`;
+      throw unknownCode(`This code counts ${once ? 'once' : months}, and was used already.`);
+    }
   }
   return { id: found.id, code: found.code, once };
 }

@@ -6,7 +6,13 @@ import type { Services } from '../lib/services.ts';
 export interface SavedCard {
   id: string;
   fingerprint: string | null;
+  /** A bank debit: days pass until it is known whether money comes. */
+  isDelayed: boolean;
 }
+
+/** Methods of Stripe that pay at once; of all others the money may fail to come days later. */
+const DELAYED =
+  /_debit$|^us_bank_account$|^(nz|kr)_bank_account$|^customer_balance$|^boleto$|^oxxo$|^konbini$|^multibanco$/;
 
 /**
  * What a customer can be charged on without asking them: their default method, else the one that their last
@@ -34,5 +40,9 @@ export async function savedCard(
 }
 
 function cardOf(method: Stripe.PaymentMethod): SavedCard {
-  return { id: method.id, fingerprint: methodFingerprint(method) };
+  return {
+    id: method.id,
+    fingerprint: methodFingerprint(method),
+    isDelayed: DELAYED.test(method.type),
+  };
 }

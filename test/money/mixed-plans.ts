@@ -6,7 +6,7 @@ import { Stripe } from 'stripe';
 /** Name of the meter of the plans whose intervals are mixed. */
 export const METER = 'api_calls';
 
-/** `small` and `big`, monthly (2000, 5000) and yearly (20000, 50000), each with a monthly meter of half a cent a call. */
+/** `small` and `big`, monthly (2000, 5000) and yearly (20000, 50000), each with a monthly meter of half a cent a call; and `lifetime`, which is `small` for ever. */
 export async function mixedPlans(stripe: Stripe): Promise<Record<string, string>> {
   const product = (await stripe.products.create({ name: 'Mixed' })).id;
   const meter = await stripe.billing.meters.create({
@@ -37,6 +37,9 @@ export async function mixedPlans(stripe: Stripe): Promise<Record<string, string>
   });
   const plans = [await plan('small', 1, 2_000), await plan('big', 2, 5_000)];
   const file = join(mkdtempSync(join(tmpdir(), 'tenure-plans-')), 'plans.json');
-  writeFileSync(file, JSON.stringify({ plans }));
+  const once = await stripe.prices.create({ product, currency: 'usd', unit_amount: 9_900 });
+  const grants = { plan: 'small' };
+  const products = [{ id: 'lifetime', name: 'For ever', priceId: once.id, once: true, grants }];
+  writeFileSync(file, JSON.stringify({ plans, products }));
   return { PLANS_FILE: file, ADDON_PRICE_ID: addon };
 }

@@ -2,8 +2,16 @@ import type { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
-import { newPerson, PRO, PRO_YEARLY, refusal, STARTER, viewOf } from '../server/billing/person.ts';
+import { startTestServer, type Answer, type TestServer } from '../support/server.ts';
+import {
+  newPerson,
+  PRO,
+  PRO_YEARLY,
+  refusal,
+  STARTER,
+  viewOf,
+  type Person,
+} from '../server/billing/person.ts';
 import { stripeSwitches } from '../server/billing/stripe-calls.ts';
 import { METER } from './sell-calls.ts';
 
@@ -82,6 +90,78 @@ describe('What counts once counts once, and a refusal says why', { timeout: 90_0
     expect((await person.get('credit')).json['balance']).toBeGreaterThan(4_000);
   });
 
+  it('M-15: free calls come with a period that was paid whole: no change now, whatever is in between, brings them again', async () => {
+    const person = await buyer(PRO);
+    await server.advance(0.1);
+    await server.services.usage.record([{ userId: person.id, meter: METER, quantity: 1_000 }]);
+    await server.services.usage.flush();
+    const down = { ...STARTER, when: 'now' };
+    const refused = async (choice: object) => {
+      const { status, json } = await person.command('preview', choice);
+      expect([status, json['error']]).toMatchObject([409, { reason: 'allowance_used' }]);
+    };
+    await refused(down);
+    const prorationDate = new Date(server.services.clock.now()).toISOString();
+    expect((await person.command('change', { ...down, prorationDate })).status).toBe(409);
+    // The year has no meter, and nothing is used in it.
+    expect((await person.changeTo(PRO_YEARLY)).answer.status).toBe(202);
+    await server.advance(0.1);
+    await refused(down);
+    await refused({ ...PRO, when: 'now' });
+    expect((await person.command('preview', { command: 'pause' })).json).toMatchObject({
+      credit: 0,
+    });
+    expect((await person.changeTo(STARTER)).quote).toMatchObject({ effective: 'period_end' });
+    // Without free calls used it is possible as before.
+    const other = await buyer(PRO);
+    expect((await other.changeTo(down)).answer.status).toBe(202);
+  });
+
+  it('a code for some months counts them from its first use, whatever it is taken off or bought again for', async () => {
+    await code({ code: 'TWOMONTHS', percentOff: 50, duration: 'repeating', months: 2 });
+    const person = await buyer(STARTER);
+    const apply = () => person.command('discount', { promotionCode: 'TWOMONTHS' });
+    expect((await apply()).status).toBe(200);
+    await server.advance(32);
+    expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 1_000 });
+    expect((await person.command('discount', { promotionCode: null })).status).toBe(200);
+    const used = [400, 'unknown_promotion_code'];
+    expect(refusal(await apply())).toEqual(used);
+    await person.command('cancel', { when: 'now' });
+    const again = { ...STARTER, promotionCode: 'TWOMONTHS' };
+    expect(refusal(await person.command('reactivate', again))).toEqual(used);
+    expect(refusal(await person.post('checkout', again))).toEqual(used);
+  });
+
+  it('M-14: a bank debit, which may bounce, settles no debt before a comeback: it is paid on its page first', async () => {
+    const person = await buyer(STARTER);
+    const customer = await person.customerId();
+    const debit = await server.stripe.paymentMethods.create({
+      type: 'sepa_debit',
+      sepa_debit: { iban: 'DE62370400440532013001' },
+      billing_details: { name: 'A', email: 'a@example.com' },
+    });
+    await server.stripe.paymentMethods.attach(debit.id, { customer });
+    await server.stripe.customers.update(customer, {
+      invoice_settings: { default_payment_method: debit.id },
+    });
+    await person.command('cancel', { when: 'now' });
+    expect(viewOf(await person.command('reactivate', PRO))).toMatchObject({ state: 'active' });
+    await server.advance(1);
+    await person.command('cancel', { when: 'now' });
+    const before = (await person.invoices()).map(({ status }) => status);
+    expect(before).toEqual(['uncollectible', 'paid']);
+    for (const name of ['preview', 'reactivate']) {
+      const body = name === 'preview' ? { command: 'reactivate', ...PRO } : PRO;
+      const { status, json } = await person.command(name, body);
+      expect([name, status, json['error']]).toMatchObject([name, 409, { reason: 'debt' }]);
+    }
+    expect((await person.invoices()).map(({ status }) => status)).toEqual(before);
+    await person.useCard('pm_card_visa');
+    expect(viewOf(await person.command('reactivate', PRO))).toMatchObject({ state: 'active' });
+    expect((await person.invoices()).map(({ status }) => status)).toEqual(['paid', 'paid', 'paid']);
+  });
+
   it('M-21: a code that is not for you is 400 at every call site, and is not shown', async () => {
     const [person, owner] = [await buyer(PRO), await buyer()];
     await code({ code: 'FIRSTONLY', percentOff: 50, duration: 'forever', firstPurchaseOnly: true });
@@ -115,7 +195,10 @@ describe('What counts once counts once, and a refusal says why', { timeout: 90_0
     expect((await person.command('discount', { promotionCode: 'HALFONCE' })).status).toBe(200);
     const { quote, answer } = await person.changeTo({ plan: 'pro', interval: 'monthly' });
     expect(answer.status).toBe(202);
-    expect(quote).toMatchObject({ nextAmount: 5_000 });
+    expect(quote).toMatchObject({
+      nextAmount: 5_000,
+      losses: [{ kind: 'promotion_code', message: expect.stringContaining('HALFONCE') }],
+    });
     await server.advance(30);
     expect((await person.invoices())[0]).toMatchObject({ status: 'paid', total: 5_000 });
   });
@@ -206,6 +289,78 @@ describe('What counts once counts once, and a refusal says why', { timeout: 90_0
     for (const [name, answer] of Object.entries(answers)) {
       expect([name, ...refusal(answer)]).toEqual([name, 400, 'unknown_price']);
     }
+  });
+
+  it('a payment method that cannot be charged is refused in words wherever it would be charged', async () => {
+    const unusable = {
+      'fails later': 'pm_card_chargeCustomerFail',
+      'wants to ask': 'pm_card_authenticationRequired',
+      detached: null,
+    };
+    /** A customer whose method cannot be used, after `before`. */
+    const buyerWith = async (
+      token: string | null,
+      before?: (person: Person) => Promise<unknown>,
+    ) => {
+      const person = await buyer(STARTER);
+      await before?.(person);
+      if (token !== null) await person.useCard(token);
+      const customer = await person.customerId();
+      const { data } = await server.stripe.paymentMethods.list({ customer });
+      if (token === null) for (const { id } of data) await server.stripe.paymentMethods.detach(id);
+      await server.settled();
+      return { person, method: data[0]!.id };
+    };
+    const sites: Record<string, (token: string | null) => Promise<Answer>> = {
+      upgrade: async (token) => (await (await buyerWith(token)).person.changeTo(PRO)).answer,
+      'another interval': async (token) =>
+        (await (await buyerWith(token)).person.changeTo(PRO_YEARLY)).answer,
+      reactivate: async (token) => {
+        const { person } = await buyerWith(token, (each) =>
+          each.command('cancel', { when: 'now' }),
+        );
+        return person.command('reactivate', PRO);
+      },
+      pay: async (token) => {
+        const { person, method } = await buyerWith(token);
+        const items = [{ description: 'Setup', amount: 700, currency: 'usd' }];
+        const body = { userId: person.id, items, collection: 'send' };
+        const { id } = (await person.asAdmin('invoices', body)).json['invoice'] as { id: string };
+        return person.post(`invoices/${id}/pay`, { paymentMethod: method });
+      },
+      'one-off invoice': async (token) => {
+        const { person } = await buyerWith(token);
+        const items = [{ description: 'Setup', amount: 700, currency: 'usd' }];
+        return person.asAdmin('invoices', { userId: person.id, items, collection: 'charge' });
+      },
+    };
+    const told: string[] = [];
+    for (const [name, token] of Object.entries(unusable)) {
+      for (const [site, run] of Object.entries(sites)) {
+        const { status, json } = await run(token);
+        const error = json['error'] as { code: string; reason?: string } | undefined;
+        const url = (json['payment'] as { url?: string } | undefined)?.url ?? json['url'];
+        const words = error?.reason ?? error?.code ?? (url ? 'a page to pay on' : 'done');
+        told.push(`${name}, ${site}: ${status} ${words}`);
+      }
+    }
+    expect(told).toEqual([
+      'fails later, upgrade: 202 a page to pay on',
+      'fails later, another interval: 202 a page to pay on',
+      'fails later, reactivate: 402 card_declined',
+      'fails later, pay: 402 card_declined',
+      'fails later, one-off invoice: 200 a page to pay on',
+      'wants to ask, upgrade: 202 a page to pay on',
+      'wants to ask, another interval: 202 a page to pay on',
+      'wants to ask, reactivate: 200 a page to pay on',
+      'wants to ask, pay: 200 a page to pay on',
+      'wants to ask, one-off invoice: 200 a page to pay on',
+      'detached, upgrade: 409 payment_method',
+      'detached, another interval: 409 payment_method',
+      'detached, reactivate: 200 a page to pay on',
+      'detached, pay: 404 not_found',
+      'detached, one-off invoice: 200 a page to pay on',
+    ]);
   });
 });
 

@@ -114,6 +114,15 @@ describe('The configuration', () => {
       [{ ADMIN_TOKEN: 'a'.repeat(16) }, 'ADMIN_TOKEN is too easy to guess'],
       [{ AUTH_JWT_SECRET: 'x'.repeat(32) }, 'AUTH_JWT_SECRET is too easy to guess'],
       [{ ADMIN_TOKEN: LIVE_ENV.AUTH_JWT_SECRET }, 'ADMIN_TOKEN and AUTH_JWT_SECRET must differ'],
+      [{ METRICS_TOKEN: LIVE_ENV.ADMIN_TOKEN }, 'ADMIN_TOKEN and METRICS_TOKEN must differ'],
+      [{ METRICS_TOKEN: 'm'.repeat(16) }, 'METRICS_TOKEN is too easy to guess'],
+      [
+        {
+          OUTGOING_WEBHOOK_URL: 'http://app.example.com/hook',
+          OUTGOING_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}`,
+        },
+        'OUTGOING_WEBHOOK_URL must be https',
+      ],
       [
         {
           AUTH_JWT_SECRET: undefined,

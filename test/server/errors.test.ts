@@ -113,16 +113,25 @@ describe('The log', () => {
       },
     });
     const log = createLogger({ level: 'info', destination });
-    log.info(
-      {
-        secretKey: 'hunter2',
-        config: { jwtSecret: 'hunter2', adminToken: 'hunter2' },
-        headers: { authorization: 'Bearer hunter2', 'stripe-signature': 'hunter2' },
-        plan: 'pro',
-      },
-      'x',
-    );
+    const secret = { secretKey: 'hunter2', jwtSecret: 'hunter2', adminToken: 'hunter2' };
+    const lists = { formerJwtSecrets: ['hunter2'], formerAdminTokens: ['hunter2'] };
+    const urls = { smtpUrl: 'hunter2', databaseUrl: 'hunter2', metricsToken: 'hunter2' };
+    const more = { webhookSecrets: ['hunter2'], operators: [{ tokenHash: 'hunter2' }] };
+    const config = { ...secret, ...lists, ...urls, ...more, secret: 'hunter2', token: 'hunter2' };
+    const headers = { authorization: 'Bearer hunter2', 'stripe-signature': 'hunter2' };
+    log.info({ ...config, config, headers: { ...headers, cookie: 'hunter2' }, plan: 'pro' }, 'x');
     expect(written).not.toContain('hunter2');
+    // By their form wherever they turn up, as in the words of an error.
+    const formed = {
+      keys: ['sk_live_hunter2', 'rk_test_hunter2', 'pk_live_hunter2', 'whsec_hunter2hunter2'],
+      token: 'eyJhunter2x.eyJhunter2x.hunter2',
+      address: 'postgres://tenure:hunter2@db/x',
+      header: 'Bearer hunter2hunter2',
+    };
+    log.error({ err: new Error(Object.values(formed).flat().join(' ')) }, 'failed');
+    log.info({ list: Object.values(formed).flat() }, formed.token);
+    expect(written).not.toContain('hunter2');
+    expect(written.split('[secret]').length).toBeGreaterThan(20);
     expect(written).toContain('"plan":"pro"');
   });
 });

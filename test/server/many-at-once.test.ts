@@ -26,6 +26,7 @@ describe('An account that sends 500 commands at once', () => {
   afterAll(() => server.close());
 
   it('S-16: has a few of them worked on and the rest refused at once, and slows no other account down', async () => {
+    expect(MAX_AT_ONCE).toBe(25);
     const [eager, other] = [newPerson(server), newPerson(server)];
     await eager.subscribe();
     const ask = async () => {
@@ -159,13 +160,17 @@ describe('Calls to Stripe that an account causes', () => {
     expect((await other.post('checkout', PRO)).status).toBe(200);
   });
 
-  it('S-17: promotion codes cannot be guessed: after twenty wrong ones the account waits', async () => {
-    const guess = (code: string) =>
-      server.call('GET', `/api/billing/promotion-codes/${code}`, { user: 'guesser' });
+  it('S-17: promotion codes cannot be guessed, by whichever route: after twenty wrong ones the account waits', async () => {
+    const guesser = newPerson(server);
+    const ask = async (code: string) => (await guesser.get(`promotion-codes/${code}`)).status;
+    const buy = async (promotionCode: string) =>
+      (await guesser.post('checkout', { ...PRO, promotionCode })).status;
     server.services.stripe.promotionByCode = () => Promise.resolve(null);
     const statuses: number[] = [];
-    for (let i = 0; i < 25; i += 1) statuses.push((await guess(`CODE${i}`)).status);
-    expect(statuses).toEqual([...Array(20).fill(404), ...Array(5).fill(429)]);
+    for (let i = 0; i < 18; i += 1) statuses.push(await ask(`CODE${i}`));
+    for (let i = 18; i < 20; i += 1) statuses.push(await buy(`CODE${i}`));
+    statuses.push(await ask('CODE20'), await buy('CODE21'));
+    expect(statuses).toEqual([...Array(18).fill(404), 400, 400, 429, 429]);
   });
 
   it('S-17: admin tokens cannot be guessed through the API: after twenty wrong ones even the right one waits', async () => {
@@ -200,6 +205,20 @@ describe('Bodies of senders who are not known yet', () => {
     expect(cut).toEqual(['a 503', 'b 503']);
     b.end();
     expect(under.bytes()).toBe(80);
+  });
+
+  it('S-25: are bounded at 64 MiB together and 16 MiB of an address', () => {
+    const cut: string[] = [];
+    const begin = (address: string) => bytesUnderWay.begin(address, () => cut.push(address));
+    const bodies = ['a', 'b', 'c', 'd', 'e'].map((address) => ({ address, body: begin(address) }));
+    for (const { body } of bodies.slice(0, 4)) body.add(16 * 1_048_576);
+    expect(cut).toEqual([]);
+    bodies[4]!.body.add(1);
+    expect(cut).toEqual(['a']);
+    bodies[1]!.body.add(1);
+    expect(cut).toEqual(['a', 'b']);
+    for (const { body } of bodies) body.end();
+    expect(bytesUnderWay.bytes()).toBe(0);
   });
 
   it.each(['with its length declared', 'in chunks'])(

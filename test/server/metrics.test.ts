@@ -164,8 +164,11 @@ describe('Who may read the figures', () => {
     }
     expect(await ask({}, { address: '10.0.0.7' })).toBe(401);
     expect(await ask({}, {})).toBe(401);
-    const headers = { 'x-forwarded-for': '203.0.113.9' };
-    expect(await ask({}, { address: '127.0.0.1', headers })).toBe(401);
+    // A proxy on this machine connects from loopback too.
+    for (const name of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip']) {
+      const headers = { [name]: '203.0.113.9' };
+      expect(await ask({}, { address: '127.0.0.1', headers }), name).toBe(401);
+    }
   });
 
   it('with METRICS_TOKEN: whoever brings it, from anywhere, and nobody else', async () => {

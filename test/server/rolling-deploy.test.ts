@@ -1,40 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
-import { isPostgres, type Db } from '../../db/database.ts';
 import { migrate, NewerSchemaError } from '../../db/migrate.ts';
 import { migrations, type Migration } from '../../db/migrations/index.ts';
 import { runServer } from '../../server/app/run-server.ts';
 import { DIALECTS } from '../support/databases.ts';
+import { nextRelease as next } from '../support/next-release.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson } from './billing/person.ts';
-
-/** What a next release may do: add, with defaults where a value is needed, and replace indexes. */
-const next: Migration = {
-  name: '9999-of-the-next-release',
-  up: async (trx) => {
-    await trx.schema.createTable('next_things', (table) => table.text('id').primary());
-    for (const name of await tablesOf(trx)) {
-      await trx.schema.alterTable(name, (table) => {
-        table.text('next_note').nullable();
-        table.integer('next_count').notNullable().defaultTo(0);
-      });
-    }
-  },
-  indexes: [{ name: 'next_index', on: 'outbox (kind, created_at)' }],
-  replaces: ['webhook_events_by_subject', 'outbox_due_by_lane'],
-};
-
-/** The tables of this release. */
-async function tablesOf(db: Db): Promise<string[]> {
-  const rows: { name: string }[] = await (isPostgres(db)
-    ? db('pg_tables').where({ schemaname: 'public' }).select({ name: 'tablename' })
-    : db('sqlite_master')
-        .where({ type: 'table' })
-        .whereNot('name', 'like', 'sqlite_%')
-        .select('name'));
-  return rows.map(({ name }) => name).filter((name) => name !== 'next_things');
-}
 
 let emulator: RunningEmulator;
 beforeAll(async () => {

@@ -4,11 +4,14 @@ import type { Emulator } from '../kernel/emulator.ts';
 import { ApiError, invalidRequest } from '../kernel/errors.ts';
 import { dumpAccount } from '../kernel/persistence.ts';
 import { RawAnswer, type RawRequest, type Registry } from '../kernel/registry.ts';
+import { openDispute } from '../payments/disputes.ts';
 import { rulesOf } from './delivery.ts';
 import { faultSpec } from './rules.ts';
 import { resetAccount, restoreAccount } from './state.ts';
 
 const DEFAULT_KEY = 'sk_test_tenure_local';
+
+const disputedCharge = z.strictObject({ charge: z.string() });
 
 const settingsChange = z.strictObject({
   retryDays: z.array(z.number().positive()).optional(),
@@ -52,6 +55,11 @@ export function registerSwitches(registry: Registry, emulator: Emulator): void {
   registry.raw('POST', '/_emulator/settings', (request) =>
     json(changeSettings(emulator, account(request), parse(settingsChange, request))),
   );
+  registry.raw('POST', '/_emulator/disputes', (request) => {
+    const ctx = emulator.context(account(request));
+    const charge = ctx.store.need('charge', parse(disputedCharge, request).charge);
+    return json(openDispute(ctx, charge, 'fraudulent'));
+  });
   registry.raw('POST', '/_emulator/reset', (request) => {
     resetAccount(emulator, account(request));
     return json({ reset: true });

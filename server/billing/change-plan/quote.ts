@@ -4,7 +4,12 @@ import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/quotes.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
-import { lossesOfUncreditedChange, type Loss } from '../../../state/losses.ts';
+import {
+  lossesOfReplacedChange,
+  lossesOfUncreditedChange,
+  lossOfOnce,
+  type Loss,
+} from '../../../state/losses.ts';
 import type { PeriodPayment } from '../../../state/period-payment.ts';
 import { isAsStored } from '../../../state/same-facts.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
@@ -13,6 +18,7 @@ import type { Services } from '../../lib/services.ts';
 import { breakdown, lineView, netOf, previewFields } from '../price-lines.ts';
 import { itemChanges, type PlanTarget, type WantedChange } from './plan-target.ts';
 import { requireCreditable, requireQuotable } from '../period-payment.ts';
+import { requireAllowanceUnused } from './allowance-used.ts';
 import { lossViews } from '../losses.ts';
 import { settleUsage } from '../settle-usage.ts';
 
@@ -45,7 +51,11 @@ export async function makeQuote(
     ? await previewNow(services, subscription, { target, prorationAt })
     : null;
   const next = await previewNext(services, subscription, { target, invoice });
-  const losses = lossViews(lossesOfChange(services, subscription, target));
+  const losses = lossViews([
+    ...lossesOfChange(services, subscription, target),
+    ...(target.unchanged ? [] : lossesOfReplacedChange(subscription)),
+    ...onceCoupons(invoice).map(({ name }) => lossOfOnce(name)),
+  ]);
   const command = 'change' as const;
   const base = {
     command,
@@ -56,7 +66,10 @@ export async function makeQuote(
     losses,
   };
   if (!invoice) return { ...base, ...FREE };
-  await requireQuotable(services, subscription, kind);
+  await Promise.all([
+    requireQuotable(services, subscription, kind),
+    requireAllowanceUnused(services, subscription, target),
+  ]);
   await saveQuote(
     services.database.knex,
     {
@@ -125,6 +138,7 @@ export async function acceptQuote(
   const [invoice, payment] = await Promise.all([
     price ?? previewNow(services, subscription, { target, prorationAt }),
     requireCreditable(services, subscription, target.kind),
+    requireAllowanceUnused(services, subscription, target),
   ]);
   if (invoice.amount_due !== quote.amountDue) throw quoteExpired('The amount has changed.');
   return { key, payment };
@@ -194,14 +208,23 @@ interface Dated {
 }
 
 /** The discounts that are left after an invoice; undefined where it uses none up. */
-function discountsAfter({ discounts }: Stripe.Invoice): string[] | undefined {
+function discountsAfter(invoice: Stripe.Invoice): string[] | undefined {
+  const { discounts } = invoice;
   const left = discounts.flatMap((discount) => {
     if (typeof discount === 'string') return [discount];
-    const coupon = 'source' in discount ? discount.source.coupon : null;
-    const isOnce = typeof coupon === 'object' && coupon?.duration === 'once';
-    return isOnce ? [] : [discount.id];
+    return onceCoupon(discount) === null ? [discount.id] : [];
   });
   return left.length < discounts.length ? left : undefined;
+}
+
+/** The coupons that count for one invoice and make this one smaller. */
+function onceCoupons(invoice: Stripe.Invoice | null): Stripe.Coupon[] {
+  return (invoice?.discounts ?? []).flatMap((discount) => onceCoupon(discount) ?? []);
+}
+
+function onceCoupon(discount: Stripe.Invoice['discounts'][number]): Stripe.Coupon | null {
+  const coupon = typeof discount !== 'string' && 'source' in discount && discount.source.coupon;
+  return typeof coupon === 'object' && coupon?.duration === 'once' ? coupon : null;
 }
 
 function previewNow(

@@ -1,9 +1,7 @@
-import type Stripe from 'stripe';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
-import { findPlan } from '../../../state/catalogue.ts';
-import { usagePeriod } from '../../../state/usage-period.ts';
 import { mayCredit } from '../../../state/period-payment.ts';
 import type { Services } from '../../lib/services.ts';
+import { isAllowanceUsed } from '../allowance.ts';
 import type { Charge } from '../charge.ts';
 import { hasDraft, keptDrafts } from '../open-invoices.ts';
 import { periodPaymentOf } from '../period-payment.ts';
@@ -14,7 +12,10 @@ export function isStoppable({ facts }: SubscriptionRow): boolean {
   return facts.billingMode === 'flexible' && facts.collectionMethod === 'charge_automatically';
 }
 
-/** Whether what is left of the period becomes credit: only what was paid and kept. */
+/**
+ * Whether what is left of the period becomes credit: only what was paid and kept, and not where free units or a part of a
+ * limit were used. The next period brings them anew.
+ */
 export async function creditsUnused(
   services: Services,
   subscription: SubscriptionRow,
@@ -22,32 +23,7 @@ export async function creditsUnused(
   const payment = await periodPaymentOf(services, subscription);
   const { billingMode } = subscription.facts;
   if (!mayCredit(payment, { kind: 'pause', billingMode })) return false;
-  return !(await isAllowanceUsed(services, subscription));
-}
-
-/**
- * Whether something was used that came with the whole period: free units of a meter, or a part of a limit. The next period
- * brings them anew, so the rest of this one is not given back.
- */
-async function isAllowanceUsed(
-  services: Services,
-  subscription: SubscriptionRow,
-): Promise<boolean> {
-  const { stripe, catalogue, usage, clock } = services;
-  const { id, userId, plan } = subscription;
-  if (hasUsage(subscription)) {
-    const bill = await stripe.previewPause(id, { creditUnused: false });
-    const isFree = ({ amount, quantity, parent }: Stripe.InvoiceLineItem) =>
-      amount === 0 && (quantity ?? 0) > 0 && parent?.subscription_item_details?.proration === false;
-    if (bill?.lines.data.some(isFree)) return true;
-  }
-  const limits = findPlan(catalogue, plan ?? '')?.limits ?? {};
-  const limited = Object.keys(limits).filter((each) => limits[each] !== null && usage.knows(each));
-  if (userId === null || limited.length === 0) return false;
-  const { from, until } = usagePeriod(await usage.account(userId), clock.now());
-  const span = { from, until: until ?? Number.MAX_SAFE_INTEGER };
-  const totals = limited.map((meter) => usage.totals({ userId, meter }, span));
-  return (await Promise.all(totals)).some(({ recorded }) => recorded > 0);
+  return !(await isAllowanceUsed(services, subscription, { limits: true }));
 }
 
 /** What a pause takes: usage, if it stops the period, and a renewal whose invoice is still a draft. */

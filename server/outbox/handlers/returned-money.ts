@@ -21,6 +21,7 @@ import type { EngineContext } from '../../sync/context.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { collectKeptDrafts } from '../../billing/open-invoices.ts';
 import { applyReturns } from '../../billing/payments/record-purchase.ts';
+import { settleDisputedCredit } from './disputed-credit.ts';
 import { noteIfNotOurs } from './still-ours.ts';
 import { readReturns, type ReadReturns } from '../../sync/read-returns.ts';
 
@@ -52,6 +53,7 @@ export async function recordReturns(
   const policy = ctx.core.config.returns;
   if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
   else await suspendCollection(ctx, row, stored.disputed);
+  await settleDisputedCredit(ctx, row, all);
   const cause: Cause = {
     type: 'event',
     id: payload.eventId,

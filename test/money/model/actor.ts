@@ -1,4 +1,10 @@
-const BY_OPERATORS: ReadonlySet<Act['do']> = new Set(['give_back', 'give_credit', 'extend_trial']);
+const BY_OPERATORS: ReadonlySet<Act['do']> = new Set([
+  'give_back',
+  'give_credit',
+  'extend_trial',
+  'grant',
+  'revoke',
+]);
 
 /** Carries acts out: those of customers through the API, those of operators and of Stripe through the official SDK. */
 import type Stripe from 'stripe';
@@ -29,7 +35,8 @@ import {
   type Catalogue,
 } from './observe.ts';
 import { inDashboard } from './dashboard.ts';
-import { byOperator, send, type Outcome } from './operators.ts';
+import { checkGrants } from './grants.ts';
+import { byOperator, CARD_NUMBERS, CARD_TOKENS, send, type Outcome } from './operators.ts';
 import {
   checkBilled,
   checkCode,
@@ -39,19 +46,9 @@ import {
   noteCards,
   type KeptTrial,
 } from './once.ts';
-import type { Act, Card } from './story.ts';
+import type { Act } from './story.ts';
 
 export const METER = 'api_calls';
-const TOKENS: Record<Card, string> = {
-  good: 'pm_card_visa',
-  fails_later: 'pm_card_chargeCustomerFail',
-  asks: 'pm_card_authenticationRequired',
-  disputed: 'pm_card_createDispute',
-};
-const NUMBERS: Partial<Record<Card, string>> = {
-  fails_later: CARDS.failsLater,
-  disputed: '4000000000000259',
-};
 const IBANS = { debit_late: 'DE89370400440532013000', debit_bounces: 'DE62370400440532013001' };
 
 export class Actor {
@@ -85,6 +82,7 @@ export class Actor {
       ...checkDisputes(moment),
       ...checkWayOut(moment),
       ...checkAgreedEnd(moment),
+      ...checkGrants(moment),
     ];
     if (before) problems.push(...checkEnds(before, moment));
     return problems;
@@ -120,7 +118,8 @@ export class Actor {
     const now = Math.floor(this.server.services.clock.now() / 1000);
     const books = await this.books();
     const said = (await this.person.subscription()) as unknown as Said | null;
-    return { books, said, now, catalogue: this.catalogue, memory: this.memory };
+    const allowed = (await this.person.get('access')).json['allowed'] === true;
+    return { books, said, allowed, now, catalogue: this.catalogue, memory: this.memory };
   }
 
   private async books(): Promise<Books> {
@@ -192,7 +191,7 @@ export class Actor {
         const words = [`buys ${JSON.stringify(body)}`];
         for (const { status, json } of tabs) {
           if (status >= 300) continue;
-          const card = NUMBERS[act.card] ?? CARDS.good;
+          const card = CARD_NUMBERS[act.card] ?? CARDS.good;
           const outcome = await payCheckout(String(json['url']), { card }).catch(String);
           words.push(outcome.slice(0, 60));
         }
@@ -253,7 +252,7 @@ export class Actor {
       case 'pay': {
         const open = books.invoices.find(({ status }) => status === 'open');
         if (!open) return null;
-        const paymentMethod = await person.useCard(TOKENS.good);
+        const paymentMethod = await person.useCard(CARD_TOKENS.good);
         const pay = () => person.post(`invoices/${open.id}/pay`, { paymentMethod });
         return { words: `pays ${open.id}`, answer: await send(pay, act.twice) };
       }
@@ -271,13 +270,16 @@ export class Actor {
       }
       case 'give_back':
       case 'give_credit':
+      case 'grant':
+      case 'revoke':
+      case 'buy_once':
       case 'extend_trial': {
         const { server, memory } = this;
         return byOperator(act, { server, memory, books, live, now, account: person.id });
       }
       case 'card':
         if (this.customer === null) return null;
-        await person.useCard(TOKENS[act.card]);
+        await person.useCard(CARD_TOKENS[act.card]);
         return { words: `uses a card: ${act.card}` };
       case 'use':
         return live ? this.use(act.calls, { now, live }) : null;
@@ -306,6 +308,7 @@ export class Actor {
       return null;
     }
     this.memory.calls += calls;
+    if (live.status === 'trialing') this.memory.trialCalls += calls;
     // It may wait for an hour: so long a renewal is a draft. What ends by itself has no such hour.
     const ends = live.cancel_at !== null || live.cancel_at_period_end;
     if (calls % 2 === 0 || ends) await usage.flush([userId]);

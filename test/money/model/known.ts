@@ -31,6 +31,23 @@ export const KNOWN: Record<string, Act[]> = {
   'a dispute, lost': [{ ...buy, card: 'disputed' }, { do: 'evidence', verdict: 'lost' }, back],
   'two tabs': [{ ...buy, twice: true }, end, { ...back, twice: true }],
   'two invoices of an operator': [buy, { do: 'bill', amount: 500 }, { do: 'bill', amount: 700 }],
+  'a grant that ends': [
+    { do: 'grant', days: 1 },
+    buy,
+    rest,
+    cancel,
+    { do: 'grant', days: null },
+    end,
+  ],
+  'bought for ever, and disputed': [
+    { do: 'buy_once', card: 'good' },
+    { do: 'refund', part: 1 },
+    { do: 'buy_once', card: 'disputed' },
+    { do: 'evidence', verdict: 'won' },
+    buy,
+    { do: 'grant', days: 1 },
+    { do: 'revoke' },
+  ],
   'P-22': [buy, later, { do: 'portal_cancel' }, resume],
 };
 

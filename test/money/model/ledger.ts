@@ -44,6 +44,8 @@ export interface Said {
 export interface Memory {
   /** Calls that were taken in. */
   calls: number;
+  /** Of these, made in a trial: Stripe bills them only if they come late. */
+  trialCalls: number;
   /** Invoices that an operator made void, or wrote off. */
   forgiven: Set<string>;
   /** Time was given away in the Dashboard: a later trial end, another price without proration. */
@@ -60,10 +62,13 @@ export interface Memory {
   cards: Map<string, string>;
   /** A phase that the Dashboard promised, by the id of its schedule. */
   promised: string | null;
+  /** Plans that operators granted and did not revoke; `until` in seconds, null for ever. */
+  grants: { id: string; until: number | null }[];
 }
 
 export const newMemory = (): Memory => ({
   calls: 0,
+  trialCalls: 0,
   forgiven: new Set(),
   gift: false,
   credited: false,
@@ -72,11 +77,14 @@ export const newMemory = (): Memory => ({
   collection: false,
   cards: new Map(),
   promised: null,
+  grants: [],
 });
 
 export interface Moment {
   books: Books;
   said: Said | null;
+  /** Whether the product may be used, by whatever gives it. */
+  allowed: boolean;
   /** Seconds. */
   now: number;
   catalogue: Catalogue;

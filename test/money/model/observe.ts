@@ -13,6 +13,8 @@ export interface Catalogue {
   plans: Map<string, PlanPrice>;
   callsPrice: string;
   addonPrice: string;
+  /** What is bought once. */
+  oncePrice: string;
   coupon: string;
 }
 

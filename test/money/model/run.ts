@@ -70,13 +70,16 @@ export async function startWorld(emulator: RunningEmulator, world: World): Promi
 }
 
 export async function catalogueOf(server: TestServer): Promise<Catalogue> {
-  const { plans } = JSON.parse(readFileSync(String(server.env['PLANS_FILE']), 'utf8')) as {
+  const { plans, products } = JSON.parse(
+    readFileSync(String(server.env['PLANS_FILE']), 'utf8'),
+  ) as {
     plans: {
       id: string;
       rank: number;
       prices: Record<string, string>;
       meters: { priceId: string }[];
     }[];
+    products: { priceId: string }[];
   };
   const amounts: Record<string, number> = { small: 2_000, big: 5_000 };
   const { data } = await server.stripe.promotionCodes.list({ code: 'HALF', limit: 1 });
@@ -92,6 +95,7 @@ export async function catalogueOf(server: TestServer): Promise<Catalogue> {
       ),
     ),
     callsPrice: plans[0]!.meters[0]!.priceId,
+    oncePrice: products[0]!.priceId,
     addonPrice: String(server.env['ADDON_PRICE_ID']),
     coupon: typeof coupon === 'string' ? coupon : String(coupon?.id),
   };

@@ -28,6 +28,10 @@ export type Act =
   | { do: 'give_back'; part: number; twice?: boolean }
   | { do: 'give_credit'; amount: number }
   | { do: 'extend_trial'; days: number | null }
+  | { do: 'grant'; days: number | null }
+  | { do: 'revoke' }
+  // Bought once, with a plan for ever.
+  | { do: 'buy_once'; card: Card }
   // The host's.
   | { do: 'use'; calls: number }
   // In Stripe's Dashboard.
@@ -87,6 +91,9 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: an('give_back', { part: fc.constantFrom(1, 0.5), twice }) },
   { weight: 1, arbitrary: an('give_credit', { amount: fc.integer({ min: 100, max: 3_000 }) }) },
   { weight: 1, arbitrary: an('extend_trial', { days: fc.constantFrom(null, 2, 20) }) },
+  { weight: 2, arbitrary: an('grant', { days: fc.constantFrom(null, 1, 40) }) },
+  { weight: 1, arbitrary: an('revoke') },
+  { weight: 2, arbitrary: an('buy_once', { card }) },
   { weight: 3, arbitrary: an('evidence', { verdict: fc.constantFrom('won', 'lost') }) },
   { weight: 1, arbitrary: an('trial_now') },
   { weight: 1, arbitrary: an('addon') },

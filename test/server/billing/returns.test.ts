@@ -5,7 +5,7 @@ import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emu
 import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
 import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
-import { newPerson, PRO, type Person } from './person.ts';
+import { newPerson, PRO, PRO_YEARLY, STARTER, type Person } from './person.ts';
 import { stripeSwitches } from './stripe-calls.ts';
 
 const DISPUTED_CARD = '4000000000000259';
@@ -23,9 +23,9 @@ describe.each(ROUTE_DIALECTS)('R-1: money that comes back on %s', (dialect) => {
   });
   afterAll(() => server.close());
 
-  async function subscriber(card?: string): Promise<Person> {
+  async function subscriber(card?: string, choice = PRO): Promise<Person> {
     const person = newPerson(server);
-    await person.subscribe(PRO, card);
+    await person.subscribe(choice, card);
     await settled();
     return person;
   }
@@ -85,6 +85,35 @@ describe.each(ROUTE_DIALECTS)('R-1: money that comes back on %s', (dialect) => {
     expect(await access(person)).toMatchObject({ level: 'full' });
     expect((await person.atStripe()).pause_collection).toBeNull();
     expect(await told(person)).toEqual(['webhook.dispute.opened', 'webhook.dispute.won']);
+  });
+
+  it('credit of a payment that is disputed later is taken back with it, and comes again when the dispute is won', async () => {
+    const person = await subscriber(undefined, PRO_YEARLY);
+    const charge = await chargeOf(person);
+    await server.advance(1);
+    const { quote } = await person.changeTo({ ...STARTER, when: 'now' });
+    const credit = async () => (await person.get('credit')).json['balance'];
+    expect(await credit()).toBe(quote.credit - quote.debit);
+    const dispute = async () => {
+      const { id } = (await stripeSwitches(server).dispute(charge.id)) as { id: string };
+      await settled();
+      return id;
+    };
+    const first = await dispute();
+    expect(await credit()).toBe(0);
+    await server.stripe.disputes.update(first, {
+      evidence: { uncategorized_text: 'winning_evidence' },
+      submit: true,
+    });
+    await settled();
+    expect(await credit()).toBe(quote.credit - quote.debit);
+    await server.stripe.disputes.close(await dispute());
+    await settled();
+    expect(await person.subscription()).toMatchObject({ state: 'canceled' });
+    expect(await credit()).toBe(0);
+    // Nothing is left that a comeback could live on.
+    const back = await person.command('preview', { command: 'reactivate', ...STARTER });
+    expect(back.json).toMatchObject({ amountDue: 2_000, fromBalance: 0 });
   });
 
   it('a dispute that is told before its subscription suspends it as well', async () => {

@@ -44,6 +44,8 @@ export function stripeSwitches(server: TestServer) {
       return new URLSearchParams(found?.requestBody);
     },
     settings: (changes: object) => ask('POST', 'settings', changes),
+    /** The bank asks for the money of a charge back. */
+    dispute: (charge: string) => ask('POST', 'disputes', { charge }),
     /** Nothing that happens is told by webhook, or nothing of these types. */
     silence: async (...types: string[]) => {
       for (const events of types.length > 0 ? types : ['*'])

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from '../../../db/database.ts';
+import { migrate } from '../../../db/migrate.ts';
+import { migrations } from '../../../db/migrations/index.ts';
 import { clockOffBy, FAKETIME } from '../../support/faketime.ts';
+import { nextRelease } from '../../support/next-release.ts';
 import type { Random } from '../../support/random.ts';
 import { comesTrue, readyOf, type Seat, type World } from './world.ts';
 
@@ -101,6 +104,21 @@ const BOTH: Record<string, Trouble> = {
   slow: reading({ type: 'latency', ms: 800 }),
   old: reading({ type: 'late_answer', ms: 1_500, path: '/v1/subscriptions/*' }),
   halves: reading({ type: 'disconnect', when: 'mid_body', probability: 0.3 }),
+  /** A newer release comes: it migrates beside the servers, which are the older ones from then on, and one starts again. */
+  rollout: (scene) =>
+    breaking(scene, async (seat) => {
+      const newer = scene.world.database.again();
+      try {
+        const made = await migrate(newer, { list: [...migrations, nextRelease] });
+        await seat.restart();
+        const ready = await comesTrue(async () => (await readyOf(seat)) === 200, HONEST_MS);
+        // Other troubles of the same time may keep it from that.
+        const unready = ready ? '' : ', and is not ready yet';
+        return `${made.length > 0 ? 'older than the schema' : 'older still'}, started again${unready}`;
+      } finally {
+        await newer.close();
+      }
+    }),
   mailRefused: async ({ world, random }) => {
     const count = 1 + random.below(3);
     world.mail.refuse(count);

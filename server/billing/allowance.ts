@@ -1,0 +1,88 @@
+import type Stripe from 'stripe';
+import { planOfPrice, type Plan } from '../../state/catalogue.ts';
+import type { StoredSubscription } from '../../state/types.ts';
+import type { Services } from '../lib/services.ts';
+import { isProration, priceOf } from './period-payment.ts';
+import { hasUsage } from './settle-usage.ts';
+
+type Parts = Pick<Services, 'stripe' | 'catalogue' | 'usage' | 'clock'>;
+
+/**
+ * Whether something was used that came with a whole period: free units of a meter or, with `limits`, a part of a limit. The
+ * next period brings them anew, so the rest of this one is not given back. `nextPlan` is the plan that would come.
+ */
+export async function isAllowanceUsed(
+  services: Parts,
+  subscription: StoredSubscription,
+  { limits, nextPlan = null }: { limits: boolean; nextPlan?: string | null },
+): Promise<boolean> {
+  if (await areFreeUnitsBilled(services, subscription)) return true;
+  const { catalogue, usage, clock, stripe } = services;
+  const { userId, facts, plan } = subscription;
+  if (userId === null) return false;
+  const isUsed = async (meter: string, from: number): Promise<boolean> =>
+    (await usage.totals({ userId, meter }, { from, until: clock.now() + 1 })).recorded > 0;
+  const metersOf = ({ meters = [] }: Plan) => meters;
+  const limitsOf = (one: Plan) =>
+    Object.keys(one.limits).filter((name) => one.limits[name] !== null && usage.knows(name));
+  const { plans } = catalogue;
+  const used = new Set<string>();
+  // The database says so first: most have nothing to ask Stripe about.
+  const all = [...plans.flatMap(metersOf).map(({ meter }) => meter), ...plans.flatMap(limitsOf)];
+  for (const meter of new Set(all)) if (await isUsed(meter, facts.createdAt)) used.add(meter);
+  if (used.size === 0) return false;
+  const since = await sinceFullBill(services, subscription);
+  const had = plans.filter(({ id }) => since.plans.has(id) || id === plan || id === nextPlan);
+  for (const meter of used) if (!(await isUsed(meter, since.from))) used.delete(meter);
+  if (limits && had.flatMap(limitsOf).some((name) => used.has(name))) return true;
+  const metered = had.flatMap(metersOf).filter(({ meter }) => used.has(meter));
+  const ids = new Set(metered.map(({ priceId }) => priceId));
+  const prices = await Promise.all([...ids].map((id) => stripe.retrievePrice(id)));
+  return prices.some(hasFreeUnits);
+}
+
+/** What Stripe would bill of the present period has free units in it. */
+async function areFreeUnitsBilled(
+  { stripe }: Parts,
+  subscription: StoredSubscription,
+): Promise<boolean> {
+  if (!hasUsage(subscription)) return false;
+  const bill = await stripe.previewEnd(subscription.id);
+  return (
+    bill?.lines.data.some(
+      ({ amount, quantity, parent }) =>
+        amount === 0 &&
+        (quantity ?? 0) > 0 &&
+        parent?.subscription_item_details?.proration === false,
+    ) === true
+  );
+}
+
+function hasFreeUnits({ tiers }: Stripe.Price): boolean {
+  const first = tiers?.[0];
+  return first?.unit_amount === 0 && (first.flat_amount ?? 0) === 0;
+}
+
+/**
+ * When the last period began that was billed whole, and the plans that were billed since: a change to another interval begins
+ * a new one too, and credits the one before, whatever was used of it.
+ */
+async function sinceFullBill(
+  { stripe, catalogue }: Parts,
+  { id, facts }: StoredSubscription,
+): Promise<{ from: number; plans: Set<string> }> {
+  const plans = new Set<string>();
+  for (const { lines, status } of await stripe.invoicesOf(id, 100)) {
+    if (status === 'void') continue;
+    const planLines = lines.data.flatMap((line) => {
+      const found = planOfPrice(catalogue, priceOf(line));
+      return found ? [{ line, plan: found.plan.id }] : [];
+    });
+    for (const { plan } of planLines) plans.add(plan);
+    const whole = planLines.filter(({ line }) => !isProration(line));
+    const credits = planLines.some(({ line }) => isProration(line) && line.amount < 0);
+    if (whole.length === 0 || credits) continue;
+    return { from: Math.min(...whole.map(({ line }) => line.period.start * 1000)), plans };
+  }
+  return { from: facts.createdAt, plans };
+}
