@@ -79,7 +79,16 @@ export interface Config {
   };
   /** What disputes and full refunds do. */
   returns: ReturnPolicy;
-  mail: { smtpUrl: string | null; from: string };
+  mail: {
+    smtpUrl: string | null;
+    from: string;
+    /** The language for customers who prefer none of ours. */
+    locale: 'en' | 'de' | 'fr';
+    /** A folder with templates of the deployment's own. */
+    templates: string | null;
+    /** Days before a yearly renewal on which its notice is sent; 0 is never. */
+    renewalNoticeDays: number;
+  };
   /** How pages and mails for customers look: `theme` is declarations of CSS variables. */
   shop: {
     name: string | null;
@@ -281,7 +290,13 @@ function toConfig(env: Environment): Config {
       openInvoices: env.DUNNING_OPEN_INVOICES,
     },
     returns: { onDispute: env.ON_DISPUTE, onFullRefund: env.ON_FULL_REFUND },
-    mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
+    mail: {
+      smtpUrl: env.SMTP_URL ?? null,
+      from: env.MAIL_FROM,
+      locale: env.MAIL_LOCALE,
+      templates: env.MAIL_TEMPLATES ?? null,
+      renewalNoticeDays: env.RENEWAL_NOTICE_DAYS,
+    },
     shop: {
       name: env.SHOP_NAME ?? null,
       logoUrl: env.SHOP_LOGO_URL ?? null,

@@ -216,6 +216,12 @@ export const environment = z.object({
   ON_FULL_REFUND: z.enum(['end', 'keep'], 'must be end or keep').default('end'),
   SMTP_URL: url(['smtp:', 'smtps:'], 'must be smtp://user:password@host:port').optional(),
   MAIL_FROM: z.string().default('Billing <billing@localhost>'),
+  MAIL_LOCALE: z.enum(['en', 'de', 'fr'], 'must be en, de or fr').default('en'),
+  MAIL_TEMPLATES: z
+    .string()
+    .refine((path) => existsSync(path), 'names a folder that does not exist')
+    .optional(),
+  RENEWAL_NOTICE_DAYS: whole(0, 90, 'must be a number of days, 0 (no notice) to 90').default(14),
   WEBHOOK_ACK: z.enum(['processed', 'stored'], 'must be processed or stored').default('processed'),
   EVENT_RETENTION_DAYS: z
     .string()
