@@ -24,7 +24,7 @@ export const demoSite: Site = {
   ended: ({ config }) => redirect(LOGIN, [endedDemoCookie(config)]),
 };
 
-/** Its pages that ask nobody who they are. */
+/** Its pages that need no sign-in. */
 export const openDemoSite: Site = { ...demoSite, admit: admitVisitor };
 
 async function admitVisitor(request: Request, context: RouteContext): Promise<Visitor> {

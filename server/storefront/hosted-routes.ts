@@ -14,7 +14,7 @@ const pageRoute = defineRoute({
   auth: 'user',
   summary: 'Make a link to the hosted billing page',
   description:
-    'Whoever has the link acts for the account until it expires: send the browser there at once, and store it nowhere.',
+    'The link acts for the account until it expires: send the browser there at once, and store it nowhere.',
   body: z.strictObject({}),
   response: z.object({ url: z.url(), expiresAt: z.iso.datetime() }),
   handler: async (_request, { services: { config }, user }) => {

@@ -22,7 +22,7 @@ function keyOf({ stripe, ownership }: Config): Uint8Array {
   return createHash('sha256').update(parts.join('\n')).digest();
 }
 
-/** Encrypted, so that no address of a person stands in logs, and authenticated: what was altered does not open. */
+/** Encrypted, so that no e-mail address stands in logs, and authenticated: what was altered does not open. */
 export async function createPageLink(
   config: Config,
   user: User,

@@ -27,7 +27,6 @@ const product = z.object({
   amount: z.number().nullable(),
   currency: z.string(),
 });
-export type ShopProduct = z.infer<typeof product>;
 
 const offer = z.object({ plans: z.array(plan), products: z.array(product) });
 export type Offer = z.infer<typeof offer>;

@@ -21,7 +21,7 @@ export interface Visitor {
 export interface Site {
   /** The path of the route by this name. */
   pathOf: (name: string) => string;
-  /** A response for whoever may not see its pages. */
+  /** A response in place of its pages where the visitor may not see them. */
   admit: (request: Request, context: RouteContext) => Promise<Visitor | Response>;
   /** Where one goes whose sign-in has ended. */
   ended: (services: Services) => Promise<Response> | Response;
