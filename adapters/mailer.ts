@@ -2,6 +2,9 @@ export interface Mail {
   to: string;
   subject: string;
   text: string;
+  html: string;
+  /** Where answers go; null is to the sender. */
+  replyTo: string | null;
   /** The same for every attempt at one mail, so that receivers can tell a repetition. */
   messageId: string;
 }
@@ -18,7 +21,7 @@ export interface Mailer {
  */
 const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 15_000 };
 
-/** Sends plain-text mail over `smtp://` or `smtps://`. */
+/** Sends mail, as text and as HTML, over `smtp://` or `smtps://`. */
 export function createMailer(options: { smtpUrl: string; from: string }): Mailer {
   // Loaded with the first mail: it takes 50 ms and 15 MB, and most processes start without sending any.
   let loading: ReturnType<typeof openTransport> | null = null;
@@ -29,6 +32,7 @@ export function createMailer(options: { smtpUrl: string; from: string }): Mailer
         await transport()
       ).sendMail({
         ...mail,
+        replyTo: mail.replyTo ?? undefined,
         signal,
         // No answer of another machine ("I am on holiday") to a machine.
         headers: { 'Auto-Submitted': 'auto-generated' },

@@ -12,6 +12,8 @@ export interface CustomerRow {
   /** What a token said last; empty when it said nothing, null when none was seen. */
   claimedEmail: string | null;
   claimedName: string | null;
+  /** The language that they prefer at Stripe, as `de` or `fr-CA`. */
+  locale: string | null;
 }
 
 interface Row {
@@ -23,6 +25,7 @@ interface Row {
   deleted_at: number | null;
   claimed_email: string | null;
   claimed_name: string | null;
+  locale: string | null;
 }
 
 const fromRow = (row: Row): CustomerRow => ({
@@ -35,6 +38,7 @@ const fromRow = (row: Row): CustomerRow => ({
   // Rows of earlier releases: what is stored came from a token.
   claimedEmail: row.claimed_email ?? row.email,
   claimedName: row.claimed_name ?? row.name,
+  locale: row.locale,
 });
 
 /** The account of a user, or null. */
@@ -117,6 +121,7 @@ export interface CustomerDetails {
   customerId: string;
   email: string | null;
   name: string | null;
+  locale: string | null;
   at: number;
 }
 
@@ -126,7 +131,13 @@ export async function saveCustomerDetails(db: Db, details: CustomerDetails): Pro
   await db('customers')
     .where({ stripe_customer_id: details.customerId })
     .where((q) => void q.whereNull('details_at').orWhere('details_at', '<=', details.at))
-    .update({ email, email_key: email?.toLowerCase() ?? null, name, details_at: details.at });
+    .update({
+      email,
+      email_key: email?.toLowerCase() ?? null,
+      name,
+      locale: clean(details.locale),
+      details_at: details.at,
+    });
 }
 
 /** PostgreSQL cannot store a NUL in text, and a token may hold one. */

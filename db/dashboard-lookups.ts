@@ -1,6 +1,7 @@
 import { statesWhere } from '../state/states.ts';
 import type { LifecycleState } from '../state/types.ts';
 import type { Db } from './database.ts';
+import { subscriptionFromRow, type StoredRow, type SubscriptionRow } from './subscriptions.ts';
 
 /** E-mail addresses of Stripe customers that have one. */
 export async function emailsOfCustomers(
@@ -38,6 +39,17 @@ export async function nextPeriodEnd(
     .orderBy('current_period_end')
     .first({ id: 'id', state: 'state', at: 'current_period_end' });
   return row ? { subscriptionId: row.id, state: row.state, at: row.at } : null;
+}
+
+/** Live subscriptions, those whose payment fails and those that end first among them. */
+export async function subscriptionsInMotion(db: Db): Promise<SubscriptionRow[]> {
+  const live = () => db('subscriptions').where('is_foreign', false).limit(50);
+  const [soonest, others]: [StoredRow[], StoredRow[]] = await Promise.all([
+    live().whereIn('state', statesWhere('hasPeriod')).orderBy('current_period_end'),
+    live().whereIn('state', ['past_due', 'cancel_pending', 'downgrading', 'paused']),
+  ]);
+  const rows = new Map([...soonest, ...others].map((row) => [row.id, row]));
+  return [...rows.values()].map(subscriptionFromRow);
 }
 
 /** Whether a sign-in link was used, or a session ended. */

@@ -16,6 +16,8 @@ export interface SentMail {
   to: string;
   subject: string;
   text: string;
+  /** Absent in mails of older releases. */
+  html?: string;
 }
 
 type Row = StoredEffect & { account_id: string | null; sent: string | null };

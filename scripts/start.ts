@@ -142,6 +142,10 @@ function greeting(login: Login): string {
     curl -s ${login.url}/api/billing/checkout -H "Authorization: Bearer $TOKEN" \\
       -H 'Content-Type: application/json' -d '${JSON.stringify(login.choice)}'
 
+  What to try next: upgrade on the account page; move the clock a month on in the dashboard (Time); save
+  4000 0000 0000 0341 as payment method and move it again, so that a payment fails; cancel, and come back.
+  The storefront's button Dashboard signs you in.
+
   Then see it:
 
     curl -s ${login.url}/api/billing/subscription -H "Authorization: Bearer $TOKEN"

@@ -60,14 +60,15 @@ interface TrialRefusal extends Recipient {
   customerId: string;
 }
 
+/** What is charged next, asked for when the mail is sent. */
+export interface NextPayment {
+  amountDue?: number | null;
+  currency?: string | null;
+  hasMethod?: boolean | null;
+}
+
 interface MailPayloads {
-  'mail.trial_ending': SubscriptionData & {
-    trialEnd: string;
-    /** What is charged then, asked for when the mail is sent. */
-    amountDue?: number | null;
-    currency?: string | null;
-    hasMethod?: boolean | null;
-  };
+  'mail.trial_ending': SubscriptionData & NextPayment & { trialEnd: string };
   'mail.payment_failed': PaymentFailedData;
   'mail.payment_failed_final': PaymentFailedData;
   'mail.action_required': SubscriptionData & InvoiceData;
@@ -83,6 +84,22 @@ interface MailPayloads {
   'mail.trial_refused': TrialRefusal;
   'mail.refunded': ReturnData;
   'mail.canceled': SubscriptionData & { endedAt: string; reason: string | null };
+  'mail.cancel_scheduled': SubscriptionData & { cancelAt: string | null };
+  'mail.plan_changed': SubscriptionData &
+    NextPayment & {
+      quantity: number | null;
+      /** Of the line of the history that tells it. */
+      number: number;
+      renewsAt: string | null;
+    };
+  'mail.renewal_notice': SubscriptionData & NextPayment & { renewsAt: string };
+  'mail.card_expiring': SubscriptionData & {
+    paymentMethodId: string;
+    last4: string | null;
+    /** The last moment at which it can be charged. */
+    expires: string;
+    renewsAt: string;
+  };
 }
 
 /** What the team's own system is told. */

@@ -3,6 +3,7 @@
  * names the object it is about, so that one cause has one effect however many events tell of it.
  */
 import { accessOf, type Grace } from './access.ts';
+import { confirmationsOf } from './confirmations.ts';
 import type {
   Effect,
   EffectPayloads,
@@ -76,6 +77,7 @@ function fromTransitions(input: EffectInput): Effect[] {
     if (line.to === 'canceled' && line.from !== 'incomplete') {
       effects.push(...canceled(input, line.at));
     }
+    effects.push(...confirmationsOf(after, line, subscriptionData(input)));
     if (line.to === 'canceled' && line.from !== 'incomplete' && endedUnpaid(after)) {
       const endedAt = after.facts.endedAt ?? line.at;
       const payload = { subscriptionId: after.id, userId: after.userId, endedAt };

@@ -59,6 +59,8 @@ export interface CustomerFacts {
   id: string;
   email: string | null;
   name: string | null;
+  /** The first of `preferred_locales`. */
+  locale: string | null;
   deleted: boolean;
   metadata: Record<string, string>;
 }
@@ -141,6 +143,7 @@ export function readCustomer(raw: Json, eventType: string): CustomerFacts | null
     id,
     email: asText(raw['email']),
     name: asText(raw['name']),
+    locale: asText((raw['preferred_locales'] as unknown[] | undefined)?.[0]),
     deleted: raw['deleted'] === true || eventType === 'customer.deleted',
     metadata: asMetadata(raw['metadata']),
   };

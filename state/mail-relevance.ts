@@ -1,5 +1,7 @@
 /** What of a mail is still true when it is sent: it waited in the outbox, and its event may be days old. */
 import type { EffectPayloads, MailKind } from './effect-kinds.ts';
+import { endOf } from './lifecycle.ts';
+import { planItem } from './plan-change.ts';
 import type { StoredSubscription } from './types.ts';
 
 const DAY_MS = 86_400_000;
@@ -37,9 +39,47 @@ export function whyNotSent<K extends MailKind>(
       // Where a price changes at once, its mail is sent a moment later.
       return timeOf(effectiveAt) + DAY_MS <= present.now ? 'the price has changed by now' : null;
     }
+    case 'mail.cancel_scheduled':
+      return notEnding(payload as StoredMail<'mail.cancel_scheduled'>, present);
+    case 'mail.plan_changed':
+      return notOnPlan(payload, present);
+    case 'mail.renewal_notice':
+    case 'mail.card_expiring':
+      return notRenewing(payload as StoredMail<'mail.renewal_notice'>, present);
     default:
       return null;
   }
+}
+
+function notEnding({ cancelAt }: Stored<{ cancelAt: string }>, present: Present): string | null {
+  const { subscription } = present;
+  if (!subscription) return null;
+  if (subscription.state !== 'cancel_pending')
+    return 'the cancellation was undone, or it has ended';
+  const end = endOf(subscription.facts);
+  return end === null || end === timeOf(cancelAt) ? null : 'it ends on another day by now';
+}
+
+function notOnPlan(
+  { plan, quantity }: StoredMail<'mail.plan_changed'>,
+  { subscription }: Present,
+): string | null {
+  if (!subscription) return null;
+  if (subscription.state === 'canceled') return 'the subscription has ended by now';
+  const now = planItem({ plans: [], products: [] }, subscription.facts)?.quantity ?? null;
+  const isSame = subscription.plan === plan && now === (quantity ?? null);
+  return isSame ? null : 'plan or seats are others by now';
+}
+
+/** What renews on the day that was told, and no other. */
+function notRenewing({ renewsAt }: Stored<{ renewsAt: string }>, present: Present): string | null {
+  const { subscription, now } = present;
+  const at = timeOf(renewsAt);
+  if (at <= now) return 'the renewal has come';
+  if (!subscription) return null;
+  const { state, facts } = subscription;
+  if (state !== 'active' && state !== 'downgrading') return 'it does not renew by now';
+  return facts.currentPeriodEnd === at ? null : 'it renews on another day by now';
 }
 
 /** The kind and the payload as they are true now: no date that is over, no last notice where another attempt follows. */

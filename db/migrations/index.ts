@@ -18,6 +18,7 @@ import { grants } from './0022-grants.ts';
 import { purchases } from './0023-purchases.ts';
 import { planTerms } from './0024-plan-terms.ts';
 import { accountNotes } from './0028-account-notes.ts';
+import { customerLocale } from './0031-customer-locale.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -44,4 +45,5 @@ export const migrations: readonly Migration[] = [
   purchases,
   planTerms,
   accountNotes,
+  customerLocale,
 ];

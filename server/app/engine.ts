@@ -6,6 +6,7 @@ import { createReadOwner } from '../accounts/read-owner.ts';
 import { createTestClock, realClock, type RefreshingClock } from '../lib/clock.ts';
 import { createCatchUp } from '../webhooks/catch-up.ts';
 import { createChangeFeed } from '../lib/change-feed.ts';
+import { createRenewalLoop } from '../outbox/renewals.ts';
 import { createOverdueLoop } from '../outbox/overdue.ts';
 import { createEffectDelivery } from '../outbox/dispatcher.ts';
 import type { EngineContext } from '../sync/context.ts';
@@ -64,6 +65,7 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
   const catchUp = createCatchUp(ctx, store);
   const retention = createRetention(ctx);
   const overdue = createOverdueLoop(ctx);
+  const renewals = createRenewalLoop(ctx);
 
   changes.subscribe((changed) => {
     if (changed.length === 0) core.access.invalidateAll();
@@ -98,11 +100,13 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       effects.start();
       retention.start();
       overdue.start();
+      renewals.start();
     },
     async stop() {
       await catchUp.stop();
       await retention.stop();
       await overdue.stop();
+      await renewals.stop();
       await inbox.settled();
       await worker.stop();
       await runner.idle();

@@ -70,11 +70,14 @@ import { withAuditSource, type AuditSource } from '../../db/audit-log.ts';
 import { audited, auditRefusal, requireOperatorRole } from '../http/audit.ts';
 import { bearerToken } from '../http/authenticate.ts';
 import { countRequest, requireRoom } from '../http/count-request.ts';
+import { refuseForeignPage } from '../http/foreign-page.ts';
+import { userOfPage } from '../http/own-page.ts';
 import { requireFewWrongTokens, wrongTokensOf } from '../http/wrong-tokens.ts';
 import { bodyOf } from '../http/request-body.ts';
 import type { Route, RouteContext } from '../http/define-route.ts';
 import { matchRoute } from '../http/route-match.ts';
 import type { Services } from '../lib/services.ts';
+import { HOSTED_PAGE_ROUTES } from '../storefront/hosted-routes.ts';
 import { STOREFRONT_ROUTES } from '../storefront/routes.ts';
 
 /** Every route of the server: what adapters serve, and what `/openapi.json` is made from. */
@@ -111,6 +114,7 @@ export const ROUTES: readonly Route[] = [
   retryUsageRoute,
   accessRoute,
   grantsRoute,
+  ...HOSTED_PAGE_ROUTES,
   healthRoute,
   readyRoute,
   metricsRoute,
@@ -293,6 +297,8 @@ type Caller = Pick<RouteContext, 'user' | 'operator'>;
 
 async function identify(route: Route, { services, request, info }: Call): Promise<Caller> {
   if (route.auth === 'user') {
+    const ofPage = userOfPage(request);
+    if (ofPage) return { user: ofPage, operator: null };
     const user = await services.authenticate(request, info.native);
     if (user) {
       refuseForeignPage(request, services.config.http.appUrl);
@@ -320,26 +326,6 @@ function requireRole({ members }: Route, { role }: Account): void {
     'Only owners of the account, and those who see to its billing, may do this.',
     { fields: { role } },
   );
-}
-
-// A host may know its users by a cookie, which browsers also send for pages of other sites. They cannot send a token so.
-function refuseForeignPage({ method, headers }: Request, appUrl: string): void {
-  if (method === 'GET' || method === 'HEAD' || headers.has('authorization')) return;
-  const site = headers.get('sec-fetch-site');
-  const isForeign = site === 'cross-site' || site === 'same-site' || isOtherOrigin(headers, appUrl);
-  if (isForeign) {
-    throw new AppError('forbidden', 'A page of another site cannot do this in the name of a user.');
-  }
-}
-
-/** Browsers name the origin of every unsafe request; a page of a neighbouring subdomain is another site's too. */
-function isOtherOrigin(headers: Headers, appUrl: string): boolean {
-  const origin = headers.get('origin');
-  const host = headers.get('host');
-  if (origin === null || host === null) return false;
-  if (!URL.canParse(origin)) return true;
-  // A proxy may have put another host in front of us.
-  return ![host, new URL(appUrl).host].includes(new URL(origin).host);
 }
 
 const pathOf = (request: Request) => ({

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
 import { markedAccount } from '../../state/ownership.ts';
 import { AppError } from '../http/errors.ts';
+import type { ReturnUrls } from '../http/own-page.ts';
 import type { Services } from '../lib/services.ts';
 import type { ChosenPrice } from './plan-choice.ts';
 
@@ -16,12 +18,17 @@ export interface CheckoutWish {
   meterPrices: string[];
   trialDays: number | null;
   promotionCodeId: string | null;
+  /** Where the page leads back to, where the caller is one of our own pages. */
+  returnUrls?: ReturnUrls | null;
 }
 
 /** What a chosen price is at Stripe, for one customer. */
 export function wishFor(
   { priceId, boughtQuantity: quantity, meterPrices }: ChosenPrice,
-  buyer: Pick<CheckoutWish, 'customerId' | 'userId' | 'trialDays' | 'promotionCodeId'>,
+  buyer: Pick<
+    CheckoutWish,
+    'customerId' | 'userId' | 'trialDays' | 'promotionCodeId' | 'returnUrls'
+  >,
 ): CheckoutWish {
   return { ...buyer, priceId, quantity, meterPrices };
 }
@@ -66,19 +73,24 @@ function create(
   wish: CheckoutWish,
   idempotencyKey: string,
 ): Promise<Stripe.Checkout.Session> {
-  const { automaticTax, http, trial } = services.config;
+  const { automaticTax, trial } = services.config;
   return services.stripe.createSubscriptionCheckout(
     {
       ...wish,
       wish: fingerprint(wish),
       trialEnd: trial.endWithoutMethod,
       automaticTax,
-      successUrl: `${http.appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
-      cancelUrl: `${http.appUrl}/billing?checkout=canceled`,
+      ...(wish.returnUrls ?? returnUrlsOfApp(services.config)),
     },
     idempotencyKey,
   );
 }
+
+/** Where Checkout leads to when none of our own pages opened it: to the application. */
+export const returnUrlsOfApp = ({ http }: Pick<Services['config'], 'http'>): ReturnUrls => ({
+  successUrl: `${http.appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
+  cancelUrl: `${http.appUrl}/billing?checkout=canceled`,
+});
 
 /** Closes every page on which this customer could still subscribe. Throws 409 when they did so just now. */
 export function expireOpenCheckouts(services: Services, customerId: string): Promise<void> {
@@ -128,9 +140,14 @@ function isSame(session: Stripe.Checkout.Session, wish: CheckoutWish): boolean {
 }
 
 function fingerprint(wish: CheckoutWish): string {
-  const { priceId, quantity, trialDays, promotionCodeId, meterPrices } = wish;
-  return [priceId, quantity, trialDays, promotionCodeId, ...meterPrices].join('|');
+  const { priceId, quantity, trialDays, promotionCodeId, meterPrices, returnUrls } = wish;
+  const parts = [priceId, quantity, trialDays, promotionCodeId, ...meterPrices];
+  // An open page that leads back to another place is another one.
+  return [...parts, ...(returnUrls ? [shortHash(returnUrls.cancelUrl)] : [])].join('|');
 }
+
+export const shortHash = (text: string): string =>
+  createHash('sha256').update(text).digest('base64url').slice(0, 16);
 
 async function inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {
   const before = queues.get(key) ?? Promise.resolve();

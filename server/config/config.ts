@@ -79,7 +79,25 @@ export interface Config {
   };
   /** What disputes and full refunds do. */
   returns: ReturnPolicy;
-  mail: { smtpUrl: string | null; from: string };
+  mail: {
+    smtpUrl: string | null;
+    from: string;
+    /** The language for customers who prefer none of ours. */
+    locale: 'en' | 'de' | 'fr';
+    /** A folder with templates of the deployment's own. */
+    templates: string | null;
+    /** Days before a yearly renewal on which its notice is sent; 0 is never. */
+    renewalNoticeDays: number;
+  };
+  /** How pages and mails for customers look: `theme` is declarations of CSS variables. */
+  shop: {
+    name: string | null;
+    logoUrl: string | null;
+    supportEmail: string | null;
+    theme: string[];
+  };
+  /** Where browsers reach the hosted billing page, and the origins whose pages may frame it. */
+  billingPage: { url: string; frameOrigins: string[] };
   webhookAck: 'processed' | 'stored';
   /** Days after which events that were dealt with, and effects that were delivered, are deleted; null is never. */
   eventRetentionDays: number | null;
@@ -190,7 +208,13 @@ function liveProblems(env: Environment): string[] {
   if (!env.APP_URL) {
     problems.push('APP_URL is missing: with a live key, customers are sent there after they paid');
   }
-  for (const name of ['APP_URL', 'AUTH_JWKS_URL', 'OUTGOING_WEBHOOK_URL'] as const) {
+  for (const name of [
+    'APP_URL',
+    'AUTH_JWKS_URL',
+    'BILLING_PAGE_URL',
+    'OUTGOING_WEBHOOK_URL',
+    'SHOP_LOGO_URL',
+  ] as const) {
     if (env[name]?.startsWith('http:')) problems.push(`${name} must be https with a live key`);
   }
   const names = ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'METRICS_TOKEN'] as const;
@@ -224,7 +248,7 @@ function toConfig(env: Environment): Config {
       port: env.PORT,
       host: env.HOST,
       trustProxy: env.TRUST_PROXY || null,
-      appUrl: (env.APP_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, ''),
+      appUrl: appUrlOf(env),
     },
     auth: {
       jwtSecret: env.AUTH_JWT_SECRET?.[0] ?? null,
@@ -266,7 +290,23 @@ function toConfig(env: Environment): Config {
       openInvoices: env.DUNNING_OPEN_INVOICES,
     },
     returns: { onDispute: env.ON_DISPUTE, onFullRefund: env.ON_FULL_REFUND },
-    mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
+    mail: {
+      smtpUrl: env.SMTP_URL ?? null,
+      from: env.MAIL_FROM,
+      locale: env.MAIL_LOCALE,
+      templates: env.MAIL_TEMPLATES ?? null,
+      renewalNoticeDays: env.RENEWAL_NOTICE_DAYS,
+    },
+    shop: {
+      name: env.SHOP_NAME ?? null,
+      logoUrl: env.SHOP_LOGO_URL ?? null,
+      supportEmail: env.SHOP_SUPPORT_EMAIL ?? null,
+      theme: env.SHOP_THEME,
+    },
+    billingPage: {
+      url: (env.BILLING_PAGE_URL ?? `${appUrlOf(env)}/api/billing/page`).replace(/\/+$/, ''),
+      frameOrigins: env.BILLING_PAGE_FRAME_ORIGINS,
+    },
     webhookAck: env.WEBHOOK_ACK,
     eventRetentionDays: env.EVENT_RETENTION_DAYS || null,
     outgoingWebhook:
@@ -285,6 +325,10 @@ function toConfig(env: Environment): Config {
       stripeCalls: env.RATE_LIMIT_STRIPE_CALLS,
     },
   };
+}
+
+function appUrlOf(env: Environment): string {
+  return (env.APP_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, '');
 }
 
 /** A local Stripe: its customers are made up. */

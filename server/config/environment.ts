@@ -65,6 +65,26 @@ const operators = z
     'must not give two operators one token',
   );
 
+/** Colours and measures of the style sheet that a shop may set; a value can load nothing and ends where it stands. */
+const THEME_VARIABLE =
+  /^--(page|panel|sunken|raised|line|line-strong|text|muted|accent|accent-soft|on-accent|radius|sans)\s*:\s*([\w\s#%.,()'"/-]{1,120})$/;
+
+const shopTheme = z
+  .string()
+  .transform((value) =>
+    value
+      .split(';')
+      .map((part) => part.trim())
+      .filter(Boolean)
+      .map((part) => THEME_VARIABLE.exec(part)),
+  )
+  .refine(
+    (found) =>
+      found.every((parts) => parts !== null && !/url|import|expression/i.test(parts[2] ?? '')),
+    'must be variables of the style sheet, such as --accent: #0a7c66; --radius: 4px (docs/billing-page.md lists them)',
+  )
+  .transform((found) => found.map((parts) => `--${parts?.[1]}: ${parts?.[2]?.trim()}`));
+
 /** Stripe tells of events for 30 days: what was deleted sooner could come again, with all that follows from it. */
 const RETENTION_WORDS =
   'must be a number of days from 35 (Stripe may send an event again for 30) to 3650, or 0 to keep everything';
@@ -144,6 +164,21 @@ export const environment = z.object({
   AUTH_ACCOUNT_NAME_CLAIM: claim.optional(),
   AUTH_ROLE_CLAIM: claim.optional(),
   AUTH_ALLOW_NO_EXPIRY: z.enum(['true', 'false'], 'must be true or false').default('false'),
+  SHOP_NAME: z.string().max(100).optional(),
+  SHOP_LOGO_URL: httpUrl('must be the http(s) URL of a picture').optional(),
+  SHOP_SUPPORT_EMAIL: z.email('must be an e-mail address').optional(),
+  SHOP_THEME: shopTheme.default([]),
+  BILLING_PAGE_URL: httpUrl(
+    'must be the URL under which browsers reach /api/billing/page, such as https://app.example.com/api/billing/page',
+  ).optional(),
+  BILLING_PAGE_FRAME_ORIGINS: z
+    .string()
+    .transform(splitList)
+    .refine(
+      (origins) => origins.every(isOrigin),
+      'must be origins, separated by commas, such as https://app.example.com',
+    )
+    .default([]),
   STOREFRONT: z.enum(['demo'], 'must be demo, or empty').optional(),
   ADMIN_TOKEN: z
     .string()
@@ -181,6 +216,12 @@ export const environment = z.object({
   ON_FULL_REFUND: z.enum(['end', 'keep'], 'must be end or keep').default('end'),
   SMTP_URL: url(['smtp:', 'smtps:'], 'must be smtp://user:password@host:port').optional(),
   MAIL_FROM: z.string().default('Billing <billing@localhost>'),
+  MAIL_LOCALE: z.enum(['en', 'de', 'fr'], 'must be en, de or fr').default('en'),
+  MAIL_TEMPLATES: z
+    .string()
+    .refine((path) => existsSync(path), 'names a folder that does not exist')
+    .optional(),
+  RENEWAL_NOTICE_DAYS: whole(0, 90, 'must be a number of days, 0 (no notice) to 90').default(14),
   WEBHOOK_ACK: z.enum(['processed', 'stored'], 'must be processed or stored').default('processed'),
   EVENT_RETENTION_DAYS: z
     .string()
@@ -227,6 +268,14 @@ function splitList(value: string): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean);
+}
+
+function isOrigin(value: string): boolean {
+  return (
+    URL.canParse(value) &&
+    /^https?:$/.test(new URL(value).protocol) &&
+    new URL(value).origin === value
+  );
 }
 
 /** What Express takes for `trust proxy`, but never "everybody": then anyone could choose an address. */

@@ -1,7 +1,8 @@
 import { formatMoney } from '../../state/money.ts';
 import { html, type Html } from '../http/pages/html.ts';
 import type { CommandQuote, ShopPlan, ShopSubscription } from './public-api.ts';
-import { INTERVALS, planName, type Interval } from './views.ts';
+import type { Links } from './links.ts';
+import { hiddenFields, INTERVALS, planName, type Interval } from './views.ts';
 
 /** The commands that cost or end something, and so are asked about first. */
 export const CONFIRMED = ['cancel', 'pause', 'resume', 'reactivate'] as const;
@@ -11,6 +12,9 @@ export interface ConfirmView {
   subscription: ShopSubscription;
   plans: ShopPlan[];
   quote: CommandQuote;
+  links: Links;
+  /** When a cancellation takes effect. */
+  when: 'now' | 'period_end';
 }
 
 interface Question {
@@ -25,8 +29,9 @@ interface Question {
 export function bodyOf(
   command: Confirmed,
   { plan, interval }: ShopSubscription,
+  when: ConfirmView['when'],
 ): Record<string, string> {
-  if (command === 'cancel') return { when: 'now' };
+  if (command === 'cancel') return { when };
   if (command !== 'reactivate') return {};
   return { plan: plan ?? '', interval: interval ?? 'monthly' };
 }
@@ -35,17 +40,24 @@ export function bodyOf(
 export function confirmContent(command: Confirmed, view: ConfirmView): Html {
   const question = QUESTIONS[command](view);
   const { quote } = view;
-  const fields = { ...bodyOf(command, view.subscription), ...confirmed(quote) };
+  const fields = { ...bodyOf(command, view.subscription, view.when), ...confirmed(quote) };
   return html`<section class="panel narrow" aria-labelledby="confirm-title">
     <div class="panel-head"><h1 id="confirm-title">${question.title}</h1></div>
     <div class="panel-body stack">
       <p class="total" data-amount-due="${quote.amountDue}">${question.charge}</p>
       ${priceList(quote)} ${question.effects.map((effect) => html`<p>${effect}</p>`)}
       ${quote.losses.map(({ message }) => html`<p>${message}</p>`)}
-      <form class="inline" method="post" action="/shop/${command}">
-        ${Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)}
-        <button class="primary" type="submit">${question.button}</button
-        ><a class="button" href="/billing">Back</a>
+      <form
+        class="stack"
+        method="post"
+        action="${view.links(command)}"
+        target="${quote.payment === 'checkout' ? '_top' : '_self'}"
+      >
+        ${hiddenFields(fields)} ${command === 'cancel' && leavingFields}
+        <div class="inline">
+          <button class="primary" type="submit">${question.button}</button
+          ><a class="button" href="${view.links('')}">Back</a>
+        </div>
       </form>
     </div>
   </section>`;
@@ -55,6 +67,29 @@ export function confirmContent(command: Confirmed, view: ConfirmView): Html {
 function confirmed({ amountDue, currency }: CommandQuote): Record<string, string> {
   return { amountDue: String(amountDue), currency };
 }
+
+/** Why a customer leaves, as Stripe keeps it. */
+const REASONS: Record<string, string> = {
+  '': 'No answer',
+  too_expensive: 'It is too expensive',
+  missing_features: 'A feature is missing',
+  switched_service: 'I use another service',
+  unused: 'I do not use it',
+  customer_service: 'The support was not good',
+  low_quality: 'The quality was not good',
+  too_complex: 'It is too complex',
+  other: 'Another reason',
+};
+
+const leavingFields = html`<label class="field"
+    ><span>Why do you leave? (optional)</span
+    ><select name="feedback">
+      ${Object.entries(REASONS).map(([value, words]) => html`<option value="${value}">${words}</option>`)}
+    </select></label
+  ><label class="field"
+    ><span>Anything else? (optional)</span
+    ><textarea name="comment" rows="3" maxlength="1000"></textarea>
+  </label>`;
 
 function priceList(quote: CommandQuote): Html | null {
   const debts = quote.debts.map(({ number, invoiceId, amount, currency, collected }) => ({
@@ -77,17 +112,28 @@ function priceList(quote: CommandQuote): Html | null {
 }
 
 const QUESTIONS: Record<Confirmed, (view: ConfirmView) => Question> = {
-  cancel: ({ subscription, quote }) => ({
-    title: 'Cancel now?',
-    button: 'Cancel now',
-    charge:
-      quote.amountDue > 0
-        ? `${today(quote)}, and no refund`
-        : subscription.state === 'trialing'
-          ? 'Nothing is charged'
-          : 'No refund',
-    effects: [],
-  }),
+  cancel: ({ subscription, quote, when }) =>
+    when === 'period_end'
+      ? {
+          title: 'Cancel at the end of the period?',
+          button: 'Cancel at the end of the period',
+          charge:
+            quote.nextAmount > 0
+              ? `${formatMoney(quote.nextAmount, quote.currency)} at the end, for what was used so far`
+              : 'Nothing more is charged',
+          effects: [],
+        }
+      : {
+          title: 'Cancel now?',
+          button: 'Cancel now',
+          charge:
+            quote.amountDue > 0
+              ? `${today(quote)}, and no refund`
+              : subscription.state === 'trialing'
+                ? 'Nothing is charged'
+                : 'No refund',
+          effects: [],
+        },
   pause: ({ quote }) => ({
     title: 'Pause your subscription?',
     button: 'Pause',

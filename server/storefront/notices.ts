@@ -2,11 +2,19 @@ import type { ShopPlan, ShopSubscription } from './public-api.ts';
 import { day, planName } from './views.ts';
 
 /** What was asked for, as `?did=` names it. */
-export type Did = 'changed' | 'canceled' | 'resumed' | 'paused' | 'back';
+export type Did =
+  | 'changed'
+  | 'canceled'
+  | 'resumed'
+  | 'paused'
+  | 'back'
+  | 'discount'
+  | 'bought'
+  | 'purchased';
 
 type Words = (subscription: ShopSubscription, plans: ShopPlan[]) => string;
 
-const WORDS: Record<Did, Words> = {
+const WORDS: Record<Exclude<Did, 'purchased'>, Words> = {
   changed: ({ currentPeriodEnd, pendingChange, plan }, plans) => {
     if (pendingChange === null) return `Your plan is now ${planName(plans, plan)}.`;
     const next = planName(plans, pendingChange.plan);
@@ -27,6 +35,15 @@ const WORDS: Record<Did, Words> = {
     access.level === 'none'
       ? 'Your subscription starts once the payment is made.'
       : 'Welcome back.',
+  bought: ({ access, plan, state, trialEnd }, plans) => {
+    const name = planName(plans, plan);
+    if (state === 'trialing')
+      return `Your trial of ${name} has begun. Nothing is charged before ${day(trialEnd)}.`;
+    return access.level === 'none'
+      ? `Your subscription to ${name} starts once the payment is made.`
+      : `Your subscription to ${name} has begun.`;
+  },
+  discount: () => 'The code is applied to your next invoices.',
 };
 
 /** What became of a command, read from the state that it led to. */
@@ -35,6 +52,7 @@ export function noticeFor(
   subscription: ShopSubscription | null,
   plans: ShopPlan[],
 ): string | null {
+  if (did === 'purchased') return 'Thank you. Your purchase is below.';
   if (subscription === null || !Object.hasOwn(WORDS, did)) return null;
-  return WORDS[did as Did](subscription, plans);
+  return WORDS[did as Exclude<Did, 'purchased'>](subscription, plans);
 }

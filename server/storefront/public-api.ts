@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { answerOf } from '../http/api-answer.ts';
-import type { FetchHandler } from '../../adapters/fetch.ts';
-import { demoToken } from './demo-user.ts';
+import type { RouteContext } from '../http/define-route.ts';
 
 const price = z
   .object({ priceId: z.string(), amount: z.number().nullable(), currency: z.string() })
@@ -14,8 +13,61 @@ const plan = z.object({
   description: z.string().optional(),
   features: z.array(z.string()),
   prices: z.object({ monthly: price, yearly: price }),
+  trialDays: z.number(),
+  default: z.boolean(),
+  seats: z.object({ min: z.number(), max: z.number().nullable() }).nullable(),
+  meters: z.array(z.object({ meter: z.string(), interval: z.string().nullable() })),
 });
 export type ShopPlan = z.infer<typeof plan>;
+
+const product = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().optional(),
+  amount: z.number().nullable(),
+  currency: z.string(),
+});
+
+const offer = z.object({ plans: z.array(plan), products: z.array(product) });
+export type Offer = z.infer<typeof offer>;
+
+const usage = z.object({
+  meter: z.string(),
+  recorded: z.number(),
+  periodEnd: z.string().nullable(),
+});
+export type ShopUsage = z.infer<typeof usage>;
+
+const purchase = z.object({
+  id: z.string(),
+  product: z.string(),
+  quantity: z.number(),
+  amount: z.number(),
+  currency: z.string(),
+  status: z.string(),
+  paidAt: z.string(),
+});
+export type ShopPurchase = z.infer<typeof purchase>;
+
+const credit = z.object({ balance: z.number(), currency: z.string().nullable() });
+export type ShopCredit = z.infer<typeof credit>;
+
+const upcoming = z.object({
+  invoice: z
+    .object({ amountDue: z.number(), currency: z.string(), periodEnd: z.string().nullable() })
+    .nullable(),
+});
+export type Upcoming = z.infer<typeof upcoming>['invoice'];
+
+const promotion = z.object({
+  code: z.string(),
+  percentOff: z.number().nullable(),
+  amountOff: z.number().nullable(),
+  currency: z.string().nullable(),
+  duration: z.string(),
+  months: z.number().nullable(),
+});
+export type Promotion = z.infer<typeof promotion>;
 
 const subscription = z.object({
   id: z.string(),
@@ -42,6 +94,7 @@ const preview = z.object({
   currency: z.string(),
   credit: z.number(),
   debit: z.number(),
+  lines: z.array(z.object({ description: z.string().nullable(), amount: z.number() })),
   prorationDate: z.union([z.number(), z.string()]).nullable(),
   nextAmount: z.number().nullable(),
   losses: z.array(z.object({ message: z.string() })),
@@ -56,6 +109,8 @@ const invoice = z.object({
   amountDue: z.number().optional(),
   currency: z.string(),
   createdAt: z.string().optional(),
+  url: z.string().nullable(),
+  amountRemaining: z.number(),
 });
 export type ShopInvoice = z.infer<typeof invoice>;
 
@@ -93,32 +148,70 @@ const commandQuote = z.object({
 });
 export type CommandQuote = z.infer<typeof commandQuote>;
 
-/** The public API as a customer's own app would call it: over the same routes, with the customer's token. */
-export class PublicApi {
-  readonly #handle: FetchHandler;
-  readonly #request: Request;
+/** A plan as chosen on a page; `quantity` where it is sold by seats. */
+export interface Choice {
+  plan: string;
+  interval: string;
+  quantity?: number;
+}
 
-  constructor(handle: FetchHandler, request: Request) {
-    this.#handle = handle;
+/** The public API as a customer's own app would call it: over the same routes, for the customer who is signed in. */
+export class PublicApi {
+  readonly #context: Pick<RouteContext, 'dispatch' | 'address'>;
+  readonly #request: Request;
+  /** Makes a request one of the customer's. */
+  readonly #sign: (request: Request) => void;
+
+  constructor(
+    context: Pick<RouteContext, 'dispatch' | 'address'>,
+    request: Request,
+    sign: (request: Request) => void,
+  ) {
+    this.#context = context;
     this.#request = request;
+    this.#sign = sign;
+  }
+
+  #send(path: string, init: RequestInit = {}): Promise<Response> {
+    const asked = new Request(new URL(`/api/billing/${path}`, this.#request.url), init);
+    this.#sign(asked);
+    const { dispatch, address } = this.#context;
+    return dispatch(asked, address === null ? {} : { address });
   }
 
   async #call(method: 'GET' | 'POST', path: string, body: unknown = {}): Promise<unknown> {
-    const token = demoToken(this.#request);
-    const headers = new Headers();
-    if (token !== null) headers.set('authorization', `Bearer ${token}`);
-    const init: RequestInit = { method, headers };
-    if (method === 'POST') {
-      headers.set('content-type', 'application/json');
-      headers.set('idempotency-key', randomUUID());
-      init.body = JSON.stringify(body);
-    }
-    const url = new URL(`/api/billing/${path}`, this.#request.url);
-    return answerOf(await this.#handle(new Request(url, init)));
+    if (method === 'GET') return answerOf(await this.#send(path));
+    const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+    return answerOf(await this.#send(path, { method, headers, body: JSON.stringify(body) }));
+  }
+
+  async offer(): Promise<Offer> {
+    return offer.parse(await this.#call('GET', 'plans'));
   }
 
   async plans(): Promise<ShopPlan[]> {
-    return z.object({ plans: z.array(plan) }).parse(await this.#call('GET', 'plans')).plans;
+    return (await this.offer()).plans;
+  }
+
+  async usage(meter: string): Promise<ShopUsage> {
+    return usage.parse(await this.#call('GET', `usage?meter=${encodeURIComponent(meter)}`));
+  }
+
+  async purchases(): Promise<ShopPurchase[]> {
+    const answer = await this.#call('GET', 'payments');
+    return z.object({ payments: z.array(purchase) }).parse(answer).payments;
+  }
+
+  async credit(): Promise<ShopCredit> {
+    return credit.parse(await this.#call('GET', 'credit?limit=1'));
+  }
+
+  async upcoming(): Promise<Upcoming> {
+    return upcoming.parse(await this.#call('GET', 'invoices/upcoming')).invoice;
+  }
+
+  async promotion(code: string): Promise<Promotion> {
+    return promotion.parse(await this.#call('GET', `promotion-codes/${encodeURIComponent(code)}`));
   }
 
   async subscription(): Promise<ShopSubscription | null> {
@@ -142,17 +235,21 @@ export class PublicApi {
     return commandQuote.parse(answer);
   }
 
-  async preview(choice: { plan: string; interval: string }): Promise<ShopPreview> {
+  async preview(choice: Choice): Promise<ShopPreview> {
     return preview.parse(await this.#call('POST', 'subscription/preview', choice));
   }
 
   /** Where the PDF of one of the customer's invoices is. */
   async invoicePdf(id: string): Promise<string | null> {
-    const token = demoToken(this.#request) ?? '';
-    const url = new URL(`/api/billing/invoices/${encodeURIComponent(id)}/pdf`, this.#request.url);
-    const headers = { authorization: `Bearer ${token}` };
-    const response = await this.#handle(new Request(url, { headers }));
+    const response = await this.#send(`invoices/${encodeURIComponent(id)}/pdf`);
     return response.headers.get('location');
+  }
+
+  /** Stores what a Checkout session bought. True when it was something that is bought once. */
+  async sync(sessionId: string): Promise<boolean> {
+    const answer = await this.#call('POST', 'checkout/sync', { sessionId });
+    const { payment } = z.object({ payment: purchase.nullable() }).parse(answer);
+    return payment !== null;
   }
 
   /** A command that answers with an address to go to, if it has one. */

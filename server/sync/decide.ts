@@ -284,8 +284,8 @@ function renamedIn(
 
 function detailsIn({ type, customer, createdAt: at }: WaitingEvent['facts']): CustomerDetails[] {
   if (type !== 'customer.updated' || !customer) return [];
-  const { id: customerId, email, name } = customer;
-  return [{ customerId, email, name, at }];
+  const { id: customerId, email, name, locale } = customer;
+  return [{ customerId, email, name, locale, at }];
 }
 
 /** The account that our own mark names, on a Checkout session or on the customer. */

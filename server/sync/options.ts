@@ -37,6 +37,8 @@ export interface EngineOptions {
   retentionEvery: number;
   /** How often to look for debts that are no longer being collected; 0 never. */
   overdueEvery: number;
+  /** How often renewals are looked ahead at, in ms; 0 is never. */
+  renewalsEvery: number;
   /** Most deliveries that may wait in memory, to be stored or processed; beyond, they are answered 503. */
   maxBacklog: number;
   /** Most events in one INSERT. */
@@ -61,6 +63,7 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   catchUpEvery: 60_000,
   retentionEvery: 3_600_000,
   overdueEvery: 60_000,
+  renewalsEvery: 3_600_000,
   maxBacklog: 5_000,
   maxBatch: 500,
 };
@@ -72,7 +75,9 @@ export function engineOptions(
 ): EngineOptions {
   // The limits are Stripe's, for all processes together; a local Stripe has none.
   const readsPerSecond = stripe.apiBase ? 1_000 : (stripe.live ? 80 : 20) / workers;
-  return { ...DEFAULTS, readsPerSecond, ...given };
+  // A test clock leaps.
+  const renewalsEvery = stripe.testClock === null ? DEFAULTS.renewalsEvery : 10_000;
+  return { ...DEFAULTS, readsPerSecond, renewalsEvery, ...given };
 }
 
 /** Delay before attempt `attempt + 1`: exponential, with a quarter of jitter either way. */

@@ -6,7 +6,7 @@ import type Stripe from 'stripe';
 import { listAudit } from '../../db/audit-log.ts';
 import type { MigrationItem } from '../../db/plan-migrations.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
-import { renderMail } from '../../server/outbox/handlers/mail-templates.ts';
+import { renderMail } from '../../server/outbox/mails/render.ts';
 import { takeLead } from '../../server/operations/migrate-plan/lead.ts';
 import { MigrationRefused } from '../../server/operations/migrate-plan/request.ts';
 import {
@@ -342,6 +342,9 @@ describe('the notice of a change', () => {
         payload: { ...payload, ...change },
         planName: 'Pro',
         accountUrl: 'https://app.example.com',
+        locale: 'en',
+        shop: { name: null, logoUrl: null, supportEmail: null },
+        templates: new Map(),
       });
     expect(mail({})?.subject).toBe('The price of Pro changes on 1 March 2026');
     expect(mail({})?.text).toContain('From 1 March 2026 the price of Pro is $24.00 a month.');

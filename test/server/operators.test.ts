@@ -29,7 +29,12 @@ afterAll(async () => {
 });
 
 /** What is open before anyone has signed in. */
-const OPEN = ['GET /admin/login', 'POST /admin/login', 'GET /admin/assets/:hash/:name'];
+const OPEN = [
+  'GET /admin/login',
+  'POST /admin/login',
+  'POST /admin/login/local',
+  'GET /admin/assets/:hash/:name',
+];
 /** What changes nothing but the operator's own session or browser. */
 const OWN = ['/admin/theme', '/admin/logout'];
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHandler } from '../../server/app/route-list.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { tokenFor } from '../support/tokens.ts';
 import { newPerson, PRO, STARTER, type Person } from './billing/person.ts';
@@ -135,4 +136,35 @@ describe('P-8: the account page while a payment is past due', () => {
     expect(page.text).toContain(`Access until ${until}`);
     expect(page.markup).not.toContain('Cancel at the period’s end');
   }, 60_000);
+});
+
+describe('The dashboard opens from the shop, signed in', () => {
+  const open = (headers: Record<string, string>) =>
+    fetch(`${server.url}/admin/login/local`, { method: 'POST', redirect: 'manual', headers });
+
+  it('on the local stack, and for no page of another site', async () => {
+    const shop = await fetch(server.url);
+    expect(await shop.text()).toContain('action="/admin/login/local"');
+    const opened = await open({ origin: server.url });
+    expect(opened.headers.get('location')).toBe('/admin');
+    const cookie = opened.headers.get('set-cookie')?.split(';')[0] ?? '';
+    const page = await fetch(`${server.url}/admin`, { headers: { cookie }, redirect: 'manual' });
+    expect(page.status).toBe(200);
+    expect((await open({ origin: 'https://evil.example' })).status).toBe(403);
+  });
+
+  it('nowhere else: not for another host, an address that others reach, or a real Stripe', async () => {
+    const { config } = server.services;
+    const ask = async (change: object, host = '127.0.0.1') => {
+      const services = { ...server.services, config: { ...config, ...change } };
+      const request = new Request(`http://${host}/admin/login/local`, { method: 'POST' });
+      return (await createHandler(services)(request)).status;
+    };
+    expect(await ask({})).toBe(303);
+    expect(await ask({}, 'shop.example')).toBe(404);
+    expect(await ask({ http: { ...config.http, host: '0.0.0.0' } })).toBe(404);
+    expect(await ask({ http: { ...config.http, appUrl: 'https://shop.example' } })).toBe(404);
+    expect(await ask({ stripe: { ...config.stripe, apiBase: null } })).toBe(404);
+    expect(await ask({ storefront: false })).toBe(404);
+  });
 });

@@ -120,7 +120,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     const services = createServices(config, {
       env,
       log: createLogger({ level: config.logLevel }),
-      engine: { catchUpEvery: 0, retryBase: 50, ...options.engine },
+      engine: { catchUpEvery: 0, renewalsEvery: 0, retryBase: 50, ...options.engine },
       ...options.services,
     });
     const http = await startServer(services, options.patience);

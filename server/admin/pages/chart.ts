@@ -35,7 +35,7 @@ export function stateChart(layout: ChartLayout, data: ChartData): Html {
     data-chart
   >
     ${layout.groups.map((group) => groupBox(group, data))}
-    ${layout.edges.map((edge) => edgeLine(edge, steps))}
+    ${layout.edges.map((edge) => edgeLine(edge, data))}
     ${layout.edges.map((edge) => edgeLabel(edge, data, steps))}
     ${steps.map((step, index) => strayStep(layout, step, index + 1))}
     ${layout.nodes.map((node) => (node.state === 'none' ? startDot(node) : stateBox(node, data)))}
@@ -134,14 +134,27 @@ const isTaken = (arrow: Arrow, steps: Arrow[]): boolean => isTakenBy(steps, arro
 const isTakenBy = (arrows: readonly Arrow[], step: Arrow): boolean =>
   arrows.some((arrow) => arrowKey(arrow) === arrowKey(step));
 
-function edgeLine(edge: PlacedEdge, steps: Arrow[]): Html {
+/** How much of the traffic a line has: 0 for none, 3 for the busiest. */
+function weightOf({ arrows }: PlacedEdge, { traffic }: ChartData): number {
+  const most = Math.max(0, ...traffic.map(({ count }) => count));
+  const own = traffic
+    .filter((row) => isTakenBy(arrows, row))
+    .reduce((sum, { count }) => sum + count, 0);
+  return own === 0 ? 0 : 1 + Math.min(2, Math.floor((own / most) * 2.99));
+}
+
+function edgeLine(edge: PlacedEdge, data: ChartData): Html {
+  const steps = data.path?.steps ?? [];
   const taken = edge.arrows.some((arrow) => isTaken(arrow, steps));
+  const touches = new Set(edge.arrows.flatMap(({ from, to }) => [from, to]));
   const last = edge.points.at(-1) ?? [0, 0];
   const before = edge.points.at(-2) ?? last;
   const arrows = edge.arrows.map((arrow) => arrowKey(arrow)).join(' ');
   return html`<g
     class="edge${taken ? ' taken' : ''}"
     data-edge="${edge.id}"
+    data-touches="${[...touches].join(' ')}"
+    ${!data.path && html`data-weight="${weightOf(edge, data)}"`}
     data-arrows="${arrows}"
   >
     <path class="wire" d="${roundedPath(edge.points)}" />

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nextPeriodEnd } from '../../../db/dashboard-lookups.ts';
+import { nextPeriodEnd, subscriptionsInMotion } from '../../../db/dashboard-lookups.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
+import { expectedSteps } from './expected.ts';
+import { toldInvoices } from './queries/told.ts';
 import type { TestClock } from './page.ts';
 
 /** How far the clock may be asked to go. */
@@ -27,21 +29,22 @@ const DAY = 24 * HOUR;
 /** Stripe tells of a trial's end this long before it. */
 const TRIAL_WARNING = 3 * DAY;
 
-/** The next things that the stored subscriptions are known to be due for. */
+/** The next thing that stored subscriptions are known to be due for, retries of payments among them. */
 export async function comingUp(services: Services): Promise<ComingUp> {
   const now = services.clock.now();
-  const next = await nextPeriodEnd(services.database.knex, now);
-  if (!next) return { nextEvent: null, nextPeriodEnd: null };
-  const trial = next.state === 'trialing';
-  const warning = next.at - TRIAL_WARNING;
-  const nextEvent =
-    trial && warning > now
-      ? { at: warning, words: `the trial of ${next.subscriptionId} will end soon` }
-      : {
-          at: next.at,
-          words: `the ${trial ? 'trial' : 'period'} of ${next.subscriptionId} ends`,
-        };
-  return { nextEvent, nextPeriodEnd: next.at };
+  const db = services.database.knex;
+  const [next, rows] = await Promise.all([nextPeriodEnd(db, now), subscriptionsInMotion(db)]);
+  const due: { at: number; words: string }[] = [];
+  for (const row of rows) {
+    const told = row.state === 'past_due' ? await toldInvoices(db, row.userId) : null;
+    for (const { at, words } of expectedSteps(row, told?.latest.get(row.id))) {
+      if (at > now) due.push({ at, words: `${row.id}: ${words}` });
+    }
+    const warning = row.state === 'trialing' ? (row.facts.trialEnd ?? 0) - TRIAL_WARNING : 0;
+    if (warning > now) due.push({ at: warning, words: `the trial of ${row.id} will end soon` });
+  }
+  const [nextEvent = null] = due.sort((a, b) => a.at - b.at);
+  return { nextEvent, nextPeriodEnd: next?.at ?? null };
 }
 
 async function destination(services: Services, leap: Leap, now: number): Promise<number> {

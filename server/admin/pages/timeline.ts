@@ -1,5 +1,6 @@
 import type { LifecycleEventType, LifecycleState, Transition } from '../../../state/types.ts';
-import { duration, exact, relative, stateChip } from '../../http/pages/format.ts';
+import { formatMoney } from '../../../state/money.ts';
+import { dateTime, duration, exact, relative, stateChip } from '../../http/pages/format.ts';
 import { html, type Html, type Value } from '../../http/pages/html.ts';
 
 /** One line of a history, ready to be shown. Times in ms. */
@@ -16,6 +17,9 @@ export interface TimelineStep {
   /** Business time of the cause. */
   at: number;
   detail: Transition['detail'];
+  /** The number of the invoice that it is about, and when its payment is tried again. */
+  invoiceNumber?: string | null;
+  nextAttemptAt?: number | null;
 }
 
 /** What is known to come next, e.g. the end of a period. */
@@ -32,12 +36,12 @@ const GAP = 60_000;
 /** The history of a subscription, oldest first, each step with its number on the chart. */
 export function timeline(
   steps: readonly TimelineStep[],
-  context: { now: number; next: NextStep | null; firstNumber?: number },
+  context: { now: number; next: readonly NextStep[]; firstNumber?: number },
 ): Html {
   const first = context.firstNumber ?? 1;
   return html`<ol class="timeline">
     ${steps.map((step, index) => html`${gap(steps[index - 1], step)}${line(step, index + first, context.now)}`)}
-    ${context.next && upcoming(context.next, context.now)}
+    ${context.next.map((next) => upcoming(next, context.now))}
   </ol>`;
 }
 
@@ -47,11 +51,12 @@ function gap(before: TimelineStep | undefined, step: TimelineStep): Html | null 
 }
 
 function line(step: TimelineStep, number: number, now: number): Html {
-  const said = detailWords(step.detail);
+  const said = saidIn(step);
   return html`<li>
-    <span class="bullet" aria-label="Step ${number}">${number}</span>
+    <span class="bullet"><span class="hidden-visually">Step </span>${number}</span>
     <div class="moved">
-      ${stateChip(step.from)} <span aria-label="to">→</span> ${stateChip(step.to)}
+      ${stateChip(step.from)} <span aria-hidden="true">→</span
+      ><span class="hidden-visually"> to </span> ${stateChip(step.to)}
       ${step.unexpected && html`<span class="flag" title="The machine does not allow this move; Stripe made it, so it was adopted.">unexpected</span>`}
       ${step.late && html`<span class="flag soft" title="It came to be known after newer facts had been recorded.">late</span>`}
     </div>
@@ -71,11 +76,33 @@ export function causeOf(step: Pick<TimelineStep, 'cause' | 'actor' | 'requestId'
   return `${step.cause.type} ${by}`;
 }
 
-/** What Stripe said, in a line: `status active · reason cancellation_requested`. */
-export function detailWords(detail: Transition['detail']): string {
-  return Object.entries(detail)
-    .filter(([, value]) => value !== null && value !== '')
-    .map(([name, value]) => `${name.replace(/([A-Z])/g, ' $1').toLowerCase()} ${value}`)
+/** Shown in words of their own. */
+const SPOKEN: ReadonlySet<string> = new Set([
+  'amount',
+  'currency',
+  'invoice',
+  'feedback',
+  'comment',
+]);
+
+/** What Stripe said, in a line: `$20.00 · invoice AB-0001 · decline code insufficient_funds · next attempt 2026-03-02`. */
+export function saidIn(
+  step: Pick<TimelineStep, 'detail' | 'invoiceNumber' | 'nextAttemptAt'>,
+): string {
+  const { amount, currency, invoice, feedback, comment } = step.detail;
+  const others = Object.entries(step.detail)
+    .filter(([name, value]) => !SPOKEN.has(name) && value !== null && value !== '')
+    .map(([name, value]) => `${name.replace(/([A-Z])/g, ' $1').toLowerCase()} ${value}`);
+  const number = step.invoiceNumber ?? invoice;
+  return [
+    typeof amount === 'number' && typeof currency === 'string' && formatMoney(amount, currency),
+    number && `invoice ${number}`,
+    ...others,
+    step.nextAttemptAt && `next attempt ${dateTime(step.nextAttemptAt)} UTC`,
+    feedback && `left because: ${String(feedback).replaceAll('_', ' ')}`,
+    comment && `“${comment}”`,
+  ]
+    .filter((each): each is string => typeof each === 'string' && each !== '')
     .join(' · ');
 }
 
@@ -83,7 +110,8 @@ function upcoming(next: NextStep, now: number): Html {
   return html`<li class="next">
     <span class="bullet" role="img" aria-label="Expected"></span>
     <div class="moved">
-      ${stateChip(next.from)} <span aria-label="to">→</span> ${stateChip(next.to)}
+      ${stateChip(next.from)}
+      ${next.to !== next.from && html`<span aria-hidden="true">→</span><span class="hidden-visually"> to </span> ${stateChip(next.to)}`}
     </div>
     <p class="small">expected ${relative(next.at, now)} · ${exact(next.at)} · ${next.words}</p>
   </li>`;

@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute } from '../../http/define-route.ts';
-import { page } from '../../http/pages/respond.ts';
+import { page, POLICY } from '../../http/pages/respond.ts';
 import { exportStream } from '../pages/lists/export.ts';
 import { LISTS, listNamed } from '../pages/lists/index.ts';
 import { wishOf, type List } from '../pages/lists/list.ts';
 import type { Section } from '../pages/page.ts';
 import { mailView } from '../pages/queries/mails.ts';
-import { mailPage } from '../pages/views/mail.ts';
+import { mailPage, type MailView } from '../pages/views/mail.ts';
 import { messagePage } from '../pages/views/others.ts';
 import { listPage } from '../pages/views/list.ts';
-import { adminPage, frameOf } from './admin-page.ts';
+import { adminPage, frameOf, type PageContext } from './admin-page.ts';
 
 const PAGE = 50;
 
@@ -48,13 +48,33 @@ const mail = adminPage({
   role: 'viewer',
   summary: 'One mail as it looks',
   handler: async (context) => {
-    const id = /^\d{1,15}$/.test(context.params['id'] ?? '') ? Number(context.params['id']) : null;
-    const view = id === null ? null : await mailView(context.services, id);
+    const view = await viewOf(context);
     const frame = await frameOf(context);
-    if (view) return page(mailPage(frame, view));
+    if (view) return page(mailPage(frame, view), 200, WITH_FRAME);
     return page(messagePage(frame, { title: 'Not found', words: 'There is no such mail.' }), 404);
   },
 });
+
+async function viewOf({ services, params }: PageContext): Promise<MailView | null> {
+  const id = /^\d{1,15}$/.test(params['id'] ?? '') ? Number(params['id']) : null;
+  return id === null ? null : mailView(services, id);
+}
+
+/** A mail's own markup, as mail programs show it: inline styles and pictures, nothing that acts, and no origin. */
+const mailMarkup = adminPage({
+  path: '/admin/mails/:id/html',
+  role: 'viewer',
+  summary: 'The HTML of one mail, for a frame',
+  handler: async (context) => {
+    const markup = (await viewOf(context))?.look.html;
+    if (markup === undefined) throw new AppError('not_found', 'This mail has no HTML.');
+    return page(markup, 200, MAIL_POLICY);
+  },
+});
+
+const MAIL_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; sandbox; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+const WITH_FRAME = `${POLICY}; frame-src 'self'`;
 
 const TYPES = {
   csv: 'text/csv; charset=utf-8; header=present',
@@ -89,4 +109,4 @@ const exported = defineRoute({
   },
 });
 
-export const LIST_ROUTES = [...pages, mail, exported];
+export const LIST_ROUTES = [...pages, mail, mailMarkup, exported];

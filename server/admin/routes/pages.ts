@@ -21,6 +21,7 @@ import { lifecycleView, windowOf } from '../pages/queries/lifecycle.ts';
 import { metricsView } from '../pages/queries/metrics.ts';
 import { stepOf, subscriptionView } from '../pages/queries/subscription.ts';
 import { subscriptionsView } from '../pages/queries/subscriptions.ts';
+import { NOTHING_TOLD } from '../pages/queries/told.ts';
 import { comingUp } from '../pages/test-clock.ts';
 import { adminPage, frameOf, type PageContext } from './admin-page.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
@@ -230,7 +231,7 @@ const search = adminPage({
 /** A line of the history for a list. */
 function moveItem(row: TransitionRow): MoveItem {
   const { id, subscriptionId, recordedAt } = row;
-  return { ...stepOf(row), id, subscriptionId, recordedAt };
+  return { ...stepOf(row, NOTHING_TOLD), id, subscriptionId, recordedAt };
 }
 
 function idOf(text: string | null): number | null {

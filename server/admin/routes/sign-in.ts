@@ -3,7 +3,9 @@ import { html } from '../../http/pages/html.ts';
 import { htmlDocument } from '../../http/pages/document.ts';
 import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
+import { isLocalStack, isLoopback } from '../../config/local-stack.ts';
 import { AppError } from '../../http/errors.ts';
+import { requireSameOrigin } from '../../http/foreign-page.ts';
 import { operatorOfToken } from '../../http/operators.ts';
 import { ADMIN } from '../../../state/roles.ts';
 import { networkOf } from '../../http/rate-limit.ts';
@@ -96,14 +98,25 @@ const submit = defineRoute({
   },
 });
 
-/** There is no session yet whose token a form could bring: other sites' forms are told by their origin. */
-function requireSameOrigin(request: Request): void {
-  const origin = request.headers.get('origin');
-  const host = request.headers.get('host') ?? new URL(request.url).host;
-  if (origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host)) {
-    throw new AppError('forbidden', 'This form was sent from another site.');
-  }
-}
+/** The demo shop's button: on the local stack there is nothing to protect, and its token stands in the terminal. */
+const local = defineRoute({
+  method: 'POST',
+  path: '/admin/login/local',
+  auth: 'public',
+  page: true,
+  summary: 'Signs in from the demo shop, on the local stack only',
+  response: null,
+  handler: async (request, context) => {
+    const { services } = context;
+    requireSameOrigin(request);
+    // Another name that leads to this machine may be a trap of a page that the reader has open.
+    const isHere = isLoopback(new URL(request.url).hostname);
+    const isEmulated = isLocalStack(services.config) && services.config.adminToken !== null;
+    if (!isHere || !isEmulated) throw new AppError('not_found', 'There is nothing at this path.');
+    await auditSession(services, ADMIN, { action: 'sign_in', by: 'local' });
+    return redirect('/admin', [sessionCookie(services, ADMIN)]);
+  },
+});
 
 interface FormState {
   services: RouteContext['services'];
@@ -150,4 +163,4 @@ const asset = defineRoute({
   },
 });
 
-export const SIGN_IN = [login, submit, asset];
+export const SIGN_IN = [login, submit, local, asset];

@@ -12,6 +12,7 @@ import {
 } from '../new-subscription.ts';
 import { chosenPrice, planChoice } from '../plan-choice.ts';
 import { promotionFor, spentOnTrial, withCode } from '../promotion-code.ts';
+import { returnUrlsOf } from '../../http/own-page.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 
 /** Opens Stripe's Checkout page for a plan; with a trial if this user never had one. */
@@ -29,7 +30,7 @@ export const checkoutRoute = defineRoute({
     'already_subscribed',
     'not_allowed',
   ],
-  handler: async (_request, context) => {
+  handler: async (request, context) => {
     const { services, account, body } = context;
     const choice = chosenPrice(services.catalogue, body);
     return withCustomerLock(services, account.id, async () => {
@@ -45,6 +46,7 @@ export const checkoutRoute = defineRoute({
         userId: account.id,
         trialDays,
         promotionCodeId: promotion?.id ?? null,
+        returnUrls: returnUrlsOf(request),
       });
       const session = await withCode(() =>
         openCheckout(services, wish, {

@@ -9,8 +9,9 @@ import { recordPurchase } from './record-purchase.ts';
 import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
-import { isOwn } from '../checkout-session.ts';
+import { isOwn, returnUrlsOfApp, shortHash } from '../checkout-session.ts';
 import { AppError } from '../../http/errors.ts';
+import { returnUrlsOf } from '../../http/own-page.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { purchaseSchema, viewOfPurchase } from './purchase-view.ts';
 
@@ -39,8 +40,9 @@ export const paymentsRoute = defineRoute({
   }),
   response: z.object({ url: z.url(), sessionId: z.string() }),
   errors: ['unknown_product', 'already_purchased'],
-  handler: (_request, context) => {
+  handler: (request, context) => {
     const { services, account, body } = context;
+    const returnUrls = returnUrlsOf(request);
     return withCustomerLock(services, account.id, async () => {
       const product = services.catalogue.products.find(({ id }) => id === body.product);
       if (!product) {
@@ -49,7 +51,8 @@ export const paymentsRoute = defineRoute({
       const customerId = await ensureStripeCustomer(services, context);
       const own = Object.entries(body.metadata).toSorted(([a], [b]) => (a < b ? -1 : 1));
       const given = own.length > 0 ? `|${JSON.stringify(own)}` : '';
-      const wish = `${product.priceId}|${body.quantity}${given}`.slice(0, 500);
+      const back = returnUrls === null ? '' : `|${shortHash(returnUrls.cancelUrl)}`;
+      const wish = `${product.priceId}|${body.quantity}${back}${given}`.slice(0, 500);
       await refuseSecond(context, { product, customerId, wish });
       const open = await services.stripe.openCheckouts(customerId);
       const same = open.find(
@@ -58,7 +61,6 @@ export const paymentsRoute = defineRoute({
           isOwn(services, session, account.id) &&
           session.metadata?.['wish'] === wish,
       );
-      const { appUrl } = services.config.http;
       const session =
         same ??
         (await services.stripe.createPaymentCheckout(
@@ -71,8 +73,7 @@ export const paymentsRoute = defineRoute({
             quantity: body.quantity,
             automaticTax: services.config.automaticTax,
             wish,
-            successUrl: `${appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
-            cancelUrl: `${appUrl}/billing?checkout=canceled`,
+            ...(returnUrls ?? returnUrlsOfApp(services.config)),
           },
           freshKey('payment', context),
         ));

@@ -5,6 +5,7 @@ import { followDetails } from '../customer.ts';
 import { requireStripeCustomer } from '../account.ts';
 import type { CommandContext } from '../command.ts';
 import { AppError } from '../../http/errors.ts';
+import { returnUrlsOf } from '../../http/own-page.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 
 const FLOWS = ['payment_method_update', 'subscription_cancel', 'subscription_update'] as const;
@@ -19,14 +20,14 @@ export const portalRoute = defineRoute({
   body: z.strictObject({ flow: z.enum(FLOWS).optional() }),
   response: z.object({ url: z.url() }),
   errors: ['no_billing_account', 'not_allowed', 'portal_not_configured'],
-  handler: async (_request, context) => {
+  handler: async (request, context) => {
     const { services, account, body } = context;
     const customerId = await requireStripeCustomer(services, account.id);
     await followDetails(services, context);
     try {
       const session = await services.stripe.createPortalSession({
         customerId,
-        returnUrl: `${services.config.http.appUrl}/billing`,
+        returnUrl: returnUrlsOf(request)?.cancelUrl ?? `${services.config.http.appUrl}/billing`,
         configuration: services.config.stripe.portalConfiguration,
         flow: body.flow ? await flowData(context, body.flow) : null,
       });

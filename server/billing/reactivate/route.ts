@@ -24,6 +24,7 @@ import { chosenPrice, planChoice } from '../plan-choice.ts';
 import { withCode } from '../promotion-code.ts';
 import type { SavedCard } from '../saved-card.ts';
 import { subscriptionSchema, subscriptionView } from '../subscription-view.ts';
+import { returnUrlsOf } from '../../http/own-page.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { itemsOf, NO_ADDRESS, planComeback, type Comeback } from './comeback.ts';
 
@@ -58,7 +59,7 @@ export const reactivateRoute = defineRoute({
     'confirmation_required',
     'quote_expired',
   ],
-  handler: async (_request, context) => {
+  handler: async (request, context) => {
     const { services, account, body } = context;
     const choice = chosenPrice(services.catalogue, body);
     return withCustomerLock(services, account.id, async () => {
@@ -76,7 +77,8 @@ export const reactivateRoute = defineRoute({
         choice,
         promotionCode,
       });
-      const { card, wish, charge } = plan;
+      const { card, charge } = plan;
+      const wish = { ...plan.wish, returnUrls: returnUrlsOf(request) };
       // The page says what it charges.
       if (!card) return viaCheckout(context, wish);
       requireConfirmed(charge, confirm, { oldDebts: charge.debts.length > 0 });

@@ -101,7 +101,7 @@ export function relative(at: number, now: number): string {
 /** A time element: relative text that the client keeps fresh, the exact time beside the pointer. */
 export function ago(at: number, now: number): Html {
   const iso = new Date(at).toISOString();
-  return html`<time datetime="${iso}" title="${dateTime(at)} UTC" data-ago
+  return html`<time datetime="${iso}" title="${dateTime(at)} UTC" data-ago="${now}"
     >${relative(at, now)}</time
   >`;
 }

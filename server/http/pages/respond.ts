@@ -28,7 +28,7 @@ export function redirect(path: string, cookies: string[] = []): Response {
 }
 
 /** No inline script or style, nothing from elsewhere, no framing. */
-const POLICY =
+export const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /** An HTML answer with the policy that holds even where no Express app sets one. */

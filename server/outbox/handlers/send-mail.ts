@@ -1,14 +1,21 @@
 import type { Mailer } from '../../../adapters/mailer.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { customersByStripeId, findCustomerByUser } from '../../../db/customers.ts';
-import { keepSentMail } from '../../../db/mails.ts';
+import { keepSentMail, listMails } from '../../../db/mails.ts';
 import { hasEffect } from '../../../db/outbox.ts';
+import { findTransition } from '../../../db/transitions.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
-import type { EffectPayloads, MailKind, Recipient } from '../../../state/effect-kinds.ts';
+import type {
+  EffectPayloads,
+  MailKind,
+  NextPayment,
+  Recipient,
+} from '../../../state/effect-kinds.ts';
 import { asOfNow, whyNotSent, type Present } from '../../../state/mail-relevance.ts';
 import type { StoredSubscription } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
-import { renderMail } from './mail-templates.ts';
+import { contextOf } from '../mails/context.ts';
+import { renderMail } from '../mails/render.ts';
 import { stableId } from './outgoing-webhook.ts';
 
 interface MailDelivery {
@@ -22,29 +29,56 @@ export async function sendMail(
   mailer: Mailer | null,
   { effect, signal }: MailDelivery,
 ): Promise<string | null> {
-  const { catalogue, config, log } = ctx.core;
+  const { config, log } = ctx.core;
   const present = await presentOf(ctx, effect.payload);
-  const why = whyNotSent(effect.kind, effect.payload, present);
+  const why =
+    whyNotSent(effect.kind, effect.payload, present) ?? (await whyNotTrue(ctx, effect, present));
   if (why !== null) return why;
-  const plan = catalogue.plans.find((each) => each.id === effect.payload.plan);
   const { kind, payload } = asOfNow(effect.kind, effect.payload, present);
   const { subscription } = present;
-  const isTrial = kind === 'mail.trial_ending' && subscription !== null;
+  const charge = ASKS_FOR_CHARGE.has(kind) && subscription ? await chargeOf(ctx, subscription) : {};
+  const reader = await readerOf(ctx, effect.payload);
+  if (reader.email === null) return 'the customer has no e-mail address';
+  const { email: to } = reader;
   const mail = renderMail(kind, {
-    payload: isTrial ? { ...payload, ...(await chargeOf(ctx, subscription)) } : payload,
-    planName: plan?.name ?? null,
-    accountUrl: `${config.http.appUrl}/billing`,
+    ...contextOf(ctx.core, effect.payload.plan, reader),
+    payload: { ...payload, ...charge },
   });
-  const to = await addressOf(ctx, effect.payload);
-  if (to === null) return 'the customer has no e-mail address';
   if (mailer === null) {
-    log.info({ mail: { to, ...mail }, kind }, 'mail (no SMTP_URL is set)');
+    // The body may have the link of an invoice in it.
+    log.info({ mail: { to, subject: mail.subject }, kind }, 'mail (no SMTP_URL is set)');
   } else {
     const domain = /@([\w.-]+)/.exec(config.mail.from)?.[1] ?? 'localhost';
-    await mailer.send({ to, ...mail, messageId: `<${stableId(effect)}@${domain}>` }, signal);
+    const messageId = `<${stableId(effect)}@${domain}>`;
+    await mailer.send({ to, ...mail, replyTo: config.shop.supportEmail, messageId }, signal);
   }
   await keepSentMail(ctx.core.database.knex, effect, { to, ...mail });
   return null;
+}
+
+/** Mails that name the next payment, which Stripe is asked for when they are sent. */
+const ASKS_FOR_CHARGE: ReadonlySet<MailKind> = new Set([
+  'mail.trial_ending',
+  'mail.plan_changed',
+  'mail.renewal_notice',
+]);
+
+/** Why a change of plan is not told: it never was, or the mail of its price told of it. */
+async function whyNotTrue(
+  { core }: EngineContext,
+  { kind, payload }: MailDelivery['effect'],
+  { subscription }: Present,
+): Promise<string | null> {
+  if (kind !== 'mail.plan_changed' || !subscription) return null;
+  const db = core.database.knex;
+  const { number } = payload as EffectPayloads['mail.plan_changed'];
+  const line = await findTransition(db, subscription.id, number);
+  if (line?.evidence === 'disproved') return 'the events of Stripe showed that it never was';
+  if (line?.event !== 'period_ended' || payload.userId === null) return null;
+  const query = { accountId: payload.userId, kind: 'mail.price_change', limit: 20 };
+  const told = await listMails(db, query);
+  const isTold = told.some(({ objectId }) => objectId.endsWith(`:${subscription.id}`));
+  return isTold ? 'another mail told of the new price' : null;
 }
 
 async function presentOf(ctx: EngineContext, payload: EffectPayloads[MailKind]): Promise<Present> {
@@ -63,7 +97,7 @@ async function presentOf(ctx: EngineContext, payload: EffectPayloads[MailKind]):
 async function chargeOf(
   ctx: EngineContext,
   { id, customerId, facts }: StoredSubscription,
-): Promise<Pick<EffectPayloads['mail.trial_ending'], 'amountDue' | 'currency' | 'hasMethod'>> {
+): Promise<NextPayment> {
   try {
     const [invoice, customer] = await Promise.all([
       ctx.reader.read((stripe) => stripe.previewRenewal(id)),
@@ -82,21 +116,25 @@ async function chargeOf(
   }
 }
 
-/** The address in our own records, else the one that Stripe has. */
-async function addressOf(
-  ctx: EngineContext,
-  { userId, customerId }: Recipient,
-): Promise<string | null> {
+interface Reader {
+  email: string | null;
+  locale: string | null;
+}
+
+/** Address and language in our own records, else those that Stripe has. */
+async function readerOf(ctx: EngineContext, { userId, customerId }: Recipient): Promise<Reader> {
   const db = ctx.core.database.knex;
   const known =
     (customerId ? (await customersByStripeId(db, [customerId])).get(customerId) : null) ??
     (userId ? await findCustomerByUser(db, userId) : null);
-  if (known?.email || !customerId) return known?.email ?? null;
+  const { email = null, locale = null } = known ?? {};
+  if (email || !customerId) return { email, locale };
   try {
     const customer = await ctx.reader.read((stripe) => stripe.retrieveCustomer(customerId));
-    return customer.deleted ? null : customer.email;
+    if (customer.deleted) return { email: null, locale };
+    return { email: customer.email, locale: customer.preferred_locales?.[0] ?? locale };
   } catch (error) {
-    if (isGatewayError(error, 'not_found')) return null;
+    if (isGatewayError(error, 'not_found')) return { email: null, locale };
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { mayAct } from '../page.ts';
 import { mailItem } from '../queries/mails.ts';
 import { actLink } from '../views/account-money.ts';
 import { mailName, mailState } from '../views/mails.ts';
-import { MAIL_KINDS } from '../../../outbox/handlers/mail-templates.ts';
+import { MAIL_KINDS } from '../../../outbox/mails/facts.ts';
 import { cutPage, iso, type List } from './list.ts';
 
 /** Every mail that was sent, will be, or was not, and why. */

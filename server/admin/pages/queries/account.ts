@@ -16,7 +16,9 @@ import type { ActTarget } from '../act-forms/act-form.ts';
 import type { AccountView, ShownSubscription } from '../views/account.ts';
 import { mailItem } from './mails.ts';
 import { moneyOf } from './money.ts';
-import { nextStep, pendingWords, stepOf, usageOf } from './subscription.ts';
+import { expectedSteps } from '../expected.ts';
+import { pendingWords, stepOf, usageOf } from './subscription.ts';
+import { toldInvoices } from './told.ts';
 import { priceWords } from './subscriptions.ts';
 
 const STEPS = 40;
@@ -61,6 +63,7 @@ export async function accountView(
       subscription ? usageOf(services, subscription) : [],
     ]);
   const lines = subscription ? await timelineOf(db, subscription.id, STEPS) : [];
+  const told = await toldInvoices(db, id);
   const money = wish.money && customerId !== null ? await moneyOf(services, customerId) : null;
   const now = services.clock.now();
   return {
@@ -88,8 +91,8 @@ export async function accountView(
       failedAttempts: row.failedAttempts,
       restriction: row.restriction?.reason ?? null,
     })),
-    steps: lines.map((line) => stepOf(line)),
-    next: subscription ? nextStep(subscription) : null,
+    steps: lines.map((line) => stepOf(line, told)),
+    next: subscription ? expectedSteps(subscription, told.latest.get(subscription.id)) : [],
     money,
     returns: returns.map((each) => ({
       id: each.id,

@@ -3,7 +3,8 @@ import { findMail, type MailRow } from '../../../../db/mails.ts';
 import type { EffectPayloads, MailKind } from '../../../../state/effect-kinds.ts';
 import { asOfNow } from '../../../../state/mail-relevance.ts';
 import type { Services } from '../../../lib/services.ts';
-import { renderMail } from '../../../outbox/handlers/mail-templates.ts';
+import { contextOf } from '../../../outbox/mails/context.ts';
+import { renderMail } from '../../../outbox/mails/render.ts';
 import type { MailView } from '../views/mail.ts';
 import type { MailItem } from '../views/mails.ts';
 
@@ -39,11 +40,9 @@ export async function mailView(services: Services, id: number): Promise<MailView
   const shared = { item: mailItem(row), cause: row.causeId };
   if (sent) return { ...shared, look: sent, isSent: true };
   const now = asOfNow(kind, payload, { now: services.clock.now() });
-  const plan = services.catalogue.plans.find((each) => each.id === payload.plan);
   const mail = renderMail(now.kind, {
+    ...contextOf(services, payload.plan, account),
     payload: now.payload,
-    planName: plan?.name ?? null,
-    accountUrl: `${services.config.http.appUrl}/billing`,
   });
   return { ...shared, look: { to: account?.email ?? null, ...mail }, isSent: false };
 }

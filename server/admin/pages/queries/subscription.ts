@@ -17,7 +17,9 @@ import { lossWords } from '../../../catalogue/loss-words.ts';
 import type { Services } from '../../../lib/services.ts';
 import { checkWithStripe } from '../check-with-stripe.ts';
 import { count, dateTime } from '../../../http/pages/format.ts';
-import type { NextStep, TimelineStep } from '../timeline.ts';
+import { expectedSteps } from '../expected.ts';
+import type { TimelineStep } from '../timeline.ts';
+import { toldInvoices, type ToldInvoices } from './told.ts';
 import type { InvoiceItem, SubscriptionView } from '../views/subscription.ts';
 import { priceWords } from './subscriptions.ts';
 
@@ -34,13 +36,14 @@ export async function subscriptionView(
   const db = services.database.knex;
   const row = await findSubscription(db, id);
   if (!row) return null;
-  const [lines, customer, siblings, invoices, check, usage] = await Promise.all([
+  const [lines, customer, siblings, invoices, check, usage, told] = await Promise.all([
     timelineOf(db, id, STEPS + 1),
     findCustomerByStripeId(db, row.customerId),
     listSubscriptions(db, { customerId: row.customerId, limit: 10 }),
     wish.invoices ? invoicesOf(services, id) : null,
     wish.check ? checkWithStripe(services, row) : null,
     usageOf(services, row),
+    toldInvoices(db, row.userId),
   ]);
   const { facts } = row;
   const access = accessOf(row, { now: services.clock.now(), grace: services.config.grace });
@@ -65,9 +68,9 @@ export async function subscriptionView(
     duplicate: row.duplicate,
     metadata: facts.metadata,
     stripeUrl: stripeUrl(services, id),
-    steps: lines.slice(-STEPS).map((line) => stepOf(line)),
+    steps: lines.slice(-STEPS).map((line) => stepOf(line, told)),
     cut: lines.length > STEPS,
-    next: nextStep(row),
+    next: expectedSteps(row, told.latest.get(id)),
     allowed: machineArrows()
       .filter((arrow) => arrow.from === row.state)
       .map(({ event, to, description }) => ({ event, to, description })),
@@ -81,9 +84,25 @@ export async function subscriptionView(
 }
 
 /** A line of the history as a step of the timeline. */
-export function stepOf(line: TransitionRow): TimelineStep {
+export function stepOf(line: TransitionRow, told: ToldInvoices): TimelineStep {
   const { from, to, event, unexpected, late, cause, actor, requestId, occurredAt, detail } = line;
-  return { from, to, event, unexpected, late, cause, actor, requestId, at: occurredAt, detail };
+  const invoice = String(detail['invoice'] ?? '');
+  // Without an attempt of its own it is the first.
+  const attempt = to === 'past_due' ? `${invoice}:${detail['attempt'] ?? 1}` : '';
+  return {
+    from,
+    to,
+    event,
+    unexpected,
+    late,
+    cause,
+    actor,
+    requestId,
+    at: occurredAt,
+    detail,
+    invoiceNumber: told.numbers.get(invoice) ?? null,
+    nextAttemptAt: told.attempts.get(attempt) ?? null,
+  };
 }
 
 /** What it has of its plan that is not sold any more. */
@@ -142,34 +161,6 @@ export async function usageOf(
       };
     }),
   );
-}
-
-/** What the subscription comes to by itself, if nothing else happens. */
-export function nextStep({ state, facts }: SubscriptionRow): NextStep | null {
-  const end = endOf(facts) ?? facts.currentPeriodEnd;
-  switch (state) {
-    case 'trialing':
-      return facts.trialEnd === null
-        ? null
-        : {
-            from: state,
-            to: 'active',
-            at: facts.trialEnd,
-            words: 'when the trial ends and is paid',
-          };
-    case 'cancel_pending':
-      return end === null ? null : { from: state, to: 'canceled', at: end, words: 'at its end' };
-    case 'downgrading':
-      return facts.nextPhase
-        ? { from: state, to: 'active', at: facts.nextPhase.at, words: 'on the smaller plan' }
-        : null;
-    case 'active':
-      return facts.currentPeriodEnd === null
-        ? null
-        : { from: state, to: 'active', at: facts.currentPeriodEnd, words: 'renewal' };
-    default:
-      return null;
-  }
 }
 
 async function invoicesOf(services: Services, id: string): Promise<SubscriptionView['invoices']> {

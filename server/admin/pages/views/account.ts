@@ -50,7 +50,7 @@ export interface AccountView {
   subscriptions: ShownSubscription[];
   /** The history of the current subscription. */
   steps: TimelineStep[];
-  next: NextStep | null;
+  next: NextStep[];
   /** Null when Stripe was not asked yet: pages do not wait for it. */
   money: MoneyView | { error: string } | null;
   returns: ShownReturn[];

@@ -48,7 +48,6 @@ export function lifecyclePage(frame: Frame, view: LifecycleView): string {
     title: 'Lifecycle',
     section: 'lifecycle',
     content: html`<h1 class="hidden-visually">Lifecycle</h1>
-      <div class="cards">${view.cards.map((card) => figureCard(card))}</div>
       <section class="panel" aria-labelledby="lifecycle-title">
         <div class="panel-head">
           <h2 id="lifecycle-title">Lifecycle</h2>
@@ -71,8 +70,40 @@ export function lifecyclePage(frame: Frame, view: LifecycleView): string {
             ${asTable(view)}
           </div>
         </details>
-      </section>`,
+      </section>
+      <div class="cards" data-follow="cards">${view.cards.map((card) => figureCard(card))}</div>
+      ${isEmpty(view) && firstSteps(frame)}`,
   });
+}
+
+const isEmpty = ({ counts }: LifecycleView): boolean =>
+  LIFECYCLE_STATES.every((state) => (counts[state] ?? 0) === 0);
+
+/** What a new dashboard is waiting for. */
+function firstSteps({ mode }: Frame): Html {
+  return html`<section class="panel" aria-labelledby="first-title">
+    <div class="panel-head"><h2 id="first-title">No subscriptions yet</h2></div>
+    ${
+      mode === 'emulator'
+        ? html`<ol class="panel-body steps">
+            <li>
+              Open the <a href="/">shop</a> and pay with 4242 4242 4242 4242: the subscription
+              appears here.
+            </li>
+            <li>Move the <a href="/admin/time">clock</a> a month on: the renewal is paid.</li>
+            <li>
+              Save 4000 0000 0000 0341 as payment method, and move it again: the payment fails, and
+              is tried again.
+            </li>
+            <li>Upgrade, cancel and come back; each step is on the chart and in the timeline.</li>
+          </ol>`
+        : html`<p class="panel-body">
+            The first one appears here when Stripe reports it.
+            <code>npm run doctor</code> checks the way there; <code>npm run import</code> takes over
+            customers who are there already.
+          </p>`
+    }
+  </section>`;
 }
 
 export function legend(): Html {

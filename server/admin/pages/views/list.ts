@@ -25,7 +25,7 @@ export function listPage<Row>(frame: Frame, view: ListView<Row>): string {
     title: list.title,
     section: view.section,
     search: wish.filters['q'] ?? '',
-    content: html`<section class="panel" aria-labelledby="list-title">
+    content: html`<section class="panel" data-follow="list" aria-labelledby="list-title">
       <div class="panel-head">
         <h1 id="list-title">${list.title}</h1>
         <span class="muted">${list.about}</span>

@@ -1,5 +1,5 @@
 import { exact } from '../../../http/pages/format.ts';
-import { html } from '../../../http/pages/html.ts';
+import { Html, html } from '../../../http/pages/html.ts';
 import { accountPath } from '../act-forms/act-form.ts';
 import { adminPage, mayAct, type Frame } from '../page.ts';
 import { actLink } from './account-money.ts';
@@ -9,7 +9,7 @@ import { facts } from './parts.ts';
 export interface MailView {
   item: MailItem;
   /** What it said when it was sent, or would say now. */
-  look: { to: string | null; subject: string; text: string };
+  look: { to: string | null; subject: string; text: string; html?: string };
   isSent: boolean;
   /** The event or request that caused it. */
   cause: string | null;
@@ -43,7 +43,19 @@ export function mailPage(frame: Frame, view: MailView): string {
               ['To', look.to ?? 'an address that Stripe has'],
               ['Subject', look.subject],
             ])}
-            <pre class="payload">${look.text}</pre>
+            ${
+              look.html !== undefined &&
+              html`<iframe
+                class="mail-look"
+                src="/admin/mails/${item.id}/html"
+                sandbox
+                title="The mail as HTML"
+              ></iframe>`
+            }
+            <details ${look.html === undefined && new Html('open')}>
+              <summary>As plain text</summary>
+              <pre class="payload">${look.text}</pre>
+            </details>
           </div>
         </section>
         <section class="panel" aria-labelledby="facts-title">

@@ -59,7 +59,7 @@ export interface SubscriptionView {
   steps: TimelineStep[];
   /** True when older steps were left out. */
   cut: boolean;
-  next: NextStep | null;
+  next: NextStep[];
   allowed: { event: LifecycleEventType; to: LifecycleState; description: string }[];
   actions: Action[];
   /** Null when Stripe was not asked yet: pages do not wait for it. */

@@ -51,7 +51,7 @@ export function subscriptionsPage(frame: Frame, view: SubscriptionsView): string
     title: view.state ? `${view.state} subscriptions` : 'Subscriptions',
     section: 'subscriptions',
     search: view.q,
-    content: html`<section class="panel" aria-labelledby="list-title">
+    content: html`<section class="panel" data-follow="list" aria-labelledby="list-title">
       <div class="panel-head">
         <h1 id="list-title">${title(view)}</h1>
         <div class="push">${stateTabs(view)}</div>

@@ -30,6 +30,9 @@ function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** When the content was read. */
+let readAt = Date.now();
+
 // Relative times: business time may stand still, so each page says which "now" its times count from.
 
 const UNITS: [string, number][] = [
@@ -46,11 +49,20 @@ function shortDuration(milliseconds: number): string {
   return '0s';
 }
 
-function refreshTimes(loadedAt: number): void {
+/** The test clock as the stream told it last; null where time is real. */
+let testClock: number | null = null;
+
+/** Ages count from the "now" that they were written with: the page's own runs on, a test clock moves when it is moved. */
+function refreshTimes(): void {
   const main = document.querySelector<HTMLElement>('main[data-now]');
   if (!main) return;
-  const now = Number(main.dataset['now']) + Date.now() - loadedAt;
+  const rendered = Number(main.dataset['now']);
+  const elapsed = Date.now() - readAt;
+  const hasClock = document.querySelector('[data-clock]') !== null;
   for (const element of all<HTMLTimeElement>('time[data-ago]')) {
+    const told = Number(element.dataset['ago']);
+    const isBusiness = hasClock && told !== rendered;
+    const now = isBusiness ? (testClock ?? told) : told + elapsed;
     const distance = now - Date.parse(element.dateTime);
     if (distance >= 0 && distance < 2 * 365 * 86_400_000) {
       setText(element, `${shortDuration(distance)} ago`);
@@ -105,6 +117,8 @@ function showStats(stats: Stats): void {
 
 function showClock(clock: Stats['clock']): void {
   if (!clock) return;
+  testClock = clock.now;
+  refreshTimes();
   const text = `${new Date(clock.now).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   for (const element of all<HTMLElement>('[data-clock]')) setText(element, text);
   for (const button of all<HTMLButtonElement>('form[action="/admin/time"] button')) {
@@ -141,6 +155,32 @@ function showMove(move: Move): void {
   if (document.querySelector('[data-meanwhile]')) refreshContent();
   const fresh = document.querySelector<HTMLElement>('[data-fresh]');
   if (fresh) fresh.hidden = false;
+  followFigures();
+}
+
+let following: ReturnType<typeof setTimeout> | undefined;
+/** A busy stream would read the figures again and again. */
+const FOLLOW_MS = 1_000;
+
+/** The figures and lists that a move changes are read again; the chart has moved already. */
+function followFigures(): void {
+  if (!document.querySelector('[data-follow]')) return;
+  following ??= setTimeout(() => {
+    following = undefined;
+    void replaceParts();
+  }, FOLLOW_MS);
+}
+
+async function replaceParts(): Promise<void> {
+  const next = await readAgain();
+  if (!next) return;
+  for (const part of all<HTMLElement>('[data-follow]')) {
+    // What the reader is choosing stays.
+    if (part.querySelector('input:checked, :focus, details[open]')) continue;
+    const fresh = next.querySelector(`[data-follow="${CSS.escape(part.dataset['follow'] ?? '')}"]`);
+    if (fresh) part.replaceWith(document.adoptNode(fresh));
+  }
+  showLocalTimes();
 }
 
 let refreshing: ReturnType<typeof setTimeout> | undefined;
@@ -151,15 +191,21 @@ function refreshContent(): void {
   refreshing = setTimeout(() => void replaceContent(), 250);
 }
 
-async function replaceContent(): Promise<void> {
+/** This page as it is now; null when it cannot be read. */
+async function readAgain(): Promise<Document | null> {
   const response = await fetch(location.href, { headers: { accept: 'text/html' } });
-  if (!response.ok || response.redirected) return;
-  const next = new DOMParser().parseFromString(await response.text(), 'text/html');
-  const [from, to] = [next.querySelector('main'), document.querySelector('main')];
+  if (!response.ok || response.redirected) return null;
+  return new DOMParser().parseFromString(await response.text(), 'text/html');
+}
+
+async function replaceContent(): Promise<void> {
+  const next = await readAgain();
+  const [from, to] = [next?.querySelector('main'), document.querySelector('main')];
   if (!from || !to) return;
   const focused = document.activeElement?.id;
   to.replaceWith(document.adoptNode(from));
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  readAt = Date.now();
   enhance();
 }
 
@@ -260,8 +306,7 @@ function forgetNotice(): void {
   history.replaceState(history.state, '', url);
 }
 
-const loadedAt = Date.now();
 forgetNotice();
 enhance();
 startStream();
-setInterval(() => refreshTimes(loadedAt), 15_000);
+setInterval(refreshTimes, 15_000);

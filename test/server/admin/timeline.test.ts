@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { expectedSteps } from '../../../server/admin/pages/expected.ts';
+import { saidIn } from '../../../server/admin/pages/timeline.ts';
+import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { DAY, storedIn, T0, type Raw } from '../../state/factories.ts';
+import type { LifecycleState } from '../../../state/types.ts';
+
+const row = (state: LifecycleState, raw: Raw = {}) => storedIn(state, raw) as SubscriptionRow;
+const words = (steps: ReturnType<typeof expectedSteps>) => steps.map((step) => step.words);
+
+describe('P-9: what is expected next', () => {
+  it('is the next attempt while a payment fails, not the end of a period that nobody paid', () => {
+    const told = { nextAttemptAt: (T0 + 3 * DAY) * 1000, amount: '$50.00' };
+    const [first, ...others] = expectedSteps(row('past_due'), told);
+    expect(first).toMatchObject({ at: told.nextAttemptAt, to: 'active' });
+    expect(first?.words).toBe('next payment attempt of $50.00');
+    expect(others).toEqual([]);
+    expect(expectedSteps(row('past_due'), { nextAttemptAt: null, amount: null })).toEqual([]);
+  });
+
+  it('is the end of a pause, the end of a cancellation, and of a change that waits for payment', () => {
+    const resumes = { behavior: 'void', resumes_at: T0 + 9 * DAY };
+    const paused = expectedSteps(row('active', { pause_collection: resumes }));
+    expect(words(paused)).toContain('the pause ends');
+    const ends = row('active', { cancel_at: T0 + 5 * DAY, canceled_at: T0 });
+    expect(ends.state).toBe('cancel_pending');
+    expect(expectedSteps(ends)).toMatchObject([{ to: 'canceled', at: (T0 + 5 * DAY) * 1000 }]);
+  });
+
+  it('comes in the order of time', () => {
+    const resumes = { behavior: 'void', resumes_at: T0 + DAY };
+    const times = expectedSteps(row('active', { pause_collection: resumes })).map(({ at }) => at);
+    expect(times.length).toBeGreaterThan(1);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+});
+
+describe('P-12: a line of the timeline', () => {
+  it('says amount, invoice number, decline code and next attempt', () => {
+    const detail = {
+      status: 'past_due',
+      attempt: 2,
+      invoice: 'in_1',
+      amount: 5000,
+      currency: 'usd',
+      declineCode: 'insufficient_funds',
+    };
+    const step = { detail, invoiceNumber: 'AB-0001', nextAttemptAt: Date.UTC(2026, 2, 2, 9) };
+    expect(saidIn(step)).toBe(
+      '$50.00 · invoice AB-0001 · status past_due · attempt 2 · decline code insufficient_funds · next attempt 2026-03-02 09:00 UTC',
+    );
+  });
+
+  it('says why a customer left, in their words', () => {
+    const detail = { status: 'active', feedback: 'too_expensive', comment: 'Sorry <b>' };
+    expect(saidIn({ detail })).toBe('status active · left because: too expensive · “Sorry <b>”');
+    expect(saidIn({ detail: {} })).toBe('');
+  });
+});
