@@ -10,6 +10,9 @@ export interface SubscriptionCheckout {
   quantity: number | null;
   /** Metered prices that come with it. */
   meterPrices: string[];
+  addons: { price: string; quantity: number }[];
+  /** Null for the one that Stripe chooses: that of the customer, or of the price. */
+  currency: string | null;
   /** Null when this customer gets no trial. */
   trialDays: number | null;
   trialEnd: 'cancel' | 'pause';
@@ -98,8 +101,10 @@ function subscriptionParams(
     client_reference_id: input.userId,
     line_items: [
       { price: input.priceId, quantity: input.quantity ?? undefined },
+      ...input.addons,
       ...input.meterPrices.map((price) => ({ price })),
     ],
+    currency: input.currency ?? undefined,
     discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
     ...taxParams(input.automaticTax),
     subscription_data: { metadata: owner, ...trial },

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { currenciesOf, pricesOf } from '../../state/catalogue.ts';
 import { markedAccount } from '../../state/ownership.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
@@ -14,16 +16,21 @@ export interface CheckoutWish {
   quantity: number | null;
   /** Metered prices that come with the plan. */
   meterPrices: string[];
+  addons: { price: string; quantity: number }[];
+  /** Null where the price is sold in one currency, or it is not known. */
+  currency: string | null;
   trialDays: number | null;
   promotionCodeId: string | null;
 }
 
 /** What a chosen price is at Stripe, for one customer. */
 export function wishFor(
-  { priceId, boughtQuantity: quantity, meterPrices }: ChosenPrice,
+  { plan, priceId, boughtQuantity: quantity, meterPrices, addons, currency: chosen }: ChosenPrice,
   buyer: Pick<CheckoutWish, 'customerId' | 'userId' | 'trialDays' | 'promotionCodeId'>,
 ): CheckoutWish {
-  return { ...buyer, priceId, quantity, meterPrices };
+  const price = pricesOf(plan).find((each) => each.price.priceId === priceId)?.price;
+  const currency = price && currenciesOf(price).length > 1 ? chosen : null;
+  return { ...buyer, priceId, quantity, meterPrices, addons, currency };
 }
 
 export interface Opening {
@@ -128,8 +135,15 @@ function isSame(session: Stripe.Checkout.Session, wish: CheckoutWish): boolean {
 }
 
 function fingerprint(wish: CheckoutWish): string {
-  const { priceId, quantity, trialDays, promotionCodeId, meterPrices } = wish;
-  return [priceId, quantity, trialDays, promotionCodeId, ...meterPrices].join('|');
+  const { priceId, quantity, trialDays, promotionCodeId, meterPrices, addons, currency } = wish;
+  const beside = [...meterPrices, ...addons.map((each) => `${each.price} × ${each.quantity}`)];
+  const words = [priceId, quantity, trialDays, promotionCodeId, ...beside];
+  return digested((currency === null ? words : [...words, currency]).join('|'));
+}
+
+/** Metadata hold 500 characters. */
+function digested(words: string): string {
+  return words.length <= 500 ? words : createHash('sha256').update(words).digest('hex');
 }
 
 async function inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isForeignAsTold, type OwnerClaim } from '../../state/ownership.ts';
+import { isForeignAsTold, isInCatalogue, type OwnerClaim } from '../../state/ownership.ts';
 import { isAsStored } from '../../state/same-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import type { WriteAnswer } from '../lib/engine-types.ts';
 import type { EngineContext } from './context.ts';
 import type { Decision, Failure } from './decision.ts';
+import { learnCosts } from './learn-costs.ts';
 import type { Known, Loaded, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */
@@ -91,6 +92,9 @@ async function readOne(ctx: Means, { answer, ...seen }: Seen, now: number): Prom
   const read =
     answeredFacts(ctx, seen, answer) ??
     (await ctx.reader.subscription(id, guessPeriodStart(events, known, now)));
+  if (read && isInCatalogue(ctx.core.catalogue, read)) {
+    await learnCosts(ctx.core.catalogue, read, ctx.reader);
+  }
   const checkouts = told.flatMap(({ checkout }) => checkout ?? []);
   const owners = read ? await ctx.readOwner({ facts: read, link: known.userId, checkouts }) : [];
   return { ...seen, read, isForeign: false, owners };

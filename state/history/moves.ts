@@ -170,7 +170,9 @@ class Teller {
       source,
       causeId: cause.causeId,
       guess,
-      mrr: isLast ? mrrOf(facts) : mrrOnTheWay(line.to, facts),
+      mrr: isLast
+        ? mrrOf(this.telling.input.catalogue, facts)
+        : mrrOnTheWay(this.telling.input.catalogue, line.to, facts),
       line: null,
     });
     this.note(line.to, at, signal);

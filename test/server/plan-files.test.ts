@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareLocalAccount } from '../../scripts/local-account.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { createServices } from '../../server/app/compose.ts';
-import { fillAmounts } from '../../server/catalogue/catalogue.ts';
+import { fillAmounts } from '../../server/catalogue/fill-amounts.ts';
 import { plansSchema } from '../../server/catalogue/plans-schema.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { createLogger } from '../../server/lib/log.ts';

@@ -171,7 +171,7 @@ describe('a change of plan', () => {
 
 describe('monthly recurring revenue', () => {
   const mrr = (...items: ReturnType<typeof rawItem>[]): number =>
-    mrrOf(readSubscription(rawSubscription({ items: itemList(...items) })));
+    mrrOf(CATALOGUE, readSubscription(rawSubscription({ items: itemList(...items) })));
   it('adds items over a month in whole minor units', () => {
     expect(mrr(rawItem({ quantity: 3 }))).toBe(9000);
     expect(mrr(rawItem({}, 'price_pro_year'))).toBe(2500);

@@ -25,15 +25,17 @@ export const checkoutRoute = defineRoute({
   errors: [
     'unknown_plan',
     'unknown_price',
+    'unknown_addon',
     'unknown_promotion_code',
     'already_subscribed',
     'not_allowed',
   ],
   handler: async (_request, context) => {
     const { services, account, body } = context;
-    const choice = chosenPrice(services.catalogue, body);
+    chosenPrice(services.catalogue, body);
     return withCustomerLock(services, account.id, async () => {
       const former = await refuseSecond(context);
+      const choice = chosenPrice(services.catalogue, body, former?.facts.currency);
       const { customerId, isNew } = await findOrMakeCustomer(services, context);
       await refuseDebtor(context, former, customerId);
       const known = isNew ? [] : await refuseUnseenLive(context, customerId);

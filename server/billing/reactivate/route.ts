@@ -51,6 +51,7 @@ export const reactivateRoute = defineRoute({
   errors: [
     'unknown_plan',
     'unknown_price',
+    'unknown_addon',
     'unknown_promotion_code',
     'not_allowed',
     'already_subscribed',
@@ -60,9 +61,10 @@ export const reactivateRoute = defineRoute({
   ],
   handler: async (_request, context) => {
     const { services, account, body } = context;
-    const choice = chosenPrice(services.catalogue, body);
+    chosenPrice(services.catalogue, body);
     return withCustomerLock(services, account.id, async () => {
       const former = requireAction(services, await subscriptionNow(context), 'reactivate');
+      const choice = chosenPrice(services.catalogue, body, former.facts.currency);
       const customerId = await ensureStripeCustomer(services, context);
       await refuseComingSecond(context, customerId);
       const known = await services.stripe.subscriptionsOf(customerId);
