@@ -11,6 +11,7 @@ export interface components {
           | 'unknown_plan'
           | 'unknown_price'
           | 'unknown_product'
+          | 'unknown_addon'
           | 'already_purchased'
           | 'unknown_promotion_code'
           | 'unknown_meter'
@@ -123,6 +124,24 @@ export interface paths {
                     metered?: boolean;
                   } | null;
                 };
+                offers: {
+                  interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string;
+                  every: {
+                    interval: 'day' | 'week' | 'month' | 'year';
+                    count: number;
+                  };
+                  priceId: string;
+                  metered: boolean;
+                  amounts: { [name: string]: number | null };
+                  tiers: {
+                    [name: string]: {
+                      upTo: number | null;
+                      unit: string;
+                      flat: string;
+                    }[];
+                  } | null;
+                  tiersMode: 'graduated' | 'volume' | null;
+                }[];
                 default: boolean;
                 trialDays: number;
                 seats: {
@@ -132,7 +151,34 @@ export interface paths {
                 meters: {
                   meter: string;
                   priceId: string;
-                  interval: 'monthly' | 'yearly' | null;
+                  interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                }[];
+              }[];
+              addons: {
+                id: string;
+                name: string;
+                description?: string;
+                features: string[];
+                limits: { [name: string]: number | null };
+                plans: string[] | null;
+                max: number;
+                offers: {
+                  interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string;
+                  every: {
+                    interval: 'day' | 'week' | 'month' | 'year';
+                    count: number;
+                  };
+                  priceId: string;
+                  metered: boolean;
+                  amounts: { [name: string]: number | null };
+                  tiers: {
+                    [name: string]: {
+                      upTo: number | null;
+                      unit: string;
+                      flat: string;
+                    }[];
+                  } | null;
+                  tiersMode: 'graduated' | 'volume' | null;
                 }[];
               }[];
               products: {
@@ -143,6 +189,7 @@ export interface paths {
                 amount: number | null;
                 currency: string;
               }[];
+              currencies: string[];
             };
           };
         };
@@ -163,10 +210,68 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | 'daily'
+              | 'weekly'
+              | 'monthly'
+              | 'quarterly'
+              | 'yearly'
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             promotionCode?: string;
+            locale?:
+              | 'auto'
+              | 'bg'
+              | 'cs'
+              | 'da'
+              | 'de'
+              | 'el'
+              | 'en'
+              | 'en-GB'
+              | 'es'
+              | 'es-419'
+              | 'et'
+              | 'fi'
+              | 'fil'
+              | 'fr'
+              | 'fr-CA'
+              | 'hi-IN'
+              | 'hr'
+              | 'hu'
+              | 'id'
+              | 'it'
+              | 'ja'
+              | 'ko'
+              | 'lt'
+              | 'lv'
+              | 'ms'
+              | 'mt'
+              | 'nb'
+              | 'nl'
+              | 'pl'
+              | 'pt'
+              | 'pt-BR'
+              | 'ro'
+              | 'ru'
+              | 'sk'
+              | 'sl'
+              | 'sv'
+              | 'th'
+              | 'tr'
+              | 'vi'
+              | 'zh'
+              | 'zh-HK'
+              | 'zh-TW';
+            successUrl?: string;
+            cancelUrl?: string;
+            metadata?: { [name: string]: string };
           };
         };
       };
@@ -227,9 +332,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -239,6 +350,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -303,9 +419,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -315,6 +437,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -349,9 +476,21 @@ export interface paths {
           'application/json':
             | {
                 plan?: string;
-                interval?: 'monthly' | 'yearly';
+                interval?:
+                  | 'daily'
+                  | 'weekly'
+                  | 'monthly'
+                  | 'quarterly'
+                  | 'yearly'
+                  | string
+                  | {
+                      interval: 'day' | 'week' | 'month' | 'year';
+                      count: number;
+                    };
                 priceId?: string;
                 quantity?: number;
+                currency?: string;
+                addons?: { [name: string]: number };
                 when?: 'now' | 'period_end';
                 command?: 'change';
               }
@@ -375,9 +514,21 @@ export interface paths {
               }
             | {
                 plan?: string;
-                interval?: 'monthly' | 'yearly';
+                interval?:
+                  | 'daily'
+                  | 'weekly'
+                  | 'monthly'
+                  | 'quarterly'
+                  | 'yearly'
+                  | string
+                  | {
+                      interval: 'day' | 'week' | 'month' | 'year';
+                      count: number;
+                    };
                 priceId?: string;
                 quantity?: number;
+                currency?: string;
+                addons?: { [name: string]: number };
                 promotionCode?: string;
                 command: 'reactivate';
               }
@@ -488,9 +639,21 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | 'daily'
+              | 'weekly'
+              | 'monthly'
+              | 'quarterly'
+              | 'yearly'
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             when?: 'now' | 'period_end';
             prorationDate?: string | null;
           };
@@ -516,9 +679,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -528,6 +697,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -600,9 +774,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -612,6 +792,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -696,9 +881,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -708,6 +899,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -772,9 +968,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -784,6 +986,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -857,9 +1064,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -869,6 +1082,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -907,9 +1125,21 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | 'daily'
+              | 'weekly'
+              | 'monthly'
+              | 'quarterly'
+              | 'yearly'
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             promotionCode?: string;
             confirm?: {
               amountDue: number;
@@ -939,9 +1169,22 @@ export interface paths {
                       | 'canceled';
                     status: string;
                     plan: string | null;
-                    interval: 'monthly' | 'yearly' | null;
+                    interval:
+                      | 'daily'
+                      | 'weekly'
+                      | 'monthly'
+                      | 'quarterly'
+                      | 'yearly'
+                      | string
+                      | null;
                     priceId: string | null;
                     quantity: number | null;
+                    currency: string;
+                    addons: {
+                      id: string;
+                      priceId: string;
+                      quantity: number;
+                    }[];
                     currentPeriodEnd: string | null;
                     trialEnd: string | null;
                     cancelAt: string | null;
@@ -951,6 +1194,11 @@ export interface paths {
                       interval: string | null;
                       priceId: string | null;
                       quantity: number | null;
+                      addons: {
+                        id: string;
+                        priceId: string;
+                        quantity: number;
+                      }[];
                       at: string | null;
                     } | null;
                     unpaidInvoiceId: string | null;
@@ -1017,9 +1265,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -1029,6 +1283,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -1068,6 +1327,51 @@ export interface paths {
           'application/json': {
             product: string;
             quantity?: number;
+            locale?:
+              | 'auto'
+              | 'bg'
+              | 'cs'
+              | 'da'
+              | 'de'
+              | 'el'
+              | 'en'
+              | 'en-GB'
+              | 'es'
+              | 'es-419'
+              | 'et'
+              | 'fi'
+              | 'fil'
+              | 'fr'
+              | 'fr-CA'
+              | 'hi-IN'
+              | 'hr'
+              | 'hu'
+              | 'id'
+              | 'it'
+              | 'ja'
+              | 'ko'
+              | 'lt'
+              | 'lv'
+              | 'ms'
+              | 'mt'
+              | 'nb'
+              | 'nl'
+              | 'pl'
+              | 'pt'
+              | 'pt-BR'
+              | 'ro'
+              | 'ru'
+              | 'sk'
+              | 'sl'
+              | 'sv'
+              | 'th'
+              | 'tr'
+              | 'vi'
+              | 'zh'
+              | 'zh-HK'
+              | 'zh-TW';
+            successUrl?: string;
+            cancelUrl?: string;
             metadata?: { [name: string]: string };
           };
         };
@@ -2903,9 +3207,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -2915,6 +3225,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -2983,9 +3298,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -2995,6 +3316,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3072,9 +3398,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3084,6 +3416,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3127,9 +3464,21 @@ export interface paths {
           'application/json':
             | {
                 plan?: string;
-                interval?: 'monthly' | 'yearly';
+                interval?:
+                  | 'daily'
+                  | 'weekly'
+                  | 'monthly'
+                  | 'quarterly'
+                  | 'yearly'
+                  | string
+                  | {
+                      interval: 'day' | 'week' | 'month' | 'year';
+                      count: number;
+                    };
                 priceId?: string;
                 quantity?: number;
+                currency?: string;
+                addons?: { [name: string]: number };
                 when?: 'now' | 'period_end';
                 command?: 'change';
               }
@@ -3153,9 +3502,21 @@ export interface paths {
               }
             | {
                 plan?: string;
-                interval?: 'monthly' | 'yearly';
+                interval?:
+                  | 'daily'
+                  | 'weekly'
+                  | 'monthly'
+                  | 'quarterly'
+                  | 'yearly'
+                  | string
+                  | {
+                      interval: 'day' | 'week' | 'month' | 'year';
+                      count: number;
+                    };
                 priceId?: string;
                 quantity?: number;
+                currency?: string;
+                addons?: { [name: string]: number };
                 promotionCode?: string;
                 command: 'reactivate';
               }
@@ -3270,9 +3631,21 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | 'daily'
+              | 'weekly'
+              | 'monthly'
+              | 'quarterly'
+              | 'yearly'
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             when?: 'now' | 'period_end';
             prorationDate?: string | null;
           };
@@ -3298,9 +3671,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3310,6 +3689,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3386,9 +3770,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3398,6 +3788,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3449,9 +3844,21 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | 'daily'
+              | 'weekly'
+              | 'monthly'
+              | 'quarterly'
+              | 'yearly'
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             promotionCode?: string;
             confirm?: {
               amountDue: number;
@@ -3481,9 +3888,22 @@ export interface paths {
                       | 'canceled';
                     status: string;
                     plan: string | null;
-                    interval: 'monthly' | 'yearly' | null;
+                    interval:
+                      | 'daily'
+                      | 'weekly'
+                      | 'monthly'
+                      | 'quarterly'
+                      | 'yearly'
+                      | string
+                      | null;
                     priceId: string | null;
                     quantity: number | null;
+                    currency: string;
+                    addons: {
+                      id: string;
+                      priceId: string;
+                      quantity: number;
+                    }[];
                     currentPeriodEnd: string | null;
                     trialEnd: string | null;
                     cancelAt: string | null;
@@ -3493,6 +3913,11 @@ export interface paths {
                       interval: string | null;
                       priceId: string | null;
                       quantity: number | null;
+                      addons: {
+                        id: string;
+                        priceId: string;
+                        quantity: number;
+                      }[];
                       at: string | null;
                     } | null;
                     unpaidInvoiceId: string | null;
@@ -3563,9 +3988,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3575,6 +4006,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -4017,9 +4453,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -4029,6 +4471,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
-import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { isGatewayError, type CheckoutPage } from '../../adapters/stripe-gateway.ts';
 import { currenciesOf, pricesOf } from '../../state/catalogue.ts';
 import { markedAccount } from '../../state/ownership.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
+import { pageOf } from './checkout-page.ts';
 import type { ChosenPrice } from './plan-choice.ts';
 
 /** What the customer wants to buy; two checkouts of the same are one. */
@@ -21,12 +22,14 @@ export interface CheckoutWish {
   currency: string | null;
   trialDays: number | null;
   promotionCodeId: string | null;
+  /** What the caller says of the page; as usual without it. */
+  page?: { page: CheckoutPage; words: string };
 }
 
 /** What a chosen price is at Stripe, for one customer. */
 export function wishFor(
   { plan, priceId, boughtQuantity: quantity, meterPrices, addons, currency: chosen }: ChosenPrice,
-  buyer: Pick<CheckoutWish, 'customerId' | 'userId' | 'trialDays' | 'promotionCodeId'>,
+  buyer: Pick<CheckoutWish, 'customerId' | 'userId' | 'trialDays' | 'promotionCodeId' | 'page'>,
 ): CheckoutWish {
   const price = pricesOf(plan).find((each) => each.price.priceId === priceId)?.price;
   const currency = price && currenciesOf(price).length > 1 ? chosen : null;
@@ -73,15 +76,15 @@ function create(
   wish: CheckoutWish,
   idempotencyKey: string,
 ): Promise<Stripe.Checkout.Session> {
-  const { automaticTax, http, trial } = services.config;
+  const { automaticTax, trial } = services.config;
+  const { page, ...bought } = wish;
   return services.stripe.createSubscriptionCheckout(
     {
-      ...wish,
+      ...bought,
+      page: page?.page ?? pageOf(services.config, { metadata: {} }),
       wish: fingerprint(wish),
       trialEnd: trial.endWithoutMethod,
       automaticTax,
-      successUrl: `${http.appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
-      cancelUrl: `${http.appUrl}/billing?checkout=canceled`,
     },
     idempotencyKey,
   );
@@ -138,11 +141,12 @@ function fingerprint(wish: CheckoutWish): string {
   const { priceId, quantity, trialDays, promotionCodeId, meterPrices, addons, currency } = wish;
   const beside = [...meterPrices, ...addons.map((each) => `${each.price} × ${each.quantity}`)];
   const words = [priceId, quantity, trialDays, promotionCodeId, ...beside];
-  return digested((currency === null ? words : [...words, currency]).join('|'));
+  const all = currency === null ? words : [...words, currency];
+  return digested(all.join('|') + (wish.page?.words ?? ''));
 }
 
 /** Metadata hold 500 characters. */
-function digested(words: string): string {
+export function digested(words: string): string {
   return words.length <= 500 ? words : createHash('sha256').update(words).digest('hex');
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pageFields, pageOf, pageWords } from '../checkout-page.ts';
 import { openCheckout, wishFor } from '../checkout-session.ts';
 import { freshKey } from '../command.ts';
 import { findOrMakeCustomer } from '../customer.ts';
@@ -20,7 +21,10 @@ export const checkoutRoute = defineRoute({
   path: '/api/billing/checkout',
   auth: 'user',
   summary: 'Open a Checkout page to subscribe',
-  body: planChoice.extend({ promotionCode: z.string().min(1).max(100).optional() }),
+  body: planChoice.extend({
+    promotionCode: z.string().min(1).max(100).optional(),
+    ...pageFields,
+  }),
   response: z.object({ url: z.url(), sessionId: z.string() }),
   errors: [
     'unknown_plan',
@@ -33,6 +37,7 @@ export const checkoutRoute = defineRoute({
   handler: async (_request, context) => {
     const { services, account, body } = context;
     chosenPrice(services.catalogue, body);
+    const page = { page: pageOf(services.config, body), words: pageWords(body) };
     return withCustomerLock(services, account.id, async () => {
       const former = await refuseSecond(context);
       const choice = chosenPrice(services.catalogue, body, former?.facts.currency);
@@ -47,6 +52,7 @@ export const checkoutRoute = defineRoute({
         userId: account.id,
         trialDays,
         promotionCodeId: promotion?.id ?? null,
+        page,
       });
       const session = await withCode(() =>
         openCheckout(services, wish, {
