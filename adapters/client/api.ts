@@ -125,7 +125,7 @@ export interface paths {
                   } | null;
                 };
                 offers: {
-                  interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string;
+                  interval: string;
                   every: {
                     interval: 'day' | 'week' | 'month' | 'year';
                     count: number;
@@ -151,7 +151,7 @@ export interface paths {
                 meters: {
                   meter: string;
                   priceId: string;
-                  interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                  interval: string | null;
                 }[];
               }[];
               addons: {
@@ -163,7 +163,7 @@ export interface paths {
                 plans: string[] | null;
                 max: number;
                 offers: {
-                  interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string;
+                  interval: string;
                   every: {
                     interval: 'day' | 'week' | 'month' | 'year';
                     count: number;
@@ -211,11 +211,6 @@ export interface paths {
           'application/json': {
             plan?: string;
             interval?:
-              | 'daily'
-              | 'weekly'
-              | 'monthly'
-              | 'quarterly'
-              | 'yearly'
               | string
               | {
                   interval: 'day' | 'week' | 'month' | 'year';
@@ -332,7 +327,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -419,7 +414,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -477,11 +472,6 @@ export interface paths {
             | {
                 plan?: string;
                 interval?:
-                  | 'daily'
-                  | 'weekly'
-                  | 'monthly'
-                  | 'quarterly'
-                  | 'yearly'
                   | string
                   | {
                       interval: 'day' | 'week' | 'month' | 'year';
@@ -515,11 +505,6 @@ export interface paths {
             | {
                 plan?: string;
                 interval?:
-                  | 'daily'
-                  | 'weekly'
-                  | 'monthly'
-                  | 'quarterly'
-                  | 'yearly'
                   | string
                   | {
                       interval: 'day' | 'week' | 'month' | 'year';
@@ -640,11 +625,6 @@ export interface paths {
           'application/json': {
             plan?: string;
             interval?:
-              | 'daily'
-              | 'weekly'
-              | 'monthly'
-              | 'quarterly'
-              | 'yearly'
               | string
               | {
                   interval: 'day' | 'week' | 'month' | 'year';
@@ -679,7 +659,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -774,7 +754,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -881,7 +861,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -968,7 +948,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -1064,7 +1044,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -1126,11 +1106,6 @@ export interface paths {
           'application/json': {
             plan?: string;
             interval?:
-              | 'daily'
-              | 'weekly'
-              | 'monthly'
-              | 'quarterly'
-              | 'yearly'
               | string
               | {
                   interval: 'day' | 'week' | 'month' | 'year';
@@ -1169,14 +1144,7 @@ export interface paths {
                       | 'canceled';
                     status: string;
                     plan: string | null;
-                    interval:
-                      | 'daily'
-                      | 'weekly'
-                      | 'monthly'
-                      | 'quarterly'
-                      | 'yearly'
-                      | string
-                      | null;
+                    interval: string | null;
                     priceId: string | null;
                     quantity: number | null;
                     currency: string;
@@ -1265,7 +1233,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -3207,7 +3175,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -3298,7 +3266,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -3398,7 +3366,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -3465,11 +3433,6 @@ export interface paths {
             | {
                 plan?: string;
                 interval?:
-                  | 'daily'
-                  | 'weekly'
-                  | 'monthly'
-                  | 'quarterly'
-                  | 'yearly'
                   | string
                   | {
                       interval: 'day' | 'week' | 'month' | 'year';
@@ -3503,11 +3466,6 @@ export interface paths {
             | {
                 plan?: string;
                 interval?:
-                  | 'daily'
-                  | 'weekly'
-                  | 'monthly'
-                  | 'quarterly'
-                  | 'yearly'
                   | string
                   | {
                       interval: 'day' | 'week' | 'month' | 'year';
@@ -3632,11 +3590,6 @@ export interface paths {
           'application/json': {
             plan?: string;
             interval?:
-              | 'daily'
-              | 'weekly'
-              | 'monthly'
-              | 'quarterly'
-              | 'yearly'
               | string
               | {
                   interval: 'day' | 'week' | 'month' | 'year';
@@ -3671,7 +3624,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -3770,7 +3723,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -3845,11 +3798,6 @@ export interface paths {
           'application/json': {
             plan?: string;
             interval?:
-              | 'daily'
-              | 'weekly'
-              | 'monthly'
-              | 'quarterly'
-              | 'yearly'
               | string
               | {
                   interval: 'day' | 'week' | 'month' | 'year';
@@ -3888,14 +3836,7 @@ export interface paths {
                       | 'canceled';
                     status: string;
                     plan: string | null;
-                    interval:
-                      | 'daily'
-                      | 'weekly'
-                      | 'monthly'
-                      | 'quarterly'
-                      | 'yearly'
-                      | string
-                      | null;
+                    interval: string | null;
                     priceId: string | null;
                     quantity: number | null;
                     currency: string;
@@ -3988,7 +3929,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;
@@ -4453,7 +4394,7 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'daily' | 'weekly' | 'monthly' | 'quarterly' | 'yearly' | string | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
                 currency: string;

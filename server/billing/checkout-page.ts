@@ -4,27 +4,10 @@ import type { Config } from '../config/config.ts';
 import { AppError } from '../http/errors.ts';
 
 /** Stripe's own list. */
-const LOCALES = [
-  ...['auto', 'bg', 'cs', 'da', 'de', 'el', 'en', 'en-GB', 'es', 'es-419', 'et', 'fi', 'fil', 'fr'],
-  ...[
-    'fr-CA',
-    'hi-IN',
-    'hr',
-    'hu',
-    'id',
-    'it',
-    'ja',
-    'ko',
-    'lt',
-    'lv',
-    'ms',
-    'mt',
-    'nb',
-    'nl',
-    'pl',
-  ],
-  ...['pt', 'pt-BR', 'ro', 'ru', 'sk', 'sl', 'sv', 'th', 'tr', 'vi', 'zh', 'zh-HK', 'zh-TW'],
-];
+const LOCALES = (
+  'auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms mt nb nl pl ' +
+  'pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW'
+).split(' ');
 
 const metadata = z
   .record(z.string().regex(/^\w{1,40}$/, 'must be letters, digits and _'), z.string().max(500))

@@ -5,14 +5,21 @@ import {
   intervalName,
   isPlanInterval,
   NAMED_INTERVALS,
+  type Every,
   type PlanInterval,
 } from '../../state/intervals.ts';
 
-/** `monthly`, or a count and a unit, such as `6_months`. */
-export const intervalText = z.union([
+/** As keys of the plans file, so that editors complete the names. */
+export const intervalKey = z.union([
   z.enum(NAMED_INTERVALS),
   z.string().regex(COUNTED_INTERVAL, 'must be monthly, quarterly, yearly, …, or such as 6_months'),
 ]);
+
+/** `monthly`, or a count and a unit, such as `6_months`. */
+export const intervalText = z
+  .string()
+  .refine(isPlanInterval, 'must be monthly, quarterly, yearly, …, or such as 6_months')
+  .describe('daily, weekly, monthly, quarterly, yearly, or a count and a unit, such as 6_months');
 
 /** As requests name it: by its name, or as Stripe does. */
 export const intervalChoice = z.union([
@@ -22,10 +29,9 @@ export const intervalChoice = z.union([
     count: z.int().min(1).max(1_000),
   }),
 ]);
-type IntervalChoice = z.infer<typeof intervalChoice>;
 
 /** The one name of what was named. */
-export function intervalOf(choice: IntervalChoice): PlanInterval | null {
+export function intervalOf(choice: string | Every): PlanInterval | null {
   if (typeof choice !== 'string') return intervalName(choice);
   return isPlanInterval(choice) ? intervalName(everyOf(choice)) : null;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { intervalText } from './interval-schema.ts';
+import { intervalKey } from './interval-schema.ts';
 import { priceEntries, priceEntry, priceReference } from './price-entry.ts';
 
 const features = z
@@ -37,7 +37,7 @@ export const planFile = z.strictObject({
             z.strictObject({
               meter: z.string().min(1).max(100).describe('The event name of the meter in Stripe'),
               priceId: priceEntry,
-              interval: intervalText
+              interval: intervalKey
                 .optional()
                 .describe('The interval of the plan that it goes with; every one without it'),
               reportedBy: z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PlanInterval } from '../../state/intervals.ts';
-import { intervalOf, intervalText } from './interval-schema.ts';
+import { intervalOf, intervalKey } from './interval-schema.ts';
 
 /** A Stripe price id, or `$NAME` of the environment variable that holds it. */
 export const priceReference = z
@@ -76,7 +76,7 @@ export type PriceEntry = z.infer<typeof priceEntry>;
 
 /** The prices of a plan or an add-on, by interval; several where each is for another currency. */
 export const priceEntries = z
-  .partialRecord(intervalText, z.union([priceEntry, z.array(priceEntry).min(1)]))
+  .partialRecord(intervalKey, z.union([priceEntry, z.array(priceEntry).min(1)]))
   .describe('By interval: monthly, quarterly, yearly, weekly, daily, or such as 6_months');
 type PriceEntries = z.infer<typeof priceEntries>;
 

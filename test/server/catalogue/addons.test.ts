@@ -1,6 +1,7 @@
 import { writeFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setUpAccount } from '../../../server/operations/setup/setup-account.ts';
 import { setupOptions } from '../../../server/operations/setup/setup-options.ts';
@@ -56,6 +57,8 @@ const FILE = {
     },
   ],
 };
+const productOf = ({ product }: Stripe.Price) =>
+  typeof product === 'string' ? product : product.id;
 const TEAM = { plan: 'team', interval: 'monthly' };
 const PRO = { plan: 'pro', interval: 'monthly' };
 
@@ -201,7 +204,7 @@ describe.each(DIALECTS)('Add-ons, intervals and currencies on %s', (dialect) => 
     await person.subscribe(PRO);
     const { items, id } = await person.atStripe();
     const own = await server.stripe.prices.create({
-      product: String(items.data[0]?.price.product),
+      product: productOf(items.data[0]!.price),
       currency: 'usd',
       unit_amount: 2500,
       recurring: { interval: 'month' },

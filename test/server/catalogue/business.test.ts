@@ -56,25 +56,25 @@ describe(`A catalogue of 5 plans, 4 intervals, 3 currencies, 3 add-ons and 3 gen
   }
 
   /** A wish that is allowed: another plan, interval, number of seats, or other add-ons. */
-  function wish(now: readonly Item[]): { choice: object; then: Item[] } {
+  function wish(now: readonly Item[]): { choice: object; wanted: Item[] } {
     const [plan, ...addons] = now as [Item, ...Item[]];
     const isOther = random.chance(0.75);
     const target = isOther ? random.pick(plansOf(business.offered)) : plan.price;
     const quantity = random.chance(0.5) ? 1 + random.below(6) : plan.quantity;
-    const wanted = Object.fromEntries(
+    const wishes = Object.fromEntries(
       [['storage', 4] as const, ['support', 2] as const, ['sso', 2] as const]
         .filter(() => random.chance(0.4))
         .map(([id, below]) => [id, random.below(below)]),
     );
     const isOwn = target.seller === plan.price.seller && target.interval === plan.price.interval;
-    const kept = addons.filter(({ price }) => wanted[price.seller] === undefined);
-    const then = [
+    const kept = addons.filter(({ price }) => wishes[price.seller] === undefined);
+    const wanted = [
       { price: isOwn ? plan.price : target, quantity },
       ...kept.map(({ price, quantity: count }) => ({
         price: offeredFor(price.seller, target.interval),
         quantity: count,
       })),
-      ...Object.entries(wanted)
+      ...Object.entries(wishes)
         .filter(([, count]) => count > 0)
         .map(([id, count]) => ({ price: offeredFor(id, target.interval), quantity: count })),
     ];
@@ -82,9 +82,9 @@ describe(`A catalogue of 5 plans, 4 intervals, 3 currencies, 3 add-ons and 3 gen
       plan: target.seller,
       interval: target.interval,
       quantity,
-      ...(Object.keys(wanted).length > 0 ? { addons: wanted } : {}),
+      ...(Object.keys(wishes).length > 0 ? { addons: wishes } : {}),
     };
-    return { choice, then };
+    return { choice, wanted };
   }
 
   const sumOf = (items: readonly Item[], currency: string) =>
@@ -101,7 +101,7 @@ describe(`A catalogue of 5 plans, 4 intervals, 3 currencies, 3 add-ons and 3 gen
     person: Person;
     currency: string;
     /** What is held once the change has taken effect. */
-    then: Item[];
+    wanted: Item[];
     quote: Quote;
     words: string;
     /** When it takes effect in ms; null at once. */
@@ -109,13 +109,13 @@ describe(`A catalogue of 5 plans, 4 intervals, 3 currencies, 3 add-ons and 3 gen
   }
 
   async function change(person: Person, currency: string, now: readonly Item[]): Promise<Changed> {
-    const { choice, then } = wish(now);
+    const { choice, wanted } = wish(now);
     const words = `${currency}: ${told(now).join(', ')} → ${JSON.stringify(choice)}`;
     const preview = await person.command('preview', choice);
     expect(preview.status, `${words} ${preview.text}`).toBe(200);
     const quote = preview.json as unknown as Quote;
     expect(quote.currency, words).toBe(currency);
-    expect(quote.nextAmount, words).toBe(sumOf(then, currency));
+    expect(quote.nextAmount, words).toBe(sumOf(wanted, currency));
     const before = await person.invoices();
     const { prorationDate } = quote;
     const answer = await person.command('change', { ...choice, prorationDate });
@@ -127,19 +127,26 @@ describe(`A catalogue of 5 plans, 4 intervals, 3 currencies, 3 add-ons and 3 gen
       made.reduce((sum, invoice) => sum + invoice.amount_paid, 0),
       words,
     ).toBe(quote.amountDue);
-    const isLater = quote.effective === 'period_end' && told(then).join() !== told(now).join();
-    expect(await atStripe(person), words).toEqual(told(isLater ? now : then));
+    const isLater = quote.effective === 'period_end' && told(wanted).join() !== told(now).join();
+    expect(await atStripe(person), words).toEqual(told(isLater ? now : wanted));
     const view = await person.subscription();
-    if (!isLater) return { person, currency, then, quote, words, at: null };
+    if (!isLater) return { person, currency, wanted, quote, words, at: null };
     expect(made, words).toEqual([]);
     expect(view.state, words).toBe('downgrading');
-    return { person, currency, then, quote, words, at: Date.parse(String(view.pendingChange?.at)) };
+    return {
+      person,
+      currency,
+      wanted,
+      quote,
+      words,
+      at: Date.parse(String(view.pendingChange?.at)),
+    };
   }
 
   async function revenueOf(person: Person): Promise<number> {
     const { id } = await person.subscription();
     const row: { mrr: number } = await server.database.knex('subscriptions').where({ id }).first();
-    return Number(row.mrr);
+    return row.mrr;
   }
 
   const PER_MONTH: Record<string, number> = {
@@ -164,11 +171,11 @@ describe(`A catalogue of 5 plans, 4 intervals, 3 currencies, 3 add-ons and 3 gen
       changed.push(one);
       // All of the period is left: what was paid comes back, what is new is paid in full.
       if (one.quote.prorationDate !== null) {
-        const due = sumOf(one.then, currency) - sumOf(now, currency);
+        const due = sumOf(one.wanted, currency) - sumOf(now, currency);
         expect(one.quote.debit - one.quote.credit, one.words).toBe(due);
         expect(one.quote.amountDue, one.words).toBe(Math.max(0, due));
       }
-      const held = one.at === null ? one.then : now;
+      const held = one.at === null ? one.wanted : now;
       const month = held.map(({ price, quantity }) =>
         Math.round(costOf(price, currency, quantity) * (PER_MONTH[price.interval] ?? 0) + 1e-9),
       );
@@ -177,13 +184,13 @@ describe(`A catalogue of 5 plans, 4 intervals, 3 currencies, 3 add-ons and 3 gen
     expect(changed.some(({ quote }) => quote.prorationDate !== null)).toBe(true);
     // And again in the middle of a period, from what the first change led to.
     await server.advance(3);
-    for (const { person, currency, then, at } of changed) {
-      if (at === null && random.chance(0.5)) changed.push(await change(person, currency, then));
+    for (const { person, currency, wanted, at } of changed) {
+      if (at === null && random.chance(0.5)) changed.push(await change(person, currency, wanted));
     }
     const soon = changed.filter(({ at }) => at !== null && at < Date.now() + 32 * 86_400_000);
     for (let days = 0; days < 30 && soon.length > 0; days += 10) await server.advance(10);
-    for (const { person, then, quote, words, at } of soon) {
-      expect(await atStripe(person), words).toEqual(told(then));
+    for (const { person, wanted, quote, words, at } of soon) {
+      expect(await atStripe(person), words).toEqual(told(wanted));
       const made = (await person.invoices()).filter(({ created }) => created * 1000 >= (at ?? 0));
       expect(made.at(-1)?.total, words).toBe(quote.nextAmount);
       expect(made.at(-1)?.currency, words).toBe(quote.currency);
