@@ -244,17 +244,6 @@ export function findPlan(catalogue: Catalogue, planId: string): Plan | null {
   return catalogue.plans.find(isIt) ?? catalogue.retired?.find(isIt) ?? null;
 }
 
-/** The price of a plan (by id) for an interval, in a currency where one is named; null when that is not sold. */
-export function priceOf(
-  catalogue: Catalogue,
-  planId: string,
-  interval: PlanInterval,
-  currency: string | null = null,
-): PlanPrice | null {
-  const main = findPlan(catalogue, planId)?.prices[interval];
-  return main === undefined ? null : priceIn(main, currency);
-}
-
 /** Among a price and those of the same in other currencies, the one that is sold in a currency; null for none. */
 export function priceIn(main: PlanPrice, currency: string | null): PlanPrice | null {
   const all = [main, ...(main.others ?? [])];

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accessOf, GRACE_MAX_DAYS, isActive, NEWS_TOLERANCE_MS } from '../../state/access.ts';
 import { allowedActions, mayCancel } from '../../state/actions.ts';
-import { planOfPrice, priceOf } from '../../state/catalogue.ts';
+import { findPlan, planOfPrice } from '../../state/catalogue.ts';
 import { currencyExponent, formatMoney } from '../../state/money.ts';
 import { compareChange, mrrOf, planChange, positionOfPlan } from '../../state/plan-change.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
@@ -190,7 +190,7 @@ describe('the catalogue', () => {
   it('finds plans, prices and features, and nothing for what it does not know', () => {
     expect(planOfPrice(CATALOGUE, 'price_pro_year')).toMatchObject({ interval: 'yearly' });
     expect(planOfPrice(CATALOGUE, 'price_x')).toBeNull();
-    expect(priceOf(CATALOGUE, 'pro', 'monthly')?.amount).toBe(3000);
+    expect(findPlan(CATALOGUE, 'pro')?.prices.monthly?.amount).toBe(3000);
   });
 });
 
