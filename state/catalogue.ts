@@ -212,9 +212,13 @@ export function addonOf(
 /** What an item is charged for one interval, in minor units of the subscription's currency; null where that is not known. */
 export function itemCharge(catalogue: Catalogue, item: ItemFacts, currency: string): number | null {
   const quantity = item.quantity ?? 1;
+  const told = item.unitAmount === null || item.currency !== currency ? null : item.unitAmount;
   const costs = catalogue.costs?.get(item.priceId);
-  if (costs) return chargeFor(costs, { quantity, currency });
-  return item.unitAmount === null || item.currency !== currency ? null : item.unitAmount * quantity;
+  // The item itself tells of no packs.
+  if (costs && (told === null || costs.pack !== null)) {
+    return chargeFor(costs, { quantity, currency });
+  }
+  return told === null ? null : told * quantity;
 }
 
 /** What one of an item costs, where that does not depend on how many there are; null else. */
@@ -223,9 +227,9 @@ export function itemUnitAmount(
   item: ItemFacts,
   currency: string,
 ): number | null {
+  if (item.unitAmount !== null && item.currency === currency) return item.unitAmount;
   const costs = catalogue.costs?.get(item.priceId);
-  if (costs) return unitAmountIn(costs, currency);
-  return item.currency === currency ? item.unitAmount : null;
+  return costs ? unitAmountIn(costs, currency) : null;
 }
 
 /** The plan of a subscription, the best one among its items; null when the catalogue knows none of them. */

@@ -13,7 +13,7 @@ import type {
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { InvoiceFacts } from './event-objects.ts';
-import { intervalName } from './intervals.ts';
+import { INTERVAL_NAMES } from './intervals.ts';
 import { stoppedForDebt, UNPAID_MARK } from './lifecycle.ts';
 import { planItem } from './plan-change.ts';
 import { billsPlan } from './plan-period.ts';
@@ -319,7 +319,10 @@ export function subscriptionData(
     state: after?.state ?? null,
     status: after?.status ?? null,
     plan: after?.plan ?? null,
-    interval: item ? intervalName({ interval: item.interval, count: item.intervalCount }) : null,
+    interval: item
+      ? (INTERVAL_NAMES[item.interval][item.intervalCount] ??
+        `${item.intervalCount}_${item.interval}s`)
+      : null,
   };
 }
 

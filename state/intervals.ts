@@ -31,10 +31,19 @@ export function everyOf(name: PlanInterval): Every {
   return { interval: unit.slice(0, -1) as BillingInterval, count: Number(count) };
 }
 
+/** The names by unit and count; others are named as `6_months`. */
+export const INTERVAL_NAMES: Readonly<
+  Record<BillingInterval, Readonly<Record<number, NamedInterval>>>
+> = {
+  day: { 1: 'daily' },
+  week: { 1: 'weekly' },
+  month: { 1: 'monthly', 3: 'quarterly' },
+  year: { 1: 'yearly' },
+};
+
 /** The one name of an interval. */
 export function intervalName({ interval, count }: Every): PlanInterval {
-  const named = NAMED_INTERVALS.find((name) => isSameEvery(NAMED[name], { interval, count }));
-  return named ?? `${count}_${interval}s`;
+  return INTERVAL_NAMES[interval][count] ?? `${count}_${interval}s`;
 }
 
 export const isSameEvery = (a: Every, b: Every): boolean =>

@@ -9,7 +9,7 @@ import {
 } from '../../db/subscriptions.ts';
 import { isInCatalogue } from '../../state/ownership.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
-import { learnCosts } from '../sync/learn-costs.ts';
+import { learnCosts } from '../sync/read-stripe.ts';
 import { compareRow, type FieldDifference } from './compare-facts.ts';
 import type { Services } from '../lib/services.ts';
 import { subscriptionPages, testClocksOf, type SubscriptionPage } from './list-subscriptions.ts';

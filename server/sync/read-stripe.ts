@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Catalogue } from '../../state/catalogue.ts';
 import { isForeignAsTold, isInCatalogue, type OwnerClaim } from '../../state/ownership.ts';
+import { costsOf } from '../../state/price-costs.ts';
 import { isAsStored } from '../../state/same-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import type { WriteAnswer } from '../lib/engine-types.ts';
 import type { EngineContext } from './context.ts';
 import type { Decision, Failure } from './decision.ts';
-import { learnCosts } from './learn-costs.ts';
 import type { Known, Loaded, WaitingEvent } from './load.ts';
 
 /** Everything known about one subscription at one moment. */
@@ -118,4 +119,22 @@ function guessPeriodStart(
     }
   }
   return latest === -Infinity ? null : latest;
+}
+
+/**
+ * Reads what the items of a subscription cost where the subscription itself does not tell: in another currency, by tiers, in
+ * fractions of a minor unit. A price is read once.
+ */
+export async function learnCosts(
+  catalogue: Catalogue,
+  facts: SubscriptionFacts,
+  reader: Pick<Means['reader'], 'read'>,
+): Promise<void> {
+  const costs = (catalogue.costs ??= new Map());
+  for (const { priceId, metered, unitAmount, currency } of facts.items) {
+    const isTold = unitAmount !== null && currency === facts.currency;
+    if (metered || isTold || priceId === '' || costs.has(priceId)) continue;
+    const price = await reader.read((stripe) => stripe.retrieveFullPrice(priceId));
+    costs.set(priceId, costsOf(price));
+  }
 }

@@ -7,7 +7,6 @@ import { planOfPrice } from '../../../state/catalogue.ts';
 import { intervalWords } from '../../../state/intervals.ts';
 import { costsOf, unitAmountIn, type PriceCosts } from '../../../state/price-costs.ts';
 import type { MigrationTarget } from '../../../state/plan-migration.ts';
-import type { Services } from '../../lib/services.ts';
 import type { MigrationRun } from './change-one.ts';
 
 /** Lets the processor read a subscription that was changed, so that the database is right at once. */
