@@ -25,6 +25,7 @@ export {
   type GatewayOptions,
   type StripeCall,
 } from './stripe-gateway/client.ts';
+export type { CheckoutPage } from './stripe-gateway/checkout.ts';
 export type { NextPhase } from './stripe-gateway/plan-changes.ts';
 export type { ItemChange, PhaseItem } from './stripe-gateway/previews.ts';
 export type { MigrationChange, ProrationBehavior } from './stripe-gateway/migrations.ts';

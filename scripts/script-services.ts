@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { recordAudit } from '../db/audit-log.ts';
 import { openDatabase, sqliteFile } from '../db/database.ts';
 import { createServices } from '../server/app/compose.ts';
-import { fillAmounts } from '../server/catalogue/catalogue.ts';
+import { fillAmounts } from '../server/catalogue/fill-amounts.ts';
 import { readTerms } from '../server/catalogue/record-terms.ts';
 import { loadConfig } from '../server/config/config.ts';
 import { refuseOtherStripe } from '../server/operations/stripe-account.ts';

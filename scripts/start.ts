@@ -118,8 +118,8 @@ async function testLogin({ server, stripe, env }: LocalStack): Promise<Login> {
 /** The biggest plan that has a price. */
 function choiceOf({ plans }: Catalogue): Login['choice'] {
   for (const { id: plan, prices } of plans.toReversed()) {
-    if (prices.monthly) return { plan, interval: 'monthly' };
-    if (prices.yearly) return { plan, interval: 'yearly' };
+    const [interval] = prices.monthly ? ['monthly'] : Object.keys(prices);
+    if (interval !== undefined) return { plan, interval };
   }
   return null;
 }

@@ -1,27 +1,38 @@
 /** What is sold: plans with their prices, features and limits. Read from configuration, never changed here. */
 import type { GrantTerms } from './grant-terms.ts';
+import { intervalName, type PlanInterval } from './intervals.ts';
+import { chargeFor, unitAmountIn, type PriceCosts } from './price-costs.ts';
 import type { ItemFacts, SubscriptionFacts } from './types.ts';
 
-export type PlanInterval = 'monthly' | 'yearly';
+export type { PlanInterval } from './intervals.ts';
 
 export interface PlanPrice {
   priceId: string;
   /** Minor units for one seat and one interval; null for tiered and metered prices. */
   amount: number | null;
   currency: string;
+  /** Other currencies that the same price is sold in, with the amounts. Known once Stripe was asked. */
+  currencies?: Record<string, number | null>;
+  /** Prices of their own for the same in other currencies. */
+  others?: PlanPrice[];
   /** Billed by usage alone: it is bought without a quantity. Known once Stripe was asked. */
   metered?: boolean;
   /** Archived in Stripe: it is not offered, and who pays it keeps it. Known once Stripe was asked. */
   archived?: boolean;
 }
 
+/** By interval: the price, or the first of several in different currencies. */
+export type PlanPrices = Partial<Record<PlanInterval, PlanPrice>>;
+
 /** A metered price that comes with a plan. */
 export interface PlanMeter {
   /** Name of the meter: Stripe's event name. */
   meter: string;
   priceId: string;
-  /** The interval of the plan that it goes with; both when it is not given. */
+  /** The interval of the plan that it goes with; every one when it is not given. */
   interval?: PlanInterval | undefined;
+  /** What it is sold in; unknown until Stripe was asked. */
+  currencies?: string[];
   /** Who may report it: the host's code alone (default), or the paying user over HTTP as well. */
   reportedBy?: 'host' | 'user' | undefined;
 }
@@ -35,7 +46,7 @@ export interface Plan {
   features: string[];
   /** null means unlimited. */
   limits: Record<string, number | null>;
-  prices: { monthly?: PlanPrice; yearly?: PlanPrice };
+  prices: PlanPrices;
   /** Prices that it was sold at before: who pays one has the plan; it is not sold any more. */
   formerPrices?: string[];
   /** Stripe's products of its prices: any other price of these is a custom price of the plan. Known once Stripe was asked. */
@@ -44,6 +55,25 @@ export interface Plan {
   seats?: { min?: number; max?: number };
   /** Free, and everyone's: what an account without a subscription has. */
   default?: boolean;
+}
+
+/** What is bought beside a plan, as a further item of the same subscription. */
+export interface Addon {
+  id: string;
+  name: string;
+  description?: string;
+  features: string[];
+  /** What one of it adds to the limits of the plan; null makes one unlimited. */
+  limits: Record<string, number | null>;
+  prices: PlanPrices;
+  /** Plans that it goes with; every one when it is not given. */
+  plans?: string[];
+  /** How many can be bought; one when it is not given. */
+  max?: number;
+  /** Prices that it was sold at before. */
+  formerPrices?: string[];
+  /** Stripe's products of its prices. Known once Stripe was asked. */
+  productIds?: string[];
 }
 
 export interface OneTimeProduct {
@@ -81,6 +111,9 @@ export interface PlanTerms {
 export interface Catalogue {
   plans: Plan[];
   products: OneTimeProduct[];
+  addons?: Addon[];
+  /** What prices cost, by id, as far as Stripe was asked. */
+  costs?: Map<string, PriceCosts>;
   /** What each plan gave, oldest version first. Known once the database was asked. */
   terms?: ReadonlyMap<string, readonly PlanTerms[]>;
   /** Plans that were sold and are in the catalogue no more: who has one keeps it. */
@@ -93,15 +126,34 @@ export interface PlanOfPrice {
   price: PlanPrice;
 }
 
-const INTERVALS: readonly PlanInterval[] = ['monthly', 'yearly'];
+/** Every price of a plan or an add-on, those in other currencies too. */
+export function pricesOf({
+  prices,
+}: {
+  prices: PlanPrices;
+}): { interval: PlanInterval; price: PlanPrice }[] {
+  return Object.entries(prices).flatMap(([name, main]) =>
+    main === undefined
+      ? []
+      : [main, ...(main.others ?? [])].map((price) => ({ interval: name as PlanInterval, price })),
+  );
+}
+
+/** The currencies that a price is sold in; none until Stripe was asked. */
+export function currenciesOf({ currency, currencies = {} }: PlanPrice): string[] {
+  return currency === '' ? [] : [currency, ...Object.keys(currencies)];
+}
+
+/** What one costs in a currency; null for tiers, and in a currency that it is not sold in. */
+export function amountIn(price: PlanPrice, currency: string): number | null {
+  return price.currency === currency ? price.amount : (price.currencies?.[currency] ?? null);
+}
 
 /** The plan and interval that a Stripe price id stands for; null when the catalogue has no such price. */
 export function planOfPrice(catalogue: Catalogue, priceId: string): PlanOfPrice | null {
   for (const plan of catalogue.plans) {
-    for (const interval of INTERVALS) {
-      const price = plan.prices[interval];
-      if (price?.priceId === priceId) return { plan, interval, price };
-    }
+    const found = pricesOf(plan).find(({ price }) => price.priceId === priceId);
+    if (found) return { plan, ...found };
   }
   return null;
 }
@@ -113,6 +165,7 @@ export function planOf(
 ): Plan | null {
   const listed = planOfPrice(catalogue, priceId);
   if (listed) return listed.plan;
+  if (addonOf(catalogue, { priceId, productId })) return null;
   return (
     catalogue.plans.find(({ formerPrices }) => formerPrices?.includes(priceId)) ??
     planSoldAt(catalogue, priceId) ??
@@ -138,8 +191,45 @@ export function planOfItem(catalogue: Catalogue, item: ItemFacts): PlanOfPrice |
   const plan = planOf(catalogue, item);
   if (!plan) return null;
   const { priceId, unitAmount: amount, currency, metered } = item;
-  const interval = item.interval === 'year' ? 'yearly' : 'monthly';
+  const interval = intervalName({ interval: item.interval, count: item.intervalCount });
   return { plan, interval, price: { priceId, amount, currency, metered } };
+}
+
+/** The add-on that an item is; null when it is none. */
+export function addonOf(
+  catalogue: Catalogue,
+  { priceId, productId }: Pick<ItemFacts, 'priceId' | 'productId'>,
+): Addon | null {
+  const addons = catalogue.addons ?? [];
+  return (
+    addons.find((addon) => pricesOf(addon).some(({ price }) => price.priceId === priceId)) ??
+    addons.find(({ formerPrices }) => formerPrices?.includes(priceId)) ??
+    addons.find(({ productIds }) => productId !== null && productIds?.includes(productId)) ??
+    null
+  );
+}
+
+/** What an item is charged for one interval, in minor units of the subscription's currency; null where that is not known. */
+export function itemCharge(catalogue: Catalogue, item: ItemFacts, currency: string): number | null {
+  const quantity = item.quantity ?? 1;
+  const told = item.unitAmount === null || item.currency !== currency ? null : item.unitAmount;
+  const costs = catalogue.costs?.get(item.priceId);
+  // The item itself tells of no packs.
+  if (costs && (told === null || costs.pack !== null)) {
+    return chargeFor(costs, { quantity, currency });
+  }
+  return told === null ? null : told * quantity;
+}
+
+/** What one of an item costs, where that does not depend on how many there are; null else. */
+export function itemUnitAmount(
+  catalogue: Catalogue,
+  item: ItemFacts,
+  currency: string,
+): number | null {
+  if (item.unitAmount !== null && item.currency === currency) return item.unitAmount;
+  const costs = catalogue.costs?.get(item.priceId);
+  return costs ? unitAmountIn(costs, currency) : null;
 }
 
 /** The plan of a subscription, the best one among its items; null when the catalogue knows none of them. */
@@ -158,21 +248,27 @@ export function findPlan(catalogue: Catalogue, planId: string): Plan | null {
   return catalogue.plans.find(isIt) ?? catalogue.retired?.find(isIt) ?? null;
 }
 
-/** The price of a plan (by id) for an interval; null when the plan or that interval is not sold. */
-export function priceOf(
-  catalogue: Catalogue,
-  planId: string,
-  interval: PlanInterval,
-): PlanPrice | null {
-  return findPlan(catalogue, planId)?.prices[interval] ?? null;
+/** Among a price and those of the same in other currencies, the one that is sold in a currency; null for none. */
+export function priceIn(main: PlanPrice, currency: string | null): PlanPrice | null {
+  const all = [main, ...(main.others ?? [])];
+  // What Stripe was not asked about may be in any currency.
+  const isSold = (price: PlanPrice) =>
+    currency === null || price.currency === '' || currenciesOf(price).includes(currency);
+  return all.find(isSold) ?? null;
 }
 
 /** The metered prices that a plan brings along when it is bought for an interval, beside its own. */
-export function meterPricesOf(plan: Plan, interval: PlanInterval): string[] {
+export function meterPricesOf(
+  plan: Plan,
+  interval: PlanInterval,
+  currency: string | null = null,
+): string[] {
+  const own = pricesOf(plan).filter((each) => each.interval === interval);
   return (plan.meters ?? [])
     .filter((meter) => (meter.interval ?? interval) === interval)
+    .filter(({ currencies }) => currency === null || (currencies?.includes(currency) ?? true))
     .map(({ priceId }) => priceId)
-    .filter((priceId) => priceId !== plan.prices[interval]?.priceId);
+    .filter((priceId) => !own.some(({ price }) => price.priceId === priceId));
 }
 
 /** Every meter that some plan bills. */

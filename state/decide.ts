@@ -227,7 +227,7 @@ function nextRow(
     failedAttempts: attemptsOf(input, result),
     pastDueSince: pastDueSinceOf(input, result),
     since: stored && !result.changed ? stored.since : enteredAt(state, facts, now),
-    mrr: mrrOf(facts),
+    mrr: mrrOf(input.catalogue, facts),
   };
 }
 

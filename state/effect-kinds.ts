@@ -2,6 +2,7 @@
  * Every kind of effect and what its payload says, in one table that the compiler ties: an effect of a kind that is not
  * here does not compile, nor does a kind without handler, or a mail without template (server/outbox/handlers).
  */
+import type { PlanInterval } from './intervals.ts';
 import type {
   AccessLevel,
   LifecycleEventType,
@@ -21,7 +22,7 @@ export interface SubscriptionData extends Recipient {
   subscriptionId: string | null;
   state: LifecycleState | null;
   status: SubscriptionStatus | null;
-  interval: 'daily' | 'weekly' | 'monthly' | 'yearly' | null;
+  interval: PlanInterval | null;
 }
 
 export interface InvoiceData {

@@ -14,6 +14,7 @@ import type {
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { InvoiceFacts } from './event-objects.ts';
+import { INTERVAL_NAMES } from './intervals.ts';
 import { stoppedForDebt, UNPAID_MARK } from './lifecycle.ts';
 import { planItem } from './plan-change.ts';
 import { billsPlan } from './plan-period.ts';
@@ -308,8 +309,6 @@ function causeOf(input: EffectInput): { type: string; id: string } {
   return input.cause ?? { type: 'read', id: String(input.now) };
 }
 
-const INTERVAL_NAMES = { day: 'daily', week: 'weekly', month: 'monthly', year: 'yearly' } as const;
-
 export function subscriptionData(
   input: Pick<EffectInput, 'event' | 'after'> & { userId?: string | null },
 ): SubscriptionData {
@@ -322,7 +321,10 @@ export function subscriptionData(
     state: after?.state ?? null,
     status: after?.status ?? null,
     plan: after?.plan ?? null,
-    interval: item ? INTERVAL_NAMES[item.interval] : null,
+    interval: item
+      ? (INTERVAL_NAMES[item.interval][item.intervalCount] ??
+        `${item.intervalCount}_${item.interval}s`)
+      : null,
   };
 }
 

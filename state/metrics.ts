@@ -2,6 +2,7 @@
  * The figures of a subscription business, from what each day added to them. Days are UTC, by business time; the sums
  * are kept beside the history (`daily_figures`), because a million subscriptions cannot be counted at each look.
  */
+import type { Catalogue } from './catalogue.ts';
 import { mrrOf } from './plan-change.ts';
 import type { LifecycleState, SubscriptionFacts } from './types.ts';
 
@@ -189,11 +190,15 @@ export interface RevenueLines {
 const EARNING: ReadonlySet<LifecycleState> = new Set(['active', 'downgrading', 'past_due']);
 
 /** What a subscription earns in a state that it only passed on its way to `facts`; null where that is not known. */
-export function mrrOnTheWay(state: LifecycleState, facts: SubscriptionFacts): number | null {
+export function mrrOnTheWay(
+  catalogue: Catalogue,
+  state: LifecycleState,
+  facts: SubscriptionFacts,
+): number | null {
   if (state === 'cancel_pending') return null;
   if (!EARNING.has(state)) return 0;
-  if (facts.stripeStatus === 'active') return mrrOf(facts);
-  return mrrOf({ ...facts, stripeStatus: 'active', pauseCollection: null });
+  if (facts.stripeStatus === 'active') return mrrOf(catalogue, facts);
+  return mrrOf(catalogue, { ...facts, stripeStatus: 'active', pauseCollection: null });
 }
 
 /** What each line changed. */

@@ -1,14 +1,28 @@
 /** Bigger or smaller, now or with the next period: the rule for plan changes, and what a subscription earns. */
 import {
+  addonOf,
+  amountIn,
   findPlan,
+  itemCharge,
+  itemUnitAmount,
+  planOf,
   planOfFacts,
   planOfItem,
   planOfPrice,
+  priceIn,
   type Catalogue,
   type PlanInterval,
 } from './catalogue.ts';
+import { everyOf } from './intervals.ts';
+import { chargeFor } from './price-costs.ts';
 import { stripeStatus } from './states.ts';
-import type { BillingInterval, ItemFacts, LifecycleState, SubscriptionFacts } from './types.ts';
+import type {
+  BillingInterval,
+  ItemFacts,
+  ItemsThen,
+  LifecycleState,
+  SubscriptionFacts,
+} from './types.ts';
 
 export type ChangeKind = 'upgrade' | 'downgrade' | 'switch';
 export type ChangeTime = 'now' | 'period_end';
@@ -78,7 +92,7 @@ export function positionOfFacts(
     rank: planOfItem(catalogue, item)?.plan.rank ?? null,
     interval: item.interval,
     intervalCount: item.intervalCount,
-    amount: item.unitAmount,
+    amount: itemUnitAmount(catalogue, item, facts.currency),
     quantity: item.quantity ?? 1,
   };
 }
@@ -86,16 +100,18 @@ export function positionOfFacts(
 /** The position that a plan of the catalogue would have; null when it is not sold for that interval. */
 export function positionOfPlan(
   catalogue: Catalogue,
-  wanted: { plan: string; interval: PlanInterval; quantity?: number },
+  wanted: { plan: string; interval: PlanInterval; quantity?: number; currency?: string },
 ): PlanPosition | null {
   const plan = findPlan(catalogue, wanted.plan);
-  const price = plan?.prices[wanted.interval];
+  const main = plan?.prices[wanted.interval];
+  const price = main && priceIn(main, wanted.currency ?? null);
   if (!plan || !price) return null;
+  const { interval, count } = everyOf(wanted.interval);
   return {
     rank: plan.rank,
-    interval: wanted.interval === 'yearly' ? 'year' : 'month',
-    intervalCount: 1,
-    amount: price.amount,
+    interval,
+    intervalCount: count,
+    amount: amountIn(price, wanted.currency ?? price.currency),
     quantity: wanted.quantity ?? 1,
   };
 }
@@ -105,41 +121,87 @@ export function planItem(catalogue: Catalogue, facts: SubscriptionFacts): ItemFa
   const priceId = planOfFacts(catalogue, facts)?.price.priceId;
   return (
     facts.items.find((item) => item.priceId === priceId) ??
+    facts.items.find((item) => !item.metered && addonOf(catalogue, item) === null) ??
     facts.items.find((item) => !item.metered) ??
     facts.items[0] ??
     null
   );
 }
 
-/** Whether the change that a schedule has in store makes the plan smaller. Unknown prices do not count. */
+/** Whether the change that a schedule has in store makes the plan smaller, or what is bought beside it. Unknown prices do not count. */
 export function isScheduledDowngrade(catalogue: Catalogue, facts: SubscriptionFacts): boolean {
-  const { nextPhase } = facts;
   const current = positionOfFacts(catalogue, facts);
-  if (!nextPhase || !current) return false;
-  const quantity = nextPhase.quantity ?? current.quantity;
-  if (facts.items.some((item) => item.priceId === nextPhase.priceId)) {
-    return quantity < current.quantity;
+  const item = planItem(catalogue, facts);
+  const next = nextPlanEntry(catalogue, facts);
+  if (!facts.nextPhase || !next || !current || !item) return false;
+  const quantity = next.quantity ?? current.quantity;
+  if (next.priceId === item.priceId) {
+    if (quantity !== current.quantity) return quantity < current.quantity;
+    const before = addonsAmong(catalogue, facts, facts.items);
+    return addonsAmong(catalogue, facts, facts.nextPhase.items ?? []) < before;
   }
-  const found = planOfPrice(catalogue, nextPhase.priceId);
+  if (facts.items.some((each) => each.priceId === next.priceId)) return quantity < current.quantity;
+  const found = planOfPrice(catalogue, next.priceId);
   if (!found) return false;
-  const wanted = { plan: found.plan.id, interval: found.interval, quantity };
+  const { currency } = facts;
+  const wanted = { plan: found.plan.id, interval: found.interval, quantity, currency };
   const target = positionOfPlan(catalogue, wanted);
   return target !== null && compareChange(current, target) === 'downgrade';
 }
 
-/**
- * Monthly recurring revenue in minor units of `facts.currency`; metered and tiered items count as 0, and so
- * does a subscription that does not earn (trial, pause, unpaid, ended). Each item is rounded half up.
- */
-export function mrrOf(facts: SubscriptionFacts): number {
-  if (!stripeStatus(facts.stripeStatus)?.earns || facts.pauseCollection !== null) return 0;
-  return facts.items.reduce((sum, item) => sum + monthlyAmount(item), 0);
+type Entry = ItemsThen['items'][number];
+
+/** What the schedule has in store for the plan; null without a change. */
+export function nextPlanEntry(catalogue: Catalogue, facts: SubscriptionFacts): Entry | null {
+  const { nextPhase } = facts;
+  if (!nextPhase) return null;
+  return planEntry(catalogue, facts, nextPhase.items ?? []) ?? nextPhase;
 }
 
-function monthlyAmount(item: ItemFacts): number {
-  if (item.metered || item.unitAmount === null) return 0;
+/** Among what a subscription will hold, the plan; null when it is not told. */
+export function planEntry(
+  catalogue: Catalogue,
+  facts: SubscriptionFacts,
+  entries: readonly Entry[],
+): Entry | null {
+  const item = planItem(catalogue, facts);
+  return (
+    entries.find(({ priceId }) => planOf(catalogue, { priceId, productId: null }) !== null) ??
+    entries.find(({ priceId }) => priceId === item?.priceId) ??
+    null
+  );
+}
+
+/** What add-ons cost together for one interval; their number where that is not known. */
+function addonsAmong(
+  catalogue: Catalogue,
+  { currency }: SubscriptionFacts,
+  entries: readonly Entry[],
+): number {
+  const addons = entries.filter(
+    ({ priceId }) => addonOf(catalogue, { priceId, productId: null }) !== null,
+  );
+  return addons.reduce((sum, { priceId, quantity }) => {
+    const costs = catalogue.costs?.get(priceId);
+    const charge = costs ? chargeFor(costs, { quantity: quantity ?? 1, currency }) : null;
+    return sum + (charge ?? quantity ?? 1);
+  }, 0);
+}
+
+/**
+ * Monthly recurring revenue in minor units of `facts.currency`, as the items are charged: add-ons, tiers and quantities
+ * count, usage does not, nor does a subscription that does not earn (trial, pause, unpaid, ended). Each item is rounded half up.
+ */
+export function mrrOf(catalogue: Catalogue, facts: SubscriptionFacts): number {
+  if (!stripeStatus(facts.stripeStatus)?.earns || facts.pauseCollection !== null) return 0;
+  return facts.items.reduce((sum, item) => sum + monthlyAmount(catalogue, facts, item), 0);
+}
+
+function monthlyAmount(catalogue: Catalogue, { currency }: SubscriptionFacts, item: ItemFacts) {
+  const charge = item.metered ? null : itemCharge(catalogue, item, currency);
+  if (charge === null) return 0;
   const [times, per] = PER_MONTH[item.interval];
-  const numerator = BigInt(item.unitAmount) * BigInt(item.quantity ?? 1) * times;
+  const numerator = BigInt(charge) * times;
   const denominator = per * BigInt(Math.max(1, item.intervalCount));
   return Number((2n * numerator + denominator) / (2n * denominator));
 }

@@ -8,6 +8,8 @@ export interface MigrationTarget {
   interval: BillingInterval;
   intervalCount: number;
   metered: boolean;
+  /** What it is sold in. */
+  currencies: string[];
 }
 
 export interface MigrationRule {
@@ -62,6 +64,13 @@ export function migrationStep(
     return rule.at === 'now' && scheduleId !== null
       ? { do: 'release', scheduleId }
       : { do: 'nothing' };
+  }
+  if (!to.currencies.includes(facts.currency)) {
+    const currency = facts.currency.toUpperCase();
+    return {
+      do: 'skip',
+      why: `it is billed in ${currency}, and the new price is not sold in that`,
+    };
   }
   const obstacle = whyNotNow(facts);
   if (obstacle) return { do: 'skip', why: obstacle };

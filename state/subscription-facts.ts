@@ -10,7 +10,13 @@ import {
   idOf,
   type Json,
 } from './raw.ts';
-import type { BillingInterval, InvoiceLine, ItemFacts, SubscriptionFacts } from './types.ts';
+import type {
+  BillingInterval,
+  InvoiceLine,
+  ItemFacts,
+  ItemsThen,
+  SubscriptionFacts,
+} from './types.ts';
 
 /**
  * Facts of a subscription object from an API answer or a webhook payload.
@@ -90,26 +96,41 @@ export function nextPhaseOf(
   for (const phase of asList(schedule['phases'])) {
     const start = asTime(at(phase, 'start_date'));
     if (start === null || (currentEnd !== null && start < currentEnd)) continue;
-    const change = changedItem(phase, items);
-    if (change) return { ...change, at: start };
+    const entries = phaseEntries(phase);
+    const change = changedItem(entries, items);
+    if (change) return { ...change, at: start, ...severalItems(entries, items) };
   }
   return null;
 }
 
-function changedItem(
-  phase: unknown,
-  items: readonly ItemFacts[],
-): { priceId: string; quantity: number | null } | null {
-  for (const entry of asList(at(phase, 'items') ?? at(phase, 'plans'))) {
+type Entry = ItemsThen['items'][number];
+
+function phaseEntries(phase: unknown): Entry[] {
+  return asList(at(phase, 'items') ?? at(phase, 'plans')).flatMap((entry) => {
     const priceId = idOf(at(entry, 'price')) ?? idOf(at(entry, 'plan'));
-    if (priceId === null) continue;
-    const quantity = asInteger(at(entry, 'quantity'));
+    return priceId === null ? [] : [{ priceId, quantity: asInteger(at(entry, 'quantity')) }];
+  });
+}
+
+/** The first item of a phase that is new or has another quantity; where one only ends, the first of those that stay. */
+function changedItem(entries: readonly Entry[], items: readonly ItemFacts[]): Entry | null {
+  const changed = entries.find(({ priceId, quantity }) => {
     const same = items.find((item) => item.priceId === priceId);
-    if (!same || (quantity !== null && same.quantity !== null && quantity !== same.quantity)) {
-      return { priceId, quantity };
-    }
-  }
-  return null;
+    return !same || (quantity !== null && same.quantity !== null && quantity !== same.quantity);
+  });
+  if (changed) return changed;
+  const ends = items.some(
+    (item) => !item.metered && !entries.some(({ priceId }) => priceId === item.priceId),
+  );
+  return ends ? (entries[0] ?? null) : null;
+}
+
+function severalItems(
+  entries: readonly Entry[],
+  items: readonly { metered: boolean }[],
+): Partial<ItemsThen> {
+  const now = items.filter(({ metered }) => !metered).length;
+  return entries.length > 1 || now > 1 ? { items: [...entries] } : {};
 }
 
 function readItems(raw: Json): ItemFacts[] {
@@ -174,11 +195,13 @@ function readPauseCollection(value: unknown): SubscriptionFacts['pauseCollection
 function readPendingUpdate(value: unknown): SubscriptionFacts['pendingUpdate'] {
   const pending = asObject(value);
   if (!pending) return null;
-  const item = asObject(asList(pending['subscription_items'])[0]);
+  const entries = phaseEntries({ items: pending['subscription_items'] });
+  const [first] = entries;
   return {
-    priceId: idOf(item?.['price']) ?? idOf(item?.['plan']),
-    quantity: asInteger(item?.['quantity']),
+    priceId: first?.priceId ?? null,
+    quantity: first?.quantity ?? null,
     expiresAt: asTime(pending['expires_at']) ?? 0,
+    ...severalItems(entries, []),
   };
 }
 

@@ -2,15 +2,14 @@
  * What a plan gives is versioned: who bought keeps what was sold, what is added reaches everyone, and what is removed is
  * missing only for who buys later.
  */
-import type { Catalogue, Plan, PlanTerms } from './catalogue.ts';
+import { pricesOf, type Catalogue, type Plan, type PlanTerms } from './catalogue.ts';
 
 /** What an account has of its plan. */
 export type KeptTerms = Pick<Plan, 'features' | 'limits'>;
 
 /** What the catalogue says of a plan now, as the version after `before`; null when that is what `before` says already. */
 export function nextTerms(plan: Plan, before: PlanTerms | null): PlanTerms | null {
-  const { monthly, yearly } = plan.prices;
-  const now = [monthly, yearly].flatMap((price) => price?.priceId ?? []);
+  const now = pricesOf(plan).map(({ price }) => price.priceId);
   const next: PlanTerms = {
     plan: plan.id,
     version: (before?.version ?? 0) + 1,

@@ -59,6 +59,11 @@ export type Action =
 
 export type BillingInterval = 'day' | 'week' | 'month' | 'year';
 
+/** All that a subscription will hold; told where it is or will be more than one item. */
+export interface ItemsThen {
+  items: { priceId: string; quantity: number | null }[];
+}
+
 export interface ItemFacts {
   id: string;
   priceId: string;
@@ -112,11 +117,13 @@ export interface SubscriptionFacts {
   pauseCollection: { behavior: string; resumesAt: number | null } | null;
   scheduleId: string | null;
   /** The schedule's next phase, when the schedule was expanded and has one that differs. */
-  nextPhase: { priceId: string; quantity: number | null; at: number } | null;
+  nextPhase: ({ priceId: string; quantity: number | null; at: number } & Partial<ItemsThen>) | null;
   /** False when `nextPhase` is unknown, because the schedule came as an id only (webhook payloads). */
   scheduleExpanded?: boolean;
   /** A change that waits for its payment (`pending_if_incomplete`). */
-  pendingUpdate: { priceId: string | null; quantity: number | null; expiresAt: number } | null;
+  pendingUpdate:
+    | ({ priceId: string | null; quantity: number | null; expiresAt: number } & Partial<ItemsThen>)
+    | null;
   latestInvoiceId: string | null;
   /** What the latest invoice says, when it was expanded. */
   latestInvoice?: { status: string | null; attemptCount: number } | null;

@@ -11,6 +11,7 @@ export interface components {
           | 'unknown_plan'
           | 'unknown_price'
           | 'unknown_product'
+          | 'unknown_addon'
           | 'already_purchased'
           | 'unknown_promotion_code'
           | 'unknown_meter'
@@ -123,6 +124,24 @@ export interface paths {
                     metered?: boolean;
                   } | null;
                 };
+                offers: {
+                  interval: string;
+                  every: {
+                    interval: 'day' | 'week' | 'month' | 'year';
+                    count: number;
+                  };
+                  priceId: string;
+                  metered: boolean;
+                  amounts: { [name: string]: number | null };
+                  tiers: {
+                    [name: string]: {
+                      upTo: number | null;
+                      unit: string;
+                      flat: string;
+                    }[];
+                  } | null;
+                  tiersMode: 'graduated' | 'volume' | null;
+                }[];
                 default: boolean;
                 trialDays: number;
                 seats: {
@@ -132,7 +151,34 @@ export interface paths {
                 meters: {
                   meter: string;
                   priceId: string;
-                  interval: 'monthly' | 'yearly' | null;
+                  interval: string | null;
+                }[];
+              }[];
+              addons: {
+                id: string;
+                name: string;
+                description?: string;
+                features: string[];
+                limits: { [name: string]: number | null };
+                plans: string[] | null;
+                max: number;
+                offers: {
+                  interval: string;
+                  every: {
+                    interval: 'day' | 'week' | 'month' | 'year';
+                    count: number;
+                  };
+                  priceId: string;
+                  metered: boolean;
+                  amounts: { [name: string]: number | null };
+                  tiers: {
+                    [name: string]: {
+                      upTo: number | null;
+                      unit: string;
+                      flat: string;
+                    }[];
+                  } | null;
+                  tiersMode: 'graduated' | 'volume' | null;
                 }[];
               }[];
               products: {
@@ -143,6 +189,7 @@ export interface paths {
                 amount: number | null;
                 currency: string;
               }[];
+              currencies: string[];
             };
           };
         };
@@ -163,10 +210,63 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             promotionCode?: string;
+            locale?:
+              | 'auto'
+              | 'bg'
+              | 'cs'
+              | 'da'
+              | 'de'
+              | 'el'
+              | 'en'
+              | 'en-GB'
+              | 'es'
+              | 'es-419'
+              | 'et'
+              | 'fi'
+              | 'fil'
+              | 'fr'
+              | 'fr-CA'
+              | 'hi-IN'
+              | 'hr'
+              | 'hu'
+              | 'id'
+              | 'it'
+              | 'ja'
+              | 'ko'
+              | 'lt'
+              | 'lv'
+              | 'ms'
+              | 'mt'
+              | 'nb'
+              | 'nl'
+              | 'pl'
+              | 'pt'
+              | 'pt-BR'
+              | 'ro'
+              | 'ru'
+              | 'sk'
+              | 'sl'
+              | 'sv'
+              | 'th'
+              | 'tr'
+              | 'vi'
+              | 'zh'
+              | 'zh-HK'
+              | 'zh-TW';
+            successUrl?: string;
+            cancelUrl?: string;
+            metadata?: { [name: string]: string };
           };
         };
       };
@@ -227,9 +327,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -239,6 +345,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -303,9 +414,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -315,6 +432,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -349,9 +471,16 @@ export interface paths {
           'application/json':
             | {
                 plan?: string;
-                interval?: 'monthly' | 'yearly';
+                interval?:
+                  | string
+                  | {
+                      interval: 'day' | 'week' | 'month' | 'year';
+                      count: number;
+                    };
                 priceId?: string;
                 quantity?: number;
+                currency?: string;
+                addons?: { [name: string]: number };
                 when?: 'now' | 'period_end';
                 command?: 'change';
               }
@@ -375,9 +504,16 @@ export interface paths {
               }
             | {
                 plan?: string;
-                interval?: 'monthly' | 'yearly';
+                interval?:
+                  | string
+                  | {
+                      interval: 'day' | 'week' | 'month' | 'year';
+                      count: number;
+                    };
                 priceId?: string;
                 quantity?: number;
+                currency?: string;
+                addons?: { [name: string]: number };
                 promotionCode?: string;
                 command: 'reactivate';
               }
@@ -488,9 +624,16 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             when?: 'now' | 'period_end';
             prorationDate?: string | null;
           };
@@ -516,9 +659,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -528,6 +677,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -600,9 +754,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -612,6 +772,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -696,9 +861,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -708,6 +879,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -772,9 +948,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -784,6 +966,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -857,9 +1044,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -869,6 +1062,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -907,9 +1105,16 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             promotionCode?: string;
             confirm?: {
               amountDue: number;
@@ -939,9 +1144,15 @@ export interface paths {
                       | 'canceled';
                     status: string;
                     plan: string | null;
-                    interval: 'monthly' | 'yearly' | null;
+                    interval: string | null;
                     priceId: string | null;
                     quantity: number | null;
+                    currency: string;
+                    addons: {
+                      id: string;
+                      priceId: string;
+                      quantity: number;
+                    }[];
                     currentPeriodEnd: string | null;
                     trialEnd: string | null;
                     cancelAt: string | null;
@@ -951,6 +1162,11 @@ export interface paths {
                       interval: string | null;
                       priceId: string | null;
                       quantity: number | null;
+                      addons: {
+                        id: string;
+                        priceId: string;
+                        quantity: number;
+                      }[];
                       at: string | null;
                     } | null;
                     unpaidInvoiceId: string | null;
@@ -1017,9 +1233,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -1029,6 +1251,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -1068,6 +1295,51 @@ export interface paths {
           'application/json': {
             product: string;
             quantity?: number;
+            locale?:
+              | 'auto'
+              | 'bg'
+              | 'cs'
+              | 'da'
+              | 'de'
+              | 'el'
+              | 'en'
+              | 'en-GB'
+              | 'es'
+              | 'es-419'
+              | 'et'
+              | 'fi'
+              | 'fil'
+              | 'fr'
+              | 'fr-CA'
+              | 'hi-IN'
+              | 'hr'
+              | 'hu'
+              | 'id'
+              | 'it'
+              | 'ja'
+              | 'ko'
+              | 'lt'
+              | 'lv'
+              | 'ms'
+              | 'mt'
+              | 'nb'
+              | 'nl'
+              | 'pl'
+              | 'pt'
+              | 'pt-BR'
+              | 'ro'
+              | 'ru'
+              | 'sk'
+              | 'sl'
+              | 'sv'
+              | 'th'
+              | 'tr'
+              | 'vi'
+              | 'zh'
+              | 'zh-HK'
+              | 'zh-TW';
+            successUrl?: string;
+            cancelUrl?: string;
             metadata?: { [name: string]: string };
           };
         };
@@ -2938,9 +3210,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -2950,6 +3228,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3018,9 +3301,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3030,6 +3319,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3107,9 +3401,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3119,6 +3419,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3162,9 +3467,16 @@ export interface paths {
           'application/json':
             | {
                 plan?: string;
-                interval?: 'monthly' | 'yearly';
+                interval?:
+                  | string
+                  | {
+                      interval: 'day' | 'week' | 'month' | 'year';
+                      count: number;
+                    };
                 priceId?: string;
                 quantity?: number;
+                currency?: string;
+                addons?: { [name: string]: number };
                 when?: 'now' | 'period_end';
                 command?: 'change';
               }
@@ -3188,9 +3500,16 @@ export interface paths {
               }
             | {
                 plan?: string;
-                interval?: 'monthly' | 'yearly';
+                interval?:
+                  | string
+                  | {
+                      interval: 'day' | 'week' | 'month' | 'year';
+                      count: number;
+                    };
                 priceId?: string;
                 quantity?: number;
+                currency?: string;
+                addons?: { [name: string]: number };
                 promotionCode?: string;
                 command: 'reactivate';
               }
@@ -3305,9 +3624,16 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             when?: 'now' | 'period_end';
             prorationDate?: string | null;
           };
@@ -3333,9 +3659,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3345,6 +3677,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3421,9 +3758,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3433,6 +3776,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -3484,9 +3832,16 @@ export interface paths {
         content: {
           'application/json': {
             plan?: string;
-            interval?: 'monthly' | 'yearly';
+            interval?:
+              | string
+              | {
+                  interval: 'day' | 'week' | 'month' | 'year';
+                  count: number;
+                };
             priceId?: string;
             quantity?: number;
+            currency?: string;
+            addons?: { [name: string]: number };
             promotionCode?: string;
             confirm?: {
               amountDue: number;
@@ -3516,9 +3871,15 @@ export interface paths {
                       | 'canceled';
                     status: string;
                     plan: string | null;
-                    interval: 'monthly' | 'yearly' | null;
+                    interval: string | null;
                     priceId: string | null;
                     quantity: number | null;
+                    currency: string;
+                    addons: {
+                      id: string;
+                      priceId: string;
+                      quantity: number;
+                    }[];
                     currentPeriodEnd: string | null;
                     trialEnd: string | null;
                     cancelAt: string | null;
@@ -3528,6 +3889,11 @@ export interface paths {
                       interval: string | null;
                       priceId: string | null;
                       quantity: number | null;
+                      addons: {
+                        id: string;
+                        priceId: string;
+                        quantity: number;
+                      }[];
                       at: string | null;
                     } | null;
                     unpaidInvoiceId: string | null;
@@ -3598,9 +3964,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -3610,6 +3982,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;
@@ -4052,9 +4429,15 @@ export interface paths {
                   | 'canceled';
                 status: string;
                 plan: string | null;
-                interval: 'monthly' | 'yearly' | null;
+                interval: string | null;
                 priceId: string | null;
                 quantity: number | null;
+                currency: string;
+                addons: {
+                  id: string;
+                  priceId: string;
+                  quantity: number;
+                }[];
                 currentPeriodEnd: string | null;
                 trialEnd: string | null;
                 cancelAt: string | null;
@@ -4064,6 +4447,11 @@ export interface paths {
                   interval: string | null;
                   priceId: string | null;
                   quantity: number | null;
+                  addons: {
+                    id: string;
+                    priceId: string;
+                    quantity: number;
+                  }[];
                   at: string | null;
                 } | null;
                 unpaidInvoiceId: string | null;

@@ -22,9 +22,17 @@ export function accountSetupCalls(stripe: Stripe) {
       return { accountId: account.id, serverTime: Number.isNaN(date) ? null : date };
     },
 
-    /** With its product, and with its tiers. */
-    retrieveFullPrice: (id: string): Promise<Stripe.Price> =>
-      call(() => stripe.prices.retrieve(id, { expand: ['product', 'tiers'] })),
+    /** With its product, its tiers and its currencies, and with the tiers of those. */
+    retrieveFullPrice: async (id: string): Promise<Stripe.Price> => {
+      const expand = ['product', 'tiers', 'currency_options'];
+      const price = await call(() => stripe.prices.retrieve(id, { expand }));
+      const bare = Object.entries(price.currency_options ?? {}).filter(
+        ([, { tiers }]) => price.billing_scheme === 'tiered' && tiers === undefined,
+      );
+      if (bare.length === 0) return price;
+      const more = bare.map(([currency]) => `currency_options.${currency}.tiers`);
+      return call(() => stripe.prices.retrieve(id, { expand: [...expand, ...more] }));
+    },
 
     /** The price that holds a lookup key, with its product and its tiers; null when none does. */
     priceWithLookupKey: async (key: string): Promise<Stripe.Price | null> => {
@@ -32,7 +40,7 @@ export function accountSetupCalls(stripe: Stripe) {
         stripe.prices.list({
           lookup_keys: [key],
           limit: 1,
-          expand: ['data.product', 'data.tiers'],
+          expand: ['data.product', 'data.tiers', 'data.currency_options'],
         }),
       );
       return page.data[0] ?? null;

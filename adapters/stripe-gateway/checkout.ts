@@ -2,7 +2,22 @@ import type Stripe from 'stripe';
 import { call } from './errors.ts';
 import type { OwnerMetadata } from './client.ts';
 
+/** How a page of Checkout looks, where it leads, and what it asks for. */
+export interface CheckoutPage {
+  /** One of Stripe's; null is that of the browser. */
+  locale: string | null;
+  successUrl: string;
+  cancelUrl: string;
+  /** The host's own. */
+  metadata: Record<string, string>;
+  /** Asks for a promotion code, unless one is there. */
+  promotionCodes: boolean;
+  /** Asks for a tax id. */
+  taxIds: boolean;
+}
+
 export interface SubscriptionCheckout {
+  page: CheckoutPage;
   customerId: string;
   userId: string;
   priceId: string;
@@ -10,6 +25,9 @@ export interface SubscriptionCheckout {
   quantity: number | null;
   /** Metered prices that come with it. */
   meterPrices: string[];
+  addons: { price: string; quantity: number }[];
+  /** Null for the one that Stripe chooses: that of the customer, or of the price. */
+  currency: string | null;
   /** Null when this customer gets no trial. */
   trialDays: number | null;
   trialEnd: 'cancel' | 'pause';
@@ -17,8 +35,6 @@ export interface SubscriptionCheckout {
   automaticTax: boolean;
   /** Kept in the session's metadata, to know the same checkout again. */
   wish: string;
-  successUrl: string;
-  cancelUrl: string;
 }
 
 export interface PortalRequest {
@@ -90,7 +106,8 @@ function subscriptionParams(
   input: SubscriptionCheckout,
   owner: Record<string, string>,
 ): Stripe.Checkout.SessionCreateParams {
-  const metadata = { ...owner, wish: input.wish };
+  const { page } = input;
+  const metadata = { ...page.metadata, ...owner, wish: input.wish };
   const trial = input.trialDays === null ? {} : trialParams(input.trialDays, input.trialEnd);
   return {
     mode: 'subscription',
@@ -98,20 +115,42 @@ function subscriptionParams(
     client_reference_id: input.userId,
     line_items: [
       { price: input.priceId, quantity: input.quantity ?? undefined },
+      ...input.addons,
       ...input.meterPrices.map((price) => ({ price })),
     ],
+    currency: input.currency ?? undefined,
     discounts: input.promotionCodeId ? [{ promotion_code: input.promotionCodeId }] : undefined,
-    ...taxParams(input.automaticTax),
-    subscription_data: { metadata: owner, ...trial },
+    ...pageParams(page, { hasCode: input.promotionCodeId !== null }),
+    ...taxParams(input.automaticTax, page.taxIds),
+    subscription_data: { metadata: { ...page.metadata, ...owner }, ...trial },
     metadata,
-    success_url: input.successUrl,
-    cancel_url: input.cancelUrl,
+  };
+}
+
+/** What a page says of itself. Stripe takes a code or asks for one. */
+export function pageParams(
+  { locale, promotionCodes, successUrl, cancelUrl }: CheckoutPage,
+  { hasCode }: { hasCode: boolean },
+): Partial<Stripe.Checkout.SessionCreateParams> {
+  return {
+    success_url: successUrl,
+    cancel_url: cancelUrl,
+    ...(locale === null ? {} : { locale }),
+    ...(promotionCodes && !hasCode ? { allow_promotion_codes: true } : {}),
   };
 }
 
 /** Stripe Tax needs an address; Checkout asks for it and keeps it with the customer. */
-export function taxParams(automatic: boolean): Partial<Stripe.Checkout.SessionCreateParams> {
-  if (!automatic) return {};
+export function taxParams(
+  automatic: boolean,
+  taxIds: boolean,
+): Partial<Stripe.Checkout.SessionCreateParams> {
+  if (!automatic) {
+    // A tax id comes with the name that it is registered under.
+    return taxIds
+      ? { tax_id_collection: { enabled: true }, customer_update: { name: 'auto' } }
+      : {};
+  }
   return {
     automatic_tax: { enabled: true },
     billing_address_collection: 'required',

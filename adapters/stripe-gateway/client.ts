@@ -56,6 +56,8 @@ export function createStripeClient(options: GatewayOptions): Stripe {
     maxNetworkRetries: options.maxNetworkRetries ?? 2,
     timeout: options.timeout ?? 20_000,
     telemetry: false,
+    // Stripe's support sees whose calls they are.
+    appInfo: { name: 'tenure' },
     httpClient: observedClient(
       options.apiBase?.startsWith('http:') === true,
       options.onCall ?? (() => undefined),

@@ -1,5 +1,5 @@
 import type Stripe from 'stripe';
-import { taxParams } from './checkout.ts';
+import { pageParams, taxParams, type CheckoutPage } from './checkout.ts';
 import { call } from './errors.ts';
 import type { OwnerMetadata } from './client.ts';
 
@@ -41,15 +41,13 @@ export interface PaymentCheckout {
   userId: string;
   /** Product id of the catalogue, told again when it is paid. */
   product: string;
-  /** The host's own, told again when it is paid. */
-  metadata: Record<string, string>;
+  /** Its metadata are told again when it is paid. */
+  page: CheckoutPage;
   priceId: string;
   quantity: number;
   automaticTax: boolean;
   /** Kept in the session's metadata, to know the same checkout again. */
   wish: string;
-  successUrl: string;
-  cancelUrl: string;
 }
 
 /** Invoices as people see and pay them, one-time payments, and the customer's credit. */
@@ -228,7 +226,7 @@ function paymentParams(
   owner: Record<string, string>,
 ): Stripe.Checkout.SessionCreateParams {
   const metadata = {
-    ...input.metadata,
+    ...input.page.metadata,
     ...owner,
     wish: input.wish,
     product: input.product,
@@ -241,10 +239,9 @@ function paymentParams(
     line_items: [{ price: input.priceId, quantity: input.quantity }],
     payment_intent_data: { metadata: owner },
     invoice_creation: { enabled: true, invoice_data: { metadata: owner } },
-    ...taxParams(input.automaticTax),
+    ...pageParams(input.page, { hasCode: false }),
+    ...taxParams(input.automaticTax, input.page.taxIds),
     metadata,
-    success_url: input.successUrl,
-    cancel_url: input.cancelUrl,
   };
 }
 

@@ -29,6 +29,8 @@ export interface NewSubscription {
   customerId: string;
   userId: string;
   items: PhaseItem[];
+  /** Null for the one that Stripe chooses. */
+  currency: string | null;
   trialDays: number | null;
   trialEnd: 'cancel' | 'pause';
   paymentMethodId: string;
@@ -286,6 +288,7 @@ function creationParams(
   return {
     customer: input.customerId,
     items: input.items,
+    currency: input.currency ?? undefined,
     default_payment_method: input.paymentMethodId,
     off_session: true,
     payment_behavior: 'error_if_incomplete',

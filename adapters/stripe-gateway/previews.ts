@@ -20,6 +20,7 @@ export interface PhaseItem {
 export interface StartPreview {
   customerId: string;
   items: PhaseItem[];
+  currency: string | null;
   /** Seconds; null without a trial. */
   trialEnd: number | null;
   promotionCodeId: string | null;
@@ -49,6 +50,7 @@ export function previewCalls(stripe: Stripe) {
     previewStart: (input: StartPreview): Promise<Stripe.Invoice | null> =>
       preview({
         customer: input.customerId,
+        currency: input.currency ?? undefined,
         subscription_details: {
           items: input.items,
           trial_end: input.trialEnd ?? undefined,

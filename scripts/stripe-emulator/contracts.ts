@@ -69,6 +69,8 @@ export type PaymentNews = 'succeeded' | 'failed' | 'requires_action' | 'processi
 
 export interface CreateSubscriptionParams {
   customer: string;
+  /** That of the customer or the first price without it. */
+  currency?: string | null;
   items: {
     price: string;
     /** Chosen by an earlier call: the price may have been archived since. */

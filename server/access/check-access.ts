@@ -1,6 +1,7 @@
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import { accessOf, isActive } from '../../state/access.ts';
 import { findPlan, metersByPrice, type Catalogue } from '../../state/catalogue.ts';
+import { withAddons } from '../../state/addons.ts';
 import { activeGrants, grantedFeature, limitWithGrants, planGrant } from '../../state/grants.ts';
 import { keptTerms, type KeptTerms } from '../../state/terms.ts';
 import { checkLimit, type LimitAnswer } from '../../state/limits.ts';
@@ -91,10 +92,12 @@ export function refusalCode({
   return reason === 'limit_reached' ? 'limit_reached' : 'feature_required';
 }
 
-/** What the account bought, and what its plan got since. */
-function termsOf(catalogue: Catalogue, { plan: id, termsVersion }: SubscriptionRow) {
+/** What the account bought: its plan with what that got since, and add-ons. */
+function termsOf(catalogue: Catalogue, { plan: id, termsVersion, facts }: SubscriptionRow) {
   const plan = id === null ? null : findPlan(catalogue, id);
-  return plan && keptTerms(catalogue, plan, termsVersion ?? null);
+  return (
+    plan && withAddons(catalogue, keptTerms(catalogue, plan, termsVersion ?? null), facts.items)
+  );
 }
 
 /** Why a feature is not there; null when it is. */

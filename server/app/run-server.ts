@@ -1,5 +1,5 @@
 import { prepareDatabase } from '../../db/prepare-database.ts';
-import { fillAmounts } from '../catalogue/catalogue.ts';
+import { fillAmounts } from '../catalogue/fill-amounts.ts';
 import { loadConfig } from '../config/config.ts';
 import { startServer, type RunningServer } from './http-server.ts';
 import { createServices } from './compose.ts';

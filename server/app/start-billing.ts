@@ -1,7 +1,7 @@
 import { withAuthentication } from '../http/with-authentication.ts';
 import { prepareDatabase } from '../../db/prepare-database.ts';
 import type { Authenticate } from '../lib/services.ts';
-import { fillAmounts } from '../catalogue/catalogue.ts';
+import { fillAmounts } from '../catalogue/fill-amounts.ts';
 import { loadConfig } from '../config/config.ts';
 import type { Logger } from '../lib/log.ts';
 import { createServices } from './compose.ts';

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type Stripe from 'stripe';
 import { isGatewayError } from '../../adapters/stripe-gateway.ts';
+import { currenciesOf, pricesOf } from '../../state/catalogue.ts';
 import { markedAccount } from '../../state/ownership.ts';
 import { AppError } from '../http/errors.ts';
-import type { ReturnUrls } from '../http/own-page.ts';
 import type { Services } from '../lib/services.ts';
+import { wishedPage, type WishedPage } from './checkout-page.ts';
 import type { ChosenPrice } from './plan-choice.ts';
 
 /** What the customer wants to buy; two checkouts of the same are one. */
@@ -16,21 +17,23 @@ export interface CheckoutWish {
   quantity: number | null;
   /** Metered prices that come with the plan. */
   meterPrices: string[];
+  addons: { price: string; quantity: number }[];
+  /** Null where the price is sold in one currency, or it is not known. */
+  currency: string | null;
   trialDays: number | null;
   promotionCodeId: string | null;
-  /** Where the page leads back to, where the caller is one of our own pages. */
-  returnUrls?: ReturnUrls | null;
+  /** What the caller says of the page; as usual without it. */
+  page?: WishedPage;
 }
 
 /** What a chosen price is at Stripe, for one customer. */
 export function wishFor(
-  { priceId, boughtQuantity: quantity, meterPrices }: ChosenPrice,
-  buyer: Pick<
-    CheckoutWish,
-    'customerId' | 'userId' | 'trialDays' | 'promotionCodeId' | 'returnUrls'
-  >,
+  { plan, priceId, boughtQuantity: quantity, meterPrices, addons, currency: chosen }: ChosenPrice,
+  buyer: Pick<CheckoutWish, 'customerId' | 'userId' | 'trialDays' | 'promotionCodeId' | 'page'>,
 ): CheckoutWish {
-  return { ...buyer, priceId, quantity, meterPrices };
+  const price = pricesOf(plan).find((each) => each.price.priceId === priceId)?.price;
+  const currency = price && currenciesOf(price).length > 1 ? chosen : null;
+  return { ...buyer, priceId, quantity, meterPrices, addons, currency };
 }
 
 export interface Opening {
@@ -74,23 +77,18 @@ function create(
   idempotencyKey: string,
 ): Promise<Stripe.Checkout.Session> {
   const { automaticTax, trial } = services.config;
+  const { page, ...bought } = wish;
   return services.stripe.createSubscriptionCheckout(
     {
-      ...wish,
+      ...bought,
+      page: (page ?? wishedPage(services.config, { metadata: {} })).page,
       wish: fingerprint(wish),
       trialEnd: trial.endWithoutMethod,
       automaticTax,
-      ...(wish.returnUrls ?? returnUrlsOfApp(services.config)),
     },
     idempotencyKey,
   );
 }
-
-/** Where Checkout leads to when none of our own pages opened it: to the application. */
-export const returnUrlsOfApp = ({ http }: Pick<Services['config'], 'http'>): ReturnUrls => ({
-  successUrl: `${http.appUrl}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
-  cancelUrl: `${http.appUrl}/billing?checkout=canceled`,
-});
 
 /** Closes every page on which this customer could still subscribe. Throws 409 when they did so just now. */
 export function expireOpenCheckouts(services: Services, customerId: string): Promise<void> {
@@ -140,14 +138,17 @@ function isSame(session: Stripe.Checkout.Session, wish: CheckoutWish): boolean {
 }
 
 function fingerprint(wish: CheckoutWish): string {
-  const { priceId, quantity, trialDays, promotionCodeId, meterPrices, returnUrls } = wish;
-  const parts = [priceId, quantity, trialDays, promotionCodeId, ...meterPrices];
-  // An open page that leads back to another place is another one.
-  return [...parts, ...(returnUrls ? [shortHash(returnUrls.cancelUrl)] : [])].join('|');
+  const { priceId, quantity, trialDays, promotionCodeId, meterPrices, addons, currency } = wish;
+  const beside = [...meterPrices, ...addons.map((each) => `${each.price} × ${each.quantity}`)];
+  const words = [priceId, quantity, trialDays, promotionCodeId, ...beside];
+  const all = currency === null ? words : [...words, currency];
+  return digested(all.join('|') + (wish.page?.words ?? ''));
 }
 
-export const shortHash = (text: string): string =>
-  createHash('sha256').update(text).digest('base64url').slice(0, 16);
+/** Metadata hold 500 characters. */
+export function digested(words: string): string {
+  return words.length <= 500 ? words : createHash('sha256').update(words).digest('hex');
+}
 
 async function inTurn<T>(key: string, task: () => Promise<T>): Promise<T> {
   const before = queues.get(key) ?? Promise.resolve();

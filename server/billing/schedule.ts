@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { isGatewayError, type NextPhase } from '../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../db/subscriptions.ts';
+import { everyOfDays } from '../../state/intervals.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import { AppError } from '../http/errors.ts';
 import {
@@ -26,7 +27,6 @@ export async function putNextPhase(
       ? await createSchedule(context, id)
       : await services.stripe.retrieveSchedule(scheduleId);
   await requireOwn(context, schedule);
-  const [item] = next.items;
   return confirmIfAnswerLost(
     () =>
       services.stripe.scheduleNextPhase(
@@ -36,8 +36,9 @@ export async function putNextPhase(
       ),
     async () => {
       const { nextPhase } = await readNow(services, id);
-      return (
-        nextPhase?.priceId === item?.price && (nextPhase?.quantity ?? 1) === (item?.quantity ?? 1)
+      const coming = nextPhase?.items ?? (nextPhase ? [nextPhase] : []);
+      return next.items.every(({ price, quantity = 1 }) =>
+        coming.some((each) => each.priceId === price && (each.quantity ?? 1) === quantity),
       );
     },
   );
@@ -156,12 +157,14 @@ async function scheduledPhase(
   const phase = laterPhases(schedule)[0];
   if (!phase) return null;
   const days = (phase.end_date - phase.start_date) / 86_400;
+  const { interval, count: intervalCount } = everyOfDays(days);
   return {
     items: phase.items.map(({ price, quantity }) => ({
       price: typeof price === 'string' ? price : price.id,
       quantity,
     })),
-    interval: days > 200 ? 'year' : 'month',
+    interval,
+    intervalCount,
     startsAt: phase.start_date,
   };
 }

@@ -2,13 +2,15 @@ import { z } from 'zod';
 import { accessOf } from '../../state/access.ts';
 import { allowedActions } from '../../state/actions.ts';
 import { endOf, stoppedForDebt } from '../../state/lifecycle.ts';
-import { planOfFacts, planOfPrice, type Catalogue } from '../../state/catalogue.ts';
+import { addonOf, planOfFacts, planOfPrice, type Catalogue } from '../../state/catalogue.ts';
+import { planEntry } from '../../state/plan-change.ts';
 import {
   LIFECYCLE_STATES,
   type Access,
   type StoredSubscription,
   type SubscriptionFacts,
 } from '../../state/types.ts';
+import { intervalText } from '../catalogue/interval-schema.ts';
 import type { Services } from '../lib/services.ts';
 
 const time = z.iso.datetime().nullable();
@@ -26,6 +28,9 @@ const pendingChangeSchema = z.object({
   interval: z.string().nullable(),
   priceId: z.string().nullable(),
   quantity: z.int().nullable(),
+  addons: z
+    .array(z.object({ id: z.string(), priceId: z.string(), quantity: z.int() }))
+    .describe('All that there will be then'),
   at: time,
 });
 
@@ -34,9 +39,11 @@ export const subscriptionSchema = z.object({
   state: z.enum(LIFECYCLE_STATES),
   status: z.string(),
   plan: z.string().nullable(),
-  interval: z.enum(['monthly', 'yearly']).nullable(),
+  interval: intervalText.nullable(),
   priceId: z.string().nullable(),
   quantity: z.int().nullable(),
+  currency: z.string().describe('It stays for the life of the subscription'),
+  addons: z.array(z.object({ id: z.string(), priceId: z.string(), quantity: z.int() })),
   currentPeriodEnd: time,
   trialEnd: time,
   cancelAt: time,
@@ -69,6 +76,8 @@ export function subscriptionView(
     interval: found?.interval ?? null,
     priceId: item?.priceId ?? null,
     quantity: item?.quantity ?? null,
+    currency: facts.currency,
+    addons: addonsIn(services.catalogue, facts.items),
     currentPeriodEnd: isoTime(facts.currentPeriodEnd),
     trialEnd: isoTime(facts.trialEnd),
     cancelAt: isoTime(endOf(facts)),
@@ -78,6 +87,16 @@ export function subscriptionView(
     actions: allowedActions(stored, { accessNow: access }),
     since: new Date(stored.since).toISOString(),
   };
+}
+
+function addonsIn(
+  catalogue: Catalogue,
+  items: readonly { priceId: string; quantity: number | null; productId?: string | null }[],
+): SubscriptionView['addons'] {
+  return items.flatMap(({ priceId, quantity, productId = null }) => {
+    const addon = addonOf(catalogue, { priceId, productId });
+    return addon ? [{ id: addon.id, priceId, quantity: quantity ?? 1 }] : [];
+  });
 }
 
 /** The invoice to pay: the debt for which collection was stopped, else the latest one that is open. */
@@ -98,17 +117,20 @@ export function isoTime(milliseconds: number | null): string | null {
 
 function pendingChange(
   catalogue: Catalogue,
-  { facts: { nextPhase, pendingUpdate } }: StoredSubscription,
+  { facts }: StoredSubscription,
 ): SubscriptionView['pendingChange'] {
+  const { nextPhase, pendingUpdate } = facts;
   const change = pendingUpdate ?? nextPhase;
   if (!change) return null;
-  const plan = change.priceId === null ? null : planOfPrice(catalogue, change.priceId);
+  const { priceId, quantity } = planEntry(catalogue, facts, change.items ?? []) ?? change;
+  const plan = priceId === null ? null : planOfPrice(catalogue, priceId);
   return {
     kind: pendingUpdate ? 'awaiting_payment' : 'scheduled',
     plan: plan?.plan.id ?? null,
     interval: plan?.interval ?? null,
-    priceId: change.priceId,
-    quantity: change.quantity,
+    priceId,
+    quantity,
+    addons: addonsIn(catalogue, change.items ?? []),
     at: isoTime('at' in change ? change.at : change.expiresAt),
   };
 }

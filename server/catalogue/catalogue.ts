@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
-import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
-import type { Catalogue, PlanPrice } from '../../state/catalogue.ts';
+import type { Catalogue, PlanPrice, PlanPrices } from '../../state/catalogue.ts';
 import { ConfigError, type Config } from '../config/config.ts';
 import { DEFAULT_PLANS } from './default-plans.ts';
-import type { Logger } from '../lib/log.ts';
 import { planFile, type PlanFile } from './plan-file.ts';
-import { referenceOf, type PriceEntry } from './price-entry.ts';
+import { intervalOf } from './interval-schema.ts';
+import { entriesOf, referenceOf, type PriceEntry } from './price-entry.ts';
 
 /**
  * The catalogue of `PLANS_FILE`, or the default one. Amounts are not known yet: see `fillAmounts`.
@@ -28,14 +27,21 @@ export function loadCatalogue(
     plans: file.plans
       .map((plan) => ({
         ...plan,
-        prices: { monthly: price(plan.prices.monthly), yearly: price(plan.prices.yearly) },
+        prices: pricesIn(plan.prices, price),
         formerPrices: plan.formerPrices?.flatMap((entry) => price(entry)?.priceId ?? []),
         meters: plan.meters?.flatMap(({ priceId, ...meter }) => {
           const found = price(priceId);
-          return found ? [{ ...meter, priceId: found.priceId }] : [];
+          const interval =
+            meter.interval === undefined ? undefined : (intervalOf(meter.interval) ?? undefined);
+          return found ? [{ ...meter, interval, priceId: found.priceId }] : [];
         }),
       }))
       .sort((a, b) => a.rank - b.rank),
+    addons: file.addons.map((addon) => ({
+      ...addon,
+      prices: pricesIn(addon.prices, price),
+      formerPrices: addon.formerPrices?.flatMap((entry) => price(entry)?.priceId ?? []),
+    })),
     products: file.products.flatMap((product) => {
       const found = price(product.priceId);
       return found ? [{ ...product, ...found }] : [];
@@ -53,47 +59,19 @@ export function loadCatalogue(
   return catalogue;
 }
 
-/**
- * Reads amount and currency of every price from Stripe into the catalogue. A price that cannot be
- * read keeps `amount: null` and is logged; selling goes on, Checkout shows the amount.
- */
-export async function fillAmounts(
-  catalogue: Catalogue,
-  parts: { stripe: StripeGateway; log: Logger },
-): Promise<void> {
-  const prices = [
-    ...catalogue.plans.flatMap(({ prices: { monthly, yearly } }) => [monthly, yearly]),
-    ...catalogue.products,
-  ].filter((price) => price !== undefined);
-  const productOf = new Map<string, string>();
-  await Promise.all(
-    prices.map(async (price) => {
-      try {
-        const found = await parts.stripe.retrievePrice(price.priceId);
-        price.amount = found.billing_scheme === 'tiered' ? null : found.unit_amount;
-        price.currency = found.currency;
-        if (!found.active) Object.assign(price, { archived: true });
-        if (found.recurring?.usage_type === 'metered') Object.assign(price, { metered: true });
-        const product = typeof found.product === 'string' ? found.product : found.product.id;
-        productOf.set(price.priceId, product);
-      } catch (error) {
-        parts.log.warn({ err: error, priceId: price.priceId }, 'price could not be read');
-      }
-    }),
-  );
-  setProducts(catalogue, productOf);
-}
-
-/** A product that two plans share tells nothing of a price: it is neither's. */
-function setProducts(catalogue: Catalogue, productOf: ReadonlyMap<string, string>): void {
-  const products = catalogue.plans.map(({ prices: { monthly, yearly } }) => {
-    const ids = [monthly, yearly].flatMap((price) => productOf.get(price?.priceId ?? '') ?? []);
-    return [...new Set(ids)];
-  });
-  for (const [i, plan] of catalogue.plans.entries()) {
-    const others = new Set(products.filter((_, other) => other !== i).flat());
-    plan.productIds = products[i]?.filter((id) => !others.has(id));
+/** By interval the first price, with those of the same in other currencies. */
+function pricesIn(
+  prices: PlanFile['plans'][number]['prices'],
+  price: (entry: PriceEntry) => PlanPrice | undefined,
+): PlanPrices {
+  const found: PlanPrices = {};
+  for (const { interval, entry } of entriesOf(prices)) {
+    const one = price(entry);
+    const main = found[interval];
+    if (one && main) main.others = [...(main.others ?? []), one];
+    else if (one) found[interval] = one;
   }
+  return found;
 }
 
 /** What the file of `PLANS_FILE` says, or (for null) the default plans. Throws a ConfigError that lists every mistake. */

@@ -46,6 +46,7 @@ export const DEFAULT_PLANS: PlanFile = {
       ],
     },
   ],
+  addons: [],
   products: [],
 };
 

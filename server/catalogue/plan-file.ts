@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { priceEntry, priceReference } from './price-entry.ts';
+import { intervalKey } from './interval-schema.ts';
+import { priceEntries, priceEntry, priceReference } from './price-entry.ts';
 
 const features = z
   .array(z.string())
@@ -22,9 +23,7 @@ export const planFile = z.strictObject({
         rank: z.int().describe('A higher rank is a bigger plan: moving up is charged at once'),
         features: features.default([]),
         limits: limits.default({}),
-        prices: z
-          .strictObject({ monthly: priceEntry.optional(), yearly: priceEntry.optional() })
-          .default({}),
+        prices: priceEntries.default({}),
         default: z
           .literal(true)
           .optional()
@@ -38,10 +37,9 @@ export const planFile = z.strictObject({
             z.strictObject({
               meter: z.string().min(1).max(100).describe('The event name of the meter in Stripe'),
               priceId: priceEntry,
-              interval: z
-                .enum(['monthly', 'yearly'])
+              interval: intervalKey
                 .optional()
-                .describe('The interval of the plan that it goes with; both without it'),
+                .describe('The interval of the plan that it goes with; every one without it'),
               reportedBy: z
                 .enum(['host', 'user'])
                 .optional()
@@ -64,6 +62,29 @@ export const planFile = z.strictObject({
       (plans) => plans.every((plan) => !plan.default || Object.keys(plan.prices).length === 0),
       'has a plan with "default": true and prices: the default plan is free',
     ),
+  addons: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[a-z0-9_-]{1,64}$/),
+        name: z.string().min(1),
+        description: z.string().optional(),
+        features: features.default([]),
+        limits: limits.default({}).describe('What one of it adds to the limits of the plan'),
+        prices: priceEntries,
+        plans: z
+          .array(z.string())
+          .min(1)
+          .optional()
+          .describe('The plans that it goes with; every one without it'),
+        max: z.int().min(1).optional().describe('How many can be bought; one without it'),
+        formerPrices: z
+          .array(priceReference)
+          .optional()
+          .describe('Prices that it was sold at before'),
+      }),
+    )
+    .default([])
+    .describe('What is bought beside a plan, on the same subscription'),
   products: z
     .array(
       z.strictObject({

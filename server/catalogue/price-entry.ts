@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { PlanInterval } from '../../state/intervals.ts';
+import { intervalOf, intervalKey } from './interval-schema.ts';
 
 /** A Stripe price id, or `$NAME` of the environment variable that holds it. */
 export const priceReference = z
@@ -14,6 +16,9 @@ const fractionOfMinorUnits = z
   .string()
   .regex(/^\d+(\.\d{1,12})?$/, 'must be a number such as 0.25');
 
+const currency = z.string().regex(/^[a-z]{3}$/, 'must be a currency in lower case, such as usd');
+const amount = z.union([minorUnits, fractionOfMinorUnits]);
+
 const tier = z.strictObject({
   upTo: z.int().min(1).nullable().describe('null for the last tier'),
   unit: z.union([minorUnits, fractionOfMinorUnits]).optional(),
@@ -24,13 +29,24 @@ const tier = z.strictObject({
 const priceSpec = z
   .strictObject({
     price: priceReference.describe('The id, or $NAME of the variable that holds it'),
-    currency: z.string().regex(/^[a-z]{3}$/, 'must be a currency in lower case, such as usd'),
-    amount: z
-      .union([minorUnits, fractionOfMinorUnits])
+    currency,
+    amount: amount
       .optional()
       .describe('Minor units (cents) for one; a text such as "0.25" for a fraction of one'),
     tiers: z.array(tier).min(1).optional(),
     tiersMode: z.enum(['graduated', 'volume']).optional(),
+    currencies: z
+      .record(
+        currency,
+        z
+          .strictObject({ amount: amount.optional(), tiers: z.array(tier).min(1).optional() })
+          .refine(
+            (option) => (option.amount === undefined) !== (option.tiers === undefined),
+            'must have either amount or tiers',
+          ),
+      )
+      .optional()
+      .describe('What the same price costs in other currencies (Stripe: currency_options)'),
     lookupKey: z
       .string()
       .min(1)
@@ -41,11 +57,41 @@ const priceSpec = z
   .refine(
     ({ amount, tiers }) => (amount === undefined) !== (tiers === undefined),
     'must have either amount or tiers',
+  )
+  .refine(
+    ({ currencies = {}, tiers }) =>
+      Object.values(currencies).every(
+        (option) => (option.tiers === undefined) === (tiers === undefined),
+      ),
+    'must have tiers in every currency, or in none',
+  )
+  .refine(
+    ({ currencies = {}, currency: own }) => !Object.hasOwn(currencies, own),
+    'names its own currency in currencies',
   );
 
 /** A reference alone, or with what the price costs. */
 export const priceEntry = z.union([priceReference, priceSpec]);
 export type PriceEntry = z.infer<typeof priceEntry>;
+
+/** The prices of a plan or an add-on, by interval; several where each is for another currency. */
+export const priceEntries = z
+  .partialRecord(intervalKey, z.union([priceEntry, z.array(priceEntry).min(1)]))
+  .describe('By interval: monthly, quarterly, yearly, weekly, daily, or such as 6_months');
+type PriceEntries = z.infer<typeof priceEntries>;
+
+/** The entries of a plan or an add-on one by one. */
+export function entriesOf(
+  prices: PriceEntries,
+): { interval: PlanInterval; entry: PriceEntry; isMain: boolean }[] {
+  return Object.entries(prices).flatMap(([name, given]) => {
+    const interval = intervalOf(name);
+    const list = Array.isArray(given) ? given : [given];
+    return list.flatMap((entry, index) =>
+      entry === undefined || interval === null ? [] : [{ interval, entry, isMain: index === 0 }],
+    );
+  });
+}
 export type PriceSpec = z.infer<typeof priceSpec>;
 
 /** The reference of an entry, in either form. */

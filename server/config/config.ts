@@ -64,6 +64,8 @@ export interface Config {
     /** A trial on a card that had one is ended at once. */
     onePerCard: boolean;
   };
+  /** The pages of Checkout: where they may lead beside `APP_URL`, and what they ask for. */
+  checkout: { origins: string[]; promotionCodes: boolean; taxIds: boolean };
   /** Stripe Tax works out the tax of everything that is sold. */
   automaticTax: boolean;
   grace: Grace;
@@ -279,6 +281,11 @@ function toConfig(env: Environment): Config {
       // Everybody who tries it out shares the same few test cards.
       onePerCard:
         env.TRIAL_ONE_PER_CARD === undefined ? isLive(env) : env.TRIAL_ONE_PER_CARD === 'true',
+    },
+    checkout: {
+      origins: env.CHECKOUT_ORIGINS,
+      promotionCodes: env.CHECKOUT_PROMOTION_CODES === 'true',
+      taxIds: env.CHECKOUT_TAX_IDS === 'true',
     },
     automaticTax: env.AUTOMATIC_TAX === 'true',
     grace: graceOf(env),

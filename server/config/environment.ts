@@ -194,6 +194,16 @@ export const environment = z.object({
     .enum(['cancel', 'pause'], 'must be cancel or pause')
     .default('cancel'),
   TRIAL_ONE_PER_CARD: z.enum(['true', 'false'], 'must be true or false').optional(),
+  CHECKOUT_ORIGINS: z
+    .string()
+    .default('')
+    .transform(splitList)
+    .refine(
+      (origins) => origins.every(isOrigin),
+      'must be origins separated by commas, such as https://shop.example.com (no path)',
+    ),
+  CHECKOUT_PROMOTION_CODES: z.enum(['true', 'false'], 'must be true or false').default('false'),
+  CHECKOUT_TAX_IDS: z.enum(['true', 'false'], 'must be true or false').default('false'),
   AUTOMATIC_TAX: z.enum(['true', 'false'], 'must be true or false').default('false'),
   GRACE: z
     .union(
@@ -270,12 +280,8 @@ function splitList(value: string): string[] {
     .filter(Boolean);
 }
 
-function isOrigin(value: string): boolean {
-  return (
-    URL.canParse(value) &&
-    /^https?:$/.test(new URL(value).protocol) &&
-    new URL(value).origin === value
-  );
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text;
 }
 
 /** What Express takes for `trust proxy`, but never "everybody": then anyone could choose an address. */

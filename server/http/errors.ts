@@ -12,6 +12,7 @@ export const ERROR_STATUS = {
   unknown_plan: 400,
   unknown_price: 400,
   unknown_product: 400,
+  unknown_addon: 400,
   already_purchased: 409,
   unknown_promotion_code: 400,
   unknown_meter: 400,

@@ -49,7 +49,7 @@ export function compareRow(
     state,
     status: statusOf(state),
     plan,
-    mrr: foreign ? 0 : mrrOf(atStripe),
+    mrr: foreign ? 0 : mrrOf(catalogue, atStripe),
     customerId: atStripe.customerId,
     foreign,
   };

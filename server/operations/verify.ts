@@ -9,6 +9,7 @@ import {
 } from '../../db/subscriptions.ts';
 import { isInCatalogue } from '../../state/ownership.ts';
 import type { Cause, SubscriptionFacts } from '../../state/types.ts';
+import { learnCosts } from '../sync/read-stripe.ts';
 import { compareRow, type FieldDifference } from './compare-facts.ts';
 import type { Services } from '../lib/services.ts';
 import { subscriptionPages, testClocksOf, type SubscriptionPage } from './list-subscriptions.ts';
@@ -98,6 +99,11 @@ interface Suspect {
 }
 
 async function compareHere(services: Services, facts: SubscriptionFacts[]): Promise<Suspect[]> {
+  const { catalogue, engine } = services;
+  for (const each of facts) {
+    // Of others' prices nothing is compared.
+    if (isInCatalogue(catalogue, each)) await learnCosts(catalogue, each, engine.reader);
+  }
   const ids = facts.map((each) => each.id);
   const rows = await findSubscriptions(services.database.knex, ids);
   const here = new Map(rows.map((row) => [row.id, row]));

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isForeignAsTold, type OwnerClaim } from '../../state/ownership.ts';
+import type { Catalogue } from '../../state/catalogue.ts';
+import { isForeignAsTold, isInCatalogue, type OwnerClaim } from '../../state/ownership.ts';
+import { costsOf } from '../../state/price-costs.ts';
 import { isAsStored } from '../../state/same-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import type { WriteAnswer } from '../lib/engine-types.ts';
@@ -91,6 +93,9 @@ async function readOne(ctx: Means, { answer, ...seen }: Seen, now: number): Prom
   const read =
     answeredFacts(ctx, seen, answer) ??
     (await ctx.reader.subscription(id, guessPeriodStart(events, known, now)));
+  if (read && isInCatalogue(ctx.core.catalogue, read)) {
+    await learnCosts(ctx.core.catalogue, read, ctx.reader);
+  }
   const checkouts = told.flatMap(({ checkout }) => checkout ?? []);
   const owners = read ? await ctx.readOwner({ facts: read, link: known.userId, checkouts }) : [];
   return { ...seen, read, isForeign: false, owners };
@@ -114,4 +119,22 @@ function guessPeriodStart(
     }
   }
   return latest === -Infinity ? null : latest;
+}
+
+/**
+ * Reads what the items of a subscription cost where the subscription itself does not tell: in another currency, by tiers, in
+ * fractions of a minor unit. A price is read once.
+ */
+export async function learnCosts(
+  catalogue: Catalogue,
+  facts: SubscriptionFacts,
+  reader: Pick<Means['reader'], 'read'>,
+): Promise<void> {
+  const costs = (catalogue.costs ??= new Map());
+  for (const { priceId, metered, unitAmount, currency } of facts.items) {
+    const isTold = unitAmount !== null && currency === facts.currency;
+    if (metered || isTold || priceId === '' || costs.has(priceId)) continue;
+    const price = await reader.read((stripe) => stripe.retrieveFullPrice(priceId));
+    costs.set(priceId, costsOf(price));
+  }
 }

@@ -45,7 +45,10 @@ class Teller {
     this.signals = telling.events.flatMap((event) => signalOf(event) ?? []);
     this.failures = distinctFailures(this.signals);
     const { facts } = telling.start.point;
-    this.earned.push({ at: -Infinity, mrr: facts === null ? null : mrrOf(facts) });
+    this.earned.push({
+      at: -Infinity,
+      mrr: facts === null ? null : mrrOf(telling.input.catalogue, facts),
+    });
   }
 
   take(link: Link): void {
@@ -59,7 +62,7 @@ class Teller {
     else if (after.facts !== null) this.step(after.facts, link);
     this.tracker = this.tracker.follow(link);
     if (after.state !== 'past_due') return;
-    const mrr = after.facts === null ? null : mrrOf(after.facts);
+    const mrr = after.facts === null ? null : mrrOf(this.telling.input.catalogue, after.facts);
     this.earned.push({ at: link.at, mrr: link.kind === 'line' ? (link.line.mrr ?? null) : mrr });
   }
 
@@ -179,7 +182,9 @@ class Teller {
       source,
       causeId: cause.causeId,
       guess,
-      mrr: isLast ? mrrOf(facts) : mrrOnTheWay(line.to, facts),
+      mrr: isLast
+        ? mrrOf(this.telling.input.catalogue, facts)
+        : mrrOnTheWay(this.telling.input.catalogue, line.to, facts),
       line: null,
     });
     this.note(line.to, at, signal);

@@ -2,6 +2,7 @@
  * The history of one subscription from what its events and reads say: which lines are new, which now say more, and
  * which were wrong. Pure, and the same whatever the order in which events became known.
  */
+import type { Catalogue } from '../catalogue.ts';
 import type { DecideInput } from '../decide.ts';
 import type { EventFacts } from '../event-facts.ts';
 import { mrrOf } from '../plan-change.ts';
@@ -64,7 +65,7 @@ function continuation(input: HistoryInput): Link[] | null {
   const events = ownEvents(input, input.events);
   const last = lastEventTime(history);
   if (events.some((event) => isLateFailure(event, { stored, history, last }))) return null;
-  if (events.some(isFurtherAttempt) && hasSilentRevenue(history, stored)) return null;
+  if (events.some(isFurtherAttempt) && hasSilentRevenue(input, stored)) return null;
   const news = newLinks(input, events, stored);
   if (news === null) return null;
   const start = trackerAt(input, stored);
@@ -107,7 +108,7 @@ function newLinks(
       return null;
     }
     const isKnown = 'afterPrint' in link && link.afterPrint === print;
-    if (!isKnown || !isSilent(link, start)) news.push(link);
+    if (!isKnown || !isSilent(link, start, input.catalogue)) news.push(link);
   }
   return news.length > 0 && isRoundTrip(input.history, stored.state) ? null : news;
 }
@@ -127,15 +128,14 @@ function isInUse(scheduleId: string, stored: StoredSubscription, links: readonly
 }
 
 /** Whether a payload can have no line, whatever came before it. */
-function isSilent(link: Link, start: Tracker): boolean {
+function isSilent(link: Link, start: Tracker, catalogue: Catalogue): boolean {
   if (link.kind === 'witness') return true;
   if (link.kind !== 'updated' || link.before?.scheduleId !== link.after.scheduleId) return false;
   const before = start.before(link);
   if (before === null || gapBetween(before, start.after(link)) > 1) return false;
   // Failed attempts are told with what it earned then.
-  return (
-    start.point.state !== 'past_due' || mrrOf(link.after) === mrrOf(before.facts ?? link.after)
-  );
+  if (start.point.state !== 'past_due' || before.facts === null) return true;
+  return mrrOf(catalogue, link.after) === mrrOf(catalogue, before.facts);
 }
 
 function isLateFailure(
@@ -163,9 +163,12 @@ const isFurtherAttempt = (event: EventFacts) => {
 };
 
 /** Whether what it earns has changed without a line: an attempt may have failed before that or after. */
-function hasSilentRevenue(history: readonly HistoryLine[], stored: StoredSubscription): boolean {
+function hasSilentRevenue(
+  { history, catalogue }: HistoryInput,
+  stored: StoredSubscription,
+): boolean {
   const told = history.findLast(({ mrr }) => typeof mrr === 'number')?.mrr;
-  return typeof told === 'number' && told !== mrrOf(stored.facts);
+  return typeof told === 'number' && told !== mrrOf(catalogue, stored.facts);
 }
 
 /** The chain goes on: all lines stay, new ones follow. */

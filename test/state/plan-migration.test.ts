@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { migrationStep, periodEndFrom, type MigrationRule } from '../../state/plan-migration.ts';
+import {
+  migrationStep,
+  periodEndFrom,
+  type MigrationRule,
+  type MigrationTarget,
+} from '../../state/plan-migration.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { BillingInterval, SubscriptionFacts } from '../../state/types.ts';
 import { rawSubscription } from './factories.ts';
@@ -34,7 +39,13 @@ describe('the end of a period after a notice', () => {
 describe('what is done with a subscription that is moved', () => {
   const facts = readSubscription(rawSubscription({ status: 'active' }));
   const from = facts.items[0]?.priceId ?? '';
-  const to = { priceId: 'price_new', interval: 'month', intervalCount: 1, metered: false } as const;
+  const to: MigrationTarget = {
+    priceId: 'price_new',
+    interval: 'month',
+    intervalCount: 1,
+    metered: false,
+    currencies: ['usd'],
+  };
   const rule: MigrationRule = { from, to, at: 'now', toFlexible: false };
   const step = (change: Partial<SubscriptionFacts>, given: Partial<MigrationRule> = {}) =>
     migrationStep({ ...facts, ...change }, { ...rule, ...given }, false);
@@ -45,7 +56,9 @@ describe('what is done with a subscription that is moved', () => {
   });
 
   it('replaces the item between licensed and metered, and begins a period with another interval', () => {
-    expect(step({}, { to: { ...to, metered: true } })).toMatchObject({ replaceItem: true });
+    expect(step({}, { to: { ...to, metered: true, currencies: ['usd'] } })).toMatchObject({
+      replaceItem: true,
+    });
     expect(step({}, { to: { ...to, interval: 'year' } })).toMatchObject({ restartPeriod: true });
     // In a trial nothing was paid, and the period is the trial's.
     expect(step({ stripeStatus: 'trialing' }, { to: { ...to, interval: 'year' } })).toMatchObject({

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accessOf, GRACE_MAX_DAYS, isActive, NEWS_TOLERANCE_MS } from '../../state/access.ts';
 import { allowedActions, mayCancel } from '../../state/actions.ts';
-import { planOfPrice, priceOf } from '../../state/catalogue.ts';
+import { findPlan, planOfPrice } from '../../state/catalogue.ts';
 import { currencyExponent, formatMoney } from '../../state/money.ts';
 import { compareChange, mrrOf, planChange, positionOfPlan } from '../../state/plan-change.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
@@ -171,7 +171,7 @@ describe('a change of plan', () => {
 
 describe('monthly recurring revenue', () => {
   const mrr = (...items: ReturnType<typeof rawItem>[]): number =>
-    mrrOf(readSubscription(rawSubscription({ items: itemList(...items) })));
+    mrrOf(CATALOGUE, readSubscription(rawSubscription({ items: itemList(...items) })));
   it('adds items over a month in whole minor units', () => {
     expect(mrr(rawItem({ quantity: 3 }))).toBe(9000);
     expect(mrr(rawItem({}, 'price_pro_year'))).toBe(2500);
@@ -190,7 +190,7 @@ describe('the catalogue', () => {
   it('finds plans, prices and features, and nothing for what it does not know', () => {
     expect(planOfPrice(CATALOGUE, 'price_pro_year')).toMatchObject({ interval: 'yearly' });
     expect(planOfPrice(CATALOGUE, 'price_x')).toBeNull();
-    expect(priceOf(CATALOGUE, 'pro', 'monthly')?.amount).toBe(3000);
+    expect(findPlan(CATALOGUE, 'pro')?.prices.monthly?.amount).toBe(3000);
   });
 });
 

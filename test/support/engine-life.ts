@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
-import { fillAmounts } from '../../server/catalogue/catalogue.ts';
+import { fillAmounts } from '../../server/catalogue/fill-amounts.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
 import type { AccessCache } from '../../server/lib/services.ts';
 import { catchUp } from '../../server/webhooks/catch-up.ts';

@@ -12,7 +12,7 @@ import { createLogger } from '../../server/lib/log.ts';
 import { startServer } from '../../server/app/http-server.ts';
 import { createServices, type ServiceOptions } from '../../server/app/compose.ts';
 import type { Services } from '../../server/lib/services.ts';
-import { fillAmounts } from '../../server/catalogue/catalogue.ts';
+import { fillAmounts } from '../../server/catalogue/fill-amounts.ts';
 import { createTestDatabase, type TestDatabase } from './databases.ts';
 import { TEST_ADMIN_TOKEN, TEST_JWT_SECRET, tokenFor } from './tokens.ts';
 

@@ -16,7 +16,7 @@ function newSubscription(params: CreateSubscriptionParams): NewSubscription {
   return {
     ...params,
     trialFromPlan: false,
-    currency: null,
+    currency: params.currency ?? null,
     paymentBehavior: 'allow_incomplete',
     offSession: false,
     collectionMethod: params.collectionMethod ?? 'charge_automatically',

@@ -136,7 +136,7 @@ function createSchedule(ctx: Context, params: CreateParams): Schedule {
   const now = ctx.nowFor(params.customer);
   const begins =
     params.start_date === undefined || params.start_date === 'now' ? now : params.start_date;
-  const phases = buildPhases(ctx, params.phases, begins);
+  const phases = buildPhases(ctx, params.phases, { start: begins });
   const mode =
     params.billing_mode === undefined ? defaultMode(ctx) : billingMode(params.billing_mode);
   const schedule = newSchedule(ctx, { customer: params.customer, mode });
@@ -198,6 +198,9 @@ function updateSchedule(ctx: Context, schedule: Schedule, params: UpdateParams):
   return schedule;
 }
 
+/** A subscription keeps the currency that it has. */
+const currencyOf = ({ phases }: Schedule) => phases[0]?.currency;
+
 type GivenPhases = NonNullable<UpdateParams['phases']>;
 
 /** The current phase may not move its start; phases that are over may be left out. */
@@ -210,7 +213,7 @@ function newPhases(
   const current = schedule.current_phase;
   if (current === null) {
     const begins = first === 'now' ? now : (first ?? schedule.phases[0]?.start_date ?? now);
-    return buildPhases(ctx, given, begins);
+    return buildPhases(ctx, given, { start: begins, currency: currencyOf(schedule) });
   }
   const known = schedule.phases.map((phase) => phase.start_date);
   if (first === undefined) throw missing('phases[0][start_date]');
@@ -219,5 +222,5 @@ function newPhases(
       param: 'phases[0][start_date]',
     });
   }
-  return buildPhases(ctx, given, first);
+  return buildPhases(ctx, given, { start: first, currency: currencyOf(schedule) });
 }

@@ -10,11 +10,15 @@ type Phase = Stripe.SubscriptionSchedule.Phase;
 type Interval = 'day' | 'week' | 'month' | 'year';
 
 /** The phases of a call, each beginning where the one before ends; `start` in Unix seconds. */
-export function buildPhases(ctx: Context, given: readonly PhaseParams[], start: number): Phase[] {
+export function buildPhases(
+  ctx: Context,
+  given: readonly PhaseParams[],
+  { start, currency }: { start: number; currency?: string | undefined },
+): Phase[] {
   const phases: Phase[] = [];
   let from = start;
   for (const [index, params] of given.entries()) {
-    const phase = buildPhase(ctx, params, { start: from, index });
+    const phase = buildPhase(ctx, params, { start: from, index, currency });
     phases.push(phase);
     from = phase.end_date;
   }
@@ -24,12 +28,12 @@ export function buildPhases(ctx: Context, given: readonly PhaseParams[], start: 
 function buildPhase(
   ctx: Context,
   params: PhaseParams,
-  { start, index }: { start: number; index: number },
+  { start, index, ...of }: { start: number; index: number; currency: string | undefined },
 ): Phase {
   const param = `phases[${index}]`;
   const items = params.items.map((item, at) => buildItem(ctx, item, `${param}[items][${at}]`));
   const prices = params.items.map((item) => priceOf(ctx, item, param));
-  const currency = prices[0]?.currency;
+  const currency = params.currency ?? of.currency ?? prices[0]?.currency;
   if (currency === undefined) {
     throw invalidRequest(`You must pass at least one item in ${param}[items].`, {
       param: `${param}[items]`,

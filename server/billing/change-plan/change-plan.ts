@@ -9,7 +9,13 @@ import {
   type Answer,
   type CommandContext,
 } from '../command.ts';
-import { itemChanges, nextPhaseItems, type PlanTarget, type WantedChange } from './plan-target.ts';
+import {
+  holdsWanted,
+  itemChanges,
+  nextPhaseItems,
+  type PlanTarget,
+  type WantedChange,
+} from './plan-target.ts';
 import { acceptQuote, hasQuote, quoteExpired } from './quote.ts';
 import { collectKeptDrafts } from '../open-invoices.ts';
 import { dropSchedule, putNextPhase, withoutSchedule } from '../schedule.ts';
@@ -22,7 +28,10 @@ export async function changePlan(
   wanted: WantedChange,
 ): Promise<Answer> {
   const { target, prorationDate } = wanted;
-  if ((target.unchanged || isUnderWay(subscription.facts, target)) && prorationDate !== undefined) {
+  if (
+    (target.unchanged || isUnderWay(context, subscription.facts, target)) &&
+    prorationDate !== undefined
+  ) {
     // A second click on the same quote; it must not take back what was asked for after the first.
     if (await hasQuote(context.services, subscription, wanted)) return null;
     throw quoteExpired('There is no such quote for this change.');
@@ -33,7 +42,7 @@ export async function changePlan(
     );
   }
   if (target.unchanged) return keepPlan(context, subscription);
-  if (isUnderWay(subscription.facts, target)) return null;
+  if (isUnderWay(context, subscription.facts, target)) return null;
   if (target.effective === 'now') return changeNow(context, subscription, wanted);
   return changeLater(context, subscription, target);
 }
@@ -46,10 +55,15 @@ async function keepPlan(context: CommandContext, subscription: SubscriptionRow):
 }
 
 /** The same change waits already, for its payment or for the end of the period. */
-function isUnderWay(facts: SubscriptionFacts, target: PlanTarget): boolean {
+function isUnderWay(
+  { services: { catalogue } }: CommandContext,
+  facts: SubscriptionFacts,
+  target: PlanTarget,
+): boolean {
   const waiting = target.effective === 'now' ? facts.pendingUpdate : facts.nextPhase;
-  if (!waiting || waiting.priceId !== target.priceId) return false;
-  return (waiting.quantity ?? 1) === (target.quantity ?? 1);
+  if (!waiting || waiting.priceId === null) return false;
+  const { priceId, quantity } = waiting;
+  return holdsWanted(catalogue, waiting.items ?? [{ priceId, quantity }], target);
 }
 
 async function changeNow(
@@ -72,7 +86,7 @@ async function changeNow(
   return withoutSchedule(context, subscription, () =>
     confirmIfAnswerLost(
       () => services.stripe.changeSubscription(request, freshKey('change', context)),
-      async () => hasHappened(await readNow(services, subscription.id), target),
+      async () => hasHappened(context, await readNow(services, subscription.id), target),
     ),
   );
 }
@@ -90,14 +104,13 @@ async function acceptPaid(
   return (await acceptQuote(services, subscription, { ...wanted, price: null })).key;
 }
 
-function hasHappened(facts: SubscriptionFacts, target: PlanTarget): boolean {
-  const { priceId, quantity } = target;
-  return (
-    isUnderWay(facts, target) ||
-    facts.items.some(
-      (item) => item.priceId === priceId && (quantity === null || item.quantity === quantity),
-    )
-  );
+function hasHappened(
+  context: CommandContext,
+  facts: SubscriptionFacts,
+  target: PlanTarget,
+): boolean {
+  const { catalogue } = context.services;
+  return isUnderWay(context, facts, target) || holdsWanted(catalogue, facts.items, target);
 }
 
 async function changeLater(
@@ -111,7 +124,8 @@ async function changeLater(
   const end = ownPlanEnd(catalogue, facts);
   const next = {
     items: nextPhaseItems(catalogue, subscription, target),
-    interval: target.interval,
+    interval: target.every.interval,
+    intervalCount: target.every.count,
     startsAt: end === null ? undefined : end / 1000,
   };
   return putNextPhase(context, { id, scheduleId: facts.scheduleId }, next);

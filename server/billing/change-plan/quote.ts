@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findQuote, markQuoteUsed, saveQuote, type QuoteKey } from '../../../db/quotes.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
+import { isSameEvery } from '../../../state/intervals.ts';
 import {
   lossesOfReplacedChange,
   lossesOfUncreditedChange,
@@ -178,7 +179,7 @@ async function previewNext(
       subscriptionId: subscription.id,
       items: itemChanges(services.catalogue, subscription, target),
       prorationDate: null,
-      restartPeriod: subscription.state !== 'trialing' && target.interval !== target.item.interval,
+      restartPeriod: subscription.state !== 'trialing' && hasOtherInterval(target),
       discounts: invoice ? discountsAfter(invoice) : undefined,
     });
     return { currency: preview.currency, total: nextTotal(preview, chargedNow) };
@@ -279,8 +280,21 @@ function keyOf(subscription: SubscriptionRow, target: PlanTarget, prorationAt: n
     subscriptionId: subscription.id,
     prorationAt,
     // Seats that were only kept are another wish: another tab may have changed their number since.
-    target: `${target.priceId} × ${target.quantity ?? 'metered'}${target.seatsKept ? ' kept' : ''}`,
+    target: targetKey(target),
   };
+}
+
+function targetKey({ priceId, quantity, seatsKept, addons }: PlanTarget): string {
+  const plan = `${priceId} × ${quantity ?? 'metered'}${seatsKept ? ' kept' : ''}`;
+  if (addons.length === 0) return plan;
+  const words = addons.map((addon) => `${addon.addon.id} ${addon.priceId} × ${addon.quantity}`);
+  // The column holds 255 characters.
+  const digest = createHash('sha256').update(words.join()).digest('hex').slice(0, 32);
+  return `${plan} + ${digest}`;
+}
+
+function hasOtherInterval({ every, item }: PlanTarget): boolean {
+  return !isSameEvery(every, { interval: item.interval, count: item.intervalCount });
 }
 
 /** A fingerprint of all that a price depends on and that is stored. */

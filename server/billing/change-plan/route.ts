@@ -30,7 +30,14 @@ export const changeRoute = defineRoute({
   body: changeChoice.extend({ prorationDate }),
   response: paymentAnswer,
   status: 202,
-  errors: ['unknown_plan', 'unknown_price', 'not_allowed', 'quote_expired', 'card_declined'],
+  errors: [
+    'unknown_plan',
+    'unknown_price',
+    'unknown_addon',
+    'not_allowed',
+    'quote_expired',
+    'card_declined',
+  ],
   handler: (_request, context) => change(context, 'change', context.body),
 });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pageFields, wishedPage } from '../checkout-page.ts';
 import { openCheckout, wishFor } from '../checkout-session.ts';
 import { freshKey } from '../command.ts';
 import { findOrMakeCustomer } from '../customer.ts';
@@ -21,20 +22,26 @@ export const checkoutRoute = defineRoute({
   path: '/api/billing/checkout',
   auth: 'user',
   summary: 'Open a Checkout page to subscribe',
-  body: planChoice.extend({ promotionCode: z.string().min(1).max(100).optional() }),
+  body: planChoice.extend({
+    promotionCode: z.string().min(1).max(100).optional(),
+    ...pageFields,
+  }),
   response: z.object({ url: z.url(), sessionId: z.string() }),
   errors: [
     'unknown_plan',
     'unknown_price',
+    'unknown_addon',
     'unknown_promotion_code',
     'already_subscribed',
     'not_allowed',
   ],
   handler: async (request, context) => {
     const { services, account, body } = context;
-    const choice = chosenPrice(services.catalogue, body);
+    chosenPrice(services.catalogue, body);
+    const page = wishedPage(services.config, body, returnUrlsOf(request));
     return withCustomerLock(services, account.id, async () => {
       const former = await refuseSecond(context);
+      const choice = chosenPrice(services.catalogue, body, former?.facts.currency);
       const { customerId, isNew } = await findOrMakeCustomer(services, context);
       await refuseDebtor(context, former, customerId);
       const known = isNew ? [] : await refuseUnseenLive(context, customerId);
@@ -46,7 +53,7 @@ export const checkoutRoute = defineRoute({
         userId: account.id,
         trialDays,
         promotionCodeId: promotion?.id ?? null,
-        returnUrls: returnUrlsOf(request),
+        page,
       });
       const session = await withCode(() =>
         openCheckout(services, wish, {

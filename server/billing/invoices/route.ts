@@ -1,11 +1,12 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { isGatewayError, type ItemChange } from '../../../adapters/stripe-gateway.ts';
 import { currentSubscriptionOfUser, type SubscriptionRow } from '../../../db/subscriptions.ts';
 import { planOfPrice } from '../../../state/catalogue.ts';
 import { isSoldByOthers, markedAccount } from '../../../state/ownership.ts';
 import type { SubscriptionFacts } from '../../../state/types.ts';
-import { planItem } from '../../../state/plan-change.ts';
+import { everyOf, isSameEvery } from '../../../state/intervals.ts';
+import { nextPlanEntry, planItem } from '../../../state/plan-change.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
 import { actionsNow, freshKey, readNow, syncAfter, type CommandContext } from '../command.ts';
 import { collectKeptDrafts, finalizeDraft, takeOffStop } from '../open-invoices.ts';
@@ -76,18 +77,35 @@ async function renewalOf(
   if (!item || !nextPhase || nextPhase.at > (currentPeriodEnd ?? Infinity)) {
     return invoiceView(await stripe.previewRenewal(id));
   }
-  const found = planOfPrice(catalogue, nextPhase.priceId);
-  const restartPeriod = found !== null && !found.interval.startsWith(item.interval);
-  const change = {
-    id: item.id,
-    price: nextPhase.priceId,
-    quantity: nextPhase.quantity ?? undefined,
-  };
-  const request = { subscriptionId: id, items: [change], prorationDate: null, restartPeriod };
+  const next = nextPlanEntry(catalogue, facts) ?? nextPhase;
+  const found = planOfPrice(catalogue, next.priceId);
+  const every = { interval: item.interval, count: item.intervalCount };
+  const restartPeriod = found !== null && !isSameEvery(everyOf(found.interval), every);
+  const change = { id: item.id, price: next.priceId, quantity: next.quantity ?? undefined };
+  const items = [change, ...otherChanges(facts, { planItemId: item.id, next })];
+  const request = { subscriptionId: id, items, prorationDate: null, restartPeriod };
   const view = invoiceView(await stripe.previewChange(request));
   // With another interval Stripe can only be asked as if the new period began today.
   if (!restartPeriod) return view;
   return { ...view, periodStart: new Date(nextPhase.at).toISOString(), periodEnd: null };
+}
+
+/** What comes, goes or changes beside the plan. */
+function otherChanges(
+  { items, nextPhase }: SubscriptionRow['facts'],
+  plan: { planItemId: string; next: { priceId: string } },
+): ItemChange[] {
+  if (!nextPhase?.items) return [];
+  const coming = nextPhase.items.filter(({ priceId }) => priceId !== plan.next.priceId);
+  const others = items.filter(({ id }) => id !== plan.planItemId);
+  const gone = others.filter(({ priceId }) => !coming.some((each) => each.priceId === priceId));
+  return [
+    ...gone.map(({ id }) => ({ id, deleted: true })),
+    ...coming.map(({ priceId, quantity }) => {
+      const id = others.find((item) => item.priceId === priceId)?.id;
+      return { ...(id ? { id } : { price: priceId }), quantity: quantity ?? undefined };
+    }),
+  ];
 }
 
 /** One invoice, and while it is open, where it can be paid and what its payment waits for. */

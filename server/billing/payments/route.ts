@@ -9,22 +9,12 @@ import { recordPurchase } from './record-purchase.ts';
 import { freshKey } from '../command.ts';
 import { ensureStripeCustomer } from '../customer.ts';
 import { withCustomerLock } from '../with-customer-lock.ts';
-import { isOwn, returnUrlsOfApp, shortHash } from '../checkout-session.ts';
+import { pageFields, wishedPage } from '../checkout-page.ts';
+import { digested, isOwn } from '../checkout-session.ts';
 import { AppError } from '../../http/errors.ts';
 import { returnUrlsOf } from '../../http/own-page.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { purchaseSchema, viewOfPurchase } from './purchase-view.ts';
-
-const metadata = z
-  .record(z.string().regex(/^\w{1,40}$/, 'must be letters, digits and _'), z.string().max(500))
-  .refine((entries) => Object.keys(entries).length <= 20, 'can have 20 entries')
-  .refine(
-    (entries) =>
-      !Object.keys(entries).some((key) =>
-        /^(tenure_|user_id$|userId$|wish$|product$|quantity$)/.test(key),
-      ),
-    'has a key that is used by the server itself',
-  );
 
 /** A Checkout page for something that is bought once. Needs no subscription. */
 export const paymentsRoute = defineRoute({
@@ -36,7 +26,7 @@ export const paymentsRoute = defineRoute({
   body: z.strictObject({
     product: z.string().min(1).max(64),
     quantity: z.int().min(1).max(10_000).default(1),
-    metadata: metadata.default({}).describe('Told again with `purchase.completed`'),
+    ...pageFields,
   }),
   response: z.object({ url: z.url(), sessionId: z.string() }),
   errors: ['unknown_product', 'already_purchased'],
@@ -49,10 +39,8 @@ export const paymentsRoute = defineRoute({
         throw new AppError('unknown_product', `There is no product "${body.product}".`);
       }
       const customerId = await ensureStripeCustomer(services, context);
-      const own = Object.entries(body.metadata).toSorted(([a], [b]) => (a < b ? -1 : 1));
-      const given = own.length > 0 ? `|${JSON.stringify(own)}` : '';
-      const back = returnUrls === null ? '' : `|${shortHash(returnUrls.cancelUrl)}`;
-      const wish = `${product.priceId}|${body.quantity}${back}${given}`.slice(0, 500);
+      const { page, words } = wishedPage(services.config, body, returnUrls);
+      const wish = digested(`${product.priceId}|${body.quantity}${words}`);
       await refuseSecond(context, { product, customerId, wish });
       const open = await services.stripe.openCheckouts(customerId);
       const same = open.find(
@@ -68,12 +56,11 @@ export const paymentsRoute = defineRoute({
             customerId,
             userId: account.id,
             product: product.id,
-            metadata: body.metadata,
+            page,
             priceId: product.priceId,
             quantity: body.quantity,
             automaticTax: services.config.automaticTax,
             wish,
-            ...(returnUrls ?? returnUrlsOfApp(services.config)),
           },
           freshKey('payment', context),
         ));

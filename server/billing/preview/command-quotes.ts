@@ -92,7 +92,7 @@ export async function quoteReactivate(
   body: z.output<typeof reactivateBody>,
 ): Promise<CommandQuote> {
   const { services } = context;
-  const choice = chosenPrice(services.catalogue, body);
+  const choice = chosenPrice(services.catalogue, body, former.facts.currency);
   const customerId = await ensureStripeCustomer(services, context);
   const known = await refuseUnseenSecond(context, customerId);
   const { promotionCode } = body;

@@ -33,6 +33,7 @@ export const previewRoute = defineRoute({
   errors: [
     'unknown_plan',
     'unknown_price',
+    'unknown_addon',
     'unknown_promotion_code',
     'not_allowed',
     'already_subscribed',

@@ -67,6 +67,7 @@ export async function planComeback(
 export function itemsOf(wish: CheckoutWish) {
   return [
     { price: wish.priceId, quantity: wish.quantity ?? undefined },
+    ...wish.addons,
     ...wish.meterPrices.map((price) => ({ price })),
   ];
 }
@@ -98,10 +99,11 @@ export function previewFirst(
   wish: Comeback['wish'],
   automaticTax: boolean,
 ): Promise<Stripe.Invoice | null> {
-  const { customerId, promotionCodeId, trialDays, taxRates } = wish;
+  const { customerId, currency, promotionCodeId, trialDays, taxRates } = wish;
   const now = Math.floor(services.clock.now() / 1000);
   return services.stripe.previewStart({
     customerId,
+    currency,
     items: itemsOf(wish),
     trialEnd: trialDays === null ? null : now + trialDays * 86_400,
     promotionCodeId,

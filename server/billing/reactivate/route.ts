@@ -24,6 +24,7 @@ import { chosenPrice, planChoice } from '../plan-choice.ts';
 import { withCode } from '../promotion-code.ts';
 import type { SavedCard } from '../saved-card.ts';
 import { subscriptionSchema, subscriptionView } from '../subscription-view.ts';
+import { wishedPage } from '../checkout-page.ts';
 import { returnUrlsOf } from '../../http/own-page.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { itemsOf, NO_ADDRESS, planComeback, type Comeback } from './comeback.ts';
@@ -52,6 +53,7 @@ export const reactivateRoute = defineRoute({
   errors: [
     'unknown_plan',
     'unknown_price',
+    'unknown_addon',
     'unknown_promotion_code',
     'not_allowed',
     'already_subscribed',
@@ -61,9 +63,10 @@ export const reactivateRoute = defineRoute({
   ],
   handler: async (request, context) => {
     const { services, account, body } = context;
-    const choice = chosenPrice(services.catalogue, body);
+    chosenPrice(services.catalogue, body);
     return withCustomerLock(services, account.id, async () => {
       const former = requireAction(services, await subscriptionNow(context), 'reactivate');
+      const choice = chosenPrice(services.catalogue, body, former.facts.currency);
       const customerId = await ensureStripeCustomer(services, context);
       await refuseComingSecond(context, customerId);
       const known = await services.stripe.subscriptionsOf(customerId);
@@ -78,7 +81,8 @@ export const reactivateRoute = defineRoute({
         promotionCode,
       });
       const { card, charge } = plan;
-      const wish = { ...plan.wish, returnUrls: returnUrlsOf(request) };
+      const page = wishedPage(services.config, { metadata: {} }, returnUrlsOf(request));
+      const wish = { ...plan.wish, page };
       // The page says what it charges.
       if (!card) return viaCheckout(context, wish);
       requireConfirmed(charge, confirm, { oldDebts: charge.debts.length > 0 });

@@ -1,24 +1,34 @@
 import type { Stripe } from 'stripe';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
-import type { Plan } from '../../../state/catalogue.ts';
+import { pricesOf, type Addon, type Plan } from '../../../state/catalogue.ts';
+import { everyOf, intervalWords, isSameEvery, type Every } from '../../../state/intervals.ts';
+import type { BillingInterval } from '../../../state/types.ts';
+import { entriesOf, referenceOf } from '../../catalogue/price-entry.ts';
 import type { Examination, Report } from './finding.ts';
 
 interface Sold {
   /** As people say it: "Pro, monthly". */
   what: string;
   priceId: string;
-  interval: 'month' | 'year' | null;
+  every: Every | null;
+  /** What is chosen between: "Pro, monthly"; null for what is not chosen by itself. */
+  choice: string | null;
   /** The event name of the meter; null for what is not metered. */
   meter: string | null;
 }
 
 /** Every price that is sold: there, for sale, of the right interval, currency and meter. */
 export async function checkCatalogue(exam: Examination, report: Report): Promise<void> {
-  const sold = [...exam.catalogue.plans.flatMap(pricesOf), ...productPrices(exam)];
+  const { plans, addons = [] } = exam.catalogue;
+  const sold = [
+    ...plans.flatMap(pricesOfPlan),
+    ...addons.flatMap(ownPrices),
+    ...productPrices(exam),
+  ];
   reportUnsold(exam, report);
   reportTwice(sold, report);
   const meters = sold.some(({ meter }) => meter !== null) ? await exam.stripe.listMeters() : [];
-  const currencies = new Map<string, string[]>();
+  const currencies = new Map<string, Set<string>>();
   for (const each of sold) {
     const price = await readPrice(exam, each);
     if (!price) {
@@ -31,35 +41,68 @@ export async function checkCatalogue(exam: Examination, report: Report): Promise
     }
     checkPrice(each, price, report);
     if (each.meter !== null) checkMeter({ ...each, meter: each.meter }, { price, meters }, report);
-    if (each.interval !== null) {
-      currencies.set(price.currency, [...(currencies.get(price.currency) ?? []), each.what]);
+    if (each.choice !== null) {
+      const known = currencies.get(each.choice) ?? new Set();
+      const more = Object.keys(price.currency_options ?? {});
+      currencies.set(each.choice, new Set([...known, price.currency, ...more]));
     }
   }
-  if (currencies.size > 1) {
-    const words = [...currencies].map(([currency, names]) => `${currency} (${names.join('; ')})`);
-    report.problem(
-      'price_currency',
-      `The plans are sold in more than one currency: ${words.join(' and ')}. Customers cannot change between them.`,
-      'Make the prices in one currency.',
-    );
-  }
+  reportCurrencies(currencies, report);
   report.ok(`${sold.length} prices looked at`);
 }
 
-function pricesOf(plan: Plan): Sold[] {
-  const { monthly, yearly } = plan.prices;
-  const of = (price: { priceId: string } | undefined, interval: 'month' | 'year', word: string) =>
-    price ? [{ what: `${plan.name}, ${word}`, priceId: price.priceId, interval, meter: null }] : [];
+/** A subscription keeps its currency, so what is not sold in it cannot be changed to. */
+function reportCurrencies(
+  currencies: ReadonlyMap<string, ReadonlySet<string>>,
+  report: Report,
+): void {
+  const all = [...new Set([...currencies.values()].flatMap((each) => [...each]))];
+  const without = all
+    .map((currency) => ({
+      currency,
+      names: [...currencies].filter(([, set]) => !set.has(currency)).map(([name]) => name),
+    }))
+    .filter(({ names }) => names.length > 0);
+  if (without.length === 0) return;
+  if (without.length < all.length) {
+    const words = without.map(({ currency, names }) => `${names.join('; ')}: not in ${currency}`);
+    report.warn(
+      'price_currency',
+      `Some of what is sold is not sold in every currency: ${words.join('. ')}.`,
+      'Who pays in another currency cannot change to it; add the currency to its price (`currencies` in the plans file).',
+    );
+    return;
+  }
+  const words = all.map((currency) => {
+    const names = [...currencies].filter(([, set]) => set.has(currency)).map(([name]) => name);
+    return `${currency} (${names.join('; ')})`;
+  });
+  report.problem(
+    'price_currency',
+    `The plans are sold in more than one currency: ${words.join(' and ')}. Customers cannot change between them.`,
+    'Sell each in the same currencies (`currencies` in the plans file), or all in one.',
+  );
+}
+
+/** The prices of a plan or an add-on, without those of usage. */
+function ownPrices(seller: Plan | Addon): Sold[] {
+  return pricesOf(seller).map(({ interval, price: { priceId } }) => {
+    const what = `${seller.name}, ${interval}`;
+    return { what, priceId, every: everyOf(interval), meter: null, choice: what };
+  });
+}
+
+function pricesOfPlan(plan: Plan): Sold[] {
   const meters = plan.meters ?? [];
-  const base = [...of(monthly, 'month', 'monthly'), ...of(yearly, 'year', 'yearly')];
   return [
     // A plan that is billed by usage alone names its metered price in both places.
-    ...base.filter(({ priceId }) => !meters.some((meter) => meter.priceId === priceId)),
+    ...ownPrices(plan).filter(({ priceId }) => !meters.some((meter) => meter.priceId === priceId)),
     ...meters.map(({ meter, priceId, interval }) => ({
       what: `${plan.name}, ${meter}`,
       priceId,
-      interval: interval === 'yearly' ? ('year' as const) : ('month' as const),
+      every: everyOf(interval ?? 'monthly'),
       meter,
+      choice: null,
     })),
   ];
 }
@@ -68,8 +111,9 @@ function productPrices({ catalogue }: Examination): Sold[] {
   return catalogue.products.map(({ name, priceId }) => ({
     what: name,
     priceId,
-    interval: null,
+    every: null,
     meter: null,
+    choice: null,
   }));
 }
 
@@ -77,13 +121,11 @@ function productPrices({ catalogue }: Examination): Sold[] {
 function reportUnsold({ catalogue, plans }: Examination, report: Report): void {
   for (const plan of plans.plans) {
     const loaded = catalogue.plans.find(({ id }) => id === plan.id);
-    for (const interval of ['monthly', 'yearly'] as const) {
-      const entry = plan.prices[interval];
-      if (entry === undefined || loaded?.prices[interval]) continue;
-      const name = typeof entry === 'string' ? entry : entry.price;
+    for (const { interval, entry } of entriesOf(plan.prices)) {
+      if (loaded?.prices[interval]) continue;
       report.warn(
         'price_not_set',
-        `${plan.name}, ${interval}, cannot be bought: ${name.slice(1)} is not set.`,
+        `${plan.name}, ${interval}, cannot be bought: ${referenceOf(entry).slice(1)} is not set.`,
         'Set it, or run npm run setup:stripe.',
       );
     }
@@ -112,7 +154,7 @@ async function readPrice(exam: Examination, { priceId }: Sold): Promise<Stripe.P
   }
 }
 
-function checkPrice({ what, interval }: Sold, price: Stripe.Price, report: Report): void {
+function checkPrice({ what, every }: Sold, price: Stripe.Price, report: Report): void {
   if (!price.active) {
     report.problem(
       'price_archived',
@@ -128,26 +170,26 @@ function checkPrice({ what, interval }: Sold, price: Stripe.Price, report: Repor
       'Activate the product in the Dashboard, or run npm run setup:stripe.',
     );
   }
-  const has = price.recurring ? wordsOf(price.recurring) : 'a one-time price';
-  if (interval === null && price.recurring) {
+  const recurring = price.recurring && everyAt(price.recurring);
+  const has = recurring ? `charged every ${intervalWords(recurring)}` : 'a one-time price';
+  if (every === null && recurring) {
     report.problem(
       'price_recurring',
-      `${what} is sold once, but ${price.id} is charged ${has}.`,
+      `${what} is sold once, but ${price.id} is ${has}.`,
       'Set a one-time price.',
     );
   }
-  const right = price.recurring?.interval === interval && price.recurring.interval_count === 1;
-  if (interval !== null && !right) {
+  if (every !== null && !(recurring && isSameEvery(recurring, every))) {
     report.problem(
       'price_interval',
-      `${what}: ${price.id} is ${price.recurring ? `charged ${has}` : has}.`,
-      `Set a price that is charged every ${interval}.`,
+      `${what}: ${price.id} is ${has}.`,
+      `Set a price that is charged every ${intervalWords(every)}.`,
     );
   }
 }
 
-function wordsOf({ interval, interval_count: count }: Stripe.Price.Recurring): string {
-  return count === 1 ? `every ${interval}` : `every ${count} ${interval}s`;
+function everyAt({ interval, interval_count: count }: Stripe.Price.Recurring): Every {
+  return { interval: interval as BillingInterval, count };
 }
 
 function checkMeter(

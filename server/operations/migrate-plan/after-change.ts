@@ -1,10 +1,12 @@
-import type { Stripe } from 'stripe';
 import { findCustomerByStripeId } from '../../../db/customers.ts';
+import { findSubscription } from '../../../db/subscriptions.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import type { MigrationItem } from '../../../db/plan-migrations.ts';
 import type { EffectPayloads } from '../../../state/effect-kinds.ts';
+import { planOfPrice } from '../../../state/catalogue.ts';
+import { intervalWords } from '../../../state/intervals.ts';
+import { costsOf, unitAmountIn, type PriceCosts } from '../../../state/price-costs.ts';
 import type { MigrationTarget } from '../../../state/plan-migration.ts';
-import type { Services } from '../../lib/services.ts';
 import type { MigrationRun } from './change-one.ts';
 
 /** Lets the processor read a subscription that was changed, so that the database is right at once. */
@@ -38,7 +40,7 @@ export async function notifyCustomers(
 ): Promise<void> {
   const { to } = run.rule;
   if (to === null) return;
-  const price = await run.ask((stripe) => stripe.retrievePrice(to.priceId));
+  const price = costsOf(await run.ask((stripe) => stripe.retrieveFullPrice(to.priceId)));
   for await (const item of items) {
     if (item.status === 'done') await notify(run, item, { to, price });
   }
@@ -47,19 +49,21 @@ export async function notifyCustomers(
 async function notify(
   { services, id }: MigrationRun,
   item: MigrationItem,
-  { to, price }: { to: MigrationTarget; price: Stripe.Price },
+  { to, price }: { to: MigrationTarget; price: PriceCosts },
 ): Promise<void> {
   const db = services.database.knex;
   const effectiveAt = item.result?.['effectiveAt'];
   if (typeof effectiveAt !== 'number') return;
+  const stored = await findSubscription(db, item.subscriptionId);
+  const currency = stored?.facts.currency ?? to.currencies[0] ?? '';
   const payload: EffectPayloads['mail.price_change'] = {
     userId: (await findCustomerByStripeId(db, item.customerId))?.userId ?? null,
     customerId: item.customerId,
-    plan: planOf(services, to.priceId),
+    plan: planOfPrice(services.catalogue, to.priceId)?.plan.id ?? null,
     effectiveAt: new Date(effectiveAt).toISOString(),
-    unitAmount: price.unit_amount,
-    currency: price.currency,
-    interval: to.interval,
+    unitAmount: unitAmountIn(price, currency),
+    currency,
+    interval: intervalWords({ interval: to.interval, count: to.intervalCount }),
     usageBased: to.metered ? 'yes' : null,
   };
   const effect = {
@@ -68,11 +72,4 @@ async function notify(
     payload,
   };
   await enqueueEffects(db, [effect], Date.now());
-}
-
-function planOf(services: Services, priceId: string): string | null {
-  const plan = services.catalogue.plans.find(({ prices }) =>
-    [prices.monthly, prices.yearly].some((price) => price?.priceId === priceId),
-  );
-  return plan?.id ?? null;
 }

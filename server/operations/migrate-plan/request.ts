@@ -1,5 +1,6 @@
 import type { Stripe } from 'stripe';
 import { isGatewayError, type ProrationBehavior } from '../../../adapters/stripe-gateway.ts';
+import { costsOf } from '../../../state/price-costs.ts';
 import type { MigrationRule, MigrationTarget } from '../../../state/plan-migration.ts';
 import type { Services } from '../../lib/services.ts';
 
@@ -52,7 +53,7 @@ export function canonicalRequest(request: MigrationRequest): string {
 
 async function priceAt(services: Services, id: string, option: string): Promise<Stripe.Price> {
   try {
-    return await services.stripe.retrievePrice(id);
+    return await services.stripe.retrieveFullPrice(id);
   } catch (error) {
     if (!isGatewayError(error, 'not_found')) throw error;
     throw new MigrationRefused(
@@ -64,9 +65,11 @@ async function priceAt(services: Services, id: string, option: string): Promise<
 function targetOf(to: Stripe.Price, from: Stripe.Price): MigrationTarget {
   if (!to.recurring) throw new MigrationRefused(`${to.id} is a one-time price.`);
   if (!to.active) throw new MigrationRefused(`${to.id} is archived: it cannot be sold.`);
-  if (to.currency !== from.currency) {
+  const currencies = Object.keys(costsOf(to).costs);
+  const before = Object.keys(costsOf(from).costs);
+  if (!before.some((currency) => currencies.includes(currency))) {
     throw new MigrationRefused(
-      `${to.id} is in ${to.currency} and ${from.id} in ${from.currency}: a subscription keeps its currency.`,
+      `${to.id} is in ${currencies.join(', ')} and ${from.id} in ${before.join(', ')}: a subscription keeps its currency.`,
     );
   }
   return {
@@ -74,5 +77,6 @@ function targetOf(to: Stripe.Price, from: Stripe.Price): MigrationTarget {
     interval: to.recurring.interval as MigrationTarget['interval'],
     intervalCount: to.recurring.interval_count,
     metered: to.recurring.usage_type === 'metered',
+    currencies,
   };
 }

@@ -1,25 +1,32 @@
 import type { Stripe } from 'stripe';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { everyOf, type Every } from '../../../state/intervals.ts';
 import type { PlanFile } from '../../catalogue/plan-file.ts';
-import { referenceOf, type PriceEntry } from '../../catalogue/price-entry.ts';
+import { intervalOf } from '../../catalogue/interval-schema.ts';
+import { entriesOf, referenceOf, type PriceEntry } from '../../catalogue/price-entry.ts';
 import { priceDifferences, priceParams } from './compare-price.ts';
 import type { SetupContext } from './setup-context.ts';
 
 type Plan = PlanFile['plans'][number];
+type Addon = PlanFile['addons'][number];
 
 interface Sold {
   /** Whose product the price belongs to. */
   owner: { key: string; name: string; description: string | undefined };
   entry: PriceEntry;
-  interval: 'month' | 'year' | null;
+  every: Every | null;
   meter: string | null;
   lookupKey: string;
 }
 
 /** Products, meters and prices of the plans file. */
 export async function setUpCatalogue(ctx: SetupContext): Promise<void> {
-  const { plans, products } = ctx.options.plans;
-  const sold = [...plans.flatMap(pricesOfPlan), ...products.map(priceOfProduct)];
+  const { plans, addons, products } = ctx.options.plans;
+  const sold = [
+    ...plans.flatMap(pricesOfPlan),
+    ...addons.flatMap(pricesOfSeller),
+    ...products.map(priceOfProduct),
+  ];
   const meters = await setUpMeters(ctx, [...new Set(sold.flatMap(({ meter }) => meter ?? []))]);
   for (const each of sold) {
     await setUpPrice(ctx, each, each.meter === null ? null : (meters.get(each.meter) ?? null));
@@ -28,32 +35,39 @@ export async function setUpCatalogue(ctx: SetupContext): Promise<void> {
 
 function pricesOfPlan(plan: Plan): Sold[] {
   const owner = { key: plan.id, name: plan.name, description: plan.description };
-  const { monthly, yearly } = plan.prices;
-  const of = (entry: PriceEntry | undefined, interval: 'month' | 'year', name: string): Sold[] =>
-    entry === undefined
-      ? []
-      : [{ owner, entry, interval, meter: null, lookupKey: `${plan.id}_${name}` }];
   const meters = plan.meters ?? [];
-  const base = [...of(monthly, 'month', 'monthly'), ...of(yearly, 'year', 'yearly')];
   const counted = new Set(meters.map(({ priceId }) => referenceOf(priceId)));
   return [
     // A plan that is billed by usage alone names its metered price in both places.
-    ...base.filter(({ entry }) => !counted.has(referenceOf(entry))),
-    ...meters.map(({ meter, priceId, interval }) => ({
-      owner,
-      entry: priceId,
-      interval: interval === 'yearly' ? ('year' as const) : ('month' as const),
-      meter,
-      lookupKey: `${plan.id}_${meter}${interval === 'yearly' ? '_yearly' : ''}`,
-    })),
+    ...pricesOfSeller(plan).filter(({ entry }) => !counted.has(referenceOf(entry))),
+    ...meters.map(({ meter, priceId, interval: named }, index) => {
+      const interval = (named === undefined ? null : intervalOf(named)) ?? 'monthly';
+      const isAgain = meters.slice(0, index).some((other) => {
+        return other.meter === meter && (other.interval ?? 'monthly') === interval;
+      });
+      const suffix = isAgain && typeof priceId === 'object' ? `_${priceId.currency}` : '';
+      const every = interval === 'monthly' ? '' : `_${interval}`;
+      const lookupKey = `${plan.id}_${meter}${every}${suffix}`;
+      return { owner, entry: priceId, every: everyOf(interval), meter, lookupKey };
+    }),
   ];
+}
+
+/** The prices of a plan or an add-on: `pro_monthly`, and `pro_monthly_eur` for one beside it in another currency. */
+function pricesOfSeller({ id, name, description, prices }: Plan | Addon): Sold[] {
+  const owner = { key: id, name, description };
+  return entriesOf(prices).map(({ interval, entry, isMain }) => {
+    const suffix = isMain || typeof entry === 'string' ? '' : `_${entry.currency}`;
+    const lookupKey = `${id}_${interval}${suffix}`;
+    return { owner, entry, every: everyOf(interval), meter: null, lookupKey };
+  });
 }
 
 function priceOfProduct(product: PlanFile['products'][number]): Sold {
   return {
     owner: { key: product.id, name: product.name, description: product.description },
     entry: product.priceId,
-    interval: null,
+    every: null,
     meter: null,
     lookupKey: product.id,
   };
@@ -100,7 +114,7 @@ async function setUpPrice(ctx: SetupContext, sold: Sold, meterId: string | null)
     isOurs: (price) => spec?.lookupKey !== undefined || isMadeHere(price.product, sold.owner.key),
   });
   const product = await setUpProduct(ctx, sold, found);
-  const wanted = spec && { spec, interval: sold.interval, meterId };
+  const wanted = spec && { spec, every: sold.every, meterId };
   const differences = found && wanted ? priceDifferences(found, wanted) : [];
   const report = (did: 'created' | 'updated' | 'replaced' | 'kept' | 'refused', why = '') =>
     ctx.report({ kind: 'price', what: lookupKey, did, id: found?.id ?? null, why });

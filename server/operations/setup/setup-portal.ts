@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Stripe } from 'stripe';
+import { entriesOf } from '../../catalogue/price-entry.ts';
 import type { SetupContext } from './setup-context.ts';
 
 type Configuration = Stripe.BillingPortal.Configuration;
@@ -96,11 +97,10 @@ interface SwitchableProduct {
 
 function productsToSwitch({ options, prices }: SetupContext): SwitchableProduct[] {
   const byProduct = options.plans.plans.flatMap((plan): SwitchableProduct[] => {
-    const { monthly, yearly } = plan.prices;
-    const sold = [
-      { entry: monthly, name: `${plan.id}_monthly` },
-      { entry: yearly, name: `${plan.id}_yearly` },
-    ].flatMap(({ entry, name }) => {
+    // The portal takes one price of a product for an interval: other currencies come with `currency_options`.
+    const main = entriesOf(plan.prices).filter(({ isMain }) => isMain);
+    const sold = main.flatMap(({ entry, interval }) => {
+      const name = `${plan.id}_${interval}`;
       const key = typeof entry === 'object' ? (entry.lookupKey ?? name) : name;
       return prices.get(key) ?? [];
     });

@@ -8,12 +8,19 @@ const DECLINES: Record<string, string> = {
   authentication_required: 'Ihre Bank bittet Sie, die Zahlung zu bestätigen.',
 };
 
-const INTERVALS: Record<string, string> = {
-  day: 'Tag',
-  week: 'Woche',
-  month: 'Monat',
-  year: 'Jahr',
+const INTERVALS: Record<string, [one: string, many: string]> = {
+  day: ['Tag', 'Tage'],
+  week: ['Woche', 'Wochen'],
+  month: ['Monat', 'Monate'],
+  year: ['Jahr', 'Jahre'],
 };
+
+/** `month`, `3 months`. */
+function every(words: string): string {
+  const [count, unit = ''] = words.includes(' ') ? words.split(' ') : ['1', words];
+  const [one, many] = INTERVALS[unit.replace(/s$/, '')] ?? [unit, unit];
+  return count === '1' ? `je ${one}` : `alle ${count} ${many}`;
+}
 
 function reason(decline: string | null): Line | null {
   if (decline === null) return null;
@@ -92,7 +99,7 @@ export const de: Language = {
       const from = date === null ? 'Mit der nächsten Verlängerung' : `Ab dem ${date}`;
       const words =
         price !== null && interval !== null
-          ? line`${from} kostet ${plan} ${price} je ${INTERVALS[interval] ?? interval}.`
+          ? line`${from} kostet ${plan} ${price} ${every(interval)}.`
           : line`${from} hat ${plan} einen anderen Preis.`;
       return {
         subject:

@@ -8,12 +8,20 @@ const DECLINES: Record<string, string> = {
   authentication_required: 'Votre banque vous demande de confirmer le paiement.',
 };
 
-const INTERVALS: Record<string, string> = {
-  day: 'jour',
-  week: 'semaine',
-  month: 'mois',
-  year: 'an',
+const INTERVALS: Record<string, [one: string, many: string]> = {
+  day: ['jour', 'jours'],
+  week: ['semaine', 'semaines'],
+  month: ['mois', 'mois'],
+  year: ['an', 'ans'],
 };
+
+/** `month`, `3 months`. */
+function every(words: string): string {
+  const [count, unit = ''] = words.includes(' ') ? words.split(' ') : ['1', words];
+  const [one, many] = INTERVALS[unit.replace(/s$/, '')] ?? [unit, unit];
+  const all = one === 'semaine' ? 'toutes' : 'tous';
+  return count === '1' ? `par ${one}` : `${all} les ${count} ${many}`;
+}
 
 function reason(decline: string | null): Line | null {
   if (decline === null) return null;
@@ -92,7 +100,7 @@ export const fr: Language = {
       const from = date === null ? 'À votre prochain renouvellement' : `À partir du ${date}`;
       const words =
         price !== null && interval !== null
-          ? line`${from}, le prix de ${plan} sera de ${price} par ${INTERVALS[interval] ?? interval}.`
+          ? line`${from}, le prix de ${plan} sera de ${price} ${every(interval)}.`
           : line`${from}, le prix de ${plan} change.`;
       return {
         subject:

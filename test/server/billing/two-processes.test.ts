@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fillAmounts } from '../../../server/catalogue/catalogue.ts';
+import { fillAmounts } from '../../../server/catalogue/fill-amounts.ts';
 import { loadConfig } from '../../../server/config/config.ts';
 import { createLogger } from '../../../server/lib/log.ts';
 import { startServer } from '../../../server/app/http-server.ts';

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import type { Context } from '../../kernel/context.ts';
 import { idOf } from '../../kernel/ids.ts';
+import { pricedIn } from '../../billing/prices.ts';
 import { percentOf, spread } from '../../discounts/amounts.ts';
 import { productsOf } from '../../resources/coupons.ts';
 import { amountFor } from '../../usage/tiers.ts';
@@ -22,11 +23,16 @@ const hasTrial = (plan: CheckoutPlan): boolean =>
 
 /** Today's price of a line: recurring prices cost nothing during a trial, usage is billed later. */
 function subtotalOf(ctx: Context, plan: CheckoutPlan, line: PlanLine): number {
-  const price = ctx.store.need('price', line.price, 'line_items');
+  const price = priceOf(ctx, plan, line);
   if (price.recurring?.usage_type === 'metered') return 0;
   if (price.type === 'recurring' && hasTrial(plan)) return 0;
-  const tiers = ctx.account.priceDetails.get(price.id)?.tiers ?? undefined;
-  return amountFor({ ...price, tiers }, line.quantity ?? 1);
+  return amountFor(price, line.quantity ?? 1);
+}
+
+/** With the amounts of the session's currency. */
+function priceOf(ctx: Context, plan: CheckoutPlan, line: PlanLine): Stripe.Price {
+  const price = ctx.store.need('price', line.price, 'line_items');
+  return pricedIn(ctx, price, plan.currency ?? price.currency);
 }
 
 function couponsOf(ctx: Context, plan: CheckoutPlan): Stripe.Coupon[] {
@@ -64,7 +70,7 @@ const onTop = (taxes: readonly LineTax[]): number => taxed(taxes.filter((tax) =>
 /** The lines of a session with their amounts after discounts. */
 export function pricedLines(ctx: Context, plan: CheckoutPlan): PricedLine[] {
   const lines = plan.lines.map((line): PricedLine => {
-    const price = ctx.store.need('price', line.price, 'line_items');
+    const price = priceOf(ctx, plan, line);
     return { line, price, subtotal: subtotalOf(ctx, plan, line), discount: 0, taxes: [] };
   });
   for (const coupon of couponsOf(ctx, plan)) {
@@ -113,7 +119,7 @@ export function lineItem(
     currency: price.currency,
     description: product?.name ?? null,
     metadata: line.metadata,
-    price,
+    price: ctx.store.need('price', line.price),
     quantity: line.quantity,
   };
 }

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import type { Context } from '../../kernel/context.ts';
 import { invalidRequest } from '../../kernel/errors.ts';
-import { isOnSale } from '../../billing/prices.ts';
+import { hasCurrency, isOnSale } from '../../billing/prices.ts';
 import { defaultMode } from '../../billing/subscription-object.ts';
 import { refuseCode, refuseCurrency, refuseInvalid } from '../../discounts/restrictions.ts';
 import { idOf, newId, randomText } from '../../kernel/ids.ts';
@@ -102,13 +102,20 @@ function linesOf(ctx: Context, params: CreateValues): PlanLine[] {
       { param: 'line_items' },
     );
   }
-  const currency = params.currency ?? prices[0]?.currency;
-  const other = prices.findIndex((price) => price.currency !== currency);
+  const currency = currencyOf(ctx, params, prices);
+  const other = prices.findIndex((price) => !hasCurrency(ctx, price, currency));
   if (other === -1) return lines;
   throw invalidRequest(
-    `The price specified only supports \`${prices[other]?.currency ?? ''}\`. This doesn't match the expected currency: \`${currency ?? ''}\`.`,
+    `The price specified only supports \`${prices[other]?.currency ?? ''}\`. This doesn't match the expected currency: \`${currency}\`.`,
     { param: `line_items[${other}][price]` },
   );
+}
+
+/** What was asked for, else what the customer pays in already, else that of the prices. */
+function currencyOf(ctx: Context, params: CreateValues, prices: readonly Stripe.Price[]): string {
+  const own = ctx.store.find('customer', params.customer)?.currency ?? null;
+  const fits = own !== null && prices.every((price) => hasCurrency(ctx, price, own));
+  return params.currency ?? (fits ? own : (prices[0]?.currency ?? ''));
 }
 
 function subscriptionOf(ctx: Context, params: CreateValues): PlannedSubscription | null {
@@ -217,8 +224,11 @@ function requireConsistent(ctx: Context, params: CreateValues): void {
 
 function planFor(ctx: Context, params: CreateValues): CheckoutPlan {
   const payment = params.payment_intent_data ?? {};
+  const lines = linesOf(ctx, params);
+  const prices = lines.map((line) => ctx.store.need('price', line.price));
   return {
-    lines: linesOf(ctx, params),
+    ...(lines.length > 0 ? { currency: currencyOf(ctx, params, prices) } : {}),
+    lines,
     discounts: params.discounts ?? [],
     subscription: subscriptionOf(ctx, params),
     payment: {
@@ -242,7 +252,7 @@ export function createSession(ctx: Context, params: CreateValues): Stripe.Checko
     params.customer === undefined ? null : ctx.store.need('customer', params.customer, 'customer');
   const plan = planFor(ctx, params);
   const priced = pricedLines(ctx, plan);
-  const currency = priced[0]?.price.currency ?? params.currency ?? null;
+  const currency = plan.currency ?? params.currency ?? null;
   refuseDiscounts(ctx, plan, { currency, amount: totalsOf(priced).subtotal });
   const { mode } = params;
   const shipping = shippingOptions(ctx, params.shipping_options, { mode, currency });

@@ -29,6 +29,8 @@ export type PlannedSubscription = Pick<
 
 /** What a session was created for and what it does not show: kept beside it. */
 export interface CheckoutPlan {
+  /** What it is paid in, where prices have several currencies; else that of the prices. */
+  currency?: string;
   lines: PlanLine[];
   discounts: { coupon?: string; promotion_code?: string }[];
   subscription: PlannedSubscription | null;

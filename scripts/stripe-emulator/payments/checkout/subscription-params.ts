@@ -15,6 +15,7 @@ export function subscriptionParams(
   return {
     ...plan.subscription,
     customer,
+    currency: session.currency,
     items: plan.lines.map((line) => ({
       price: line.price,
       ...(line.quantity === null ? {} : { quantity: line.quantity }),

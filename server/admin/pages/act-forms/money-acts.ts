@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { REFUND_REASONS } from '../../../../adapters/stripe-gateway.ts';
+import { pricesOf } from '../../../../state/catalogue.ts';
 import { formatMoney } from '../../../../state/money.ts';
 import { AppError } from '../../../http/errors.ts';
 import {
@@ -95,7 +96,7 @@ const currencyField = ({ subscription, services }: ActTarget): Field => ({
 
 function currencyOf(plans: ActTarget['services']['catalogue']['plans']): string {
   const [plan] = plans;
-  return plan?.prices.monthly?.currency ?? plan?.prices.yearly?.currency ?? 'usd';
+  return (plan && pricesOf(plan)[0]?.price.currency) ?? 'usd';
 }
 
 export const credit: ActForm = {

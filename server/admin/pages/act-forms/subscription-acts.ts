@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import type { Catalogue } from '../../../../state/catalogue.ts';
+import { amountIn, priceIn, type Catalogue } from '../../../../state/catalogue.ts';
 import { formatMoney } from '../../../../state/money.ts';
 import { findPromotion } from '../../../billing/promotion-code.ts';
 import { AppError } from '../../../http/errors.ts';
@@ -96,15 +96,16 @@ export const pause: ActForm = {
   done: 'The subscription is paused.',
 };
 
-/** Each plan at each of its prices: `pro monthly`. */
-function planOptions({ plans }: Catalogue): [string, string][] {
-  const intervals = ['monthly', 'yearly'] as const;
+/** Each plan at each of its intervals: `pro monthly`; with the amount in the subscription's currency. */
+function planOptions({ plans }: Catalogue, currency: string | null): [string, string][] {
   return plans.flatMap((plan) =>
-    intervals.flatMap((interval): [string, string][] => {
-      const price = plan.prices[interval];
+    Object.entries(plan.prices).flatMap(([interval, main]): [string, string][] => {
+      const price = main && priceIn(main, currency);
       if (!price) return [];
-      const amount = price.amount === null ? '' : `, ${formatMoney(price.amount, price.currency)}`;
-      return [[`${plan.id} ${interval}`, `${plan.name}, ${interval}${amount}`]];
+      const own = currency ?? price.currency;
+      const amount = amountIn(price, own);
+      const words = amount === null ? '' : `, ${formatMoney(amount, own)}`;
+      return [[`${plan.id} ${interval}`, `${plan.name}, ${interval.replace('_', ' ')}${words}`]];
     }),
   );
 }
@@ -119,7 +120,7 @@ const seats = (values: Values) =>
 
 const planField = ({ services, subscription }: ActTarget): Field => {
   const current = subscription?.plan ?? null;
-  const options = planOptions(services.catalogue);
+  const options = planOptions(services.catalogue, subscription?.facts.currency ?? null);
   const own = options.find(([value]) => value.startsWith(`${current} `));
   return { name: 'plan', label: 'Plan', options, ...(own ? { value: own[0] } : {}) };
 };

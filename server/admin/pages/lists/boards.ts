@@ -7,6 +7,7 @@ import {
   type Payer,
 } from '../../../../db/boards.ts';
 import { lastMailOf, type MailRow } from '../../../../db/mails.ts';
+import { itemCharge, type Catalogue } from '../../../../state/catalogue.ts';
 import type { EffectPayloads } from '../../../../state/effect-kinds.ts';
 import { formatMoney } from '../../../../state/money.ts';
 import type { Stored } from '../../../../state/mail-relevance.ts';
@@ -42,6 +43,9 @@ function payerLink({ userId, name, email, id }: Paid): Html {
   >`;
 }
 
+/** A board shows what Stripe says of a price by itself. */
+const NO_PRICES: Catalogue = { plans: [], products: [] };
+
 /** Whose it is: in exports by id and address. */
 const PAYER: readonly Column<DueRow>[] = [
   { name: 'account', title: 'Account', value: (row) => row.userId, cell: (row) => payerLink(row) },
@@ -51,7 +55,8 @@ const PAYER: readonly Column<DueRow>[] = [
     name: 'plan',
     title: 'Plan',
     value: (row) => row.plan,
-    cell: (row) => html`${row.plan ?? '–'} <span class="muted">${priceWords(row.facts)}</span>`,
+    cell: (row) =>
+      html`${row.plan ?? '–'} <span class="muted">${priceWords(NO_PRICES, row.facts)}</span>`,
   },
 ];
 
@@ -184,7 +189,10 @@ interface DueBoard {
   ends: string;
 }
 
-function dueBoard({ states, ends, ...words }: DueBoard): List<DueRow> {
+/** With what the next invoice bills before discounts, credit and tax; null for usage alone, and where it is not known. */
+type ChargedRow = DueRow & { charge: number | null };
+
+function dueBoard({ states, ends, ...words }: DueBoard): List<ChargedRow> {
   return {
     ...words,
     path: `/admin/boards/${words.name}`,
@@ -197,11 +205,9 @@ function dueBoard({ states, ends, ...words }: DueBoard): List<DueRow> {
         name: 'amount',
         title: 'Amount',
         right: true,
-        value: (row) => amountOf(row),
-        cell: (row) => {
-          const amount = amountOf(row);
-          return amount === null ? 'by usage' : formatMoney(amount, row.facts.currency);
-        },
+        value: (row) => row.charge,
+        cell: ({ charge, facts }) =>
+          charge === null ? 'by usage' : formatMoney(charge, facts.currency),
       },
       { name: 'currency', title: 'Currency', value: (row) => row.facts.currency },
       {
@@ -218,7 +224,7 @@ function dueBoard({ states, ends, ...words }: DueBoard): List<DueRow> {
         cell: (row, { businessNow }) => at(row.facts.currentPeriodEnd, businessNow),
       },
     ],
-    page: async ({ database }, { filters, after, limit }) => {
+    page: async ({ database, catalogue }, { filters, after, limit }) => {
       const rows = await subscriptionsDue(database.knex, {
         states,
         by: 'current_period_end',
@@ -226,17 +232,20 @@ function dueBoard({ states, ends, ...words }: DueBoard): List<DueRow> {
         ...timeCursor(after),
         limit: limit + 1,
       });
-      return cutPage(rows, limit, (row) => `${row.facts.currentPeriodEnd ?? 0}~${row.id}`);
+      const charged = rows.map((row) => ({ ...row, charge: chargeOf(catalogue, row) }));
+      return cutPage(charged, limit, (row) => `${row.facts.currentPeriodEnd ?? 0}~${row.id}`);
     },
   };
 }
 
-/** What the next invoice bills for the items with a fixed price, before discounts, credit and tax; null for usage alone. */
-function amountOf({ facts }: DueRow): number | null {
-  const fixed = facts.items.filter(({ metered, unitAmount }) => !metered && unitAmount !== null);
-  if (fixed.length === 0) return null;
-  const amounts = fixed.map(({ unitAmount, quantity }) => (unitAmount ?? 0) * (quantity ?? 1));
-  return Math.round(amounts.reduce((sum, amount) => sum + amount, 0));
+function chargeOf(catalogue: Catalogue, { facts }: DueRow): number | null {
+  const fixed = facts.items.filter(({ metered }) => !metered);
+  const charges = fixed.map((item) => itemCharge(catalogue, item, facts.currency));
+  if (charges.length === 0) return null;
+  return charges.reduce<number | null>(
+    (sum, charge) => (sum === null || charge === null ? null : sum + charge),
+    0,
+  );
 }
 
 export const trials = dueBoard({

@@ -81,7 +81,7 @@ export async function accountView(
       id: row.id,
       state: row.state,
       plan: row.plan,
-      price: priceWords(row.facts),
+      price: priceWords(services.catalogue, row.facts),
       mrr: row.mrr > 0 ? `${formatMoney(row.mrr, row.facts.currency)} a month` : '',
       since: row.since,
       periodEnd: row.facts.currentPeriodEnd,

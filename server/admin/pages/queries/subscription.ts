@@ -10,6 +10,7 @@ import { accessOf } from '../../../../state/access.ts';
 import { allowedActions } from '../../../../state/actions.ts';
 import { findPlan, planOfPrice, type Catalogue } from '../../../../state/catalogue.ts';
 import { endOf } from '../../../../state/lifecycle.ts';
+import { nextPlanEntry } from '../../../../state/plan-change.ts';
 import { machineArrows } from '../../../../state/machine.ts';
 import { lossOf } from '../../../../state/terms.ts';
 import { formatMoney } from '../../../../state/money.ts';
@@ -55,7 +56,7 @@ export async function subscriptionView(
     state: row.state,
     stripeStatus: facts.stripeStatus,
     plan: row.plan,
-    price: priceWords(facts),
+    price: priceWords(services.catalogue, facts),
     kept: keptWords(services.catalogue, row),
     access,
     since: row.since,
@@ -127,7 +128,8 @@ export function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): 
   const cancelAt = endOf(facts);
   if (cancelAt !== null && facts.endedAt === null) words.push(`ends ${dateTime(cancelAt)} UTC`);
   if (facts.nextPhase) {
-    words.push(`${name(facts.nextPhase.priceId)} from ${dateTime(facts.nextPhase.at)} UTC`);
+    const next = nextPlanEntry(catalogue, facts) ?? facts.nextPhase;
+    words.push(`${name(next.priceId)} from ${dateTime(facts.nextPhase.at)} UTC`);
   }
   if (facts.pendingUpdate) {
     const { priceId, expiresAt } = facts.pendingUpdate;

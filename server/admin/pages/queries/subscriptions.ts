@@ -7,6 +7,9 @@ import {
   type SubscriptionRow,
 } from '../../../../db/subscriptions.ts';
 import { accessOf } from '../../../../state/access.ts';
+import { itemCharge, itemUnitAmount, type Catalogue } from '../../../../state/catalogue.ts';
+import { intervalWords } from '../../../../state/intervals.ts';
+import { planItem } from '../../../../state/plan-change.ts';
 import { formatMoney } from '../../../../state/money.ts';
 import {
   LIFECYCLE_STATES,
@@ -138,7 +141,7 @@ function listItem(
     email,
     state: row.state,
     plan: row.plan,
-    price: priceWords(row.facts),
+    price: priceWords(services.catalogue, row.facts),
     access,
     since: row.since,
     periodEnd: row.facts.currentPeriodEnd,
@@ -147,12 +150,15 @@ function listItem(
 }
 
 /** `$49.00 / month`, with seats where there are several; empty when there is no fixed price. */
-export function priceWords(facts: SubscriptionFacts): string {
-  const item = facts.items.find((each) => !each.metered && each.unitAmount !== null);
-  if (!item || item.unitAmount === null)
-    return facts.items.some((each) => each.metered) ? 'metered' : '';
+export function priceWords(catalogue: Catalogue, facts: SubscriptionFacts): string {
+  const { currency } = facts;
+  const item = planItem(catalogue, facts);
+  if (!item || item.metered) return facts.items.some((each) => each.metered) ? 'metered' : '';
+  const unit = itemUnitAmount(catalogue, item, currency);
+  const whole = unit === null ? itemCharge(catalogue, item, currency) : null;
+  if (unit === null && whole === null) return '';
   const seats = item.quantity !== null && item.quantity > 1 ? ` × ${item.quantity}` : '';
-  const every =
-    item.intervalCount === 1 ? item.interval : `${item.intervalCount} ${item.interval}s`;
-  return `${formatMoney(item.unitAmount, item.currency)}${seats} / ${every}`;
+  const amount =
+    unit === null ? formatMoney(whole ?? 0, currency) : `${formatMoney(unit, currency)}${seats}`;
+  return `${amount} / ${intervalWords({ interval: item.interval, count: item.intervalCount })}`;
 }
