@@ -95,7 +95,7 @@ const TEMPLATES: { readonly [K in MailKind]: Template<K> } = {
     const date = dateOf(payload.effectiveAt) ?? 'your next renewal';
     const price =
       typeof unitAmount === 'number' && interval
-        ? line`From ${date} the price of ${plan} is ${amountOf(unitAmount, currency)} every ${interval}.`
+        ? line`From ${date} the price of ${plan} is ${amountOf(unitAmount, currency)} ${/^\d/.test(interval) ? 'every' : 'a'} ${interval}.`
         : line`From ${date} ${plan} has another price.`;
     return {
       subject: line`The price of ${plan} changes on ${date}`,
