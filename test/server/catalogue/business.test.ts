@@ -175,7 +175,8 @@ describe(`A catalogue of 5 plans, 4 intervals, 3 currencies, 3 add-ons and 3 gen
         if (one.quote.prorationDate !== null) {
           const due = sumOf(one.wanted, currency) - sumOf(now, currency);
           expect(one.quote.debit - one.quote.credit, one.words).toBe(due);
-          expect(one.quote.amountDue, one.words).toBe(Math.max(0, due));
+          // Stripe charges 50 cents or yen at least; less is kept for the next invoice.
+          expect(one.quote.amountDue, one.words).toBe(due < 50 ? 0 : due);
         }
         const held = one.at === null ? one.wanted : now;
         const month = held.map(({ price, quantity }) =>
