@@ -54,7 +54,8 @@ export function changeItems(
   for (const [index, update] of change.items.entries()) {
     const item = target(ctx, subscription, { update, index });
     if (item === null) {
-      touched.add(insert(ctx, subscription, { update, at: change.at, index }));
+      const isDue = !change.prorate && isOver(subscription, change.at);
+      touched.add(insert(ctx, subscription, { update, at: change.at, index, isDue }));
     } else if (update.deleted === true) {
       if (prorate) credits.push(...creditUnused(ctx, subscription, { item, at: change.at }));
       if (isFlexible(subscription) || resets)
@@ -132,14 +133,16 @@ function target(
 function insert(
   ctx: Context,
   subscription: Stripe.Subscription,
-  given: { update: ItemUpdate; at: number; index: number },
+  given: { update: ItemUpdate; at: number; index: number; isDue: boolean },
 ): Stripe.SubscriptionItem {
-  const { update, at, index } = given;
+  const { update, at, index, isDue } = given;
   const param = `items[${index}][price]`;
   if (update.price === undefined)
     throw invalidRequest(`Missing required param: ${param}.`, { param, code: 'parameter_missing' });
   const price = checked(ctx, subscription, { ...update, id: update.price, param });
-  const period = periodFor(subscription, price, at);
+  // With the renewal that is due at this moment, it is billed for its first period too.
+  const begins = isDue && !isMetered(price);
+  const period = begins ? { start: at, end: at } : periodFor(subscription, price, at);
   return addItem(ctx, subscription, {
     price,
     quantity: update.quantity ?? 1,
@@ -149,6 +152,9 @@ function insert(
     period: isMetered(price) ? { ...period, start: Math.max(period.start, at) } : period,
   });
 }
+
+const isOver = ({ status, items }: Stripe.Subscription, at: number): boolean =>
+  status !== 'trialing' && items.data.some((item) => item.current_period_end <= at);
 
 function checked(
   ctx: Context,
