@@ -18,7 +18,10 @@ export function confirmationsOf(
   const objectId = `${after.id}:${line.number}`;
   if (line.to === 'cancel_pending' && line.event === 'cancel_scheduled') {
     const payload = { ...data, cancelAt: iso(endOf(after.facts)) };
-    return [{ objectId, kind: 'mail.cancel_scheduled', payload }];
+    // When it was asked for is the fact, whichever line tells of it.
+    const { canceledAt } = after.facts;
+    const fact = canceledAt === null ? objectId : `${after.id}:${canceledAt}`;
+    return [{ objectId: fact, kind: 'mail.cancel_scheduled', payload }];
   }
   const begins = line.from === 'downgrading' && line.event === 'period_ended';
   // What the server changes by itself for many, or a schedule begins, has a mail of its own: that of the price.

@@ -63,3 +63,9 @@ export function everyOfDays(days: number): Every {
     ? { interval: 'week', count: whole / 7 }
     : { interval: 'day', count: whole };
 }
+
+/** The one name of what was named. */
+export function intervalOf(choice: string | Every): PlanInterval | null {
+  if (typeof choice !== 'string') return intervalName(choice);
+  return isPlanInterval(choice) ? intervalName(everyOf(choice)) : null;
+}

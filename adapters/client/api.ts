@@ -2566,6 +2566,8 @@ export interface paths {
                 requestId: string | null;
                 at: string;
                 detail: { [name: string]: string | number | boolean | null };
+                invoiceNumber: string | null;
+                nextAttemptAt: string | null;
               }[];
               cut: boolean;
               next: {
@@ -2593,7 +2595,7 @@ export interface paths {
                   | 'canceled';
                 at: string;
                 words: string;
-              } | null;
+              }[];
               allowed: {
                 event:
                   | 'trial_started'

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { CheckoutPage } from '../../adapters/stripe-gateway.ts';
 import type { Config } from '../config/config.ts';
 import { AppError } from '../http/errors.ts';
-import type { ReturnUrls } from '../http/own-page.ts';
+import type { ReturnUrls } from '../http/page-origin.ts';
 
 /** Stripe's own list. */
 const LOCALES = (

@@ -1,3 +1,4 @@
+import { intervalOf } from '../../state/intervals.ts';
 import { z } from 'zod';
 import {
   currenciesOf,
@@ -11,7 +12,7 @@ import {
   type PlanInterval,
   type PlanPrice,
 } from '../../state/catalogue.ts';
-import { intervalChoice, intervalOf } from '../catalogue/interval-schema.ts';
+import { intervalChoice } from '../catalogue/interval-schema.ts';
 import { AppError } from '../http/errors.ts';
 import { addonChoice, chosenAddons } from './addon-choice.ts';
 

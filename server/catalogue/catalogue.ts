@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Catalogue, PlanPrice, PlanPrices } from '../../state/catalogue.ts';
+import { intervalOf } from '../../state/intervals.ts';
 import { ConfigError, type Config } from '../config/config.ts';
 import { DEFAULT_PLANS } from './default-plans.ts';
 import { planFile, type PlanFile } from './plan-file.ts';
-import { intervalOf } from './interval-schema.ts';
 import { entriesOf, referenceOf, type PriceEntry } from './price-entry.ts';
 
 /**

@@ -1,13 +1,5 @@
 import { z } from 'zod';
-import {
-  COUNTED_INTERVAL,
-  everyOf,
-  intervalName,
-  isPlanInterval,
-  NAMED_INTERVALS,
-  type Every,
-  type PlanInterval,
-} from '../../state/intervals.ts';
+import { COUNTED_INTERVAL, isPlanInterval, NAMED_INTERVALS } from '../../state/intervals.ts';
 
 /** As keys of the plans file, so that editors complete the names. */
 export const intervalKey = z.union([
@@ -29,9 +21,3 @@ export const intervalChoice = z.union([
     count: z.int().min(1).max(1_000),
   }),
 ]);
-
-/** The one name of what was named. */
-export function intervalOf(choice: string | Every): PlanInterval | null {
-  if (typeof choice !== 'string') return intervalName(choice);
-  return isPlanInterval(choice) ? intervalName(everyOf(choice)) : null;
-}

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { PlanInterval } from '../../state/intervals.ts';
-import { intervalOf, intervalKey } from './interval-schema.ts';
+import { intervalOf } from '../../state/intervals.ts';
+import { intervalKey } from './interval-schema.ts';
 
 /** A Stripe price id, or `$NAME` of the environment variable that holds it. */
 export const priceReference = z

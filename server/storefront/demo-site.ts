@@ -1,5 +1,5 @@
 import { AppError } from '../http/errors.ts';
-import { requireSameOrigin } from '../http/foreign-page.ts';
+import { requireSameOrigin } from '../http/page-origin.ts';
 import { loadAssets } from '../http/pages/assets.ts';
 import { redirect } from '../http/pages/respond.ts';
 import type { Config } from '../config/config.ts';

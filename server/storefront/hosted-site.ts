@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { askForUser } from '../http/own-page.ts';
+import { askForUser } from '../http/page-origin.ts';
 import { loadAssets } from '../http/pages/assets.ts';
 import { html } from '../http/pages/html.ts';
 import type { Services } from '../lib/services.ts';

@@ -62,7 +62,9 @@ function isByTime(event: EventFacts, move: Transition): boolean {
       // A new one is bought on a Checkout page, as the first is.
       return event.type === 'customer.subscription.created';
     case 'canceled': {
-      const reason = event.subscription?.cancellationReason ?? null;
+      const { cancellationReason: reason = null, cancelAt = null } = event.subscription ?? {};
+      // The day that was set has come.
+      if (cancelAt !== null && cancelAt <= event.createdAt) return true;
       if (reason !== null) return reason !== 'cancellation_requested';
       return move.from !== 'active' && move.from !== 'trialing' && move.from !== 'downgrading';
     }

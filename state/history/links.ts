@@ -6,7 +6,6 @@ import type { Catalogue } from '../catalogue.ts';
 import type { EventFacts } from '../event-facts.ts';
 import { lifecycleOf } from '../lifecycle.ts';
 import type { LifecycleState, SubscriptionFacts } from '../types.ts';
-import { fingerprint, licensedItems } from './fingerprint.ts';
 import type { HistoryLine } from './lines.ts';
 
 /** Where a subscription stands between two links. */
@@ -201,3 +200,27 @@ export function gapBefore(tracker: Tracker, link: Link): number {
 /** A schedule is made first and then given to its subscription. */
 export const isNewSchedule = (link: Link) =>
   link.kind === 'schedule' && link.event.type === 'subscription_schedule.created';
+
+/** Equal for a payload and an API answer that show the same subscription. */
+export function fingerprint(facts: SubscriptionFacts): string {
+  return JSON.stringify([
+    facts.stripeStatus,
+    facts.items.map((item) => [item.priceId, item.quantity, item.periodStart, item.periodEnd]),
+    facts.trialEnd,
+    facts.cancelAt,
+    facts.cancelAtPeriodEnd,
+    facts.canceledAt,
+    facts.pauseCollection,
+    facts.scheduleId,
+    facts.pendingUpdate,
+    facts.latestInvoiceId,
+    facts.defaultPaymentMethodId,
+    facts.metadata,
+  ]);
+}
+
+/** Prices and seats; metered items have no quantity. */
+function licensedItems(facts: SubscriptionFacts): string {
+  const items = facts.items.map((item) => `${item.priceId}×${item.metered ? '' : item.quantity}`);
+  return items.sort().join(' ');
+}

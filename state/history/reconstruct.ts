@@ -9,9 +9,16 @@ import { mrrOf } from '../plan-change.ts';
 import { signalOf } from '../signals.ts';
 import type { LifecycleState, StoredSubscription, SubscriptionFacts } from '../types.ts';
 import { orderLinks } from './chain.ts';
-import { fingerprint } from './fingerprint.ts';
 import { hasAttempt, hasBeginning, lastEventTime, type HistoryLine } from './lines.ts';
-import { gapBefore, gapBetween, linksOf, Tracker, type Link, type Point } from './links.ts';
+import {
+  fingerprint,
+  gapBefore,
+  gapBetween,
+  linksOf,
+  Tracker,
+  type Link,
+  type Point,
+} from './links.ts';
 import { tellMoves } from './moves.ts';
 import type { Move } from './telling.ts';
 import { stands } from './pair-lines.ts';

@@ -49,6 +49,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
         deletedAt: null,
         claimedEmail: 'A@b.c',
         claimedName: '',
+        locale: null,
       });
     });
 

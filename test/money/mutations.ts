@@ -99,8 +99,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     row: 'M-9',
     file: 'server/billing/promotion-code.ts',
-    from: 'if (used.includes(coupon.id)) throw',
-    to: 'if (used.length > 99) throw',
+    from: 'if (used.includes(coupon.id)) {',
+    to: 'if (used.length > 99) {',
     by: MODEL,
   },
   {
@@ -267,7 +267,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     row: 'M-15',
     file: 'server/billing/pause/charge.ts',
-    from: 'return !(await isAllowanceUsed(services, subscription));',
+    from: 'return !(await isAllowanceUsed(services, subscription, { limits: true }));',
     to: 'return isAllowanceUsed !== null;',
     by: [ONCE, 'M-15'],
   },

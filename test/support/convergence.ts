@@ -61,6 +61,8 @@ export async function effectKeys(database: Database): Promise<string[]> {
   const rows: { kind: string; object_id: string }[] = await database
     .knex('outbox')
     .whereLike('kind', 'mail.%')
+    // They confirm a line, which is told only while it is news.
+    .whereNotIn('kind', ['mail.cancel_scheduled', 'mail.plan_changed'])
     .select('kind', 'object_id');
   return rows.map((row) => `${row.kind} ${row.object_id}`).sort();
 }

@@ -10,7 +10,8 @@ import { stripeSwitches } from '../server/billing/stripe-calls.ts';
 import { startTestServer } from './server.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const OURS = /^(server|adapters|db|state)\//;
+// What waits in the outbox is delivered after the walk.
+const OURS = /^(server\/(?!outbox\/|lib\/poll-loop)|adapters\/|db\/|state\/)/;
 /** What runs by a timer now and then is left out by taking the smallest of so many walks. */
 const WALKS = 3;
 
@@ -53,18 +54,18 @@ try {
   const person = newPerson(server);
   const { id } = await person.subscribe(STARTER);
 
-  // A scheduled end, as set in the Stripe Dashboard: one webhook, one transition.
+  // A scheduled end that is taken back in the Stripe Dashboard: one webhook, one transition, no mail.
   for (let walk = 0; walk < WALKS; walk += 1) {
     const cancel = (scheduled: boolean) =>
       server.stripe.subscriptions.update(id, { cancel_at_period_end: scheduled });
+    await cancel(true);
+    await server.settled();
     webhook.push(
       await filesOf(async () => {
-        await cancel(true);
+        await cancel(false);
         await server.settled();
       }),
     );
-    await cancel(false);
-    await server.settled();
   }
 
   // Without webhooks, which would be counted as well: the command reads the state back by itself.

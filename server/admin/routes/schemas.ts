@@ -25,6 +25,8 @@ const step = z.object({
   requestId: z.string().nullable(),
   at: time,
   detail,
+  invoiceNumber: z.string().nullable().describe('Of the invoice that it is about'),
+  nextAttemptAt: time.nullable().describe('When its payment is tried again'),
 });
 
 export const subscriptionListItem = z.object({
@@ -63,7 +65,9 @@ export const subscriptionDetails = z.object({
   stripeUrl: z.string().nullable(),
   steps: z.array(step),
   cut: z.boolean(),
-  next: z.object({ from: state, to: state, at: time, words: z.string() }).nullable(),
+  next: z
+    .array(z.object({ from: state, to: state, at: time, words: z.string() }))
+    .describe('What is known to come next, soonest first'),
   allowed: z.array(z.object({ event: lifecycleEvent, to: state, description: z.string() })),
   actions: z.array(z.string()),
   usage: z.array(z.object({ meter: z.string(), recorded: z.string(), acknowledged: z.string() })),

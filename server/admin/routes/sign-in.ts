@@ -5,7 +5,7 @@ import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
 import { isLocalStack, isLoopback } from '../../config/local-stack.ts';
 import { AppError } from '../../http/errors.ts';
-import { requireSameOrigin } from '../../http/foreign-page.ts';
+import { requireSameOrigin } from '../../http/page-origin.ts';
 import { operatorOfToken } from '../../http/operators.ts';
 import { ADMIN } from '../../../state/roles.ts';
 import { networkOf } from '../../http/rate-limit.ts';

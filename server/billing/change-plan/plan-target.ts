@@ -13,7 +13,7 @@ import {
   type Plan,
   type PlanInterval,
 } from '../../../state/catalogue.ts';
-import { intervalName, isSameEvery, type Every } from '../../../state/intervals.ts';
+import { intervalName, intervalOf, isSameEvery, type Every } from '../../../state/intervals.ts';
 import { chargeFor } from '../../../state/price-costs.ts';
 import {
   planChange,
@@ -25,7 +25,6 @@ import {
   type PlanPosition,
 } from '../../../state/plan-change.ts';
 import type { ItemFacts, ItemsThen } from '../../../state/types.ts';
-import { intervalOf } from '../../catalogue/interval-schema.ts';
 import { AppError } from '../../http/errors.ts';
 import { wantedAddons, type WantedAddon } from '../addon-choice.ts';
 import { planChoice, priceChosen, requireSeats, type PlanChoice } from '../plan-choice.ts';

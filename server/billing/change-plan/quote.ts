@@ -19,7 +19,7 @@ import type { Services } from '../../lib/services.ts';
 import { breakdown, lineView, netOf, previewFields } from '../price-lines.ts';
 import { itemChanges, type PlanTarget, type WantedChange } from './plan-target.ts';
 import { requireCreditable, requireQuotable } from '../period-payment.ts';
-import { requireAllowanceUnused } from './allowance-used.ts';
+import { requireAllowanceUnused } from '../allowance.ts';
 import { lossViews } from '../losses.ts';
 import { settleUsage } from '../settle-usage.ts';
 

@@ -13,7 +13,7 @@ import {
 } from '../new-subscription.ts';
 import { chosenPrice, planChoice } from '../plan-choice.ts';
 import { promotionFor, spentOnTrial, withCode } from '../promotion-code.ts';
-import { returnUrlsOf } from '../../http/own-page.ts';
+import { returnUrlsOf } from '../../http/page-origin.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 
 /** Opens Stripe's Checkout page for a plan; with a trial if this user never had one. */

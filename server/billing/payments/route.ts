@@ -12,7 +12,7 @@ import { withCustomerLock } from '../with-customer-lock.ts';
 import { pageFields, wishedPage } from '../checkout-page.ts';
 import { digested, isOwn } from '../checkout-session.ts';
 import { AppError } from '../../http/errors.ts';
-import { returnUrlsOf } from '../../http/own-page.ts';
+import { returnUrlsOf } from '../../http/page-origin.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { purchaseSchema, viewOfPurchase } from './purchase-view.ts';
 

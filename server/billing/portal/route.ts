@@ -5,7 +5,7 @@ import { followDetails } from '../customer.ts';
 import { requireStripeCustomer } from '../account.ts';
 import type { CommandContext } from '../command.ts';
 import { AppError } from '../../http/errors.ts';
-import { returnUrlsOf } from '../../http/own-page.ts';
+import { returnUrlsOf } from '../../http/page-origin.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 
 const FLOWS = ['payment_method_update', 'subscription_cancel', 'subscription_update'] as const;

@@ -25,7 +25,7 @@ import { withCode } from '../promotion-code.ts';
 import type { SavedCard } from '../saved-card.ts';
 import { subscriptionSchema, subscriptionView } from '../subscription-view.ts';
 import { wishedPage } from '../checkout-page.ts';
-import { returnUrlsOf } from '../../http/own-page.ts';
+import { returnUrlsOf } from '../../http/page-origin.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { itemsOf, NO_ADDRESS, planComeback, type Comeback } from './comeback.ts';
 

@@ -1,8 +1,7 @@
 import type { Stripe } from 'stripe';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
-import { everyOf, type Every } from '../../../state/intervals.ts';
+import { everyOf, intervalOf, type Every } from '../../../state/intervals.ts';
 import type { PlanFile } from '../../catalogue/plan-file.ts';
-import { intervalOf } from '../../catalogue/interval-schema.ts';
 import { entriesOf, referenceOf, type PriceEntry } from '../../catalogue/price-entry.ts';
 import { priceDifferences, priceParams } from './compare-price.ts';
 import type { SetupContext } from './setup-context.ts';

@@ -87,7 +87,7 @@ export const en: Language = {
       const from = date ?? 'your next renewal';
       const words =
         price !== null && interval !== null
-          ? line`From ${from} the price of ${plan} is ${price} every ${interval}.`
+          ? line`From ${from} the price of ${plan} is ${price} ${/^\d/.test(interval) ? 'every' : 'a'} ${interval}.`
           : line`From ${from} ${plan} has another price.`;
       return {
         subject:

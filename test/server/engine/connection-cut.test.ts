@@ -77,7 +77,8 @@ it(
       const lines = await timelineOf(database.knex, id);
       expect(lines.map((line) => line.to).toSorted()).toEqual(['active', 'cancel_pending']);
     }
-    expect(await database.knex('outbox')).toHaveLength(stories.length);
+    // Of each end the team is told, and the customer.
+    expect(await database.knex('outbox')).toHaveLength(2 * stories.length);
     const counted = await database
       .knex('subscription_counts')
       .where({ state: 'cancel_pending' })
