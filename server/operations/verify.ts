@@ -184,7 +184,7 @@ async function repair(
     at: services.clock.now(),
     quiet: !notify,
   };
-  await services.engine.syncSubscription({ ...ids, cause });
+  await retryThroughOutages(() => services.engine.syncSubscription({ ...ids, cause }));
 }
 
 /** A second look at both sides: an event may have been on its way while the page was read. */
