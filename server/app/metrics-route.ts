@@ -9,6 +9,7 @@ import { operatorOfRequest } from '../http/operators.ts';
 import type { Config } from '../config/config.ts';
 import { AppError } from '../http/errors.ts';
 import { defineRoute } from '../http/define-route.ts';
+import { isProxied } from '../http/page-origin.ts';
 import type { Services } from '../lib/services.ts';
 
 /** For Prometheus: what this server counts, and what the database says of inbox, outbox and states. */
@@ -45,11 +46,6 @@ function mayRead(config: Config, request: Request, address: string | null): bool
   }
   if (config.stripe.live || given !== null || isProxied(request)) return false;
   return /^(127\.|::1$|::ffff:127\.)/.test(address ?? '');
-}
-
-/** A proxy on this machine connects from loopback too, on behalf of anybody. */
-function isProxied({ headers }: Request): boolean {
-  return ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip'].some((name) => headers.has(name));
 }
 
 function sha256(value: string): Buffer {

@@ -1,4 +1,4 @@
-/** Which page a request comes from: one of our own, in this process, or one of another site. */
+/** Where a request comes from: a page of our own, in this process, one of another site, or through a proxy. */
 import type { User } from '../lib/services.ts';
 import { AppError } from './errors.ts';
 
@@ -56,4 +56,9 @@ export function requireSameOrigin(request: Request): void {
   if (origin !== null && (!URL.canParse(origin) || new URL(origin).host !== host)) {
     throw new AppError('forbidden', 'This form was sent from another site.');
   }
+}
+
+/** A proxy on this machine connects from loopback too, on behalf of anybody. */
+export function isProxied({ headers }: Request): boolean {
+  return ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip'].some((name) => headers.has(name));
 }

@@ -177,12 +177,7 @@ export function productsPanel({ offer, purchases, links }: AccountView): Html | 
       html`<div class="scroll">
         <table>
           <thead>
-            <tr>
-              <th scope="col">Bought</th>
-              <th scope="col">Date</th>
-              <th scope="col">Status</th>
-              <th scope="col" class="right">Amount</th>
-            </tr>
+            ${headOf('Bought')}
           </thead>
           <tbody>
             ${purchases.map(
@@ -200,6 +195,14 @@ export function productsPanel({ offer, purchases, links }: AccountView): Html | 
     }
   </section>`;
 }
+
+const headOf = (first: string): Html =>
+  html`<tr>
+    <th scope="col">${first}</th>
+    <th scope="col">Date</th>
+    <th scope="col">Status</th>
+    <th scope="col" class="right">Amount</th>
+  </tr>`;
 
 export function creditPanel({ credit: { balance, currency } }: AccountView): Html | null {
   if (balance === 0 || currency === null) return null;
@@ -224,12 +227,7 @@ export function invoicePanel({ invoices, links }: AccountView): Html {
         : html`<div class="scroll">
             <table>
               <thead>
-                <tr>
-                  <th scope="col">Invoice</th>
-                  <th scope="col">Date</th>
-                  <th scope="col">Status</th>
-                  <th scope="col" class="right">Amount</th>
-                </tr>
+                ${headOf('Invoice')}
               </thead>
               <tbody>
                 ${invoices.map((invoice) => invoiceRow(invoice, links))}

@@ -193,6 +193,7 @@ describe('The guide to Next.js', () => {
 
 if (SAMPLED) process.stdout.write('skipped: the Next.js app takes 25 s to be built (FULL=1)\n');
 
+// It takes 25 s: at full size only, and the run says so.
 describe.skipIf(SAMPLED)('A Next.js app that is built and started', () => {
   let app: NextApp;
   beforeAll(async () => {

@@ -348,4 +348,32 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'return isSame || subscription ? invoice : null;',
     by: [TRIPS, 'changed it unheard'],
   },
+  {
+    row: 'later (allowance)',
+    file: 'server/billing/allowance.ts',
+    from: "if (kind === 'upgrade') return;",
+    to: "if (kind !== 'same') return;",
+    by: [ONCE, 'M-15: free calls come'],
+  },
+  {
+    row: 'later (months of a code)',
+    file: 'server/billing/promotion-code.ts',
+    from: "if (coupon.duration !== 'forever') {",
+    to: "if (coupon.duration === 'once') {",
+    by: [ONCE, 'a code for some months'],
+  },
+  {
+    row: 'later (bank debit)',
+    file: 'server/billing/debts.ts',
+    from: 'const debt = by.card === null || by.card.isDelayed ? by.debts[0] : other;',
+    to: 'const debt = by.card === null ? by.debts[0] : other;',
+    by: [ONCE, 'M-14: a bank debit'],
+  },
+  {
+    row: 'later (disputed credit)',
+    file: 'server/outbox/handlers/disputed-credit.ts',
+    from: 'if (given === 0) return;',
+    to: 'if (given >= 0) return;',
+    by: ['test/server/billing/returns.test.ts', 'credit of a payment that is disputed'],
+  },
 ];

@@ -46,7 +46,7 @@ describe('npm run bench', () => {
     expect(output).not.toContain('refused');
   }, 200_000);
 
-  // That it measures is tested above; the figure itself takes three processes more.
+  // It takes 20 s and three processes more: at full size only, and the run says so. That it measures is tested above.
   it.skipIf(SAMPLED)(
     'measures how soon one process sees what another changed',
     async () => {

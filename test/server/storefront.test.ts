@@ -142,7 +142,7 @@ describe('The dashboard opens from the shop, signed in', () => {
   const open = (headers: Record<string, string>) =>
     fetch(`${server.url}/admin/login/local`, { method: 'POST', redirect: 'manual', headers });
 
-  it('on the local stack, and for no page of another site', async () => {
+  it('on the local stack, for no page of another site, and through no proxy', async () => {
     const shop = await fetch(server.url);
     expect(await shop.text()).toContain('action="/admin/login/local"');
     const opened = await open({ origin: server.url });
@@ -151,6 +151,8 @@ describe('The dashboard opens from the shop, signed in', () => {
     const page = await fetch(`${server.url}/admin`, { headers: { cookie }, redirect: 'manual' });
     expect(page.status).toBe(200);
     expect((await open({ origin: 'https://evil.example' })).status).toBe(403);
+    // A tunnel that rewrites the host.
+    expect((await open({ 'x-forwarded-for': '203.0.113.7' })).status).toBe(404);
   });
 
   it('nowhere else: not for another host, an address that others reach, or a real Stripe', async () => {

@@ -5,7 +5,7 @@ import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
 import { loginPage } from '../pages/views/others.ts';
 import { isLocalStack, isLoopback } from '../../config/local-stack.ts';
 import { AppError } from '../../http/errors.ts';
-import { requireSameOrigin } from '../../http/page-origin.ts';
+import { isProxied, requireSameOrigin } from '../../http/page-origin.ts';
 import { operatorOfToken } from '../../http/operators.ts';
 import { ADMIN } from '../../../state/roles.ts';
 import { networkOf } from '../../http/rate-limit.ts';
@@ -109,8 +109,8 @@ const local = defineRoute({
   handler: async (request, context) => {
     const { services } = context;
     requireSameOrigin(request);
-    // Another name that leads to this machine may be a trap of a page that the reader has open.
-    const isHere = isLoopback(new URL(request.url).hostname);
+    // Another name that leads to this machine may be a trap of a page that the reader has open; a tunnel lets others in.
+    const isHere = isLoopback(new URL(request.url).hostname) && !isProxied(request);
     const isEmulated = isLocalStack(services.config) && services.config.adminToken !== null;
     if (!isHere || !isEmulated) throw new AppError('not_found', 'There is nothing at this path.');
     await auditSession(services, ADMIN, { action: 'sign_in', by: 'local' });

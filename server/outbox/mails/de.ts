@@ -1,4 +1,4 @@
-import { line, type Language, type Line } from './words.ts';
+import { intervalOf, line, reasonFrom, type Language } from './words.ts';
 
 const DECLINES: Record<string, string> = {
   insufficient_funds: 'Ihre Bank meldet, dass das Konto nicht gedeckt ist.',
@@ -15,17 +15,12 @@ const INTERVALS: Record<string, [one: string, many: string]> = {
   year: ['Jahr', 'Jahre'],
 };
 
-/** `month`, `3 months`. */
 function every(words: string): string {
-  const [count, unit = ''] = words.includes(' ') ? words.split(' ') : ['1', words];
-  const [one, many] = INTERVALS[unit.replace(/s$/, '')] ?? [unit, unit];
+  const { count, one, many } = intervalOf(words, INTERVALS);
   return count === '1' ? `je ${one}` : `alle ${count} ${many}`;
 }
 
-function reason(decline: string | null): Line | null {
-  if (decline === null) return null;
-  return line`${DECLINES[decline] ?? 'Ihre Bank hat die Zahlung abgelehnt.'}`;
-}
+const reason = reasonFrom(DECLINES, 'Ihre Bank hat die Zahlung abgelehnt.');
 
 const due = (amount: string | null): string => amount ?? 'den fälligen Betrag';
 

@@ -1,4 +1,4 @@
-import { line, type Language, type Line } from './words.ts';
+import { line, reasonFrom, type Language } from './words.ts';
 
 const DECLINES: Record<string, string> = {
   insufficient_funds: 'Your bank says that there were not enough funds.',
@@ -8,10 +8,7 @@ const DECLINES: Record<string, string> = {
   authentication_required: 'Your bank asks you to confirm the payment.',
 };
 
-function reason(decline: string | null): Line | null {
-  if (decline === null) return null;
-  return line`${DECLINES[decline] ?? 'Your bank declined the payment.'}`;
-}
+const reason = reasonFrom(DECLINES, 'Your bank declined the payment.');
 
 const due = (amount: string | null): string => amount ?? 'the amount due';
 

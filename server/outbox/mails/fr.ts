@@ -1,4 +1,4 @@
-import { line, type Language, type Line } from './words.ts';
+import { intervalOf, line, reasonFrom, type Language } from './words.ts';
 
 const DECLINES: Record<string, string> = {
   insufficient_funds: 'Votre banque indique que la provision est insuffisante.',
@@ -15,18 +15,13 @@ const INTERVALS: Record<string, [one: string, many: string]> = {
   year: ['an', 'ans'],
 };
 
-/** `month`, `3 months`. */
 function every(words: string): string {
-  const [count, unit = ''] = words.includes(' ') ? words.split(' ') : ['1', words];
-  const [one, many] = INTERVALS[unit.replace(/s$/, '')] ?? [unit, unit];
+  const { count, one, many } = intervalOf(words, INTERVALS);
   const all = one === 'semaine' ? 'toutes' : 'tous';
   return count === '1' ? `par ${one}` : `${all} les ${count} ${many}`;
 }
 
-function reason(decline: string | null): Line | null {
-  if (decline === null) return null;
-  return line`${DECLINES[decline] ?? 'Votre banque a refusé le paiement.'}`;
-}
+const reason = reasonFrom(DECLINES, 'Votre banque a refusé le paiement.');
 
 const due = (amount: string | null): string => amount ?? 'le montant dû';
 

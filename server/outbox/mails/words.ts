@@ -33,3 +33,21 @@ export interface Language {
     ) => MailWords;
   };
 }
+
+/** What a bank gives as its reason, in words; `other` stands for what is not named. Null where it gave none. */
+export function reasonFrom(
+  named: Readonly<Record<string, string>>,
+  other: string,
+): (decline: string | null) => Line | null {
+  return (decline) => (decline === null ? null : line`${named[decline] ?? other}`);
+}
+
+/** `month` is one of a unit, `3 months` three. */
+export function intervalOf(
+  words: string,
+  units: Readonly<Record<string, readonly [one: string, many: string]>>,
+): { count: string; one: string; many: string } {
+  const [count = '1', unit = ''] = words.includes(' ') ? words.split(' ') : ['1', words];
+  const [one, many] = units[unit.replace(/s$/, '')] ?? [unit, unit];
+  return { count, one, many };
+}

@@ -9,7 +9,7 @@ const row = (state: LifecycleState, raw: Raw = {}) => storedIn(state, raw) as Su
 const words = (steps: ReturnType<typeof expectedSteps>) => steps.map((step) => step.words);
 
 describe('P-9: what is expected next', () => {
-  it('is the next attempt while a payment fails, not the end of a period that nobody paid', () => {
+  it('is the next attempt while a payment fails, not the end of a period that is not paid', () => {
     const told = { nextAttemptAt: (T0 + 3 * DAY) * 1000, amount: '$50.00' };
     const [first, ...others] = expectedSteps(row('past_due'), told);
     expect(first).toMatchObject({ at: told.nextAttemptAt, to: 'active' });

@@ -193,6 +193,14 @@ describe('P-16: mails are the shop’s', () => {
     expect(render('mail.trial_ending', trial, { locale: 'fr' }).text).toContain(
       'le 1 décembre 2026',
     );
+    const every = (locale: MailLocale, interval: string) =>
+      render('mail.price_change', { ...MAILS['mail.price_change'].payload, interval }, { locale })
+        .text;
+    expect(every('en', '3 months')).toContain('$24.00 every 3 months.');
+    expect(every('de', 'month')).toContain('je Monat.');
+    expect(every('de', '3 months')).toContain('alle 3 Monate.');
+    expect(every('fr', 'year')).toContain('par an.');
+    expect(every('fr', '2 weeks')).toContain('toutes les 2 semaines.');
     const yen = { ...receipt, currency: 'jpy', amountPaid: 980 };
     expect(render('mail.receipt', yen, { locale: 'de' }).text).toContain('980\u00a0¥');
   });
