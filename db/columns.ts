@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { inChunks, isPostgres, type Db } from './database.ts';
 
 /** A type of PostgreSQL that a column may have. */
 export type ColumnType = 'text' | 'bigint' | 'integer' | 'boolean';
@@ -22,3 +23,18 @@ export function columnsOf<Name extends string>(
 
 /** An array as one parameter; the types of Knex know no `null` in it. */
 export const arrayOf = (values: readonly Value[]) => values as string[];
+
+/** Inserts rows: on PostgreSQL in one statement with a parameter for each column, however many they are. */
+export async function insertRows<Name extends string>(
+  db: Db,
+  table: string,
+  { columns, rows }: { columns: Record<Name, ColumnType>; rows: Record<Name, Value>[] },
+): Promise<void> {
+  if (isPostgres(db)) {
+    const names = Object.keys(columns).join(', ');
+    const sql = `INSERT INTO ${table} (${names}) SELECT ${names} FROM ${unnest(columns, 'given')}`;
+    await db.raw(sql, columnsOf(columns, rows));
+    return;
+  }
+  for (const chunk of inChunks(rows)) await db(table).insert(chunk);
+}

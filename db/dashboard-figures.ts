@@ -8,7 +8,8 @@ import {
   type Additions,
   type ArrowTraffic,
 } from './counters.ts';
-import { inChunks, type Db } from './database.ts';
+import { insertRows, type Value } from './columns.ts';
+import type { Db } from './database.ts';
 import { revenueMoves, type RevenueLines } from '../state/metrics.ts';
 import type { MrrChange } from '../state/mrr-movements.ts';
 import type {
@@ -56,11 +57,11 @@ export function figuresOf(
     ...changes.flatMap(revenueFigures),
     ...lines.flatMap((line): FigureChange[] => {
       const { subscriptionId, occurredAt, recordedAt, count: value = 1 } = line;
-      const shared = { currency: '', subscriptionId, value };
       const figure = figureOfLine(line);
+      const arrow = arrowFigure(line);
       return [
-        { at: recordedAt, figure: arrowFigure(line), ...shared },
-        ...(figure ? [{ at: occurredAt, figure, ...shared }] : []),
+        { at: recordedAt, figure: arrow, currency: '', subscriptionId, value },
+        ...(figure ? [{ at: occurredAt, figure, currency: '', subscriptionId, value }] : []),
       ];
     }),
   ];
@@ -81,12 +82,15 @@ function revenueFigures(change: Parameters<typeof figuresOf>[0][number]): Figure
     paying: Number(earns > 0) - Number(earned > 0) - sumOf('paying'),
     churned: Math.max(0, hasLeft - sumOf('churned')),
   };
-  const shared = { subscriptionId: next.id, currency: '' };
-  return [...told, rest].flatMap((each): FigureChange[] => [
-    { ...shared, at: each.at, figure: 'mrr', currency: next.facts.currency, value: each.mrr },
-    { ...shared, at: each.at, figure: 'paying', value: each.paying },
-    { ...shared, at: each.at, figure: 'churned', value: each.churned },
-  ]);
+  const { id: subscriptionId, facts } = next;
+  return [...told, rest].flatMap((each): FigureChange[] => {
+    const { mrr, paying, churned } = each;
+    return [
+      { at: each.at, figure: 'mrr', currency: facts.currency, subscriptionId, value: mrr },
+      { at: each.at, figure: 'paying', currency: '', subscriptionId, value: paying },
+      { at: each.at, figure: 'churned', currency: '', subscriptionId, value: churned },
+    ];
+  });
 }
 
 function figureOfLine({ from, to, event }: Transition): Figure | null {
@@ -135,41 +139,52 @@ export function mrrChangesOf(
   return changes.flatMap(({ before, next, lines }) => {
     const [was, is] = [earningOf(before), earningOf(next)];
     if (was.mrr === is.mrr && (is.mrr === 0 || was.plan === is.plan)) return [];
-    const shared = {
+    const change = {
       accountId: next.userId ?? before?.userId ?? next.customerId,
       subscriptionId: next.id,
       at: Math.max(...lines.map((line) => line.cause.at), next.since),
+      currency: is.mrr > 0 ? is.currency : was.currency,
       plan: is.plan,
       planBefore: was.plan,
+      before: was.mrr,
+      after: is.mrr,
     };
     if (was.mrr > 0 && is.mrr > 0 && was.currency !== is.currency) {
       return [
-        { ...shared, currency: was.currency, before: was.mrr, after: 0 },
-        { ...shared, currency: is.currency, before: 0, after: is.mrr },
+        { ...change, currency: was.currency, after: 0 },
+        { ...change, before: 0 },
       ];
     }
-    const currency = is.mrr > 0 ? is.currency : was.currency;
-    return [{ ...shared, currency, before: was.mrr, after: is.mrr }];
+    return [change];
   });
 }
 
 /** Keeps them, in the transaction that makes them; append-only. */
 export async function addMrrChanges(db: Db, changes: readonly MrrChange[]): Promise<void> {
-  for (const chunk of inChunks([...changes])) {
-    await db('mrr_changes').insert(
-      chunk.map((each) => ({
-        account_id: each.accountId,
-        subscription_id: each.subscriptionId,
-        at: each.at,
-        currency: each.currency,
-        plan: each.plan,
-        plan_before: each.planBefore,
-        mrr_before: each.before,
-        mrr_after: each.after,
-      })),
-    );
-  }
+  if (changes.length === 0) return;
+  const rows = changes.map((each): Record<keyof typeof MRR_COLUMNS, Value> => ({
+    account_id: each.accountId,
+    subscription_id: each.subscriptionId,
+    at: each.at,
+    currency: each.currency,
+    plan: each.plan,
+    plan_before: each.planBefore,
+    mrr_before: each.before,
+    mrr_after: each.after,
+  }));
+  await insertRows(db, 'mrr_changes', { columns: MRR_COLUMNS, rows });
 }
+
+const MRR_COLUMNS = {
+  account_id: 'text',
+  subscription_id: 'text',
+  at: 'bigint',
+  currency: 'text',
+  plan: 'text',
+  plan_before: 'text',
+  mrr_before: 'bigint',
+  mrr_after: 'bigint',
+} as const;
 
 /** The figures of each day since a moment, and under day 0 the levels before it. */
 export async function figuresSince(db: Db, since: number): Promise<DailyFigure[]> {

@@ -54,17 +54,6 @@ export async function findMail(db: Db, id: number): Promise<MailRow | null> {
   return row ? fromRow(row) : null;
 }
 
-/** Keeps what a mail said; the effect is named by what it is unique by. */
-export async function keepSentMail(
-  db: Db,
-  effect: { objectId: string; kind: MailKind },
-  sent: SentMail,
-): Promise<void> {
-  await db('outbox')
-    .where({ object_id: effect.objectId, kind: effect.kind })
-    .update({ sent: JSON.stringify(sent) });
-}
-
 /** Lets a mail that was sent, or given up, go out again. False while it waits anyway. */
 export async function resendMail(db: Db, id: number, now: number): Promise<boolean> {
   const changed = await db('outbox')

@@ -1,5 +1,6 @@
 import type { Effect } from '../state/effect-kinds.ts';
-import { type Db, databaseNow, inChunks, isPostgres } from './database.ts';
+import { columnsOf, unnest, type Value } from './columns.ts';
+import { type Db, databaseNow, inChunks, isPostgres, rowsOf } from './database.ts';
 
 export type OutboxStatus = 'waiting' | 'delivered' | 'dead';
 
@@ -108,32 +109,67 @@ export async function enqueueEffects(
   effects: (Effect & { causeId?: string | null; isQuiet?: boolean; holdMs?: number })[],
   now: number,
 ): Promise<number> {
+  if (effects.length === 0) return 0;
+  const rows = effects.map((effect): Record<keyof typeof COLUMNS, Value> => {
+    const isNoted = effect.isQuiet === true && laneOf(effect.kind) !== 'stripe';
+    const { line_of, line_number } = lineOf(effect);
+    return {
+      object_id: effect.objectId,
+      kind: effect.kind,
+      payload: JSON.stringify(effect.payload),
+      cause_id: effect.causeId ?? null,
+      status: isNoted ? 'delivered' : 'waiting',
+      delivered_at: isNoted ? now : null,
+      last_error: isNoted ? QUIET : null,
+      attempts: 0,
+      next_attempt_at: Math.max(0, Math.ceil(effect.holdMs ?? 0)),
+      created_at: now,
+      account_id: accountOf(effect),
+      line_of,
+      line_number,
+    };
+  });
+  if (isPostgres(db)) {
+    const sql = `INSERT INTO outbox (${NAMES}) SELECT ${NAMES.replace('next_attempt_at', '? + next_attempt_at')}
+      FROM ${unnest(COLUMNS, 'given')} ON CONFLICT (object_id, kind) DO NOTHING RETURNING id`;
+    const answer: unknown = await db.raw(sql, [databaseNow(db), ...columnsOf(COLUMNS, rows)]);
+    return rowsOf(answer).length;
+  }
   let added = 0;
-  for (const chunk of inChunks(effects)) {
-    const rows: { id: number }[] = await db('outbox')
+  for (const chunk of inChunks(rows)) {
+    const inserted: { id: number }[] = await db('outbox')
       .insert(
-        chunk.map((effect) => ({
-          object_id: effect.objectId,
-          kind: effect.kind,
-          payload: JSON.stringify(effect.payload),
-          cause_id: effect.causeId ?? null,
-          ...(effect.isQuiet && laneOf(effect.kind) !== 'stripe'
-            ? { status: 'delivered', delivered_at: now, last_error: QUIET }
-            : { status: 'waiting', delivered_at: null, last_error: null }),
-          attempts: 0,
-          next_attempt_at: after(db, effect.holdMs ?? 0),
-          created_at: now,
-          account_id: accountOf(effect),
-          ...lineOf(effect),
+        chunk.map((row) => ({
+          ...row,
+          next_attempt_at: after(db, Number(row.next_attempt_at)),
         })),
       )
       .onConflict(['object_id', 'kind'])
       .ignore()
       .returning('id');
-    added += rows.length;
+    added += inserted.length;
   }
   return added;
 }
+
+/** In them `next_attempt_at` is how long to wait, in ms. */
+const COLUMNS = {
+  object_id: 'text',
+  kind: 'text',
+  payload: 'text',
+  cause_id: 'text',
+  status: 'text',
+  delivered_at: 'bigint',
+  last_error: 'text',
+  attempts: 'integer',
+  next_attempt_at: 'bigint',
+  created_at: 'bigint',
+  account_id: 'text',
+  line_of: 'text',
+  line_number: 'bigint',
+} as const;
+
+const NAMES = Object.keys(COLUMNS).join(', ');
 
 /** Which of these lines of a history, by the object of their effect, were noted and not told. */
 export async function quietChanges(db: Db, objectIds: string[]): Promise<Set<string>> {
@@ -145,12 +181,17 @@ export async function quietChanges(db: Db, objectIds: string[]): Promise<Set<str
   return new Set(rows.map((row) => row.object_id));
 }
 
-/** Whether there is, or was, such an effect. */
-export async function hasEffect(db: Db, kind: Effect['kind'], objectId: string): Promise<boolean> {
-  const row: { id: number } | undefined = await db('outbox')
-    .where({ object_id: objectId, kind })
-    .first('id');
-  return row !== undefined;
+/** Which of these objects have, or had, such an effect. */
+export async function objectsWithEffect(
+  db: Db,
+  kind: Effect['kind'],
+  objectIds: string[],
+): Promise<Map<string, true>> {
+  const rows: { object_id: string }[] = await db('outbox')
+    .whereIn('object_id', objectIds)
+    .where({ kind })
+    .select('object_id');
+  return new Map(rows.map((row) => [row.object_id, true]));
 }
 
 /**
@@ -203,15 +244,32 @@ export async function renewEffect(
   return renewed > 0;
 }
 
-/** Marks effects as delivered; `note` says why nothing had to be done, if so. */
+/** An effect that was delivered. */
+export interface Delivered {
+  id: number;
+  /** Why nothing had to be done, if so. */
+  note: string | null;
+  /** What a mail said, and to whom; null of what is no mail. */
+  sent: object | null;
+}
+
+/** Marks effects as delivered, in one statement. */
 export async function markDelivered(
   db: Db,
-  ids: number[],
-  result: { at: number; note: string | null },
+  effects: readonly Delivered[],
+  at: number,
 ): Promise<void> {
-  await db('outbox')
-    .whereIn('id', ids)
-    .update({ status: 'delivered', delivered_at: result.at, last_error: result.note });
+  const type = isPostgres(db) ? { id: '::bigint', text: '::text' } : { id: '', text: '' };
+  const row = `(?${type.id}, ?${type.text}, ?${type.text})`;
+  await db.raw(
+    `UPDATE outbox SET status = 'delivered', delivered_at = ?, last_error = given.column2,
+       sent = coalesce(given.column3, sent)
+     FROM (VALUES ${effects.map(() => row).join(', ')}) AS given WHERE id = given.column1`,
+    [at, ...effects.flatMap(({ id, note, sent }) => [id, note, sent && JSON.stringify(sent)])] as (
+      | string
+      | number
+    )[],
+  );
 }
 
 /**

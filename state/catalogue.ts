@@ -152,8 +152,19 @@ export function amountIn(price: PlanPrice, currency: string): number | null {
 /** The plan and interval that a Stripe price id stands for; null when the catalogue has no such price. */
 export function planOfPrice(catalogue: Catalogue, priceId: string): PlanOfPrice | null {
   for (const plan of catalogue.plans) {
-    const found = pricesOf(plan).find(({ price }) => price.priceId === priceId);
-    if (found) return { plan, ...found };
+    const found = soldAt(plan.prices, priceId);
+    if (found) return { plan, interval: found.interval, price: found.price };
+  }
+  return null;
+}
+
+/** Among prices, the one with this id. Asked many times for each event. */
+function soldAt(prices: PlanPrices, priceId: string): Omit<PlanOfPrice, 'plan'> | null {
+  for (const interval of Object.keys(prices) as PlanInterval[]) {
+    const main = prices[interval];
+    if (main?.priceId === priceId) return { interval, price: main };
+    const other = main?.others?.find((price) => price.priceId === priceId);
+    if (other) return { interval, price: other };
   }
   return null;
 }
@@ -202,7 +213,7 @@ export function addonOf(
 ): Addon | null {
   const addons = catalogue.addons ?? [];
   return (
-    addons.find((addon) => pricesOf(addon).some(({ price }) => price.priceId === priceId)) ??
+    addons.find(({ prices }) => soldAt(prices, priceId) !== null) ??
     addons.find(({ formerPrices }) => formerPrices?.includes(priceId)) ??
     addons.find(({ productIds }) => productId !== null && productIds?.includes(productId)) ??
     null

@@ -62,25 +62,21 @@ export function decide(given: DecideInput): Decision {
 
 /** The period is that of the plan's item, on both sides. What was known of its invoice is kept. */
 function byPlan(input: DecideInput): DecideInput {
-  const { catalogue, signals } = input;
-  const stored = input.stored && {
-    ...input.stored,
-    facts: withPlanPeriod(catalogue, input.stored.facts),
-  };
-  const { latestInvoiceLines, latestInvoiceTimes, ...lasting } = withPlanPeriod(
-    catalogue,
-    input.facts,
-  );
-  const read = { ...lasting, latestInvoiceLines, latestInvoiceTimes };
+  const { catalogue, signals, settings, everTrialed, formerState, userId, now } = input;
+  const stored = input.stored && storedByPlan(catalogue, input.stored);
+  const read = withPlanPeriod(catalogue, input.facts);
   const planInvoice = planInvoiceOf(catalogue, read, stored?.facts.planInvoice);
   const paid = signals.some(
     (signal) => signal.type === 'paid' && signal.invoiceId === planInvoice?.id,
   );
-  const facts: SubscriptionFacts = {
-    ...lasting,
-    planInvoice: planInvoice && paid ? { ...planInvoice, status: 'paid' } : planInvoice,
-  };
-  return { ...input, stored, facts };
+  const { latestInvoiceLines: _lines, latestInvoiceTimes: _times, ...facts } = read;
+  facts.planInvoice = planInvoice && paid ? { ...planInvoice, status: 'paid' } : planInvoice;
+  return { stored, facts, signals, catalogue, settings, everTrialed, formerState, userId, now };
+}
+
+function storedByPlan(catalogue: Catalogue, stored: StoredSubscription): StoredSubscription {
+  const facts = withPlanPeriod(catalogue, stored.facts);
+  return facts === stored.facts ? stored : { ...stored, facts };
 }
 
 function beginning(former: LifecycleState | null | undefined, state: LifecycleState) {

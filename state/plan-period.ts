@@ -10,12 +10,12 @@ import type { PlanInvoice, SubscriptionFacts } from './types.ts';
 export function withPlanPeriod(catalogue: Catalogue, facts: SubscriptionFacts): SubscriptionFacts {
   const item = planItem(catalogue, facts);
   if (!item || item.periodEnd === null) return facts;
-  return {
-    ...facts,
-    planItemId: item.id,
-    currentPeriodStart: item.periodStart,
-    currentPeriodEnd: item.periodEnd,
-  };
+  const { id: planItemId, periodStart: currentPeriodStart, periodEnd: currentPeriodEnd } = item;
+  const isSo =
+    facts.planItemId === planItemId &&
+    facts.currentPeriodStart === currentPeriodStart &&
+    facts.currentPeriodEnd === currentPeriodEnd;
+  return isSo ? facts : { ...facts, planItemId, currentPeriodStart, currentPeriodEnd };
 }
 
 /** The end of the period that ends first; null when Stripe did not say. */

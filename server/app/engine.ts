@@ -14,15 +14,12 @@ import { engineOptions, type EngineOptions } from '../sync/options.ts';
 import { createInbox, overloaded } from '../webhooks/inbox.ts';
 import { createStripeReader } from '../sync/stripe-reader.ts';
 import { receiveEvent } from '../webhooks/receive-event.ts';
-import { createLimit } from '../lib/limit.ts';
+import { createCommitQueue } from '../sync/commit.ts';
 import type { CoreServices } from '../lib/services.ts';
 import type { Engine } from '../lib/engine-types.ts';
 import { createCustomerRunner } from '../sync/customer-runner.ts';
 import { createRetention } from '../operations/retention.ts';
 import { createWorker } from '../sync/worker.ts';
-
-/** Commits of one process at the same time; the pool has ten connections. */
-const MAX_COMMITS = 3;
 
 /** Puts the engine together; `start()` sets it going. */
 export function createEngine(core: CoreServices, given: Partial<EngineOptions> = {}): Engine {
@@ -41,11 +38,12 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
       catalogue: core.catalogue,
       rules: core.config.ownership,
     }),
-    limitCommits: createLimit(MAX_COMMITS),
+    commit: (decision) => commits.add(decision),
     owner,
     probe,
     effectsWaiting: () => effects.wake(),
   };
+  const commits = createCommitQueue(ctx);
   const inbox = createInbox(core, options);
   const runner = createCustomerRunner(ctx);
   const worker = createWorker(ctx, runner, inbox);

@@ -78,6 +78,20 @@ export function createBatchQueue<Item, Result>(
   };
 }
 
+/** Reads by key; those who ask at the same moment share a statement. Null for a key that nothing is found for. */
+export function createLookup<Value>(
+  find: (keys: string[]) => Promise<ReadonlyMap<string, Value>>,
+): (key: string) => Promise<Value | null> {
+  const queue = createBatchQueue<string, Value | null>(
+    (keys) => {
+      const finding = find(keys);
+      return keys.map(async (key) => (await finding).get(key) ?? null);
+    },
+    { maxBatchSize: 100, concurrency: 3 },
+  );
+  return queue.add;
+}
+
 /**
  * Does something for all items at once; where that fails, for each by itself, so that what is wrong with one of them
  * fails that one alone. `run` gives its results in the order of the items.

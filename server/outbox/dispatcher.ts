@@ -6,12 +6,14 @@ import {
   markDelivered,
   postponeEffect,
   renewEffect,
+  type Delivered,
   type Lane,
   type OutboxRow,
 } from '../../db/outbox.ts';
 import { createBatchQueue } from '../lib/batch-queue.ts';
 import { startHeartbeat } from '../lib/lease.ts';
 import { deliverEffect } from './handlers/index.ts';
+import { createLookups } from './handlers/lookups.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { backoff } from '../sync/options.ts';
 import { sleep } from '../lib/limit.ts';
@@ -46,6 +48,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
   const { log, metrics } = ctx.core;
   const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
   const db = ctx.core.database.knex;
+  const means = { runner, mailer, lookups: createLookups(db) };
   const places = mailer ? PLACES : { ...PLACES, mail: LOGGED_MAIL };
   /** null: calls to Stripe have time-outs of their own, and made twice they change nothing. */
   const timeoutOf: Record<Lane, number | null> = {
@@ -59,14 +62,9 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
   /** Lanes that had more due than places when they were last looked at. */
   const crowded = new Set<Lane>();
 
-  function markAll(ended: { id: number; note: string | null }[]): Promise<void>[] {
-    const marking = new Map(
-      [...new Set(ended.map(({ note }) => note))].map((note) => {
-        const ids = ended.filter((each) => each.note === note).map(({ id }) => id);
-        return [note, markDelivered(db, ids, { at: Date.now(), note })];
-      }),
-    );
-    return ended.map(({ note }) => marking.get(note)!);
+  function markAll(ended: Delivered[]): Promise<void>[] {
+    const marking = markDelivered(db, ended, Date.now());
+    return ended.map(() => marking);
   }
 
   async function fillPlaces(): Promise<void> {
@@ -127,9 +125,9 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     });
     const timeoutMs = timeoutOf[laneOf(effect.kind)];
     const timer = timeoutMs && setTimeout(() => giveUp.abort(tooLate(timeoutMs)), timeoutMs);
-    let note: string | null;
+    let ended: Delivered;
     try {
-      note = await deliverEffect(ctx, { runner, mailer }, { effect, signal: giveUp.signal });
+      ended = await deliverEffect(ctx, means, { effect, signal: giveUp.signal });
     } catch (error) {
       giveUp.signal.throwIfAborted();
       throw error;
@@ -138,7 +136,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
       stopHeartbeat();
     }
     await ctx.probe('after_delivery');
-    await markSent(effect, { note, signal: giveUp.signal });
+    await markSent(ended, giveUp.signal);
   }
 
   const renew = (effect: OutboxRow) => renewEffect(db, effect, ctx.options.effectLease);
@@ -150,14 +148,11 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
   }
 
   /** A database that is down for a moment must not have the same mail sent again: tried for as long as the lease lasts. */
-  async function markSent(
-    effect: OutboxRow,
-    { note, signal }: { note: string | null; signal: AbortSignal },
-  ): Promise<void> {
+  async function markSent(ended: Delivered, signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + ctx.options.effectLease;
     for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
       try {
-        await delivered.add({ id: effect.id, note });
+        await delivered.add(ended);
         return;
       } catch (error) {
         if (signal.aborted || performance.now() + wait >= deadline) throw error;

@@ -16,6 +16,8 @@ import type { TransitionRow } from '../../db/transitions.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { finishEvents, moveEvent, postponeEvent, type EventFlag } from '../../db/webhook-events.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
+import { createBatchQueue, togetherElseAlone, type BatchQueue } from '../lib/batch-queue.ts';
+import { createLimit } from '../lib/limit.ts';
 import type { EngineContext } from './context.ts';
 import { backoff } from './options.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -34,16 +36,30 @@ interface Written {
 const JOINT_LOCK_TIMEOUT_MS = 1_000;
 const LOCK_TIMEOUT_MS = 3_000;
 
+/** Transactions at a time: those that wait for a locked row must not use up the connections. */
+const MAX_COMMITS = 3;
+const COMMITS = { maxBatchSize: 128, concurrency: 2, holdMs: 250 };
+
+/** Decisions that come while others are written make the next transaction. False for one whose lease was lost. */
+export function createCommitQueue(ctx: EngineContext): BatchQueue<Decision, boolean> {
+  const limit = createLimit(MAX_COMMITS);
+  return createBatchQueue(
+    (decisions) =>
+      togetherElseAlone(decisions, async (some) => {
+        const committed = await limit(() => commit(ctx, some));
+        return some.map(({ claim }) => committed.has(claim));
+      }),
+    COMMITS,
+  );
+}
+
 /**
  * Writes rows, history, effects and "done" of several customers in one transaction, and gives the leases back in its
  * first statement: that locks the customers' rows, and where a fence has moved, what was read may be old and
  * nothing of that customer is written. Returns the claims whose work was. Safe to repeat when it is not known whether it
  * came through: a lease can be given back only once.
  */
-export async function commit(
-  ctx: EngineContext,
-  decisions: readonly Decision[],
-): Promise<Set<Claim>> {
+async function commit(ctx: EngineContext, decisions: readonly Decision[]): Promise<Set<Claim>> {
   await ctx.probe('before_transaction');
   const done = await ctx.core.database.knex.transaction(async (trx) => {
     await limitLockWait(trx, decisions.length > 1 ? JOINT_LOCK_TIMEOUT_MS : LOCK_TIMEOUT_MS);

@@ -2,6 +2,7 @@ import type { ChangeFeed } from '../lib/change-feed.ts';
 import type { RefreshingClock } from '../lib/clock.ts';
 import type { ReadOwner, StripeReader } from '../lib/engine-types.ts';
 import type { CoreServices } from '../lib/services.ts';
+import type { Decision } from './decision.ts';
 import type { EngineOptions } from './options.ts';
 
 /** What the parts of one engine share. */
@@ -12,8 +13,8 @@ export interface EngineContext {
   /** Whose a subscription is, from everything that says so. */
   readOwner: ReadOwner;
   changes: ChangeFeed;
-  /** Runs a commit, a few at a time: those that wait for a locked row must not use up the connections. */
-  limitCommits: <T>(task: () => Promise<T>) => Promise<T>;
+  /** Writes what was decided for a customer, together with what else is; false where another process has the customer. */
+  commit: (decision: Decision) => Promise<boolean>;
   options: EngineOptions;
   /** Tells this engine from all others, also from earlier ones of the same machine. */
   owner: string;

@@ -3,7 +3,7 @@ import { claimCustomers, releaseClaim, renewClaim, type Claim } from '../../db/c
 import { eventStatuses, type EventSummary } from '../../db/webhook-events.ts';
 import type { SyncRequest } from '../lib/engine-types.ts';
 import type { StoredSubscription } from '../../state/types.ts';
-import { createBatchQueue, togetherElseAlone } from '../lib/batch-queue.ts';
+import { createBatchQueue, createLookup, togetherElseAlone } from '../lib/batch-queue.ts';
 import { startHeartbeat } from '../lib/lease.ts';
 import { sleep } from '../lib/limit.ts';
 import { StillBusy } from '../lib/lock-timeout.ts';
@@ -38,7 +38,7 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
   const db = ctx.core.database.knex;
   const running = new Map<string, Promise<TaskResult | null>>();
   const waiting = createBatchQueue(claimAndProcess, WAITING);
-  const statuses = createBatchQueue(readStatuses, { maxBatchSize: 100, concurrency: 3 });
+  const statusOf = createLookup((ids) => eventStatuses(db, ids));
   const terms = { owner: ctx.owner, duration: ctx.options.lease };
 
   function track<Result extends TaskResult | null>(key: string, work: Promise<Result>) {
@@ -103,11 +103,6 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
     });
   }
 
-  function readStatuses(ids: string[]): Promise<EventSummary | null>[] {
-    const reading = eventStatuses(db, ids);
-    return ids.map(async (id) => (await reading).get(id) ?? null);
-  }
-
   /**
    * One try at a customer. Joins what is under way here, be it work or the wait for another process that has it
    * (then the result is null): a hundred deliveries of one customer ask as often as one does.
@@ -143,7 +138,7 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
         if (outcome !== undefined) throw outcome;
         // Work that began before the event was stored did not see it; the next try will.
         if (!own && result?.committed) continue;
-        const status = await statuses.add(id);
+        const status = await statusOf(id);
         if (status === null || status.status === 'done' || status.status === 'ignored') return;
         // Another process tried in the meantime: one delivery is one attempt, however many wait for it.
         if (status.status === 'dead' || hasFailedSince(status, seen)) {
@@ -168,7 +163,7 @@ export function createCustomerRunner(ctx: EngineContext): CustomerRunner {
       throw stillBusy();
     },
 
-    statusOf: (eventId) => statuses.add(eventId),
+    statusOf,
     running: () => [...running.keys()],
 
     async idle() {

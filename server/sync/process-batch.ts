@@ -1,6 +1,5 @@
 import type { StoredSubscription } from '../../state/types.ts';
 import { togetherElseAlone } from '../lib/batch-queue.ts';
-import { commit } from './commit.ts';
 import type { EngineContext } from './context.ts';
 import { decide } from './decide.ts';
 import type { ClaimedTask, Decision } from './decision.ts';
@@ -48,20 +47,12 @@ export function processBatch(
     return decide(read, pasts, context);
   });
   return asReady(decided, (some) =>
-    togetherElseAlone(some, (each) => commitAll(ctx, each)).map(async (committing) => {
-      const result = await committing;
+    some.map(async (decision) => {
+      const isCommitted = await ctx.commit(decision);
       await ctx.probe('after_commit');
-      return result;
+      return resultOf(decision, isCommitted);
     }),
   );
-}
-
-async function commitAll(
-  ctx: EngineContext,
-  decisions: readonly Decision[],
-): Promise<TaskResult[]> {
-  const committed = await ctx.limitCommits(() => commit(ctx, decisions));
-  return decisions.map((decision) => resultOf(decision, committed.has(decision.claim)));
 }
 
 /**

@@ -179,7 +179,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       const [quick] = await claimEffects(database.knex, upTo(1), { lease: 60_000 });
       expect(quick?.id).toBe(slow?.id);
       expect(await renewEffect(database.knex, slow!, 60_000)).toBe(false);
-      await markDelivered(database.knex, [quick!.id], { at: NOW, note: null });
+      await markDelivered(database.knex, [{ id: quick!.id, note: null, sent: null }], NOW);
       expect(await renewEffect(database.knex, quick!, 60_000)).toBe(false);
     });
 
@@ -200,7 +200,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
     it('ends an effect as delivered, or as dead until it is replayed', async () => {
       await enqueueEffects(database.knex, [effect('a'), effect('b')], NOW);
       const [a, b] = await claimEffects(database.knex, upTo(9), { lease: 1 });
-      await markDelivered(database.knex, [a!.id], { at: NOW, note: null });
+      await markDelivered(database.knex, [{ id: a!.id, note: null, sent: null }], NOW);
       const failure = { error: 'refused', attempts: 1, delayMs: 0, dead: true };
       await postponeEffect(database.knex, b!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 0, dead: 1 });
@@ -253,7 +253,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       const failure = { error: 'too late', attempts: 1, delayMs: 1, dead: true };
       await postponeEffect(database.knex, slow!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 1, dead: 0 });
-      await markDelivered(database.knex, [quick!.id], { at: NOW, note: null });
+      await markDelivered(database.knex, [{ id: quick!.id, note: null, sent: null }], NOW);
       await postponeEffect(database.knex, slow!, failure);
       expect(await outboxHealth(database.knex)).toEqual({ waiting: 0, dead: 0 });
     });

@@ -1,6 +1,6 @@
 import type { Mailer } from '../../../adapters/mailer.ts';
-import type { OutboxRow } from '../../../db/outbox.ts';
-import { findSubscription } from '../../../db/subscriptions.ts';
+import type { SentMail } from '../../../db/mails.ts';
+import type { Delivered, OutboxRow } from '../../../db/outbox.ts';
 import { findTransition } from '../../../db/transitions.ts';
 import { changedPayload } from '../../../state/effects.ts';
 import type {
@@ -20,6 +20,7 @@ import { storePurchase } from './purchase.ts';
 import { recordReturns } from './returned-money.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { noteIfNotOurs } from './still-ours.ts';
+import type { Lookups } from './lookups.ts';
 import { sendMail } from './send-mail.ts';
 import { sendTeamWebhook } from './outgoing-webhook.ts';
 
@@ -27,6 +28,7 @@ export interface Means {
   runner: CustomerRunner;
   /** null: mail goes to the log. */
   mailer: Mailer | null;
+  lookups: Lookups;
 }
 
 /** An effect and what gives it up. */
@@ -35,14 +37,14 @@ interface Delivery<K extends EffectKind> {
   signal: AbortSignal;
 }
 
-/** Returns a note when there was nothing to do. Throws to have it tried again. */
+/** Returns a note when there was nothing to do, and of a mail what it said. Throws to have it tried again. */
 type Handler<K extends EffectKind> = (
   ctx: EngineContext,
   means: Means,
   delivery: Delivery<K>,
-) => Promise<string | null>;
+) => Promise<string | SentMail | null>;
 
-const mail: Handler<MailKind> = (ctx, { mailer }, delivery) => sendMail(ctx, mailer, delivery);
+const mail: Handler<MailKind> = (ctx, means, delivery) => sendMail(ctx, means, delivery);
 
 const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'mail.trial_ending': mail,
@@ -107,13 +109,15 @@ export async function deliverEffect(
   ctx: EngineContext,
   means: Means,
   { effect, signal }: { effect: OutboxRow; signal: AbortSignal },
-): Promise<string | null> {
+): Promise<Delivered> {
   const { objectId, kind } = effect;
   if (!isEffectKind(kind)) throw new Error(`No handler delivers effects of the kind "${kind}"`);
   // The compiler held the payload to its kind when it was stored; read back, it is one of any kind.
   const handler = HANDLERS[kind] as Handler<EffectKind>;
   const payload = effect.payload as unknown as EffectPayloads[EffectKind];
-  return handler(ctx, means, { effect: { objectId, kind, payload }, signal });
+  const result = await handler(ctx, means, { effect: { objectId, kind, payload }, signal });
+  const [note, sent] = typeof result === 'string' ? [result, null] : [null, result];
+  return { id: effect.id, note, sent };
 }
 
 function isEffectKind(kind: string): kind is EffectKind {
@@ -122,14 +126,13 @@ function isEffectKind(kind: string): kind is EffectKind {
 
 async function postWebhook(
   ctx: EngineContext,
-  _means: Means,
+  { lookups }: Means,
   { effect, signal }: Delivery<`webhook.${PlainWebhookType}`>,
 ): Promise<string | null> {
   const type = effect.kind.slice('webhook.'.length) as PlainWebhookType;
   const stored = { ...effect.payload.data } as Record<string, unknown>;
   const { subscriptionId: id } = stored;
-  const subscription =
-    typeof id === 'string' ? await findSubscription(ctx.core.database.knex, id) : null;
+  const subscription = typeof id === 'string' ? await lookups.subscription(id) : null;
   const told = webhookAsOfNow(type, stored, { subscription, now: ctx.clock.now() });
   if ('why' in told) return told.why;
   return post(ctx, { effect: { ...effect, payload: { ...effect.payload, ...told } }, signal });
@@ -148,14 +151,14 @@ async function post(
 /** A line of the history, told as it is known by now. */
 async function postChanged(
   ctx: EngineContext,
-  _means: Means,
+  { lookups }: Means,
   { effect, signal }: Delivery<'webhook.subscription.changed'>,
 ): Promise<string | null> {
   const { subscriptionId, number } = effect.payload.data;
   const db = ctx.core.database.knex;
   // Those of an older release have no number: they are told as they were stored.
   const line = number === undefined ? null : await findTransition(db, subscriptionId, number);
-  const after = line && (await findSubscription(db, subscriptionId));
+  const after = line && (await lookups.subscription(subscriptionId));
   if (!line || !after) return post(ctx, { effect, signal });
   if (line.evidence === 'disproved') return 'the events of Stripe showed that it never was';
   const { occurredAt: at, cause, actor: name, requestId } = line;

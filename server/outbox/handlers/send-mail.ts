@@ -1,10 +1,8 @@
 import type { Mailer } from '../../../adapters/mailer.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
-import { customersByStripeId, findCustomerByUser } from '../../../db/customers.ts';
-import { keepSentMail, listMails } from '../../../db/mails.ts';
-import { hasEffect } from '../../../db/outbox.ts';
+import { findCustomerByUser } from '../../../db/customers.ts';
+import { listMails, type SentMail } from '../../../db/mails.ts';
 import { findTransition } from '../../../db/transitions.ts';
-import { findSubscription } from '../../../db/subscriptions.ts';
 import type {
   EffectPayloads,
   MailKind,
@@ -16,6 +14,7 @@ import type { StoredSubscription } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import { contextOf } from '../mails/context.ts';
 import { renderMail } from '../mails/render.ts';
+import type { Lookups } from './lookups.ts';
 import { stableId } from './outgoing-webhook.ts';
 
 interface MailDelivery {
@@ -23,21 +22,27 @@ interface MailDelivery {
   signal: AbortSignal;
 }
 
-/** Sends a mail, if what it says is still true; else returns why not. `mailer` null: it goes to the log. */
+interface MailMeans {
+  /** null: it goes to the log. */
+  mailer: Mailer | null;
+  lookups: Lookups;
+}
+
+/** Sends a mail, if what it says is still true, and returns what it said; else why it was not sent. */
 export async function sendMail(
   ctx: EngineContext,
-  mailer: Mailer | null,
+  { mailer, lookups }: MailMeans,
   { effect, signal }: MailDelivery,
-): Promise<string | null> {
+): Promise<string | SentMail> {
   const { config, log } = ctx.core;
-  const present = await presentOf(ctx, effect.payload);
+  const present = await presentOf(ctx, lookups, effect.payload);
   const why =
     whyNotSent(effect.kind, effect.payload, present) ?? (await whyNotTrue(ctx, effect, present));
   if (why !== null) return why;
   const { kind, payload } = asOfNow(effect.kind, effect.payload, present);
   const { subscription } = present;
   const charge = ASKS_FOR_CHARGE.has(kind) && subscription ? await chargeOf(ctx, subscription) : {};
-  const reader = await readerOf(ctx, effect.payload);
+  const reader = await readerOf(ctx, lookups, effect.payload);
   if (reader.email === null) return 'the customer has no e-mail address';
   const { email: to } = reader;
   const mail = renderMail(kind, {
@@ -52,8 +57,7 @@ export async function sendMail(
     const messageId = `<${stableId(effect)}@${domain}>`;
     await mailer.send({ to, ...mail, replyTo: config.shop.supportEmail, messageId }, signal);
   }
-  await keepSentMail(ctx.core.database.knex, effect, { to, ...mail });
-  return null;
+  return { to, ...mail };
 }
 
 /** Mails that name the next payment, which Stripe is asked for when they are sent. */
@@ -81,16 +85,19 @@ async function whyNotTrue(
   return isTold ? 'another mail told of the new price' : null;
 }
 
-async function presentOf(ctx: EngineContext, payload: EffectPayloads[MailKind]): Promise<Present> {
-  const db = ctx.core.database.knex;
+async function presentOf(
+  ctx: EngineContext,
+  lookups: Lookups,
+  payload: EffectPayloads[MailKind],
+): Promise<Present> {
   const subscriptionId = 'subscriptionId' in payload ? payload.subscriptionId : null;
   const invoiceId = 'invoiceId' in payload ? payload.invoiceId : null;
   const isCanceledByUs = ctx.core.config.dunning.finalAction === 'cancel' && Boolean(invoiceId);
   const [subscription, isEnding] = await Promise.all([
-    subscriptionId ? findSubscription(db, subscriptionId) : null,
-    isCanceledByUs ? hasEffect(db, 'dunning.final_action', String(invoiceId)) : false,
+    subscriptionId ? lookups.subscription(subscriptionId) : null,
+    isCanceledByUs ? lookups.endsDunning(String(invoiceId)) : null,
   ]);
-  return { subscription, isEnding, now: ctx.clock.now() };
+  return { subscription, isEnding: isEnding === true, now: ctx.clock.now() };
 }
 
 /** What is charged when the trial ends, as Stripe counts it, and whether there is something to charge. */
@@ -122,11 +129,14 @@ interface Reader {
 }
 
 /** Address and language in our own records, else those that Stripe has. */
-async function readerOf(ctx: EngineContext, { userId, customerId }: Recipient): Promise<Reader> {
-  const db = ctx.core.database.knex;
+async function readerOf(
+  ctx: EngineContext,
+  lookups: Lookups,
+  { userId, customerId }: Recipient,
+): Promise<Reader> {
   const known =
-    (customerId ? (await customersByStripeId(db, [customerId])).get(customerId) : null) ??
-    (userId ? await findCustomerByUser(db, userId) : null);
+    (customerId ? await lookups.customer(customerId) : null) ??
+    (userId ? await findCustomerByUser(ctx.core.database.knex, userId) : null);
   const { email = null, locale = null } = known ?? {};
   if (email || !customerId) return { email, locale };
   try {

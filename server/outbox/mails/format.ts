@@ -19,7 +19,16 @@ export interface MailFormat {
 
 const REGION: Record<MailLocale, string> = { en: 'en-GB', de: 'de-DE', fr: 'fr-FR' };
 
+/** Made once: it takes as long as all else about a mail. */
+const formats = new Map<MailLocale, MailFormat>();
+
 export function formatOf(locale: MailLocale): MailFormat {
+  const format = formats.get(locale) ?? createFormat(locale);
+  formats.set(locale, format);
+  return format;
+}
+
+function createFormat(locale: MailLocale): MailFormat {
   const shaped = (options: Intl.DateTimeFormatOptions) => {
     const format = new Intl.DateTimeFormat(REGION[locale], { ...options, timeZone: 'UTC' });
     return (value: string | null | undefined) => {
