@@ -2,7 +2,7 @@
  * Decides all waiting events of one subscription at once. The end is what was read from Stripe, always; the
  * events tell the history by which moves it came there.
  */
-import { decide, type DecideInput } from './decide.ts';
+import { decideRow, type DecideInput } from './decide.ts';
 import { effectsOf, type EffectSettings, type FollowedFailures } from './effects.ts';
 import type { Effect } from './effect-kinds.ts';
 import type { EventFacts } from './event-facts.ts';
@@ -73,8 +73,7 @@ export function decideBatch(input: BatchInput): BatchDecision {
   const events = distinctEvents(input.events);
   const told = reconstruct({ ...input, events });
   const transitions = told.added.map(({ move, number, late }) => ({
-    ...lineOf(move, input),
-    late,
+    ...lineOf(move, input, late),
     number,
   }));
   const facts = input.read ?? told.facts ?? input.stored?.facts ?? null;
@@ -85,19 +84,18 @@ export function decideBatch(input: BatchInput): BatchDecision {
   return {
     next,
     transitions,
-    revised: told.revised.map(({ line, move }) => ({ ...lineOf(move, input), line })),
+    revised: told.revised.map(({ line, move }) => ({ ...lineOf(move, input, move.late), line })),
     removed: told.removed,
     effects: effectsOfBatch(input, { events, next, lines: transitions }),
     unknownStatus,
   };
 }
 
-function lineOf(move: Move, input: BatchInput): Omit<BatchTransition, 'number'> {
-  const { from, to, event, unexpected, late, detail, at, source, causeId, guess, mrr } = move;
-  const told = { from, to, event, unexpected, late, detail, at, guess, mrr };
+function lineOf(move: Move, input: BatchInput, late: boolean): Omit<BatchTransition, 'number'> {
+  const { from, to, event, unexpected, detail, at, source, causeId, guess, mrr } = move;
   const eventId = source?.id ?? null;
   const actor = source === null ? null : actorOf(source, move, input.commands);
-  return { ...told, eventId, causeId, actor };
+  return { from, to, event, unexpected, late, detail, at, guess, mrr, eventId, causeId, actor };
 }
 
 const FAILING: ReadonlySet<LifecycleState> = new Set(['past_due', 'unpaid']);
@@ -116,7 +114,18 @@ function nextRow(
   const signals = all
     .flatMap((event) => signalOf(event) ?? [])
     .filter((signal) => signal.type !== 'payment_failed' || isOfRun(signal, { facts, since }));
-  const { next, unknownStatus } = decide({ ...input, stored, facts, signals });
+  const { catalogue, settings, everTrialed, formerState, userId, now } = input;
+  const { next, unknownStatus } = decideRow({
+    stored,
+    facts,
+    signals,
+    catalogue,
+    settings,
+    everTrialed,
+    formerState,
+    userId,
+    now,
+  });
   const entered = moves.findLast((move) => move.from !== move.to);
   const isSame = input.stored?.state === state && (!entered || entered.at <= input.stored.since);
   const changed = entered?.to === state && !isSame;

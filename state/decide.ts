@@ -48,16 +48,41 @@ const FAILING: ReadonlySet<LifecycleState> = new Set(['past_due', 'unpaid']);
 
 /** Decides one step. Deciding again with the same facts gives no line. */
 export function decide(given: DecideInput): Decision {
+  const step = stepOf(given);
+  return { ...rowOf(step), transitions: linesOf(step) };
+}
+
+/** The lines of a step alone. */
+export const decideLines = (given: DecideInput): DecidedTransition[] => linesOf(stepOf(given));
+
+/** The row after a step alone. */
+export const decideRow = (given: DecideInput): Omit<Decision, 'transitions'> =>
+  rowOf(stepOf(given));
+
+interface Step {
+  input: DecideInput;
+  from: LifecycleState;
+  to: LifecycleState;
+  failures: readonly FailedSignal[];
+  unknownStatus: string | null;
+}
+
+function stepOf(given: DecideInput): Step {
   const input = byPlan(given);
-  const { stored, facts } = input;
+  const { stored, facts, catalogue } = input;
   const previous = stored?.state ?? 'none';
-  const { state, unknownStatus } = lifecycleOf(facts, { catalogue: input.catalogue, previous });
-  const from = stored?.state ?? beginning(input.formerState, state);
+  const { state: to, unknownStatus = null } = lifecycleOf(facts, { catalogue, previous });
+  const from = stored?.state ?? beginning(input.formerState, to);
   const failures = failuresIn(input.signals).filter((failure) => isOfThisRun(failure, input));
-  const evidence = evidenceOf(input, failures);
-  const transitions = linesBetween(input, { from, to: state, evidence, failures });
-  const next = nextRow(input, { state, changed: from !== state, failures });
-  return { next, transitions, unknownStatus: unknownStatus ?? null };
+  return { input, from, to, failures, unknownStatus };
+}
+
+function linesOf({ input, from, to, failures }: Step): DecidedTransition[] {
+  return linesBetween(input, { from, to, evidence: evidenceOf(input, failures), failures });
+}
+
+function rowOf({ input, from, to, failures, unknownStatus }: Step) {
+  return { next: nextRow(input, { state: to, changed: from !== to, failures }), unknownStatus };
 }
 
 /** The period is that of the plan's item, on both sides. What was known of its invoice is kept. */
@@ -69,8 +94,12 @@ function byPlan(input: DecideInput): DecideInput {
   const paid = signals.some(
     (signal) => signal.type === 'paid' && signal.invoiceId === planInvoice?.id,
   );
-  const { latestInvoiceLines: _lines, latestInvoiceTimes: _times, ...facts } = read;
-  facts.planInvoice = planInvoice && paid ? { ...planInvoice, status: 'paid' } : planInvoice;
+  const facts: SubscriptionFacts = {
+    ...read,
+    latestInvoiceLines: undefined,
+    latestInvoiceTimes: undefined,
+    planInvoice: planInvoice && paid ? { ...planInvoice, status: 'paid' } : planInvoice,
+  };
   return { stored, facts, signals, catalogue, settings, everTrialed, formerState, userId, now };
 }
 

@@ -2,7 +2,7 @@ import type { CustomerDetails, OwnerLink } from '../../db/customers.ts';
 import type { DueEvent } from '../../db/due-events.ts';
 import { planOfFacts } from '../../state/catalogue.ts';
 import { decideBatch } from '../../state/decide-batch.ts';
-import { decide as decideRow } from '../../state/decide.ts';
+import { decideRow } from '../../state/decide.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import { effectsOf, type FollowedFailures } from '../../state/effects.ts';
 import { isOurs, markedAccount, renamedOwner } from '../../state/ownership.ts';

@@ -6,6 +6,7 @@ import { processedFailures } from '../../db/webhook-events.ts';
 import type { EffectSettings } from '../../state/effects.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
 import { commandIn, type Commands } from '../../state/history/actor.ts';
+import type { BatchInput } from '../../state/decide-batch.ts';
 import type { HistoryLine } from '../../state/history/lines.ts';
 import { needsPast, type HistoryInput } from '../../state/history/reconstruct.ts';
 import { signalOf } from '../../state/signals.ts';
@@ -39,17 +40,19 @@ export interface Owned {
 }
 
 /** What the history of a subscription is told from. */
-export function historyInputOf(snapshot: Snapshot, context: DecisionContext): HistoryInput {
+export function historyInputOf(snapshot: Snapshot, context: DecisionContext): BatchInput {
   const { events, known } = snapshot;
   const owned = ownedOf(snapshot, context);
   const accountId = owned?.accountId ?? null;
   // The history of one that was foreign begins now.
   const stored = known.stored?.foreign ? null : known.stored;
+  const { history, takenNumbers } = historyLines(known.history);
   return {
     stored: stored && { ...stored, userId: accountId },
     events: events.map((event) => event.facts),
     read: owned?.read ?? null,
-    ...historyLines(known.history),
+    history,
+    takenNumbers,
     historyComplete: known.historyComplete,
     catalogue: context.core.catalogue,
     settings: settingsOf(context.core),
@@ -57,6 +60,13 @@ export function historyInputOf(snapshot: Snapshot, context: DecisionContext): Hi
     formerState: known.formerState,
     userId: accountId,
     now: context.now,
+    // What is learned later is named here, because keys that are added to an object of so many make it slow.
+    past: undefined,
+    pastSince: undefined,
+    commands: undefined,
+    cause: undefined,
+    followed: undefined,
+    isTakenOver: undefined,
   };
 }
 
@@ -70,11 +80,18 @@ function historyLines(rows: readonly TransitionRow[]): {
   return {
     history: ordered
       .filter((row) => !isWrong(row))
-      .map(({ occurredAt: at, cause, evidence, ...line }) => ({
-        ...line,
-        at,
-        causeId: cause.id,
-        guess: evidence === 'read',
+      .map(({ id, from, to, event, detail, number, unexpected, mrr, ...line }) => ({
+        id,
+        from,
+        to,
+        event,
+        detail,
+        number,
+        unexpected,
+        mrr,
+        at: line.occurredAt,
+        causeId: line.cause.id,
+        guess: line.evidence === 'read',
       })),
     takenNumbers: ordered.filter(isWrong).map(({ number }) => number ?? 0),
   };

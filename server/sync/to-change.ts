@@ -27,12 +27,27 @@ export function toChange(
     return { account, requestId: fallback.requestId ?? asked };
   };
   const lines = decision.transitions.map((line) => {
-    const { eventId, causeId, at, actor, ...transition } = line;
+    const { from, to, event, unexpected, late, detail, eventId, causeId, at, actor } = line;
+    const { number, guess, mrr } = line;
     const cause: Cause =
       eventId === null
         ? { ...fallback, id: free.take(causeId ?? fallback.id, line), at }
         : { type: 'event', id: eventId, actor: actor?.name ?? 'stripe', at };
-    return { ...transition, cause, ...whoOf(line) };
+    const who = whoOf(line);
+    return {
+      from,
+      to,
+      event,
+      unexpected,
+      late,
+      detail,
+      number,
+      guess,
+      mrr,
+      cause,
+      account: who.account,
+      requestId: who.requestId,
+    };
   });
   const rows = new Map(known.history.map((row) => [row.id, row]));
   const rowOf = ({ id }: HistoryLine) => rows.get(id ?? -1);

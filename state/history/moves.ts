@@ -1,5 +1,5 @@
 /** Walks a chain of links and tells each move: what Stripe's events say, and what must have lain between them. */
-import { decide, type DecidedTransition } from '../decide.ts';
+import { decideLines, type DecidedTransition } from '../decide.ts';
 import type { EventFacts } from '../event-facts.ts';
 import { statusOf } from '../lifecycle.ts';
 import { signalOf, type FailedSignal, type Signal } from '../signals.ts';
@@ -120,7 +120,18 @@ class Teller {
     const { point } = this.tracker;
     const signals = this.signalsFor(facts, at);
     const stored = rowAt(point, { facts, id, customerId, run: this.run });
-    return decide({ ...input, stored, facts, signals }).transitions;
+    const { catalogue, settings, everTrialed, formerState, userId, now } = input;
+    return decideLines({
+      stored,
+      facts,
+      signals,
+      catalogue,
+      settings,
+      everTrialed,
+      formerState,
+      userId,
+      now,
+    });
   }
 
   private signalsFor(facts: SubscriptionFacts, at: number | null): Signal[] {
@@ -161,7 +172,7 @@ class Teller {
     cause: { link: Link | null; at: number | null; causeId: string | null },
     facts: SubscriptionFacts,
   ): void {
-    const { signal, ...transition } = line;
+    const { from, to, event, unexpected, late, signal } = line;
     const { link } = cause;
     const source = link !== null && link.kind !== 'line' ? link.event : null;
     const isLast = line.to === this.stateOf(facts);
@@ -173,10 +184,13 @@ class Teller {
     const known = told ?? guessedTime(line, facts) ?? cause.at ?? this.now();
     const isGuessed = told === null && this.moves.every((move) => move.source === null);
     const at = this.dated(isGuessed ? Math.max(known, this.telling.latest) : known, cause.at);
-    const detail =
-      source === null ? transition.detail : { ...transition.detail, ...wordsOf(source, line) };
+    const detail = source === null ? line.detail : { ...line.detail, ...wordsOf(source, line) };
     this.moves.push({
-      ...transition,
+      from,
+      to,
+      event,
+      unexpected,
+      late,
       detail,
       at,
       source,
