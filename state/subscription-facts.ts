@@ -32,6 +32,7 @@ export function readSubscription(object: unknown): SubscriptionFacts {
   const items = readItems(raw);
   const schedule = asObject(raw['schedule']);
   const period = readPeriod(raw, items);
+  const { latestInvoiceLines, latestInvoiceTimes } = readInvoiceDetails(raw['latest_invoice']);
   return {
     id,
     customerId: need(raw, 'customer', idOf(raw['customer'])),
@@ -56,7 +57,8 @@ export function readSubscription(object: unknown): SubscriptionFacts {
     pendingUpdate: readPendingUpdate(raw['pending_update']),
     latestInvoiceId: idOf(raw['latest_invoice']),
     latestInvoice: readLatestInvoice(raw['latest_invoice']),
-    ...readInvoiceDetails(raw['latest_invoice']),
+    latestInvoiceLines,
+    latestInvoiceTimes,
     collectionMethod:
       asText(raw['collection_method']) ?? asText(raw['billing']) ?? 'charge_automatically',
     defaultPaymentMethodId: idOf(raw['default_payment_method']) ?? idOf(raw['default_source']),
@@ -65,6 +67,9 @@ export function readSubscription(object: unknown): SubscriptionFacts {
     metadata: asMetadata(raw['metadata']),
     livemode: raw['livemode'] === true,
     createdAt: asTime(raw['created']) ?? 0,
+    // Known once the plan is; named here, because facts are copied often and a new key makes that slow.
+    planItemId: undefined,
+    planInvoice: undefined,
   };
 }
 

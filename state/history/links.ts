@@ -201,8 +201,18 @@ export function gapBefore(tracker: Tracker, link: Link): number {
 export const isNewSchedule = (link: Link) =>
   link.kind === 'schedule' && link.event.type === 'subscription_schedule.created';
 
+const prints = new WeakMap<SubscriptionFacts, string>();
+
 /** Equal for a payload and an API answer that show the same subscription. */
 export function fingerprint(facts: SubscriptionFacts): string {
+  const known = prints.get(facts);
+  if (known !== undefined) return known;
+  const print = printOf(facts);
+  prints.set(facts, print);
+  return print;
+}
+
+function printOf(facts: SubscriptionFacts): string {
   return JSON.stringify([
     facts.stripeStatus,
     facts.items.map((item) => [item.priceId, item.quantity, item.periodStart, item.periodEnd]),

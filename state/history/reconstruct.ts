@@ -187,12 +187,12 @@ function goOn(input: HistoryInput, links: readonly Link[]): Reconstructed {
   const run = isFailing ? { since: pastDueSince ?? stored.since, attempts: failedAttempts } : null;
   const start = trackerAt(input, stored);
   const { moves, end } = tellMoves({
-    ...tellingOf(input, events),
     start,
     links,
     run,
     notBefore: lastEventTime(input.history),
     latest: Math.max(-Infinity, ...input.history.map((line) => line.at)),
+    ...tellingOf(input, events),
   });
   const news = moves.filter(
     (move) => move.guess || !input.history.some((line) => isToldBy(line, move)),
@@ -240,16 +240,16 @@ function retell(input: HistoryInput): Reconstructed {
   const end = read === null ? null : start.pointOf(read);
   const links = orderLinks([...linksOf(seen, lines), ...lineLinks], { start, end });
   const told = tellMoves({
-    ...tellingOf(isReturn ? { ...input, formerState: 'canceled' } : input, seen),
     start,
     links,
     run: null,
     notBefore: since,
     latest: since,
+    ...tellingOf(isReturn ? { ...input, formerState: 'canceled' } : input, seen),
   });
   const from = begin === 'none' ? (told.moves[0]?.from ?? begin) : begin;
   const result = reconcile(told.moves, lines, { start: from, floor, taken: takenIn(input) });
-  return { ...result, facts: told.end.point.facts ?? stored?.facts ?? null };
+  return { facts: told.end.point.facts ?? stored?.facts ?? null, ...result };
 }
 
 /** The lines that may still change: not those of an older release, and none before the first of a cut history. */
