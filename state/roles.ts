@@ -47,6 +47,19 @@ export interface Operator {
 /** The operator of ADMIN_TOKEN. */
 export const ADMIN: Operator = { name: 'admin', role: 'admin' };
 
+/** A rule of who is an operator: an e-mail address, or `*@domain`, in lower case. */
+export interface EmailRule {
+  who: string;
+  role: OperatorRole;
+}
+
+/** The role of an e-mail address: by its own rule, else by that of its domain; null where neither names it. */
+export function roleOfEmail(email: string, rules: readonly EmailRule[]): OperatorRole | null {
+  const domain = `*${email.slice(email.lastIndexOf('@'))}`;
+  const rule = rules.find(({ who }) => who === email) ?? rules.find(({ who }) => who === domain);
+  return rule?.role ?? null;
+}
+
 /** Whether a role is enough for what needs another. */
 export function mayOperate({ role }: Operator, needed: OperatorRole): boolean {
   return OPERATOR_ROLES.indexOf(role) >= OPERATOR_ROLES.indexOf(needed);

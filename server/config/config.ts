@@ -1,6 +1,6 @@
 import { GRACE_MAX_DAYS, type Grace } from '../../state/access.ts';
 import type { ReturnPolicy } from '../../state/returns.ts';
-import type { Operator } from '../../state/roles.ts';
+import type { EmailRule, Operator } from '../../state/roles.ts';
 import { contradictions, isLive, type ConfigOptions } from './contradictions.ts';
 import { environment, type Environment, type LogLevel, type PriceVariable } from './environment.ts';
 
@@ -52,6 +52,13 @@ export interface Config {
   formerAdminTokens: string[];
   /** Further operators by the SHA-256 (hex) of their token; a name may have two while its token is replaced. */
   operators: ConfiguredOperator[];
+  /** Operators who sign in at an OpenID provider, by verified e-mail address (or `*@domain`); null without one. */
+  oidc: {
+    issuer: string;
+    clientId: string;
+    secret: string;
+    operators: EmailRule[];
+  } | null;
   plans: { file: string | null; prices: Record<PriceVariable, string | null> };
   trial: {
     days: number;
@@ -177,6 +184,14 @@ function toConfig(env: Environment): Config {
     adminToken: env.ADMIN_TOKEN?.[0] ?? null,
     formerAdminTokens: env.ADMIN_TOKEN?.slice(1) ?? [],
     operators: env.ADMIN_TOKENS ?? [],
+    oidc: env.ADMIN_OIDC_ISSUER
+      ? {
+          issuer: env.ADMIN_OIDC_ISSUER,
+          clientId: env.ADMIN_OIDC_CLIENT_ID ?? '',
+          secret: env.ADMIN_OIDC_CLIENT_SECRET ?? '',
+          operators: env.ADMIN_OIDC_OPERATORS ?? [],
+        }
+      : null,
     plans: {
       file: env.PLANS_FILE ?? null,
       prices: {

@@ -1,4 +1,6 @@
 /** What the variables say together that no server can run with. */
+import { roleOfEmail } from '../../state/roles.ts';
+import { isLoopback } from './loopback.ts';
 import { PRICE_VARIABLES, type Environment } from './environment.ts';
 
 export interface ConfigOptions {
@@ -11,11 +13,12 @@ export function contradictions(env: Environment, options: ConfigOptions): string
   const problems: string[] = [];
   const live = isLive(env);
   const hasAuth = Boolean(env.AUTH_JWT_SECRET ?? env.AUTH_JWKS_URL) || options.ownAuthentication;
-  if (live && !env.ADMIN_TOKEN && !env.ADMIN_TOKENS) {
+  if (live && !env.ADMIN_TOKEN && !env.ADMIN_TOKENS && !env.ADMIN_OIDC_ISSUER) {
     problems.push(
       'ADMIN_TOKEN or ADMIN_TOKENS is missing: a live key asks for one (openssl rand -hex 32)',
     );
   }
+  problems.push(...oidcProblems(env));
   if (live && !hasAuth) {
     problems.push(
       'AUTH_JWT_SECRET or AUTH_JWKS_URL is missing: a live key asks for authentication',
@@ -53,6 +56,33 @@ export function contradictions(env: Environment, options: ConfigOptions): string
     problems.push(
       `PLANS_FILE or the price ids (${PRICE_VARIABLES.join(', ')}) are missing: there is nothing to sell`,
     );
+  }
+  return problems;
+}
+
+const OIDC = [
+  'ADMIN_OIDC_ISSUER',
+  'ADMIN_OIDC_CLIENT_ID',
+  'ADMIN_OIDC_CLIENT_SECRET',
+  'ADMIN_OIDC_OPERATORS',
+] as const;
+
+function oidcProblems(env: Environment): string[] {
+  const missing = OIDC.filter((name) => !env[name]);
+  if (missing.length === OIDC.length) return [];
+  if (missing.length > 0) {
+    return [
+      `${missing.join(', ')} is missing: operators sign in at a provider with all of ${OIDC.join(', ')}`,
+    ];
+  }
+  const { protocol, hostname } = new URL(env.ADMIN_OIDC_ISSUER ?? '');
+  const problems: string[] = [];
+  if (protocol === 'http:' && !isLoopback(hostname)) {
+    problems.push('ADMIN_OIDC_ISSUER must be https: who signs in would be told in the clear');
+  }
+  for (const { name } of env.ADMIN_TOKENS ?? []) {
+    if (roleOfEmail(name.toLowerCase(), env.ADMIN_OIDC_OPERATORS ?? []) === null) continue;
+    problems.push(`ADMIN_TOKENS and ADMIN_OIDC_OPERATORS both name ${name}: keep one`);
   }
   return problems;
 }

@@ -65,6 +65,29 @@ const operators = z
     'must not give two operators one token',
   );
 
+const OIDC_OPERATOR = new RegExp(
+  `^([^\\s:,@]{1,64}@[^\\s:,@]{1,190}):(${OPERATOR_ROLES.join('|')})$`,
+);
+
+/** `address:role`, or `*@domain:role`, separated by commas. */
+const oidcOperators = z
+  .string()
+  .transform((value) => splitList(value.toLowerCase()).map((each) => OIDC_OPERATOR.exec(each)))
+  .refine(
+    (found) => found.length > 0 && !found.includes(null),
+    'must be address:role for each operator, or *@domain:role for all of a domain, separated by commas, with the role viewer, support or admin',
+  )
+  .transform((found) =>
+    found.map((parts) => {
+      const [, who = '', role] = parts ?? [];
+      return { who, role: OPERATOR_ROLES.find((each) => each === role) ?? 'viewer' };
+    }),
+  )
+  .refine(
+    (all) => new Set(all.map(({ who }) => who)).size === all.length,
+    'must give each operator one role',
+  );
+
 /** Colours and measures of the style sheet that a shop may set; a value can load nothing and ends where it stands. */
 const THEME_VARIABLE =
   /^--(page|panel|sunken|raised|line|line-strong|text|muted|accent|accent-soft|on-accent|radius|sans)\s*:\s*([\w\s#%.,()'"/-]{1,120})$/;
@@ -189,6 +212,12 @@ export const environment = z.object({
     )
     .optional(),
   ADMIN_TOKENS: operators.optional(),
+  ADMIN_OIDC_ISSUER: httpUrl(
+    'must be the URL of an OpenID provider, such as https://accounts.google.com',
+  ).optional(),
+  ADMIN_OIDC_CLIENT_ID: z.string().optional(),
+  ADMIN_OIDC_CLIENT_SECRET: z.string().optional(),
+  ADMIN_OIDC_OPERATORS: oidcOperators.optional(),
   TRIAL_DAYS: whole(0, 730, 'must be a number of days, 0 (no trial) to 730').default(14),
   TRIAL_END_WITHOUT_METHOD: z
     .enum(['cancel', 'pause'], 'must be cancel or pause')

@@ -1,8 +1,5 @@
 import type { Config } from './config.ts';
-
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '::1', '[::1]']);
-
-export const isLoopback = (host: string): boolean => LOOPBACK.has(host);
+import { isLoopback } from './loopback.ts';
 
 /** What `npm start` brings without a key: made-up customers, reached from this machine alone. */
 export function isLocalStack({ stripe, storefront, http }: Config): boolean {

@@ -1,7 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { ADMIN, type Operator } from '../../state/roles.ts';
+import { ADMIN, roleOfEmail, type Operator } from '../../state/roles.ts';
 import type { Config } from '../config/config.ts';
 import { bearerToken } from './authenticate.ts';
+
+/** The operator with an e-mail address that the OpenID provider vouches for; null for no one's. */
+export function operatorOfEmail(email: string, { oidc }: Pick<Config, 'oidc'>): Operator | null {
+  const role = oidc === null ? null : roleOfEmail(email, oidc.operators);
+  return role === null ? null : { name: email, role };
+}
 
 type Tokens = Pick<Config, 'adminToken' | 'formerAdminTokens' | 'operators'>;
 

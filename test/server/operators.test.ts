@@ -33,6 +33,8 @@ const OPEN = [
   'GET /admin/login',
   'POST /admin/login',
   'POST /admin/login/local',
+  'GET /admin/login/oidc',
+  'GET /admin/login/oidc/callback',
   'GET /admin/assets/:hash/:name',
 ];
 /** What changes nothing but the operator's own session or browser. */

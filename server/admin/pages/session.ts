@@ -2,7 +2,7 @@ import { cookieOf } from '../../http/pages/cookies.ts';
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { isNonceUsed, useNonce } from '../../../db/dashboard-lookups.ts';
 import { ADMIN, type Operator } from '../../../state/roles.ts';
-import { operatorOfRequest } from '../../http/operators.ts';
+import { operatorOfEmail, operatorOfRequest } from '../../http/operators.ts';
 import type { Services } from '../../lib/services.ts';
 
 type Parts = Pick<Services, 'config' | 'database'>;
@@ -33,11 +33,15 @@ function keysOf({ config }: Pick<Parts, 'config'>, name: string): string[] {
   if (name === ADMIN.name) {
     return config.adminToken === null ? [] : [config.adminToken, ...config.formerAdminTokens];
   }
-  return config.operators
+  const secrets = config.operators
     .filter((each) => each.name === name)
-    .map(({ tokenHash }) =>
-      createHmac('sha256', config.stripe.secretKey).update(`${name}\n${tokenHash}`).digest('hex'),
-    );
+    .map(({ tokenHash }) => tokenHash);
+  if (config.oidc !== null && operatorOfEmail(name, config)) {
+    secrets.push(`${config.oidc.issuer}\n${config.oidc.secret}`);
+  }
+  return secrets.map((secret) =>
+    createHmac('sha256', config.stripe.secretKey).update(`${name}\n${secret}`).digest('hex'),
+  );
 }
 
 function sign(key: string, purpose: string, text: string): string {
@@ -78,7 +82,7 @@ function issue(services: Pick<Parts, 'config'>, { name, purpose, lastsMs }: Want
 
 /** The parts of a token that is well-formed and not over; its signature is not checked here. */
 function parse(token: string | null): Signed | null {
-  const match = /^(([\w-]{24})\.(\d{13})(?:\.([\w-]{1,90}))?)\.([\w-]{43})$/.exec(token ?? '');
+  const match = /^(([\w-]{24})\.(\d{13})(?:\.([\w-]{1,340}))?)\.([\w-]{43})$/.exec(token ?? '');
   if (!match) return null;
   const [, text = '', nonce = '', expires = '', whose, mac = ''] = match;
   if (Number(expires) < Date.now()) return null;
@@ -99,7 +103,7 @@ export async function sessionOf(services: Parts, request: Request): Promise<Sess
 function operatorNamed({ config }: Pick<Parts, 'config'>, name: string): Operator | null {
   if (name === ADMIN.name) return ADMIN;
   const found = config.operators.find((each) => each.name === name);
-  return found ? { name, role: found.role } : null;
+  return found ? { name, role: found.role } : operatorOfEmail(name, config);
 }
 
 /** The token that each form of this session must bring back. */

@@ -8,6 +8,7 @@ import { FORMS } from './forms.ts';
 import { GRANT_ROUTES } from './grants.ts';
 import { LIST_ROUTES } from './lists.ts';
 import { PAGES } from './pages.ts';
+import { OIDC_SIGN_IN } from './oidc-sign-in.ts';
 import { SIGN_IN } from './sign-in.ts';
 
 /** The dashboard: its pages and forms, the sign-in, and the API behind them. */
@@ -18,6 +19,7 @@ export const ADMIN_ROUTES: readonly Route[] = [
   ...GRANT_ROUTES,
   ...ACT_ROUTES,
   ...SIGN_IN,
+  ...OIDC_SIGN_IN,
   ...PAGES,
   ...LIST_ROUTES,
   ...ACCOUNT_PAGES,

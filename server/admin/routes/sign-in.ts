@@ -1,9 +1,7 @@
 import { loadAssets } from '../../http/pages/assets.ts';
-import { html } from '../../http/pages/html.ts';
-import { htmlDocument } from '../../http/pages/document.ts';
-import { redeemLoginLink, sessionCookie, themeOf } from '../pages/session.ts';
-import { loginPage } from '../pages/views/others.ts';
-import { isLocalStack, isLoopback } from '../../config/local-stack.ts';
+import { redeemLoginLink, sessionCookie } from '../pages/session.ts';
+import { isLocalStack } from '../../config/local-stack.ts';
+import { isLoopback } from '../../config/loopback.ts';
 import { AppError } from '../../http/errors.ts';
 import { isProxied, requireSameOrigin } from '../../http/page-origin.ts';
 import { operatorOfToken } from '../../http/operators.ts';
@@ -11,9 +9,10 @@ import { ADMIN } from '../../../state/roles.ts';
 import { networkOf } from '../../http/rate-limit.ts';
 import { auditRefusal, auditSession } from '../../http/audit.ts';
 import { requireFewWrongTokens, wrongTokensOf } from '../../http/wrong-tokens.ts';
-import { defineRoute, type RouteContext } from '../../http/define-route.ts';
-import { formOf, page, redirect } from '../../http/pages/respond.ts';
+import { defineRoute } from '../../http/define-route.ts';
+import { formOf, redirect } from '../../http/pages/respond.ts';
 import { localPath } from './admin-page.ts';
+import { signedIn, signInForm } from './sign-in-pages.ts';
 
 const login = defineRoute({
   method: 'GET',
@@ -27,14 +26,14 @@ const login = defineRoute({
     const query = new URL(request.url).searchParams;
     const back = localPath(query.get('back'));
     const link = query.get('link');
-    if (link === null) return form(request, { services, error: null, back });
+    if (link === null) return signInForm(request, { services, error: null, back });
     const caller = networkOf(context.address ?? 'unknown');
     requireFewWrongTokens(services, 'form', caller);
     if (!(await redeemLoginLink(services, link))) {
       wrongTokensOf(services, 'form').count(caller);
       await auditRefusal(services, 'sign_in.failed', { by: 'link' });
       const error = 'This link has been used, or is over. Sign in with your token.';
-      return form(request, { services, error, back });
+      return signInForm(request, { services, error, back });
     }
     await auditSession(services, ADMIN, { action: 'sign_in', by: 'link' });
     const response = await signedIn(request, back);
@@ -42,27 +41,6 @@ const login = defineRoute({
     return response;
   },
 });
-
-/**
- * A page that goes on by itself instead of a redirect: a strict cookie set on the way of a link from
- * elsewhere would not be sent along to the next address.
- */
-async function signedIn(request: Request, back: string): Promise<Response> {
-  const assets = await loadAssets();
-  const document = htmlDocument({
-    title: 'Signed in',
-    theme: themeOf(request),
-    assets: { css: assets.css.path, js: assets.js.path },
-    head: html`<meta http-equiv="refresh" content="0; url=${back}" />`,
-    body: html`<main id="content">
-      <section class="panel narrow">
-        <div class="panel-head"><h1>Signed in</h1></div>
-        <p class="panel-body"><a href="${back}">To the dashboard</a></p>
-      </section>
-    </main>`,
-  });
-  return page(document);
-}
 
 const submit = defineRoute({
   method: 'POST',
@@ -80,13 +58,13 @@ const submit = defineRoute({
     const wrongTokens = wrongTokensOf(services, 'form');
     if (wrongTokens.wait(caller) > 0) {
       const error = 'Too many wrong tokens; wait a minute.';
-      return form(request, { services, error, back, status: 429 });
+      return signInForm(request, { services, error, back, status: 429 });
     }
     const operator = operatorOfToken(fields.get('token') ?? '', services.config);
     if (!operator) {
       wrongTokens.count(caller);
       await auditRefusal(services, 'sign_in.failed', { by: 'token' });
-      return form(request, {
+      return signInForm(request, {
         services,
         error: 'This is not the token of an operator.',
         back,
@@ -117,29 +95,6 @@ const local = defineRoute({
     return redirect('/admin', [sessionCookie(services, ADMIN)]);
   },
 });
-
-interface FormState {
-  services: RouteContext['services'];
-  error: string | null;
-  back: string;
-  status?: number;
-}
-
-function isEnabled({ adminToken, operators }: RouteContext['services']['config']): boolean {
-  return adminToken !== null || operators.length > 0;
-}
-
-async function form(request: Request, state: FormState): Promise<Response> {
-  const assets = await loadAssets();
-  const document = loginPage({
-    theme: themeOf(request),
-    assets: { css: assets.css.path, js: assets.js.path },
-    error: state.error,
-    enabled: isEnabled(state.services.config),
-    back: state.back,
-  });
-  return page(document, state.status ?? 200);
-}
 
 const asset = defineRoute({
   method: 'GET',

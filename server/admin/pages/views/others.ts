@@ -259,9 +259,12 @@ export function loginPage(view: {
   theme: Frame['theme'];
   assets: Frame['assets'];
   error: string | null;
-  enabled: boolean;
+  hasTokens: boolean;
+  /** Host of the OpenID provider; null without one. */
+  provider: string | null;
   back: string;
 }): string {
+  const isClosed = !view.hasTokens && view.provider === null;
   return htmlDocument({
     title: 'Sign in',
     theme: view.theme,
@@ -272,22 +275,33 @@ export function loginPage(view: {
         <form class="panel-body stack" method="post" action="/admin/login">
           ${view.error !== null && html`<p class="error-text" role="alert">${view.error}</p>`}
           ${
-            view.enabled
-              ? html`<label class="field"
-                    ><span>Your token</span
-                    ><input
-                      name="token"
-                      type="password"
-                      autocomplete="current-password"
-                      required
-                      autofocus
-                  /></label>
-                  <input type="hidden" name="back" value="${view.back}" />
-                  <button class="primary" type="submit">Sign in</button>`
-              : html`<p>
-                  The dashboard is closed: set <code>ADMIN_TOKEN</code> or
-                  <code>ADMIN_TOKENS</code> to open it.
-                </p>`
+            view.provider !== null &&
+            html`<a
+              class="button primary"
+              href="/admin/login/oidc?back=${encodeURIComponent(view.back)}"
+              >Sign in with ${view.provider}</a
+            >`
+          }
+          ${
+            view.hasTokens &&
+            html`<label class="field"
+                ><span>Your token</span
+                ><input
+                  name="token"
+                  type="password"
+                  autocomplete="current-password"
+                  required
+                  autofocus
+              /></label>
+              <input type="hidden" name="back" value="${view.back}" />
+              <button class="${view.provider === null && 'primary'}" type="submit">Sign in</button>`
+          }
+          ${
+            isClosed &&
+            html`<p>
+              The dashboard is closed: set <code>ADMIN_TOKEN</code>, <code>ADMIN_TOKENS</code> or
+              <code>ADMIN_OIDC_ISSUER</code> to open it.
+            </p>`
           }
         </form>
       </section>
