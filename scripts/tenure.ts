@@ -45,6 +45,10 @@ const COMMANDS: Record<string, Command> = {
     does: 'takes personal data of an account out of the database',
     run: () => import('./forget.ts'),
   },
+  act: {
+    does: 'does for an account what operators do: refund, credit, cancel, extend a trial, …',
+    run: () => import('./act.ts'),
+  },
   'migrate-plan': {
     does: 'moves all subscriptions of one price to another',
     run: () => import('./migrate-plan.ts'),

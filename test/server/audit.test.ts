@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import { listAudit } from '../../db/audit-log.ts';
+import { findCustomerByUser } from '../../db/customers.ts';
 import { createLoginLink } from '../../server/admin/pages/session.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
+import { runScript } from '../scripts/run-script.ts';
 import { TEST_ADMIN_TOKEN } from '../support/tokens.ts';
 import { newPerson } from './billing/person.ts';
 
@@ -71,6 +73,36 @@ describe('The audit log', () => {
       server.call('POST', '/api/billing/promotion-codes', { admin: true, body, headers });
     expect(await rowsOf(() => send().then(send))).toHaveLength(1);
   });
+
+  it('R-11: has acts from a terminal, with the name of the user; what is refused is said in words', async () => {
+    const person = newPerson(server);
+    await person.subscribe();
+    const act = (...words: string[]) => runScript('tenure', ['act', ...words], server.env);
+    const credit = '{"amount": 500, "currency": "usd", "description": "Sorry"}';
+    const rows = await rowsOf(async () => {
+      for (const _ of [1, 2]) {
+        const run = await act(person.id, 'credit', credit, '--key', 'terminal-once');
+        expect(run, run.stderr).toMatchObject({ code: 0 });
+      }
+    });
+    expect(rows).toMatchObject([
+      {
+        actor: expect.stringMatching(/^operator:cli:./),
+        action: 'account.credit',
+        target: person.id,
+        detail: { amount: 500 },
+      },
+    ]);
+    const stored = await findCustomerByUser(server.database.knex, person.id);
+    const customer = await server.stripe.customers.retrieve(stored?.stripeCustomerId ?? '');
+    expect(customer).toMatchObject({ balance: -500 });
+    const refused = await act(person.id, 'subscription/cancel', '{"when": "never"}');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/when/);
+    expect((await act('nobody-here', 'credit', credit)).stderr).toMatch(/no such account/i);
+    expect((await act(person.id, 'credit', '500')).code).toBe(2);
+    expect((await act('--list')).stdout).toMatch(/^refunds +Refund a payment/m);
+  }, 120_000);
 
   it('R-11: has every sign-in and sign-out, those that failed too', async () => {
     const rows = await rowsOf(async () => {
