@@ -3,7 +3,7 @@ import { planOfFacts, type Catalogue } from './catalogue.ts';
 import { explain, type Evidence } from './explain.ts';
 import { lifecycleOf, statusOf } from './lifecycle.ts';
 import { nextState, type LifecycleEvent } from './machine.ts';
-import { compareChange, mrrOf, positionOfFacts, type ChangeKind } from './plan-change.ts';
+import { changeOf, mrrOf } from './plan-change.ts';
 import { planInvoiceOf, withPlanPeriod } from './plan-period.ts';
 import { failuresIn, type FailedSignal, type Signal } from './signals.ts';
 import type { LifecycleState, StoredSubscription, SubscriptionFacts, Transition } from './types.ts';
@@ -36,38 +36,25 @@ export interface DecidedTransition extends Transition {
   signal: Signal | null;
 }
 
-export interface Decision {
-  next: StoredSubscription;
-  transitions: DecidedTransition[];
-  /** A status this program does not know; the state was kept. */
-  unknownStatus: string | null;
-}
-
 /** States in which a payment is open after it failed. */
 const FAILING: ReadonlySet<LifecycleState> = new Set(['past_due', 'unpaid']);
 
-/** Decides one step. Deciding again with the same facts gives no line. */
-export function decide(given: DecideInput): Decision {
-  const step = stepOf(given);
-  return { ...rowOf(step), transitions: linesOf(step) };
+/** The lines of a step. Deciding again with the same facts gives none. */
+export function decideLines(given: DecideInput): DecidedTransition[] {
+  const { input, from, to, failures } = stepOf(given);
+  return linesBetween(input, { from, to, evidence: evidenceOf(input, failures), failures });
 }
 
-/** The lines of a step alone. */
-export const decideLines = (given: DecideInput): DecidedTransition[] => linesOf(stepOf(given));
-
-/** The row after a step alone. */
-export const decideRow = (given: DecideInput): Omit<Decision, 'transitions'> =>
-  rowOf(stepOf(given));
-
-interface Step {
-  input: DecideInput;
-  from: LifecycleState;
-  to: LifecycleState;
-  failures: readonly FailedSignal[];
+/** The row after a step. `unknownStatus` is one that this program does not know; the state was kept. */
+export function decideRow(given: DecideInput): {
+  next: StoredSubscription;
   unknownStatus: string | null;
+} {
+  const { input, from, to, failures, unknownStatus } = stepOf(given);
+  return { next: nextRow(input, { state: to, changed: from !== to, failures }), unknownStatus };
 }
 
-function stepOf(given: DecideInput): Step {
+function stepOf(given: DecideInput) {
   const input = byPlan(given);
   const { stored, facts, catalogue } = input;
   const previous = stored?.state ?? 'none';
@@ -75,14 +62,6 @@ function stepOf(given: DecideInput): Step {
   const from = stored?.state ?? beginning(input.formerState, to);
   const failures = failuresIn(input.signals).filter((failure) => isOfThisRun(failure, input));
   return { input, from, to, failures, unknownStatus };
-}
-
-function linesOf({ input, from, to, failures }: Step): DecidedTransition[] {
-  return linesBetween(input, { from, to, evidence: evidenceOf(input, failures), failures });
-}
-
-function rowOf({ input, from, to, failures, unknownStatus }: Step) {
-  return { next: nextRow(input, { state: to, changed: from !== to, failures }), unknownStatus };
 }
 
 /** The period is that of the plan's item, on both sides. What was known of its invoice is kept. */
@@ -206,22 +185,6 @@ function evidenceOf(input: DecideInput, failures: readonly FailedSignal[]): Evid
     everTrialed: input.everTrialed === true,
     change: stored ? changeOf(input.catalogue, stored.facts, facts) : null,
   };
-}
-
-/** How the plan changed between two readings; null when price, plan and seats are the same. */
-function changeOf(
-  catalogue: Catalogue,
-  before: SubscriptionFacts,
-  after: SubscriptionFacts,
-): ChangeKind | null {
-  if (licensed(before) === licensed(after)) return null;
-  const [current, target] = [positionOfFacts(catalogue, before), positionOfFacts(catalogue, after)];
-  return current && target ? compareChange(current, target) : 'switch';
-}
-
-function licensed(facts: SubscriptionFacts): string {
-  const items = facts.items.map((item) => `${item.priceId}×${item.metered ? '' : item.quantity}`);
-  return items.sort().join(' ');
 }
 
 /**

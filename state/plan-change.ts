@@ -116,6 +116,25 @@ export function positionOfPlan(
   };
 }
 
+/** How the plan changed between two readings; null when price, plan and seats are the same. */
+export function changeOf(
+  catalogue: Catalogue,
+  before: SubscriptionFacts,
+  after: SubscriptionFacts,
+): ChangeKind | null {
+  if (licensedItems(before) === licensedItems(after)) return null;
+  const [current, target] = [positionOfFacts(catalogue, before), positionOfFacts(catalogue, after)];
+  return current && target ? compareChange(current, target) : 'switch';
+}
+
+/** Prices and seats as one text; metered items have no quantity. */
+export function licensedItems({ items }: SubscriptionFacts): string {
+  const texts = items.map(
+    ({ priceId, metered, quantity }) => `${priceId}×${metered ? '' : quantity}`,
+  );
+  return texts.sort().join(' ');
+}
+
 /** The item that carries the plan: the one of the best plan, else the first licensed one. */
 export function planItem(catalogue: Catalogue, facts: SubscriptionFacts): ItemFacts | null {
   const priceId = planOfFacts(catalogue, facts)?.price.priceId;

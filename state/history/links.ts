@@ -5,6 +5,7 @@
 import type { Catalogue } from '../catalogue.ts';
 import type { EventFacts } from '../event-facts.ts';
 import { lifecycleOf } from '../lifecycle.ts';
+import { licensedItems } from '../plan-change.ts';
 import type { LifecycleState, SubscriptionFacts } from '../types.ts';
 import type { HistoryLine } from './lines.ts';
 
@@ -227,10 +228,4 @@ function printOf(facts: SubscriptionFacts): string {
     facts.defaultPaymentMethodId,
     facts.metadata,
   ]);
-}
-
-/** Prices and seats; metered items have no quantity. */
-function licensedItems(facts: SubscriptionFacts): string {
-  const items = facts.items.map((item) => `${item.priceId}×${item.metered ? '' : item.quantity}`);
-  return items.sort().join(' ');
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decide } from '../../state/decide.ts';
+import { decideLines, decideRow, type DecideInput } from '../../state/decide.ts';
 import { lifecycleOf, statusOf } from '../../state/lifecycle.ts';
 import { machineArrows } from '../../state/machine.ts';
 import type { FailedSignal } from '../../state/signals.ts';
@@ -13,6 +13,11 @@ import { CATALOGUE, CHANGES_FOR, DAY, itemList, rawItem } from './factories.ts';
 import { rawSubscription, SETTINGS, storedIn, T0, type Raw } from './factories.ts';
 
 const CONTEXT = { catalogue: CATALOGUE, settings: SETTINGS, now: (T0 + DAY) * 1000 };
+
+const decide = (input: DecideInput) => ({
+  ...decideRow(input),
+  transitions: decideLines(input),
+});
 
 function move(from: StoredSubscription | null, changes: Raw, more: object = {}) {
   const facts = readSubscription(rawSubscription(changes));

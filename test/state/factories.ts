@@ -1,6 +1,6 @@
 /** Raw Stripe objects as they come over the wire, and rows, for the tests of state/. */
 import type { Catalogue } from '../../state/catalogue.ts';
-import { decide } from '../../state/decide.ts';
+import { decideRow } from '../../state/decide.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { LifecycleState, StoredSubscription } from '../../state/types.ts';
 
@@ -136,7 +136,7 @@ export function downgradeSchedule(priceId = 'price_starter_month'): Raw {
 /** A stored row in the given state. */
 export function storedIn(state: LifecycleState, changes: Raw = {}): StoredSubscription {
   const facts = readSubscription(rawSubscription({ ...CHANGES_FOR[state], ...changes }));
-  const { next } = decide({
+  const { next } = decideRow({
     stored: null,
     facts,
     signals: [],
