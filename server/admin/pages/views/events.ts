@@ -49,13 +49,15 @@ export function eventsPage(frame: Frame, view: EventsView): string {
   return adminPage(frame, {
     title: 'Webhook events',
     section: 'events',
-    content: html`${view.attention.length > 0 && attentionPanel(frame, view)}
+    content: html`<div data-follow="attention">
+        ${view.attention.length > 0 && attentionPanel(frame, view)}
+      </div>
       <section class="panel" aria-labelledby="list-title" data-events>
         <div class="panel-head">
           <h1 id="list-title">Webhook events</h1>
           ${tabs('Status', statusTabs(view, href))}
           <span class="push inline">
-            <a class="button small" href="${href({})}" data-fresh hidden>New events</a>
+            ${!view.firstPage && html`<a class="button small" href="${href({})}" data-fresh hidden>New events</a>`}
             ${
               mayAct(frame) &&
               view.counts.dead + view.counts.failed > 0 &&
@@ -68,7 +70,9 @@ export function eventsPage(frame: Frame, view: EventsView): string {
           </span>
         </div>
         ${filterForm(view)}
-        ${view.rows.length === 0 ? html`<p class="empty">No events match.</p>` : list(frame, view)}
+        <div ${view.firstPage && html`data-follow="events"`}>
+          ${view.rows.length === 0 ? html`<p class="empty">No events match.</p>` : list(frame, view)}
+        </div>
         ${pager(
           view.searchedBackTo === null
             ? 'Newest first'
