@@ -101,6 +101,9 @@ function pathParameters({ path }: Route): Json[] {
   }));
 }
 
+const ownWords = (schema: Json): Json =>
+  typeof schema['description'] === 'string' ? { description: schema['description'] } : {};
+
 const wordsOf = (name = ''): Json => {
   const description = PARAMETER_WORDS[name] ?? FIELD_WORDS[name];
   return description === undefined ? {} : { description };
@@ -110,11 +113,13 @@ function queryParameters({ query }: Route): Json[] {
   if (!query) return [];
   const schema = toSchema(query, 'input');
   const required = Array.isArray(schema['required']) ? schema['required'] : [];
-  return Object.entries(schema['properties'] ?? {}).map(([name, property]) => ({
+  const properties = (schema['properties'] ?? {}) as Record<string, Json>;
+  return Object.entries(properties).map(([name, property]) => ({
     name,
     in: 'query',
     required: required.includes(name),
     ...wordsOf(name),
+    ...ownWords(property),
     schema: property,
   }));
 }
@@ -216,6 +221,7 @@ function errorSchema(): Json {
     properties: {
       error: {
         type: 'object',
+        description: 'What went wrong.',
         required: ['code', 'message', 'requestId'],
         properties: {
           code: {

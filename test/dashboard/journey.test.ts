@@ -172,5 +172,10 @@ describe('A customer of the storefront, watched from the dashboard', { shuffle: 
     for (const { state, count } of rows) {
       expect(await countOf(state).textContent()).toBe(String(count));
     }
+    // P-19: periods end at the customers' now: the trial began two weeks before it.
+    const began = admin.locator('svg [data-traffic~="none>trialing>trial_started"]');
+    expect(await began.textContent()).toBe('');
+    await admin.goto(`${server.url}/admin?window=30d`);
+    expect(await began.textContent()).toBe('1');
   }, 30_000);
 });

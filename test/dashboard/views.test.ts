@@ -33,6 +33,9 @@ beforeAll(async () => {
     .knex('subscriptions')
     .where({ state: 'past_due' })
     .first('id', 'user_id', 'customer_id');
+  await server.database
+    .knex('subscription_counts')
+    .insert({ state: 'active', currency: 'eur', shard: 0, count: 1, mrr: 1900 });
   await enqueueEffects(server.database.knex, [failedMail(late)], Date.now());
   mailId = (await server.database.knex('outbox').where({ kind: 'mail.payment_failed' }).first()).id;
 }, 60_000);
@@ -191,6 +194,13 @@ describe('Every view of the dashboard', () => {
       Math.min(...of('3').map(({ width }) => width)),
     );
   }, 60_000);
+
+  it('P-19: tells MRR of each currency', async () => {
+    await page.goto(`${server.url}/admin`);
+    const tile = await page.locator('.card', { hasText: 'MRR' }).textContent();
+    expect(tile).toMatch(/\$[\d,.]+/);
+    expect(tile).toContain('€19.00');
+  }, 30_000);
 
   it('sends less than 150 KB for the first view', async () => {
     await page.goto(`${server.url}/admin`);
