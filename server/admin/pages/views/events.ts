@@ -110,7 +110,11 @@ function filterForm(view: EventsView): Html {
     /></label>
     <label class="field"
       ><span>Type</span
-      ><input name="type" value="${filter.type}" list="types" placeholder="invoice.paid"
+      ><input
+        name="type"
+        value="${filter.type}"
+        list="types"
+        placeholder="invoice.paid or invoice.*"
     /></label>
     <datalist id="types">
       ${view.types.map((type) => html`<option value="${type}"></option>`)}
@@ -175,7 +179,23 @@ function attentionPanel(frame: Frame, view: EventsView): Html {
   return html`<section class="panel" aria-labelledby="attention-title">
     <div class="panel-head"><h2 id="attention-title">Needs attention</h2></div>
     ${replayForm(frame, '/admin/events', rowTable('Events that need attention', columns, view.attention))}
+    ${moreLine(view)}
   </section>`;
+}
+
+/** Only the newest are shown; the others are counted and linked. */
+function moreLine({ attention, counts }: EventsView): Html | null {
+  const hidden = counts.dead + counts.failed - attention.length;
+  if (hidden <= 0) return null;
+  const link = (status: 'dead' | 'failed') =>
+    counts[status] > 0 &&
+    html`<a href="/admin/events${query({ status })}"
+      >All ${shortCount(counts[status])} ${status}</a
+    >`;
+  return html`<p class="panel-foot">
+    <span>${shortCount(hidden)} more</span
+    ><span class="inline">${link('dead')} ${link('failed')}</span>
+  </p>`;
 }
 
 function list(frame: Frame, view: EventsView): Html {

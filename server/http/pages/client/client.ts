@@ -110,7 +110,9 @@ function showStats(stats: Stats): void {
     setText(element, String(bad));
     element.hidden = bad === 0;
   }
-  const inbox: Record<string, number> = { ...stats.inbox, failed: stats.inbox.failing };
+  const { waiting, failing: failed, dead } = stats.inbox;
+  // What failed waits as well; it is counted once.
+  const inbox: Record<string, number> = { waiting: waiting - failed, failed, dead };
   for (const element of all<HTMLElement>('[data-inbox]')) {
     setText(element, short(inbox[element.dataset['inbox'] ?? ''] ?? 0));
   }
