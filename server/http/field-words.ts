@@ -62,7 +62,7 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   debit: 'What the new plan costs for the rest of the period, in minor units.',
   debts: 'Open invoices that come first.',
   declineCode: "The bank's reason, as Stripe names it; null without a refusal.",
-  deliveredAt: 'When it was carried out; null until then.',
+  deliveredAt: 'When it was sent or applied; null until then.',
   description: 'In words.',
   detail: 'What Stripe said about it.',
   difference: 'Stripe’s count minus ours.',

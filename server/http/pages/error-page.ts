@@ -18,7 +18,7 @@ function opensPage(request: Request): boolean {
   return wantsPage && !/^\/(admin\/)?api\//.test(pathname);
 }
 
-/** The error as a page where a person would read it; programs get it as it is. */
+/** The error as a page in a browser; programs get it as it is. */
 export async function asPage(request: Request, response: Response): Promise<Response> {
   if (!opensPage(request)) return response;
   const { error } = (await response.json()) as { error: { message: string; requestId: string } };
