@@ -138,15 +138,18 @@ export function movedCounts(
   );
 }
 
-/** Counts the traffic of the machine's arrows, by hour of recording; what is taken back, where it was counted. */
+/**
+ * Counts the traffic of the machine's arrows, by the hour in which they were taken: in test mode that clock is not the
+ * server's. What is taken back is taken back where it was counted.
+ */
 export function countedArrows(
-  lines: { from: string; to: string; event: string; recordedAt: number; count?: number }[],
+  lines: { from: string; to: string; event: string; occurredAt: number; count?: number }[],
   shard: number,
 ): Additions {
   return additionsTo(
     ARROW_COUNTS,
-    lines.map(({ from: from_state, to: to_state, event, recordedAt, count = 1 }) => ({
-      hour_at: Math.floor(recordedAt / HOUR) * HOUR,
+    lines.map(({ from: from_state, to: to_state, event, occurredAt, count = 1 }) => ({
+      hour_at: Math.floor(occurredAt / HOUR) * HOUR,
       from_state,
       to_state,
       event,
@@ -181,7 +184,7 @@ export interface ArrowTraffic {
   count: number;
 }
 
-/** How many times each arrow was taken since a moment (whole hours, by time of recording). */
+/** How many times each arrow was taken since a moment (whole hours). */
 export async function arrowTraffic(db: Db, since: number): Promise<ArrowTraffic[]> {
   return db('arrow_counts')
     .where('hour_at', '>=', Math.floor(since / HOUR) * HOUR)

@@ -88,11 +88,21 @@ function isScanned(search: EventSearch): boolean {
   return search.type !== null || search.status === 'done' || search.status === 'ignored';
 }
 
+/** Events of a type, or of all that begin like `invoice.*`. */
+function ofType(select: Knex.QueryBuilder, type: string): void {
+  if (!type.endsWith('*')) {
+    void select.where({ type });
+    return;
+  }
+  const beginning = type.slice(0, -1).replaceAll(/[%_\\]/g, String.raw`\$&`);
+  void select.whereRaw(String.raw`type LIKE ? ESCAPE '\'`, [`${beginning}%`]);
+}
+
 function filter(
   select: Knex.QueryBuilder,
   search: Pick<EventSearch, 'type' | 'status'>,
 ): Knex.QueryBuilder {
-  if (search.type !== null) void select.where({ type: search.type });
+  if (search.type !== null) ofType(select, search.type);
   if (search.status === 'failed') {
     void select.where({ status: 'waiting' }).whereNotNull('last_error');
   } else if (search.status !== null) {

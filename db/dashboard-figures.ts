@@ -19,7 +19,7 @@ import type {
   Transition,
 } from '../state/types.ts';
 
-/** Beside the figures, the traffic of each arrow by day of recording: weeks of hourly counts are too many to sum. */
+/** Beside the figures, the traffic of each arrow by day: weeks of hourly counts are too many to sum. */
 type ArrowFigure = `arrow:${LifecycleState}>${LifecycleState}>${LifecycleEventType}`;
 
 const arrowFigure = ({ from, to, event }: Pick<Arrow, 'from' | 'to' | 'event'>): ArrowFigure =>
@@ -48,7 +48,6 @@ export function figuresOf(
   lines: readonly (Transition & {
     subscriptionId: string;
     occurredAt: number;
-    recordedAt: number;
     /** -1 takes back what a line had added. */
     count?: number;
   })[],
@@ -56,11 +55,11 @@ export function figuresOf(
   return [
     ...changes.flatMap(revenueFigures),
     ...lines.flatMap((line): FigureChange[] => {
-      const { subscriptionId, occurredAt, recordedAt, count: value = 1 } = line;
+      const { subscriptionId, occurredAt, count: value = 1 } = line;
       const figure = figureOfLine(line);
       const arrow = arrowFigure(line);
       return [
-        { at: recordedAt, figure: arrow, currency: '', subscriptionId, value },
+        { at: occurredAt, figure: arrow, currency: '', subscriptionId, value },
         ...(figure ? [{ at: occurredAt, figure, currency: '', subscriptionId, value }] : []),
       ];
     }),
@@ -202,7 +201,7 @@ export async function figuresSince(db: Db, since: number): Promise<DailyFigure[]
   return [...before.map((row) => ({ ...row, day: 0 })), ...days];
 }
 
-/** How many times each arrow of the machine was taken since a moment, in whole days of recording. */
+/** How many times each arrow of the machine was taken since a moment, in whole days. */
 export async function arrowTrafficByDay(db: Db, since: number): Promise<ArrowTraffic[]> {
   const arrows = machineArrows();
   const rows: { figure: string; count: number }[] = await db('daily_figures')

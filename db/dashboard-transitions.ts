@@ -7,15 +7,16 @@ export interface ArrowQuery {
   to: LifecycleState | null;
   event: LifecycleEventType | null;
   unexpected: boolean;
-  /** Recorded at or after; ms. */
+  /** Happened at or after; ms. */
   since: number | null;
   beforeId: number | null;
   limit: number;
 }
 
 /**
- * Who took an arrow, newest first. Ids grow with the time of recording, so the window cuts the list off at its
- * end; as a condition of the query it would make the database read the whole past of an arrow that was not taken lately.
+ * Who took an arrow, the line that was recorded last first. Lines are recorded soon after they happen, so the window is
+ * applied to what was read; as a condition of the query it would make the database read the whole past of an arrow that
+ * was not taken lately.
  */
 export async function transitionsOfArrow(db: Db, query: ArrowQuery): Promise<TransitionRow[]> {
   const select = db('transitions').orderBy('id', 'desc').limit(query.limit);
@@ -27,7 +28,7 @@ export async function transitionsOfArrow(db: Db, query: ArrowQuery): Promise<Tra
   if (query.beforeId !== null) void select.where('id', '<', query.beforeId);
   const rows: StoredTransition[] = await select;
   const { since } = query;
-  const recent = rows.filter((row) => since === null || row.recorded_at >= since);
+  const recent = rows.filter((row) => since === null || row.occurred_at >= since);
   return recent.map(transitionFromRow);
 }
 
@@ -85,11 +86,11 @@ export async function transactionHorizon(db: Db): Promise<TransactionHorizon | n
 
 const HOUR = 3_600_000;
 
-/** How many moves were recorded in each of the last `hours` hours, oldest first; the last is the present one. */
-export async function movesPerHour(db: Db, hours: number): Promise<number[]> {
-  const first = (Math.floor(Date.now() / HOUR) - hours + 1) * HOUR;
+/** How many moves happened in each of the last `hours` hours, oldest first; the last is the present one. */
+export async function movesPerHour(db: Db, now: number, hours: number): Promise<number[]> {
+  const first = (Math.floor(now / HOUR) - hours + 1) * HOUR;
   const rows: { hour: number; count: number }[] = await db('arrow_counts')
-    .where('hour_at', '>=', first)
+    .whereBetween('hour_at', [first, now])
     .groupBy('hour_at')
     .select({ hour: 'hour_at' })
     .sum({ count: 'count' });

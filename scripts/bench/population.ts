@@ -69,7 +69,7 @@ export async function populate(database: Database, size: number, now: number): P
        ${created} + n
      FROM generate_series(0, ${size - 1}) AS i, generate_series(0, 9) AS n`,
     `INSERT INTO subscription_counts SELECT state, currency, 0, count(*), sum(mrr) FROM subscriptions GROUP BY 1, 2`,
-    `INSERT INTO arrow_counts SELECT recorded_at / ${HOUR} * ${HOUR}, from_state, to_state, event, 0, count(*)
+    `INSERT INTO arrow_counts SELECT occurred_at / ${HOUR} * ${HOUR}, from_state, to_state, event, 0, count(*)
      FROM transitions GROUP BY 1, 2, 3, 4`,
   ];
   for (const statement of statements) await knex.raw(statement.replaceAll('?', '\\?'));
@@ -79,7 +79,7 @@ export async function populate(database: Database, size: number, now: number): P
 export async function populateFigures({ knex }: Database): Promise<void> {
   await knex.raw(
     `INSERT INTO daily_figures (figure, day_at, currency, shard, value)
-     SELECT 'arrow:' || from_state || '>' || to_state || '>' || event, recorded_at / ${DAY} * ${DAY}, '', 0, count(*)
+     SELECT 'arrow:' || from_state || '>' || to_state || '>' || event, occurred_at / ${DAY} * ${DAY}, '', 0, count(*)
      FROM transitions GROUP BY 1, 2`,
   );
   await knex.raw(

@@ -63,7 +63,7 @@ export function lifecycleDiagram(): string {
       height="${height + 2 * MARGIN}"
     />
     ${groups.map(
-      ({ id, ...at }) =>
+      ({ title, ...at }) =>
         html`<rect
             class="group"
             x="${at.x}"
@@ -72,7 +72,7 @@ export function lifecycleDiagram(): string {
             height="${at.height}"
             rx="10"
           />
-          <text class="title" x="${at.x + 14}" y="${at.y + 21}">${id.replaceAll('_', ' ')}</text> `,
+          <text class="title" x="${at.x + 14}" y="${at.y + 21}">${title}</text> `,
     )}${edges.map((edge) => lineOf(edge))}${edges.map((edge) => labelOf(edge))}${nodes.map((node) => nodeOf(node))}
   </svg> `;
   return svg.markup;
@@ -86,7 +86,7 @@ function lineOf({ points }: PlacedEdge): Html {
 function labelOf({ label }: PlacedEdge): Html {
   // The dashboard keeps room for counts behind the names; here there are none.
   const width = label.width - SIZES.countWidth;
-  const { x } = label;
+  const x = label.x + SIZES.countWidth / 2;
   return html`<rect
       class="label"
       x="${x}"
@@ -106,7 +106,7 @@ function labelOf({ label }: PlacedEdge): Html {
 }
 
 function nodeOf(node: PlacedNode): Html {
-  const { state, x, y, width, height } = node;
+  const { state, loops, x, y, width, height } = node;
   if (state === 'none') {
     return html`<circle class="start" cx="${x + width / 2}" cy="${y + height / 2}" r="6"
       ><title>No subscription yet</title></circle
@@ -116,6 +116,15 @@ function nodeOf(node: PlacedNode): Html {
   return html`<g
     ><title>${description}</title
     ><rect class="node" x="${x}" y="${y}" width="${width}" height="${height}" rx="8" />
-    <text class="name" x="${x + width / 2}" y="${y + height / 2}">${state}</text></g
+    <text class="name" x="${x + width / 2}" y="${y + SIZES.node.height / 2}">${state}</text>
+    ${loops.map(
+      (event, row) =>
+        html`<text
+          class="event"
+          x="${x + 12}"
+          y="${y + SIZES.node.height + SIZES.loop * (row + 0.5) + 1}"
+          >↻ ${event}</text
+        > `,
+    )}</g
   > `;
 }

@@ -74,6 +74,7 @@ import { refuseForeignPage, userOfPage } from '../http/page-origin.ts';
 import { requireFewWrongTokens, wrongTokensOf } from '../http/wrong-tokens.ts';
 import { bodyOf } from '../http/request-body.ts';
 import type { Route, RouteContext } from '../http/define-route.ts';
+import { asPage } from '../http/pages/error-page.ts';
 import { matchRoute } from '../http/route-match.ts';
 import type { Services } from '../lib/services.ts';
 import { HOSTED_PAGE_ROUTES } from '../storefront/hosted-routes.ts';
@@ -165,7 +166,7 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       // What users do is in the history; acts of operators and sign-ins tell where they came from.
       response = await (route.auth === 'user' ? run() : withAuditSource(source, run));
     } catch (error) {
-      response = errorResponse(services, error, answerId);
+      response = await asPage(request, errorResponse(services, error, answerId));
     }
     if (request.method === 'HEAD') response = await withoutBody(response);
     addAnswerHeaders(response, answerId);

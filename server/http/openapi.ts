@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode } from './errors.ts';
 import type { Auth, Route } from './define-route.ts';
+import { FIELD_WORDS, PARAMETER_WORDS } from './field-words.ts';
 
 type Json = Record<string, unknown>;
 
@@ -95,18 +96,30 @@ function pathParameters({ path }: Route): Json[] {
     name,
     in: 'path',
     required: true,
+    ...wordsOf(name),
     schema: { type: 'string' },
   }));
 }
+
+const ownWords = (schema: Json): Json =>
+  typeof schema['description'] === 'string' ? { description: schema['description'] } : {};
+
+const wordsOf = (name = ''): Json => {
+  const description = PARAMETER_WORDS[name] ?? FIELD_WORDS[name];
+  return description === undefined ? {} : { description };
+};
 
 function queryParameters({ query }: Route): Json[] {
   if (!query) return [];
   const schema = toSchema(query, 'input');
   const required = Array.isArray(schema['required']) ? schema['required'] : [];
-  return Object.entries(schema['properties'] ?? {}).map(([name, property]) => ({
+  const properties = (schema['properties'] ?? {}) as Record<string, Json>;
+  return Object.entries(properties).map(([name, property]) => ({
     name,
     in: 'query',
     required: required.includes(name),
+    ...wordsOf(name),
+    ...ownWords(property),
     schema: property,
   }));
 }
@@ -208,11 +221,16 @@ function errorSchema(): Json {
     properties: {
       error: {
         type: 'object',
+        description: 'What went wrong.',
         required: ['code', 'message', 'requestId'],
         properties: {
-          code: { type: 'string', enum: Object.keys(ERROR_STATUS) },
-          message: { type: 'string' },
-          requestId: { type: 'string' },
+          code: {
+            type: 'string',
+            enum: Object.keys(ERROR_STATUS),
+            description: 'What programs decide by.',
+          },
+          message: text('What people read.'),
+          requestId: text('Of the request; it is in the log.'),
           ...ERROR_FIELDS,
         },
       },
@@ -232,7 +250,7 @@ const ERROR_FIELDS: Json = {
     items: {
       type: 'object',
       required: ['path', 'message'],
-      properties: { path: { type: 'string' }, message: { type: 'string' } },
+      properties: { path: text('Which field.'), message: text('What is wrong with it.') },
     },
   },
   declineCode: text('Why the bank refused (`card_declined`).'),
@@ -246,7 +264,29 @@ const ERROR_FIELDS: Json = {
 
 function toSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, target: 'draft-2020-12' });
-  return rest;
+  return described(rest) as Json;
+}
+
+/** A schema in which every property says what it means. */
+function described(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map((each) => described(each));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [
+      key,
+      key === 'properties' ? describedProperties(value as Json) : described(value),
+    ]),
+  );
+}
+
+function describedProperties(properties: Json): Json {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, property]) => {
+      const inside = described(property) as Json;
+      const words = FIELD_WORDS[name];
+      return [name, words === undefined ? inside : { description: words, ...inside }];
+    }),
+  );
 }
 
 function packageVersion(): string {

@@ -40,6 +40,7 @@ export function bodyOf(
 export function confirmContent(command: Confirmed, view: ConfirmView): Html {
   const question = QUESTIONS[command](view);
   const { quote } = view;
+  const ends = command === 'cancel' && view.when === 'now';
   const fields = { ...bodyOf(command, view.subscription, view.when), ...confirmed(quote) };
   return html`<section class="panel narrow" aria-labelledby="confirm-title">
     <div class="panel-head"><h1 id="confirm-title">${question.title}</h1></div>
@@ -55,7 +56,8 @@ export function confirmContent(command: Confirmed, view: ConfirmView): Html {
       >
         ${hiddenFields(fields)} ${command === 'cancel' && leavingFields}
         <div class="inline">
-          <button class="primary" type="submit">${question.button}</button
+          <button class="${ends ? 'primary destroys' : 'primary'}" type="submit">
+            ${question.button}</button
           ><a class="button" href="${view.links('')}">Back</a>
         </div>
       </form>

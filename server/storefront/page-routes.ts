@@ -97,13 +97,13 @@ const preview: PageSpec = {
   },
 };
 
-/** A reload of the preview's address, which only a form has reached. */
-const previewReload: PageSpec = {
+/** A reload of an address that only a form has reached. */
+const reload = (name: string): PageSpec => ({
   method: 'GET',
-  name: 'preview',
+  name,
   summary: 'Back to the account',
   handler: async (visit) => onward(visit, null, ''),
-};
+});
 
 const change: PageSpec = {
   method: 'POST',
@@ -229,7 +229,7 @@ export const ACCOUNT_PAGES: readonly PageSpec[] = [
   purchase,
   back,
   preview,
-  previewReload,
+  reload('preview'),
   change,
   confirm,
   command('cancel', 'canceled', leaving),
@@ -238,6 +238,7 @@ export const ACCOUNT_PAGES: readonly PageSpec[] = [
   command('portal', '', (form) => (form.get('flow') ? { flow: form.get('flow') } : {})),
   command('reactivate', 'back', (form) => ({ ...choiceOf(form) })),
   code,
+  reload('code'),
   command('discount', 'discount', (form) => ({ promotionCode: form.get('code') })),
   invoicePdf,
 ];

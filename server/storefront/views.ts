@@ -260,10 +260,13 @@ export function previewContent(
             html`<dt>${each.description ?? 'Subscription'}</dt>
               <dd>${money(each.amount)}</dd>`,
         )}
-        <dt>Credit for unused time</dt>
-        <dd>${money(preview.credit)}</dd>
-        <dt>Charge for the rest</dt>
-        <dd>${money(preview.debit)}</dd>
+        ${
+          (preview.credit !== 0 || preview.debit !== 0) &&
+          html`<dt>Credit for unused time</dt>
+            <dd>${money(preview.credit)}</dd>
+            <dt>Charge for the rest</dt>
+            <dd>${money(preview.debit)}</dd>`
+        }
         ${
           preview.nextAmount !== null &&
           html`<dt>Then</dt>

@@ -1,3 +1,6 @@
+import { insertEvents } from '../../db/insert-events.ts';
+import { postponeEvent } from '../../db/webhook-events.ts';
+import { aNewEvent } from '../support/factories.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLoginLink } from '../../server/admin/pages/session.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -134,6 +137,57 @@ describe('A server with a live key', () => {
     } finally {
       stripe.live = false;
     }
+  });
+});
+
+describe('P-20: What is not there', () => {
+  afterAll(async () => {
+    await server.database.knex('webhook_events').delete();
+  });
+
+  const asBrowser = { accept: 'text/html,application/xhtml+xml' };
+
+  it('is a page for a person, and JSON for a program', async () => {
+    for (const [path, status] of [
+      ['/admin/nothing', 404],
+      ['/admin/events/replay/nothing', 404],
+      ['/admin/theme', 405],
+    ] as const) {
+      const response = await fetch(server.url + path, { headers: asBrowser });
+      expect(response.status, path).toBe(status);
+      expect(response.headers.get('content-type'), path).toContain('text/html');
+      expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+      expect(await response.text(), path).toContain('<h1 id="error-title">Page not found</h1>');
+      const program = await fetch(server.url + path);
+      expect(program.headers.get('content-type'), path).toContain('application/json');
+    }
+    const api = await fetch(`${server.url}/admin/api/nothing`, { headers: asBrowser });
+    expect(api.headers.get('content-type')).toContain('application/json');
+  });
+
+  it('is not hidden where it is: events are found by the beginning of their type', async () => {
+    const events = ['invoice.paid', 'invoice.finalized', 'invoiceitem.created'];
+    await insertEvents(
+      server.database.knex,
+      events.map((type) => aNewEvent({ id: `evt_${type}`, type })),
+    );
+    const { json } = await server.call('GET', '/admin/api/events?type=invoice.*', { admin: true });
+    const found = (json['events'] as { type: string }[]).map(({ type }) => type);
+    expect(found.sort()).toEqual(['invoice.finalized', 'invoice.paid']);
+  });
+
+  it('and what needs attention is counted beyond the few that are shown', async () => {
+    const ids = Array.from({ length: 7 }, (_, index) => `evt_dead_${index}`);
+    await insertEvents(
+      server.database.knex,
+      ids.map((id) => aNewEvent({ id })),
+    );
+    const worst = { error: 'boom', attempts: 9, nextAttemptAt: 0, dead: true };
+    for (const id of ids) await postponeEvent(server.database.knex, id, worst);
+    const { cookie } = await signedIn();
+    const text = await (await send('/admin/events', { cookie })).text();
+    expect(text).toContain('2 more');
+    expect(text).toContain('All 7 dead');
   });
 });
 

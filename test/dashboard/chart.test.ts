@@ -19,14 +19,19 @@ describe('The state chart', () => {
   it('is laid out from the machine as it is now (else: npm run build:chart)', () => {
     const graph = chartGraph(lifecycleShape());
     expect(chartLayout.nodes.map(({ state }) => state)).toEqual(graph.states);
-    expect(chartLayout.groups.map(({ id, members }) => ({ id, members }))).toEqual(graph.groups);
+    expect(chartLayout.groups.map(({ id, title, members }) => ({ id, title, members }))).toEqual(
+      graph.groups,
+    );
     expect(
       chartLayout.edges.map(({ id, source, target, arrows }) => ({ id, source, target, arrows })),
     ).toEqual(graph.edges);
   });
 
   it('has every state and every arrow of the machine once', () => {
-    const drawn = chartLayout.edges.flatMap((edge) => edge.arrows);
+    const loops = chartLayout.nodes.flatMap(({ state, loops: events }) =>
+      events.map((event) => ({ from: state, to: state, event })),
+    );
+    const drawn = [...chartLayout.edges.flatMap((edge) => edge.arrows), ...loops];
     const key = ({ from, to, event }: (typeof drawn)[number]): string => `${from}>${to}>${event}`;
     expect(drawn.map((arrow) => key(arrow)).sort()).toEqual(
       machineArrows()
@@ -34,6 +39,8 @@ describe('The state chart', () => {
         .sort(),
     );
     const svg = draw({});
+    for (const { from, to, event } of machineArrows())
+      expect(svg).toContain(`${from}&gt;${to}&gt;${event}`);
     for (const state of LIFECYCLE_STATES.filter((name) => name !== 'none')) {
       expect(svg).toContain(`data-state="${state}"`);
     }

@@ -57,6 +57,9 @@ describe('A customer of the storefront, watched from the dashboard', { shuffle: 
     await admin.bringToFront();
     await has(admin, 'svg [data-count="trialing"]', '1');
     await has(admin, 'svg [data-traffic~="none>trialing>trial_started"]', '1');
+    // P-10: tiles and lists with it.
+    await has(admin, '.cards', 'of 1 started');
+    await has(admin, '.latest', 'trial_started');
   }, 90_000);
 
   it('is found by e-mail with the keyboard alone', async () => {
@@ -169,5 +172,10 @@ describe('A customer of the storefront, watched from the dashboard', { shuffle: 
     for (const { state, count } of rows) {
       expect(await countOf(state).textContent()).toBe(String(count));
     }
+    // P-19: periods end at the customers' now: the trial began two weeks before it.
+    const began = admin.locator('svg [data-traffic~="none>trialing>trial_started"]');
+    expect(await began.textContent()).toBe('');
+    await admin.goto(`${server.url}/admin?window=30d`);
+    expect(await began.textContent()).toBe('1');
   }, 30_000);
 });

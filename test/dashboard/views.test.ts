@@ -15,14 +15,27 @@ let mailId = 0;
 
 beforeAll(async () => {
   server = await startTestServer({ database: 'sqlite' });
-  const ids = await populate(server.database, { subscriptions: 160, now: Date.now() });
-  subscriptionId = ids[12] ?? '';
+  // Longer than anything that a layout is made for.
+  const metadata = { ['the_key_of_a_program_that_likes_long_ones']: 'sales.'.repeat(30) };
+  const ids = await populate(server.database, {
+    subscriptions: 160,
+    now: Date.now(),
+    last: { email: 'dana160@example.com', metadata },
+  });
+  subscriptionId = ids.at(-1) ?? '';
   const row = await server.database.knex('webhook_events').where({ status: 'dead' }).first('id');
   eventId = row.id;
+  await server.database
+    .knex('webhook_events')
+    .where({ id: eventId })
+    .update({ type: `v2.billing.${'meter_error_report_'.repeat(4)}triggered` });
   const late = await server.database
     .knex('subscriptions')
     .where({ state: 'past_due' })
     .first('id', 'user_id', 'customer_id');
+  await server.database
+    .knex('subscription_counts')
+    .insert({ state: 'active', currency: 'eur', shard: 0, count: 1, mrr: 1900 });
   await enqueueEffects(server.database.knex, [failedMail(late)], Date.now());
   mailId = (await server.database.knex('outbox').where({ kind: 'mail.payment_failed' }).first()).id;
 }, 60_000);
@@ -96,6 +109,7 @@ describe('Every view of the dashboard', () => {
   const found: Record<string, string[]> = {};
   const policies: Record<string, string> = {};
   const wider: Record<string, number> = {};
+  const modes: Record<string, boolean> = {};
   beforeAll(async () => {
     for (const [name, path] of views()) {
       const response = await page.goto(server.url + path);
@@ -107,6 +121,7 @@ describe('Every view of the dashboard', () => {
         );
       await page.setViewportSize({ width: 360, height: 740 });
       wider[name] = await overflow(page);
+      modes[name] = name === 'login' || (await isInSight(page, '.env-name'));
       await picture(page, `${name}-360`);
       await page.setViewportSize({ width: 1440, height: 900 });
     }
@@ -126,6 +141,67 @@ describe('Every view of the dashboard', () => {
     expect(problems).toEqual([]);
   });
 
+  it('P-11: always says whether it is about test or live, and bears keys and types of any length', async () => {
+    expect(modes).toEqual(Object.fromEntries(views().map(([name]) => [name, true])));
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(`${server.url}/admin/subscriptions/${subscriptionId}`);
+    const [details, timeline, chart] = await Promise.all(
+      ['#facts-title', '#timeline-title', '.chart'].map((name) => boxOf(page, name)),
+    );
+    expect(await page.locator('main').textContent()).toContain('the_key_of_a_program');
+    // Details, then the timeline, then the chart.
+    expect(details!.bottom).toBeLessThan(timeline!.top);
+    expect(timeline!.top - details!.bottom).toBeLessThan(1_100);
+    expect(timeline!.bottom).toBeLessThan(chart!.top);
+    await page.setViewportSize({ width: 1440, height: 900 });
+  }, 60_000);
+
+  it('P-12: shows the whole chart in a window of 1440 x 900, with texts of 11 pixels and more', async () => {
+    for (const path of ['/admin', `/admin/subscriptions/${subscriptionId}`]) {
+      await page.goto(server.url + path);
+      const { top, left, bottom, right } = await boxOf(page, '.chart');
+      expect({ top: top > 0, left: left > 0 }, path).toEqual({ top: true, left: true });
+      expect(bottom, path).toBeLessThanOrEqual(900);
+      expect(right, path).toBeLessThanOrEqual(1440);
+      const texts: number[] = await page.evaluate(`[...document.querySelectorAll('.chart text')]
+        .map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)`);
+      expect(texts.length, path).toBeGreaterThan(35);
+      expect(Math.min(...texts), path).toBeGreaterThanOrEqual(11);
+      expect(await sidewaysScroll(page), path).toBe(0);
+    }
+  }, 60_000);
+
+  it('P-12: lights the arrows of a state that is pointed at or focused, and leaves those quiet that were not taken', async () => {
+    await page.goto(`${server.url}/admin?window=24h`);
+    const state = page.locator('.chart a[data-state="past_due"]');
+    for (const light of [() => state.hover(), () => state.focus()]) {
+      await page.mouse.move(5, 5);
+      expect(await litArrows(page)).toEqual([]);
+      await light();
+      const lit = await litArrows(page);
+      expect(lit.length).toBeGreaterThan(3);
+      expect(lit.every((touched) => touched.split(' ').includes('past_due'))).toBe(true);
+    }
+    const looks: { weight: string; width: number; opacity: number }[] =
+      await page.evaluate(`[...document.querySelectorAll('.edge[data-edge]')].map((edge) => {
+        const { strokeWidth, opacity } = getComputedStyle(edge.querySelector('.wire'));
+        return { weight: edge.dataset.weight, width: parseFloat(strokeWidth), opacity: Number(opacity) };
+      })`);
+    const of = (weight: string) => looks.filter((look) => look.weight === weight);
+    expect(of('0').length).toBeGreaterThan(0);
+    expect(of('3').length).toBeGreaterThan(0);
+    expect(Math.max(...of('0').map(({ width }) => width))).toBeLessThan(
+      Math.min(...of('3').map(({ width }) => width)),
+    );
+  }, 60_000);
+
+  it('P-19: tells MRR of each currency', async () => {
+    await page.goto(`${server.url}/admin`);
+    const tile = await page.locator('.card', { hasText: 'MRR' }).textContent();
+    expect(tile).toMatch(/\$[\d,.]+/);
+    expect(tile).toContain('€19.00');
+  }, 30_000);
+
   it('sends less than 150 KB for the first view', async () => {
     await page.goto(`${server.url}/admin`);
     const bytes = await page.evaluate(
@@ -135,6 +211,50 @@ describe('Every view of the dashboard', () => {
     expect(bytes).toBeLessThan(150_000);
   }, 30_000);
 });
+
+interface Edges {
+  top: number;
+  left: number;
+  bottom: number;
+  right: number;
+}
+
+/** Where an element is on the page. */
+async function boxOf(page: Page, selector: string): Promise<Edges> {
+  return page.evaluate(`(() => {
+    const { top, left, bottom, right } = document.querySelector('${selector}').getBoundingClientRect();
+    return { top: top + scrollY, left: left + scrollX, bottom: bottom + scrollY, right: right + scrollX };
+  })()`);
+}
+
+/** Whether an element is wholly inside the window's width, and shown. */
+async function isInSight(page: Page, selector: string): Promise<boolean> {
+  const { left, right, bottom, top } = await boxOf(page, selector);
+  return left >= 0 && right <= (page.viewportSize()?.width ?? 0) && bottom > top;
+}
+
+/** How far the chart would have to be scrolled sideways. */
+async function sidewaysScroll(page: Page): Promise<number> {
+  return page.evaluate(`(() => {
+    const around = document.querySelector('.chart-scroll');
+    return around.scrollWidth - around.clientWidth;
+  })()`);
+}
+
+/** The states at the ends of each line that has the colour of what is pointed at. */
+async function litArrows(page: Page): Promise<string[]> {
+  return page.evaluate(`(() => {
+    for (const animation of document.getAnimations()) animation.finish();
+    const probe = document.createElement('i');
+    probe.style.color = 'var(--accent)';
+    document.body.append(probe);
+    const accent = getComputedStyle(probe).color;
+    probe.remove();
+    return [...document.querySelectorAll('.edge[data-edge]')]
+      .filter((edge) => getComputedStyle(edge.querySelector('.wire')).stroke === accent)
+      .map((edge) => edge.dataset.touches);
+  })()`);
+}
 
 describe('The dashboard without JavaScript', () => {
   it('is whole', async () => {

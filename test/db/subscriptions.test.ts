@@ -137,7 +137,7 @@ describe.each(DIALECTS)('subscriptions on %s', (dialect) => {
     expect(await timelineOf(database.knex, 'sub_1')).toContainEqual(
       expect.objectContaining({ detail: { attempt: 1 }, occurredAt: 10, late: false }),
     );
-    const traffic = await arrowTraffic(database.knex, Date.now() - 1_000);
+    const traffic = await arrowTraffic(database.knex, 0);
     expect(traffic).toHaveLength(2);
     expect(traffic).toContainEqual({ from: 'none', to: 'active', event: 'paid', count: 1 });
   });

@@ -20,10 +20,13 @@ export interface Box {
 
 export interface PlacedNode extends Box {
   state: LifecycleState;
+  /** Events that leave it where it is, written into its box. */
+  loops: LifecycleEventType[];
 }
 
 export interface PlacedGroup extends Box {
   id: string;
+  title: string | null;
   members: LifecycleState[];
 }
 
@@ -37,14 +40,16 @@ export const chartLayout = layout as unknown as ChartLayout;
 
 /** Sizes that the layout and the drawing share. */
 export const SIZES = {
-  node: { width: 148, height: 48 },
-  start: { width: 22, height: 22 },
-  labelLine: 17,
-  labelPadding: 7,
+  node: { width: 152, height: 48 },
+  start: { width: 16, height: 16 },
+  /** Room in a box for an event that leaves the state as it is. */
+  loop: 16,
+  labelLine: 16,
+  labelPadding: 6,
   /** Width of one character of the labels' 11 px monospace font. */
   character: 6.7,
   /** Room for the count behind an event's name. */
-  countWidth: 34,
+  countWidth: 30,
 } as const;
 
 /** The size of the label that names these events, one line each. */

@@ -19,6 +19,8 @@ export interface ChartData {
 
 const RADIUS = 7;
 const TIP = 6;
+/** Steps that are marked on one line: a subscription is renewed again and again. */
+const MAX_MARKS = 3;
 
 const arrowKey = (arrow: Arrow): string => `${arrow.from}>${arrow.to}>${arrow.event}`;
 
@@ -39,23 +41,15 @@ export function stateChart(layout: ChartLayout, data: ChartData): Html {
     ${layout.edges.map((edge) => edgeLabel(edge, data, steps))}
     ${steps.map((step, index) => strayStep(layout, step, index + 1))}
     ${layout.nodes.map((node) => (node.state === 'none' ? startDot(node) : stateBox(node, data)))}
+    ${layout.nodes.map((node) => node.loops.map((event, row) => loopLine(node, { event, row }, data)))}
   </svg>`;
 }
 
 function groupBox(group: ChartLayout['groups'][number], data: ChartData): Html {
   const total = group.members.reduce((sum, state) => sum + (data.counts[state] ?? 0), 0);
   const members = group.members.join(' ');
-  return html`<g>
-    <rect
-      class="group"
-      x="${group.x}"
-      y="${group.y}"
-      width="${group.width}"
-      height="${group.height}"
-      rx="10"
-    />
-    <text class="group-title" x="${group.x + 14}" y="${group.y + 21}"
-      >${group.id.replaceAll('_', ' ')}</text
+  const title = html`<text class="group-title" x="${group.x + 14}" y="${group.y + 21}"
+      >${group.title}</text
     >
     ${
       !data.path &&
@@ -67,14 +61,24 @@ function groupBox(group: ChartLayout['groups'][number], data: ChartData): Html {
         data-group-count="${members}"
         >${shortCount(total)}</text
       >`
-    }
+    }`;
+  return html`<g>
+    <rect
+      class="group"
+      x="${group.x}"
+      y="${group.y}"
+      width="${group.width}"
+      height="${group.height}"
+      rx="10"
+    />
+    ${group.title !== null && title}
   </g>`;
 }
 
 function startDot(node: PlacedNode): Html {
   const x = node.x + node.width / 2;
   const y = node.y + node.height / 2;
-  return html`<circle class="start" cx="${x}" cy="${y}" r="6"
+  return html`<circle class="start" cx="${x}" cy="${y}" r="${node.width / 2 - 1}"
     ><title>No subscription yet</title></circle
   >`;
 }
@@ -123,13 +127,42 @@ function stateBox(node: PlacedNode, data: ChartData): Html {
   >
     ${words && html`<desc>${words}</desc>`}
     <rect class="box" x="${x}" y="${y}" width="${width}" height="${height}" rx="${RADIUS}" />
-    <rect class="t-${tone}" x="${x + 7}" y="${y + 8}" width="3" height="${height - 16}" rx="1.5" />
-    <text class="name" x="${x + 18}" y="${data.path ? y + height / 2 + 5 : y + 20}">${state}</text>
+    <rect
+      class="t-${tone}"
+      x="${x + 7}"
+      y="${y + 8}"
+      width="3"
+      height="${SIZES.node.height - 16}"
+      rx="1.5"
+    />
+    <text class="name" x="${x + 18}" y="${data.path ? y + SIZES.node.height / 2 + 5 : y + 20}"
+      >${state}</text
+    >
     ${!data.path && numbers}
   </a>`;
 }
 
-const isTaken = (arrow: Arrow, steps: Arrow[]): boolean => isTakenBy(steps, arrow);
+/** An event that leaves a state as it is, in the state's box. */
+function loopLine(
+  { state, x, y, width }: PlacedNode,
+  { event, row }: { event: Arrow['event']; row: number },
+  data: ChartData,
+): Html {
+  const arrow: Arrow = { from: state, to: state, event };
+  const line = y + SIZES.node.height + SIZES.loop * (row + 0.5) + 1;
+  const numbers = stepsOn([arrow], data);
+  return html`<g class="loop" data-arrows="${arrowKey(arrow)}">
+    ${eventText({
+      data,
+      arrows: [arrow],
+      left: x + 18,
+      right: x + width - 8,
+      y: line,
+      before: '↻ ',
+    })}
+    ${numbers.map((number, index) => stepMark(number, x + width - 14 - index * 18, line - 4))}
+  </g>`;
+}
 
 const isTakenBy = (arrows: readonly Arrow[], step: Arrow): boolean =>
   arrows.some((arrow) => arrowKey(arrow) === arrowKey(step));
@@ -143,17 +176,21 @@ function weightOf({ arrows }: PlacedEdge, { traffic }: ChartData): number {
   return own === 0 ? 0 : 1 + Math.min(2, Math.floor((own / most) * 2.99));
 }
 
+/** The states that a line begins or ends at. */
+function touchedBy({ arrows }: PlacedEdge): string {
+  return [...new Set(arrows.flatMap(({ from, to }) => [from, to]))].join(' ');
+}
+
 function edgeLine(edge: PlacedEdge, data: ChartData): Html {
   const steps = data.path?.steps ?? [];
-  const taken = edge.arrows.some((arrow) => isTaken(arrow, steps));
-  const touches = new Set(edge.arrows.flatMap(({ from, to }) => [from, to]));
+  const taken = edge.arrows.some((arrow) => isTakenBy(steps, arrow));
   const last = edge.points.at(-1) ?? [0, 0];
   const before = edge.points.at(-2) ?? last;
   const arrows = edge.arrows.map((arrow) => arrowKey(arrow)).join(' ');
   return html`<g
     class="edge${taken ? ' taken' : ''}"
     data-edge="${edge.id}"
-    data-touches="${[...touches].join(' ')}"
+    data-touches="${touchedBy(edge)}"
     ${!data.path && html`data-weight="${weightOf(edge, data)}"`}
     data-arrows="${arrows}"
   >
@@ -162,13 +199,25 @@ function edgeLine(edge: PlacedEdge, data: ChartData): Html {
   </g>`;
 }
 
-function edgeLabel(edge: PlacedEdge, data: ChartData, steps: Arrow[]): Html {
-  const { label } = edge;
-  const taken = edge.arrows.some((arrow) => isTaken(arrow, steps));
-  const numbers = steps.flatMap((step, index) =>
-    edge.arrows.some((arrow) => arrowKey(arrow) === arrowKey(step)) ? [index + 1] : [],
+/** The numbers of the steps along these arrows; of many, the last ones. */
+function stepsOn(arrows: readonly Arrow[], { path }: ChartData): number[] {
+  const numbers = (path?.steps ?? []).flatMap((step, index) =>
+    isTakenBy(arrows, step) ? [index + 1] : [],
   );
-  return html`<g class="edge${taken ? ' taken' : ''}">
+  return numbers.slice(-MAX_MARKS);
+}
+
+function edgeLabel(edge: PlacedEdge, data: ChartData, steps: Arrow[]): Html {
+  const taken = edge.arrows.some((arrow) => isTakenBy(steps, arrow));
+  // Without counts there is no room for them.
+  const less = data.path ? SIZES.countWidth : 0;
+  const label = { ...edge.label, x: edge.label.x + less / 2, width: edge.label.width - less };
+  return html`<g
+    class="edge${taken ? ' taken' : ''}"
+    data-touches="${touchedBy(edge)}"
+    data-label-of="${edge.id}"
+    ${!data.path && html`data-weight="${weightOf(edge, data)}"`}
+  >
     <rect
       class="label-box"
       x="${label.x}"
@@ -177,42 +226,52 @@ function edgeLabel(edge: PlacedEdge, data: ChartData, steps: Arrow[]): Html {
       height="${label.height}"
       rx="5"
     />
-    ${label.events.map((event, line) => {
-      const arrows = edge.arrows.filter((arrow) => arrow.event === event);
-      return labelLine({ edge, arrows, line }, data, steps);
-    })}
-    ${numbers.map((number, index) => stepMark(number, label.x + index * 17, label.y))}
+    ${label.events.map((event, line) =>
+      eventText({
+        data,
+        arrows: edge.arrows.filter((arrow) => arrow.event === event),
+        left: label.x + SIZES.labelPadding,
+        right: label.x + label.width - SIZES.labelPadding,
+        y: label.y + 2 + SIZES.labelLine * (line + 0.5) + 3.5,
+      }),
+    )}
+    ${stepsOn(edge.arrows, data).map((number, index) => stepMark(number, label.x - 3 + index * 18, Math.max(10, label.y - 2)))}
   </g>`;
 }
 
-function labelLine(
-  place: { edge: PlacedEdge; arrows: Arrow[]; line: number },
-  data: ChartData,
-  steps: Arrow[],
-): Html {
-  const { edge, arrows, line } = place;
-  const { label } = edge;
+interface EventText {
+  data: ChartData;
+  /** Arrows of one event, which go the same way. */
+  arrows: Arrow[];
+  left: number;
+  right: number;
+  y: number;
+  before?: string;
+}
+
+/** The name of an event with how often it happened: a link to whom it happened to. */
+function eventText({ data, arrows, left, right, y, before = '' }: EventText): Html {
   const event = arrows[0]?.event ?? '';
   const from = [...new Set(arrows.map((arrow) => arrow.from))];
-  const taken = arrows.some((arrow) => isTaken(arrow, steps));
+  const to = [...new Set(arrows.map((arrow) => arrow.to))];
+  const taken = arrows.some((arrow) => isTakenBy(data.path?.steps ?? [], arrow));
   const times = data.traffic
-    .filter((row) => arrows.some((arrow) => arrowKey(arrow) === arrowKey(row)))
+    .filter((row) => isTakenBy(arrows, row))
     .reduce((sum, row) => sum + row.count, 0);
-  const y = label.y + 2 + SIZES.labelLine * (line + 0.5) + 3.5;
   const href = `/admin/transitions${query({
     from: from.join(','),
-    to: edge.target,
+    to: to.length === 1 ? to[0] : undefined,
     event,
     window: data.windowKey,
   })}`;
   return html`<a class="arrow${taken ? ' taken' : ''}" href="${href}">
-    <desc>${from.join(', ')} to ${edge.target}</desc>
-    <text class="label-text" x="${label.x + SIZES.labelPadding}" y="${y}">${event}</text>
+    <desc>${from.join(', ')} to ${to.join(', ')}</desc>
+    <text class="label-text" x="${left}" y="${y}">${before}${event}</text>
     ${
       !data.path &&
       html`<text
         class="label-count"
-        x="${label.x + label.width - SIZES.labelPadding}"
+        x="${right}"
         y="${y}"
         text-anchor="end"
         data-traffic="${arrows.map((arrow) => arrowKey(arrow)).join(' ')}"
@@ -224,7 +283,7 @@ function labelLine(
 
 /** A step that the machine does not have: a dashed line straight from state to state. */
 function strayStep(layout: ChartLayout, step: Arrow, number: number): Html | null {
-  const drawn = layout.edges.some(({ arrows }) => isTakenBy(arrows, step));
+  const drawn = step.from === step.to || layout.edges.some(({ arrows }) => isTakenBy(arrows, step));
   const from = layout.nodes.find((node) => node.state === step.from);
   const to = layout.nodes.find((node) => node.state === step.to);
   if (drawn || !from || !to) return null;
@@ -238,7 +297,7 @@ function strayStep(layout: ChartLayout, step: Arrow, number: number): Html | nul
 
 function stepMark(number: number, x: number, y: number): Html {
   return html`<g class="step"
-    ><circle cx="${x}" cy="${y}" r="8.5" /><text x="${x}" y="${y + 3.5}">${number}</text></g
+    ><circle cx="${x}" cy="${y}" r="9" /><text x="${x}" y="${y + 4}">${number}</text></g
   >`;
 }
 

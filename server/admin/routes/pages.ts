@@ -1,7 +1,6 @@
 import { transitionsAfter, transitionsOfArrow } from '../../../db/dashboard-transitions.ts';
 import { listAudit } from '../../../db/audit-log.ts';
 import { inboxHealth } from '../../../db/webhook-events.ts';
-import type { TransitionRow } from '../../../db/transitions.ts';
 import { LIFECYCLE_EVENTS, LIFECYCLE_STATES } from '../../../state/types.ts';
 import { eventPage } from '../pages/views/event.ts';
 import { eventsPage, replayPage } from '../pages/views/events.ts';
@@ -12,16 +11,14 @@ import {
   metricsPage,
   timePage,
   transitionsPage,
-  type MoveItem,
 } from '../pages/views/others.ts';
 import { subscriptionPage } from '../pages/views/subscription.ts';
 import { subscriptionsPage } from '../pages/views/subscriptions.ts';
 import { eventsView, eventView, noSuchEvent } from '../pages/queries/events.ts';
 import { lifecycleView, windowOf } from '../pages/queries/lifecycle.ts';
 import { metricsView } from '../pages/queries/metrics.ts';
-import { stepOf, subscriptionView } from '../pages/queries/subscription.ts';
+import { moveItem, subscriptionView } from '../pages/queries/subscription.ts';
 import { subscriptionsView } from '../pages/queries/subscriptions.ts';
-import { NOTHING_TOLD } from '../pages/queries/told.ts';
 import { comingUp } from '../pages/test-clock.ts';
 import { adminPage, frameOf, type PageContext } from './admin-page.ts';
 import { findSubscription } from '../../../db/subscriptions.ts';
@@ -138,7 +135,7 @@ const transitions = adminPage({
     const rows = await transitionsOfArrow(services.database.knex, {
       ...wish,
       since: Object.hasOwn(WINDOWS, window)
-        ? Date.now() - WINDOWS[windowOf(window)].milliseconds
+        ? services.clock.now() - WINDOWS[windowOf(window)].milliseconds
         : null,
       beforeId: idOf(query.get('before')),
       limit: PAGE + 1,
@@ -229,11 +226,6 @@ const search = adminPage({
 });
 
 /** A line of the history for a list. */
-function moveItem(row: TransitionRow): MoveItem {
-  const { id, subscriptionId, recordedAt } = row;
-  return { ...stepOf(row, NOTHING_TOLD), id, subscriptionId, recordedAt };
-}
-
 function idOf(text: string | null): number | null {
   return /^\d{1,15}$/.test(text ?? '') ? Number(text) : null;
 }

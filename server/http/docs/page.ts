@@ -1,6 +1,6 @@
 import { html, type Html } from '../pages/html.ts';
 import { htmlDocument } from '../pages/document.ts';
-import { sampleOf, schemaView, typeWords, type Schema } from './schema-view.ts';
+import { sampleOf, schemaView, typeWords, type Samples, type Schema } from './schema-view.ts';
 
 interface Answer {
   description: string;
@@ -45,12 +45,19 @@ const GROUPS: [title: string, ...prefixes: string[]][] = [
   ['Operation', '/'],
 ];
 
+export interface DocsPage {
+  origin: string;
+  assets: { css: string; js: string };
+  /** Values that this server knows, for the examples. */
+  samples: Samples;
+  /** What is searched for; empty for everything. */
+  search: string;
+}
+
 /** The API as a page: rendered from the document alone, nothing from elsewhere, readable without scripts. */
-export function docsPage(
-  document: ApiDocument,
-  page: { origin: string; assets: { css: string; js: string } },
-): string {
-  const groups = grouped(document);
+export function docsPage(document: ApiDocument, page: DocsPage): string {
+  const groups = grouped(document, page.search);
+  const found = groups.reduce((sum, { entries }) => sum + entries.length, 0);
   return htmlDocument({
     title: 'API',
     theme: null,
@@ -62,6 +69,12 @@ export function docsPage(
       </header>
       <div class="docs">
         <nav class="docs-nav" aria-label="Operations">
+          <form role="search" action="/docs">
+            <label class="field"
+              ><span>Path, field or words</span
+              ><input type="search" name="q" value="${page.search}" maxlength="200"
+            /></label>
+          </form>
           ${groups.map(
             ({ title, entries }) =>
               html`<h2>${title}</h2>
@@ -78,25 +91,45 @@ export function docsPage(
           )}
         </nav>
         <main id="content" tabindex="-1">
-          ${introduction(page.origin)}
+          ${page.search === '' ? introduction(page.origin) : foundLine(found, page.search)}
           ${groups.map(
             ({ title, entries }) =>
               html`<h2 class="docs-group">${title}</h2>
-                ${entries.map((entry) => operationView(entry, page.origin))}`,
+                ${entries.map((entry) => operationView(entry, page))}`,
           )}
         </main>
       </div>`,
   });
 }
 
-function grouped(document: ApiDocument): { title: string; entries: Entry[] }[] {
-  const all = Object.entries(document.paths).flatMap(([path, operations]) =>
+function foundLine(found: number, search: string): Html {
+  return html`<section class="panel" aria-labelledby="about">
+    <div class="panel-head">
+      <h1 id="about">
+        ${found === 0 ? 'No operation' : found === 1 ? '1 operation' : `${found} operations`} for
+        “${search}”
+      </h1>
+      <a class="push" href="/docs">All operations</a>
+    </div>
+  </section>`;
+}
+
+/** Whether all words are somewhere in the operation: its path, its text or the names of its fields. */
+function matches(entry: Entry, search: string): boolean {
+  const text = JSON.stringify(entry).toLowerCase();
+  const words = search.toLowerCase().split(/\s+/);
+  return words.every((word) => text.includes(word));
+}
+
+function grouped(document: ApiDocument, search: string): { title: string; entries: Entry[] }[] {
+  const everything = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => ({
       method: method.toUpperCase(),
       path,
       operation,
     })),
   );
+  const all = everything.filter((entry) => matches(entry, search));
   const groupOf = (path: string) =>
     GROUPS.find(([, ...prefixes]) => prefixes.some((prefix) => path.startsWith(prefix)))?.[0];
   return GROUPS.map(([title]) => ({
@@ -127,6 +160,10 @@ function introduction(origin: string): Html {
         that the state does not allow also tells the <code>state</code> and the allowed
         <code>actions</code>.
       </p>
+      <p>
+        <strong>Examples:</strong> run as they stand once <code>TOKEN</code> or
+        <code>ADMIN_TOKEN</code>, and the ids of the path, are set in the shell.
+      </p>
     </div>
   </section>`;
 }
@@ -137,11 +174,11 @@ const AUTH: Record<string, string> = {
   stripeSignature: 'signed by Stripe',
 };
 
-function operationView({ method, path, operation }: Entry, origin: string): Html {
+function operationView({ method, path, operation }: Entry, page: DocsPage): Html {
   const [scheme] = operation.security.flatMap((each) => Object.keys(each));
   const body = operation.requestBody?.content['application/json']?.schema;
   const success = Object.entries(operation.responses).filter(([status]) => status < '400');
-  const refusals = Object.entries(operation.responses).filter(([status]) => status >= '400');
+  const errors = Object.entries(operation.responses).filter(([status]) => status >= '400');
   return html`<section
     class="panel"
     id="${operation.operationId}"
@@ -167,9 +204,9 @@ function operationView({ method, path, operation }: Entry, origin: string): Html
       }
       ${success.map(([status, answer]) => answerView(status, answer))}
       <details>
-        <summary>Refusals</summary>
-        <dl class="facts docs-refusals">
-          ${refusals.map(
+        <summary>Errors</summary>
+        <dl class="facts docs-errors">
+          ${errors.map(
             ([status, { description }]) =>
               html`<dt>${status}</dt>
                 <dd>${withCode(description)}</dd>`,
@@ -177,7 +214,7 @@ function operationView({ method, path, operation }: Entry, origin: string): Html
         </dl>
       </details>
       <pre class="payload" tabindex="0" aria-label="Example">
-${exampleOf({ method, path, operation }, origin)}</pre>
+${exampleOf({ method, path, operation }, page)}</pre>
     </div>
   </section>`;
 }
@@ -203,16 +240,23 @@ function answerView(status: string, { content }: Answer): Html {
     ${media?.schema ? schemaView(media.schema) : html`<p class="muted">${type ?? 'no body'}</p>`}`;
 }
 
-function exampleOf({ method, path, operation }: Entry, origin: string): string {
-  const { requestBody, security } = operation;
+/** A call that runs as it is printed, with a token and ids from variables of the shell. */
+function exampleOf({ method, path, operation }: Entry, { origin, samples }: DocsPage): string {
+  const { requestBody, security, parameters = [] } = operation;
   const [scheme] = security.flatMap((each) => Object.keys(each));
   const token = scheme === 'admin' ? '$ADMIN_TOKEN' : '$TOKEN';
   const schema = requestBody?.content['application/json']?.schema;
+  const query = parameters
+    .filter((parameter) => parameter.in === 'query' && parameter.required)
+    .map(({ name, schema: own }) => `${name}=${String(samples[name] ?? sampleOf(own, samples))}`);
+  const place = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `$${name.toUpperCase()}`);
+  const url = `${origin}${place}${query.length > 0 ? `?${query.join('&')}` : ''}`;
+  const quoted = /[$&?]/.test(url) ? `"${url}"` : url;
   return [
-    `curl ${method === 'GET' ? '' : `-X ${method} `}${origin}${path}`,
+    `curl ${method === 'GET' ? '' : `-X ${method} `}${quoted}`,
     scheme === 'user' || scheme === 'admin' ? `-H "Authorization: Bearer ${token}"` : '',
     schema && scheme !== 'stripeSignature'
-      ? `-H 'Content-Type: application/json' -d '${JSON.stringify(sampleOf(schema))}'`
+      ? `-H 'Content-Type: application/json' -d '${JSON.stringify(sampleOf(schema, samples))}'`
       : '',
   ]
     .filter((part) => part !== '')
@@ -226,6 +270,7 @@ function withCode(text: string): Html[] {
     .map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : html`${part}`));
 }
 
+/** Without what the paths of most operations begin with; still different for each. */
 function shortPath(path: string): string {
-  return path.replace(/^\/api\/billing/, '').replace(/^\/admin\/api/, '');
+  return path.replace(/^\/api\/billing/, '').replace(/^\/admin\/api/, '/admin');
 }

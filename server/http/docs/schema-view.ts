@@ -95,20 +95,28 @@ function range(low: number | undefined, high: number | undefined, unit: string):
   return to === undefined ? '' : `at most ${to}${unit}`;
 }
 
-/** A value that fits, for an example: only what is required, unless nothing is. */
-export function sampleOf(schema: Schema): unknown {
+/** Values of fields by their names, for examples. */
+export type Samples = Readonly<Record<string, unknown>>;
+
+/** Fields that an example shows although each of them may be left out: something like it is needed. */
+const SHOWN: ReadonlySet<string> = new Set(['plan', 'interval', 'percentOff']);
+
+/** A value that fits, for an example: what is required, and what is shown in any case. */
+export function sampleOf(schema: Schema, samples: Samples): unknown {
   if (schema.const !== undefined) return schema.const;
   if (schema.default !== undefined) return schema.default;
   if (schema.enum) return schema.enum[0];
   const choice = (schema.anyOf ?? schema.oneOf)?.[0];
-  if (choice) return sampleOf(choice);
+  if (choice) return sampleOf(choice, samples);
   const [type] = [schema.type].flat();
-  if (type === 'array') return [sampleOf(schema.items ?? {})];
+  if (type === 'array') return [sampleOf(schema.items ?? {}, samples)];
   if (type === 'integer' || type === 'number') return Math.max(1, schema.minimum ?? 1);
   if (type === 'boolean') return true;
-  if (type !== 'object') return schema.format === 'date-time' ? '2026-12-01T00:00:00.000Z' : '…';
-  const fields = Object.entries(schema.properties ?? {});
-  const required = fields.filter(([name]) => schema.required?.includes(name));
-  const shown = required.length > 0 ? required : fields.slice(0, 1);
-  return Object.fromEntries(shown.map(([name, property]) => [name, sampleOf(property)]));
+  if (type !== 'object') return 'text';
+  const shown = Object.entries(schema.properties ?? {}).filter(
+    ([name]) => schema.required?.includes(name) || SHOWN.has(name),
+  );
+  return Object.fromEntries(
+    shown.map(([name, property]) => [name, samples[name] ?? sampleOf(property, samples)]),
+  );
 }

@@ -33,7 +33,10 @@ function createFormat(locale: MailLocale): MailFormat {
     const format = new Intl.DateTimeFormat(REGION[locale], { ...options, timeZone: 'UTC' });
     return (value: string | null | undefined) => {
       const date = new Date(value ?? Number.NaN);
-      return Number.isNaN(date.getTime()) ? null : format.format(date);
+      if (Number.isNaN(date.getTime())) return null;
+      const words = format.format(date);
+      // French counts the first of a month.
+      return locale === 'fr' ? words.replace(/^1 /, '1er ') : words;
     };
   };
   return {

@@ -191,7 +191,7 @@ describe('P-16: mails are the shop’s', () => {
       'am 1. Dezember 2026',
     );
     expect(render('mail.trial_ending', trial, { locale: 'fr' }).text).toContain(
-      'le 1 décembre 2026',
+      'le 1er décembre 2026',
     );
     const every = (locale: MailLocale, interval: string) =>
       render('mail.price_change', { ...MAILS['mail.price_change'].payload, interval }, { locale })

@@ -5,7 +5,7 @@ import {
   type ArrowTraffic,
 } from '../../../../db/counters.ts';
 import { arrowTrafficByDay, figuresSince } from '../../../../db/dashboard-figures.ts';
-import { movesPerHour } from '../../../../db/dashboard-transitions.ts';
+import { movesPerHour, transitionsOfArrow } from '../../../../db/dashboard-transitions.ts';
 import {
   businessMetrics,
   seriesOf,
@@ -16,9 +16,12 @@ import {
 import { formatMoney } from '../../../../state/money.ts';
 import type { Services } from '../../../lib/services.ts';
 import { count, percent } from '../../../http/pages/format.ts';
+import { moveItem } from './subscription.ts';
 import { WINDOWS, type Card, type LifecycleView, type WindowKey } from '../views/lifecycle.ts';
 
 const DAY = 86_400_000;
+/** Transitions beside the chart. */
+const LATEST = 5;
 
 /** The window that a query names, else the shortest. */
 export function windowOf(key: string | null): WindowKey {
@@ -28,15 +31,27 @@ export function windowOf(key: string | null): WindowKey {
 /** The traffic of the arrows in a window: by the hour for a day, by the day for more. */
 export function trafficOf(services: Services, window: WindowKey): Promise<ArrowTraffic[]> {
   const db = services.database.knex;
-  const since = Date.now() - WINDOWS[window].milliseconds;
+  const since = services.clock.now() - WINDOWS[window].milliseconds;
   return window === '24h' ? arrowTraffic(db, since) : arrowTrafficByDay(db, since + DAY);
 }
 
 /** What the first page shows. */
 export async function lifecycleView(services: Services, window: WindowKey): Promise<LifecycleView> {
   const db = services.database.knex;
-  const [counts, traffic] = await Promise.all([stateCounts(db), trafficOf(services, window)]);
-  return { window, counts, traffic, cards: await cards(services) };
+  const wish = { from: [], to: null, event: null, unexpected: false, since: null, beforeId: null };
+  const [counts, traffic, latest] = await Promise.all([
+    stateCounts(db),
+    trafficOf(services, window),
+    transitionsOfArrow(db, { ...wish, limit: LATEST }),
+  ]);
+  return {
+    window,
+    counts,
+    traffic,
+    cards: await cards(services),
+    latest: latest.map((line) => moveItem(line)),
+    businessNow: services.clock.now(),
+  };
 }
 
 async function cards(services: Services): Promise<Card[]> {
@@ -45,11 +60,10 @@ async function cards(services: Services): Promise<Card[]> {
   const [figures, mrr, hours] = await Promise.all([
     figuresSince(db, now - 30 * DAY),
     mrrByCurrency(db),
-    movesPerHour(db, 24),
+    movesPerHour(db, now, 24),
   ]);
-  const [currency] = Object.entries(mrr).sort(([, a], [, b]) => b - a)[0] ?? [null];
   return [
-    mrrCard({ figures, now, currency, value: currency === null ? 0 : (mrr[currency] ?? 0) }),
+    mrrCard(mrr, figures, now),
     trialCard(figures, now),
     churnCard(figures, now),
     {
@@ -63,20 +77,19 @@ async function cards(services: Services): Promise<Card[]> {
   ];
 }
 
-function mrrCard(input: {
-  figures: DailyFigure[];
-  now: number;
-  currency: string | null;
-  value: number;
-}): Card {
-  const { figures, now, currency, value } = input;
+/** Amounts of different currencies stand beside each other; growth and line are those of the largest. */
+function mrrCard(mrr: Record<string, number>, figures: DailyFigure[], now: number): Card {
+  const largest = Object.entries(mrr).sort(([, a], [, b]) => b - a);
+  const [currency, value] = largest[0] ?? [null, 0];
   const series = seriesOf(figures, { figure: 'mrr', currency, now, days: 30, running: true });
   const before = series[0] ?? 0;
   const growth = before > 0 ? (value - before) / before : null;
+  const words = `${percent(growth)}${largest.length > 1 ? ` ${String(currency).toUpperCase()}` : ''}`;
   return {
     label: 'MRR, 30 d',
-    value: currency === null ? '–' : formatMoney(value, currency),
-    change: growth === null ? null : changeOf(growth, percent(growth), false),
+    value:
+      currency === null ? '–' : largest.map(([code, sum]) => formatMoney(sum, code)).join(' + '),
+    change: growth === null ? null : changeOf(growth, words, false),
     series,
     kind: 'line',
     href: '/admin/metrics',

@@ -20,7 +20,8 @@ import { checkWithStripe } from '../check-with-stripe.ts';
 import { count, dateTime } from '../../../http/pages/format.ts';
 import { expectedSteps } from '../expected.ts';
 import type { TimelineStep } from '../timeline.ts';
-import { toldInvoices, type ToldInvoices } from './told.ts';
+import { NOTHING_TOLD, toldInvoices, type ToldInvoices } from './told.ts';
+import type { MoveItem } from '../views/others.ts';
 import type { InvoiceItem, SubscriptionView } from '../views/subscription.ts';
 import { priceWords } from './subscriptions.ts';
 
@@ -104,6 +105,12 @@ export function stepOf(line: TransitionRow, told: ToldInvoices): TimelineStep {
     invoiceNumber: told.numbers.get(invoice) ?? null,
     nextAttemptAt: told.attempts.get(attempt) ?? null,
   };
+}
+
+/** A line of the history for a list of several subscriptions. */
+export function moveItem(row: TransitionRow): MoveItem {
+  const { id, subscriptionId, recordedAt } = row;
+  return { ...stepOf(row, NOTHING_TOLD), id, subscriptionId, recordedAt };
 }
 
 /** What it has of its plan that is not sold any more. */

@@ -49,13 +49,15 @@ export function eventsPage(frame: Frame, view: EventsView): string {
   return adminPage(frame, {
     title: 'Webhook events',
     section: 'events',
-    content: html`${view.attention.length > 0 && attentionPanel(frame, view)}
+    content: html`<div data-follow="attention">
+        ${view.attention.length > 0 && attentionPanel(frame, view)}
+      </div>
       <section class="panel" aria-labelledby="list-title" data-events>
         <div class="panel-head">
           <h1 id="list-title">Webhook events</h1>
           ${tabs('Status', statusTabs(view, href))}
           <span class="push inline">
-            <a class="button small" href="${href({})}" data-fresh hidden>New events</a>
+            ${!view.firstPage && html`<a class="button small" href="${href({})}" data-fresh hidden>New events</a>`}
             ${
               mayAct(frame) &&
               view.counts.dead + view.counts.failed > 0 &&
@@ -68,7 +70,9 @@ export function eventsPage(frame: Frame, view: EventsView): string {
           </span>
         </div>
         ${filterForm(view)}
-        ${view.rows.length === 0 ? html`<p class="empty">No events match.</p>` : list(frame, view)}
+        <div ${view.firstPage && html`data-follow="events"`}>
+          ${view.rows.length === 0 ? html`<p class="empty">No events match.</p>` : list(frame, view)}
+        </div>
         ${pager(
           view.searchedBackTo === null
             ? 'Newest first'
@@ -106,7 +110,11 @@ function filterForm(view: EventsView): Html {
     /></label>
     <label class="field"
       ><span>Type</span
-      ><input name="type" value="${filter.type}" list="types" placeholder="invoice.paid"
+      ><input
+        name="type"
+        value="${filter.type}"
+        list="types"
+        placeholder="invoice.paid or invoice.*"
     /></label>
     <datalist id="types">
       ${view.types.map((type) => html`<option value="${type}"></option>`)}
@@ -171,7 +179,23 @@ function attentionPanel(frame: Frame, view: EventsView): Html {
   return html`<section class="panel" aria-labelledby="attention-title">
     <div class="panel-head"><h2 id="attention-title">Needs attention</h2></div>
     ${replayForm(frame, '/admin/events', rowTable('Events that need attention', columns, view.attention))}
+    ${moreLine(view)}
   </section>`;
+}
+
+/** Only the newest are shown; the others are counted and linked. */
+function moreLine({ attention, counts }: EventsView): Html | null {
+  const hidden = counts.dead + counts.failed - attention.length;
+  if (hidden <= 0) return null;
+  const link = (status: 'dead' | 'failed') =>
+    counts[status] > 0 &&
+    html`<a href="/admin/events${query({ status })}"
+      >All ${shortCount(counts[status])} ${status}</a
+    >`;
+  return html`<p class="panel-foot">
+    <span>${shortCount(hidden)} more</span
+    ><span class="inline">${link('dead')} ${link('failed')}</span>
+  </p>`;
 }
 
 function list(frame: Frame, view: EventsView): Html {

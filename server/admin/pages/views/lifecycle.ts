@@ -3,11 +3,12 @@ import { LIFECYCLE_STATES } from '../../../../state/types.ts';
 import { stateChart, type ChartData } from '../chart.ts';
 import { chartLayout } from '../chart-layout.ts';
 import type { Tone } from '../../../../state/states.ts';
-import { count, percent, shortCount, stateChip, TONES } from '../../../http/pages/format.ts';
+import { ago, count, percent, shortCount, stateChip, TONES } from '../../../http/pages/format.ts';
 import { html, query, type Html } from '../../../http/pages/html.ts';
 import { adminPage, type Frame } from '../page.ts';
 import { sparkbars, sparkline } from '../plots.ts';
-import { tabs } from './parts.ts';
+import type { MoveItem } from './others.ts';
+import { subscriptionLink, tabs } from './parts.ts';
 
 /** The windows over which traffic is counted. */
 export const WINDOWS = {
@@ -33,6 +34,10 @@ export interface LifecycleView {
   counts: ChartData['counts'];
   traffic: ChartData['traffic'];
   cards: Card[];
+  /** The newest lines of the history. */
+  latest: MoveItem[];
+  /** What is "now" for the customers. */
+  businessNow: number;
 }
 
 /** The first page: the whole lifecycle with live counts and traffic. */
@@ -48,36 +53,63 @@ export function lifecyclePage(frame: Frame, view: LifecycleView): string {
     title: 'Lifecycle',
     section: 'lifecycle',
     content: html`<h1 class="hidden-visually">Lifecycle</h1>
-      <section class="panel" aria-labelledby="lifecycle-title">
-        <div class="panel-head">
-          <h2 id="lifecycle-title">Lifecycle</h2>
-          ${legend()}
-          <div class="push">
-            ${tabs(
-              'Period',
-              Object.entries(WINDOWS).map(([key, { words }]) => ({
-                text: words,
-                href: `/admin${query({ window: key })}`,
-                current: key === view.window,
-              })),
-            )}
+      <div class="columns chart-columns">
+        <section class="panel" aria-labelledby="lifecycle-title">
+          <div class="panel-head">
+            <h2 id="lifecycle-title">Lifecycle</h2>
+            ${legend()}
+            <div class="push">
+              ${tabs(
+                'Period',
+                Object.entries(WINDOWS).map(([key, { words }]) => ({
+                  text: words,
+                  href: `/admin${query({ window: key })}`,
+                  current: key === view.window,
+                })),
+              )}
+            </div>
           </div>
+          <div class="chart-scroll" tabindex="0" role="region" aria-label="State chart">
+            ${chart}
+          </div>
+          <details>
+            <summary>View as table</summary>
+            <div class="scroll" tabindex="0" role="region" aria-label="The chart as a table">
+              ${asTable(view)}
+            </div>
+          </details>
+        </section>
+        <div class="stack" data-follow="side">
+          ${isEmpty(view) && firstSteps(frame)}
+          <div class="cards">${view.cards.map((card) => figureCard(card))}</div>
+          ${!isEmpty(view) && latestPanel(view)}
         </div>
-        <div class="chart-scroll" tabindex="0" role="region" aria-label="State chart">${chart}</div>
-        <details>
-          <summary>View as table</summary>
-          <div class="scroll" tabindex="0" role="region" aria-label="The chart as a table">
-            ${asTable(view)}
-          </div>
-        </details>
-      </section>
-      <div class="cards" data-follow="cards">${view.cards.map((card) => figureCard(card))}</div>
-      ${isEmpty(view) && firstSteps(frame)}`,
+      </div>`,
   });
 }
 
 const isEmpty = ({ counts }: LifecycleView): boolean =>
   LIFECYCLE_STATES.every((state) => (counts[state] ?? 0) === 0);
+
+function latestPanel({ latest, businessNow }: LifecycleView): Html {
+  return html`<section class="panel" aria-labelledby="latest-title">
+    <div class="panel-head">
+      <h2 id="latest-title">Latest transitions</h2>
+      <a class="push" href="/admin/transitions">All</a>
+    </div>
+    <ul class="latest">
+      ${latest.map(
+        (move) =>
+          html`<li>
+            <span>${stateChip(move.from)} → ${stateChip(move.to)}</span>
+            <span class="muted">${ago(move.at, businessNow)}</span>
+            <span class="wrap">${subscriptionLink(move.subscriptionId)}</span>
+            <code class="muted">${move.event}</code>
+          </li>`,
+      )}
+    </ul>
+  </section>`;
+}
 
 /** What a new dashboard is waiting for. */
 function firstSteps({ mode }: Frame): Html {

@@ -91,7 +91,7 @@ export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
           ${safeUrl(view.stripeUrl) && html`<a class="button" rel="noreferrer" href="${safeUrl(view.stripeUrl)}">In Stripe</a>`}
         </span>
       </div>
-      <div class="columns" data-subscription="${view.id}">
+      <div class="columns chart-columns" data-subscription="${view.id}">
         <div class="stack">
           <section class="panel" aria-labelledby="path-title">
             <div class="panel-head">

@@ -57,11 +57,13 @@ function refreshTimes(): void {
   const main = document.querySelector<HTMLElement>('main[data-now]');
   if (!main) return;
   const rendered = Number(main.dataset['now']);
-  const elapsed = Date.now() - readAt;
   const hasClock = document.querySelector('[data-clock]') !== null;
   for (const element of all<HTMLTimeElement>('time[data-ago]')) {
     const told = Number(element.dataset['ago']);
-    const isBusiness = hasClock && told !== rendered;
+    // A part that was read later counts from its own page.
+    const { rendered: own, readAt: since } = element.dataset;
+    const isBusiness = hasClock && told !== Number(own ?? rendered);
+    const elapsed = Date.now() - Number(since ?? readAt);
     const now = isBusiness ? (testClock ?? told) : told + elapsed;
     const distance = now - Date.parse(element.dateTime);
     if (distance >= 0 && distance < 2 * 365 * 86_400_000) {
@@ -108,12 +110,20 @@ function showStats(stats: Stats): void {
     setText(element, String(bad));
     element.hidden = bad === 0;
   }
-  const inbox: Record<string, number> = { ...stats.inbox, failed: stats.inbox.failing };
+  const { waiting, failing: failed, dead } = stats.inbox;
+  // What failed waits as well; it is counted once.
+  const inbox: Record<string, number> = { waiting: waiting - failed, failed, dead };
   for (const element of all<HTMLElement>('[data-inbox]')) {
     setText(element, short(inbox[element.dataset['inbox'] ?? ''] ?? 0));
   }
+  const told = JSON.stringify(stats.inbox);
+  if (lastInbox !== null && lastInbox !== told) followFigures();
+  lastInbox = told;
   showClock(stats.clock);
 }
+
+/** What the stream told last of the inbox. */
+let lastInbox: string | null = null;
 
 function showClock(clock: Stats['clock']): void {
   if (!clock) return;
@@ -124,12 +134,6 @@ function showClock(clock: Stats['clock']): void {
   for (const button of all<HTMLButtonElement>('form[action="/admin/time"] button')) {
     button.disabled = clock.advancing;
   }
-}
-
-function add(element: Element | null, sign: string): void {
-  if (!element) return;
-  const number = Number((element.textContent ?? '').replace(/[^\d]/g, '')) + 1;
-  if (number < 100_000) setText(element, `${sign}${WHOLE.format(number)}`);
 }
 
 function flash(element: Element | null): void {
@@ -144,11 +148,6 @@ function showMove(move: Move): void {
   if (chart && !chart.classList.contains('quiet')) {
     flash(chart.querySelector(`[data-arrows~="${CSS.escape(key)}"]`));
     flash(chart.querySelector(`[data-state="${CSS.escape(move.to)}"]`));
-    add(chart.querySelector(`[data-traffic~="${CSS.escape(key)}"]`), '');
-    if (move.from !== move.to) {
-      add(chart.querySelector(`[data-entered="${CSS.escape(move.to)}"]`), '+');
-      add(chart.querySelector(`[data-left="${CSS.escape(move.from)}"]`), '−');
-    }
   }
   const shown = document.querySelector<HTMLElement>('[data-subscription]');
   if (shown?.dataset['subscription'] === move.subscriptionId) refreshContent();
@@ -174,13 +173,36 @@ function followFigures(): void {
 async function replaceParts(): Promise<void> {
   const next = await readAgain();
   if (!next) return;
+  const rendered = next.querySelector<HTMLElement>('main')?.dataset['now'] ?? '';
+  for (const element of next.querySelectorAll<HTMLElement>('time[data-ago]')) {
+    element.dataset['rendered'] = rendered;
+    element.dataset['readAt'] = String(Date.now());
+  }
   for (const part of all<HTMLElement>('[data-follow]')) {
     // What the reader is choosing stays.
     if (part.querySelector('input:checked, :focus, details[open]')) continue;
     const fresh = next.querySelector(`[data-follow="${CSS.escape(part.dataset['follow'] ?? '')}"]`);
     if (fresh) part.replaceWith(document.adoptNode(fresh));
   }
+  followTraffic(next);
   showLocalTimes();
+}
+
+/** What the chart tells of its period: a move may lie before it, when a test clock has leapt. */
+function followTraffic(next: Document): void {
+  for (const name of ['data-traffic', 'data-entered', 'data-left']) {
+    for (const element of all<SVGElement>(`[${name}]`)) {
+      const value = CSS.escape(element.getAttribute(name) ?? '');
+      setText(element, next.querySelector(`[${name}="${value}"]`)?.textContent?.trim() ?? '');
+    }
+  }
+  for (const line of all<SVGElement>('[data-edge]')) {
+    const id = CSS.escape(line.dataset['edge'] ?? '');
+    const weight = next.querySelector<SVGElement>(`[data-edge="${id}"]`)?.dataset['weight'];
+    for (const part of all<SVGElement>(`[data-edge="${id}"], [data-label-of="${id}"]`)) {
+      if (weight !== undefined) part.dataset['weight'] = weight;
+    }
+  }
 }
 
 let refreshing: ReturnType<typeof setTimeout> | undefined;
