@@ -14,6 +14,10 @@ const COMMANDS: Record<string, Command> = {
   },
   serve: { does: 'the server for production', run: () => import('./serve.ts') },
   emulator: { does: 'the local Stripe alone', run: () => import('./emulator.ts') },
+  testing: {
+    does: 'a local Stripe and a server for a test run, with control over HTTP',
+    run: () => import('./testing.ts'),
+  },
   setup: {
     does: 'products, prices, portal and webhook endpoint at Stripe, from the plans file',
     run: () => import('./setup-stripe.ts'),
