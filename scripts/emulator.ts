@@ -9,6 +9,7 @@ const HELP = `The local Stripe emulator.
   --host H     address to listen on (default 127.0.0.1)
   --data FILE  keep everything in this file and start from it (default: memory only)
   --socket P   also listen on this Unix socket (what STRIPE_CLI_UNIX_SOCKET of the Stripe CLI points to)
+  --public-url U  where callers reach it, when a proxy is in front that does not say so (X-Forwarded-Proto and -Host are read)
   --json       print {"url": …} instead of text
   --help       this text
 `;
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     host: { type: 'string', default: '127.0.0.1' },
     data: { type: 'string' },
     socket: { type: 'string' },
+    'public-url': { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -32,6 +34,7 @@ if (values.help) {
     host: values.host,
     dataFile: values.data,
     unixSocket: values.socket,
+    publicUrl: values['public-url'],
   });
   console.log(
     values.json

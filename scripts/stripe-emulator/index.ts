@@ -17,6 +17,8 @@ export interface EmulatorOptions {
   dataFile?: string;
   /** Milliseconds before each retry of a failed webhook delivery. */
   webhookRetrySchedule?: readonly number[];
+  /** Where callers reach it, as `https://stripe.test`, when a proxy is in front that does not say so. */
+  publicUrl?: string;
   /** Also listens on this Unix socket, which is what the Stripe CLI's STRIPE_CLI_UNIX_SOCKET points to. */
   unixSocket?: string;
 }
@@ -40,6 +42,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
   });
   registerAll(registry, emulator);
   const extras = addExtras(registry, emulator);
+  emulator.shared.publicUrl = options.publicUrl ?? null;
   const server = createHttpServer(emulator);
   extras.attach(server);
   const host = options.host ?? '127.0.0.1';

@@ -35,8 +35,7 @@ async function serve(
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Promise<void> {
-  const host = request.headers.host ?? 'localhost';
-  const url = new URL(request.url ?? '/', `http://${host}`);
+  const url = new URL(request.url ?? '/', emulator.shared.publicUrl ?? originOf(request));
   const call: Call = {
     request,
     response,
@@ -53,6 +52,17 @@ async function serve(
   }
   const api = found === null || url.pathname.endsWith('/') ? null : found;
   await serveApi(emulator, call, api);
+}
+
+/** As the caller sees this server, also through a proxy that ends TLS. */
+function originOf({ headers, socket }: http.IncomingMessage): string {
+  const first = (name: string) =>
+    String(headers[name] ?? '')
+      .split(',')[0]
+      ?.trim() ?? '';
+  const own = 'encrypted' in socket ? 'https' : 'http';
+  const protocol = first('x-forwarded-proto') === 'https' ? 'https' : own;
+  return `${protocol}://${first('x-forwarded-host') || headers.host || 'localhost'}`;
 }
 
 async function serveRaw(

@@ -53,11 +53,7 @@ function create(ctx: Context, params: Values<typeof createParams>): Stripe.TestH
   return clock;
 }
 
-function refuseBadAdvance(
-  ctx: Context,
-  clock: Stripe.TestHelpers.TestClock,
-  until: number,
-): void {
+function refuseBadAdvance(ctx: Context, clock: Stripe.TestHelpers.TestClock, until: number): void {
   if (clock.status === 'advancing') {
     throw invalidRequest('Test clock advancement underway - cannot perform modifications', {
       status: 429,

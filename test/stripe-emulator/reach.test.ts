@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEmulator } from '../../scripts/stripe-emulator/index.ts';
+import { compiledScript } from '../support/compiled.ts';
+import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
+
+let account: EmulatedAccount;
+beforeAll(async () => {
+  account = await emulatedAccount();
+});
+afterAll(() => account.close());
+
+/** Addresses that an answer holds: of a page, and of the CLI's websocket. */
+async function addresses(base: string, headers: Record<string, string>): Promise<string[]> {
+  const post = async (path: string, form: string) => {
+    const init = { method: 'POST', body: new URLSearchParams(form) };
+    const authorization = `Bearer ${account.key}`;
+    const answer = await fetch(base + path, { ...init, headers: { authorization, ...headers } });
+    return (await answer.json()) as { url: string; websocket_url: string };
+  };
+  const session = await post(
+    '/v1/checkout/sessions',
+    'mode=setup&currency=usd&success_url=https://a.test/',
+  );
+  const listen = await post('/v1/stripecli/sessions', 'websocket_features[]=webhooks');
+  return [new URL(session.url).origin, new URL(listen.websocket_url).origin];
+}
+
+describe('E-34: addresses are those that the caller can reach', () => {
+  it('as the call came, without a proxy', async () => {
+    const { url, port } = account.emulator;
+    expect(await addresses(url, {})).toEqual([url, `ws://127.0.0.1:${port}`]);
+  });
+
+  it('https and wss behind a proxy that ends TLS', async () => {
+    const forwarded = {
+      'x-forwarded-proto': 'https, http',
+      'x-forwarded-host': 'stripe.test',
+    };
+    expect(await addresses(account.emulator.url, forwarded)).toEqual([
+      'https://stripe.test',
+      'wss://stripe.test',
+    ]);
+  });
+
+  it('a public address that is set, whatever the proxy says', async () => {
+    const emulator = await startEmulator({ publicUrl: 'https://stripe.example' });
+    try {
+      expect(await addresses(emulator.url, {})).toEqual([
+        'https://stripe.example',
+        'wss://stripe.example',
+      ]);
+    } finally {
+      await emulator.close();
+    }
+  });
+});
+
+/** Programs that know one address of Stripe, and how each of them speaks HTTP. */
+const PROGRAMS = {
+  'the SDK': `
+    import Stripe from 'stripe';
+    const customer = await new Stripe(process.env.KEY).customers.create({ name: 'Ada' });
+    console.log(customer.name, customer.object);`,
+  'the SDK from CommonJS': `
+    import { createRequire } from 'node:module';
+    const Stripe = createRequire(process.cwd() + '/x.js')('stripe');
+    const customer = await new Stripe(process.env.KEY).customers.create({ name: 'Ada' });
+    console.log(customer.name, customer.object);`,
+  fetch: `
+    const headers = { authorization: 'Bearer ' + process.env.KEY };
+    const body = new URLSearchParams({ name: 'Ada' });
+    const url = 'https://api.stripe.com/v1/customers';
+    const { name, object } = await (await fetch(url, { method: 'POST', headers, body })).json();
+    console.log(name, object);`,
+  'https.get': `
+    import { get } from 'node:https';
+    const headers = { authorization: 'Bearer ' + process.env.KEY };
+    get('https://api.stripe.com/v1/customers?limit=1', { headers }, async (response) => {
+      let text = '';
+      for await (const part of response) text += part;
+      const [{ name, object }] = JSON.parse(text).data;
+      console.log(name, object);
+    });`,
+};
+
+describe('E-35: an unmodified program reaches the emulator through --import', () => {
+  it.each(Object.entries(PROGRAMS))('%s', async (_name, program) => {
+    const preload = compiledScript('stripe-emulator/redirect');
+    const args = ['--import', preload, '--input-type=module', '--eval', program];
+    const env = { PATH: process.env['PATH'], KEY: account.key };
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      env: { ...env, STRIPE_EMULATOR_URL: account.emulator.url },
+      timeout: 20_000,
+    });
+    expect(stdout).toBe('Ada customer\n');
+  });
+});
