@@ -97,3 +97,74 @@ describe('E-35: an unmodified program reaches the emulator through --import', ()
     expect(stdout).toBe('Ada customer\n');
   });
 });
+
+describe('E-15, E-25, E-36: what is not served says so', () => {
+  const call = async (method: string, path: string, form?: string) => {
+    const answer = await fetch(account.emulator.url + path, {
+      method,
+      headers: { authorization: `Bearer ${account.key}` },
+      body: form === undefined ? null : new URLSearchParams(form),
+    });
+    const body = (await answer.json()) as Record<string, unknown> & { error?: { message: string } };
+    return { status: answer.status, body, message: body.error?.message };
+  };
+
+  it.each([
+    ['POST', 'tax/calculations'],
+    ['GET', 'tax/registrations'],
+    ['GET', 'payment_method_configurations'],
+    ['GET', 'radar/value_list_items'],
+    ['GET', 'billing/alerts'],
+    ['GET', 'tax_codes'],
+    ['GET', 'files/file_1'],
+    ['GET', 'sources/src_1'],
+  ])('%s /v1/%s by name', async (method, path) => {
+    const { status, message } = await call(method, `/v1/${path}`);
+    const resource = path.replace(/\/\w+_1$/, '');
+    expect({ status, message }).toEqual({
+      status: 404,
+      message: `This emulator does not serve /v1/${resource}.`,
+    });
+  });
+
+  it('what Stripe has not either is unrecognized', async () => {
+    const { status, message } = await call('GET', '/v1/file');
+    expect(status).toBe(404);
+    expect(message).toMatch(/^Unrecognized request URL \(GET: \/v1\/file\)/);
+  });
+
+  it.each(['radar/early_fraud_warnings', 'reviews'])('%s is an empty list', async (path) => {
+    const { body } = await call('GET', `/v1/${path}?limit=3`);
+    expect(body).toEqual({ object: 'list', url: `/v1/${path}`, has_more: false, data: [] });
+    expect((await call('GET', `/v1/${path}/none_1`)).status).toBe(404);
+  });
+
+  it('addresses of before lead to those of today', async () => {
+    const { stripe } = account;
+    const customer = await stripe.customers.create({
+      payment_method: 'pm_card_visa',
+      invoice_settings: { default_payment_method: 'pm_card_visa' },
+    });
+    const product = await stripe.products.create({ name: 'Plan' });
+    const recurring = { interval: 'month' } as const;
+    const price = await stripe.prices.create({
+      product: product.id,
+      currency: 'usd',
+      unit_amount: 500,
+      recurring,
+    });
+    const subscriptions = `/v1/customers/${customer.id}/subscriptions`;
+    const made = await call('POST', subscriptions, `items[0][price]=${price.id}`);
+    expect(made.body).toMatchObject({ customer: customer.id, status: 'active' });
+    const one = `${subscriptions}/${String(made.body['id'])}`;
+    expect((await call('GET', one)).body).toMatchObject({ id: made.body['id'] });
+    expect((await call('GET', subscriptions)).body['data']).toHaveLength(1);
+
+    const { data } = await stripe.charges.list({ customer: customer.id });
+    const charge = String(data[0]?.id);
+    const refund = await call('POST', `/v1/charges/${charge}/refunds`, 'amount=200');
+    expect(refund.body).toMatchObject({ object: 'refund', charge, amount: 200 });
+    expect((await call('DELETE', one)).body).toMatchObject({ status: 'canceled' });
+    expect((await call('GET', `/v1/customers/${customer.id}/cards`)).status).toBe(200);
+  });
+});

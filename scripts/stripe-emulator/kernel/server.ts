@@ -10,6 +10,8 @@ import { claimKey } from './idempotency.ts';
 import { newId } from './ids.ts';
 import { wholly } from './journal.ts';
 import { RawAnswer, type Route } from './registry.ts';
+import { movedPath } from './legacy-paths.ts';
+import { unservedResource } from './unserved-resources.ts';
 import { keepRequest } from './request-log.ts';
 
 interface JsonAnswer {
@@ -45,13 +47,27 @@ async function serve(
     started: Date.now(),
     requestId: newId('req'),
   };
-  const found = emulator.registry.match(call.method === 'HEAD' ? 'GET' : call.method, url.pathname);
+  const found = routeOf(emulator, call);
   if (found?.route.kind === 'raw') {
     await serveRaw(emulator, call, { handle: found.route.handle, path: found.path });
     return;
   }
   const api = found === null || url.pathname.endsWith('/') ? null : found;
   await serveApi(emulator, call, api);
+}
+
+/** The route of a call; one at an address of before is at the address of today from then on. */
+function routeOf(
+  emulator: Emulator,
+  { method, url }: Call,
+): ReturnType<Emulator['registry']['match']> {
+  const verb = method === 'HEAD' ? 'GET' : method;
+  const found = emulator.registry.match(verb, url.pathname);
+  const moved = found === null ? movedPath(url.pathname) : null;
+  if (moved === null) return found;
+  url.pathname = moved.path;
+  for (const [name, value] of Object.entries(moved.given)) url.searchParams.set(name, value);
+  return emulator.registry.match(verb, moved.path);
 }
 
 /** As the caller sees this server, also through a proxy that ends TLS. */
@@ -236,6 +252,9 @@ function rendererOf(
 function unrecognized(call: Call): ApiError {
   if (keyOf(call.request) === null) return invalidApiKey(null);
   const { pathname } = call.url;
+  const unserved = unservedResource(pathname);
+  if (unserved !== undefined)
+    return invalidRequest(`This emulator does not serve /v1/${unserved}.`, { status: 404 });
   const hint = pathname.endsWith('/')
     ? ' If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code.'
     : '';

@@ -1,0 +1,40 @@
+/** Resources of Stripe's that are not here, by the beginning of their address: a call is told so by name. */
+const UNSERVED = [
+  'apple_pay',
+  'application_fees',
+  'apps/secrets',
+  'billing/alerts',
+  'climate',
+  'confirmation_tokens',
+  'country_specs',
+  'crypto',
+  'exchange_rates',
+  'file_links',
+  'files',
+  'financial_connections',
+  'forwarding',
+  'identity',
+  'invoice_rendering_templates',
+  'issuing',
+  'link_account_sessions',
+  'payment_method_configurations',
+  'payment_method_domains',
+  'payment_records',
+  'radar/value_list_items',
+  'radar/value_lists',
+  'reporting/report_types',
+  'sigma',
+  'sources',
+  'tax/associations',
+  'tax/calculations',
+  'tax/registrations',
+  'tax/settings',
+  'tax/transactions',
+  'tax_codes',
+  'terminal',
+  'treasury',
+];
+
+/** The resource that an address belongs to, if it is one that is not served. */
+export const unservedResource = (path: string): string | undefined =>
+  UNSERVED.find((name) => path === `/v1/${name}` || path.startsWith(`/v1/${name}/`));
