@@ -18,6 +18,10 @@ const COMMANDS: Record<string, Command> = {
     does: 'a local Stripe and a server for a test run, with control over HTTP',
     run: () => import('./testing.ts'),
   },
+  chaos: {
+    does: 'plays subscriptions at any webhook handler, and reports what it gets wrong',
+    run: () => import('./chaos.ts'),
+  },
   setup: {
     does: 'products, prices, portal and webhook endpoint at Stripe, from the plans file',
     run: () => import('./setup-stripe.ts'),
