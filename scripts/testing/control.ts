@@ -13,11 +13,9 @@ const newUser = z.strictObject({
   email: z.string().optional(),
   headers: headers.optional(),
 });
-const subscribe = z.looseObject({
-  plan: z.string(),
-  interval: z.string().optional(),
-  card: card.optional(),
-});
+const subscribe = z
+  .object({ plan: z.string(), interval: z.string().optional(), card: card.optional() })
+  .catchall(z.unknown());
 const wait = z.strictObject({
   state: z.enum(LIFECYCLE_STATES),
   timeoutMs: z.number().positive().optional(),
