@@ -10,6 +10,7 @@ const HELP = `The local Stripe emulator.
   --data FILE  keep everything in this file and start from it (default: memory only)
   --socket P   also listen on this Unix socket (what STRIPE_CLI_UNIX_SOCKET of the Stripe CLI points to)
   --public-url U  where callers reach it, when a proxy is in front that does not say so (X-Forwarded-Proto and -Host are read)
+  --tls DIR    speak TLS for api.stripe.com: callers trust DIR/ca.pem (made by openssl)
   --json       print {"url": …} instead of text
   --help       this text
 `;
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     data: { type: 'string' },
     socket: { type: 'string' },
     'public-url': { type: 'string' },
+    tls: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -35,6 +37,7 @@ if (values.help) {
     dataFile: values.data,
     unixSocket: values.socket,
     publicUrl: values['public-url'],
+    tlsDir: values.tls,
   });
   console.log(
     values.json

@@ -1,4 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator } from '../../scripts/stripe-emulator/index.ts';
@@ -95,6 +98,36 @@ describe('E-35: an unmodified program reaches the emulator through --import', ()
       timeout: 20_000,
     });
     expect(stdout).toBe('Ada customer\n');
+  });
+});
+
+describe('E-35: TLS for Stripe’s own host', () => {
+  it('is trusted by who trusts its CA, and leads to https and wss', async ({ skip }) => {
+    if (spawnSync('openssl', ['version']).status !== 0) skip('there is no openssl here');
+    const tlsDir = mkdtempSync(join(tmpdir(), 'tenure-tls-'));
+    const emulator = await startEmulator({ tlsDir });
+    try {
+      // As with a hosts entry: the name is Stripe's, the address is here.
+      const program = `
+        import https from 'node:https';
+        import Stripe from 'stripe';
+        const lookup = (_name, options, done) => done(null, options.all ? [{ address: '127.0.0.1', family: 4 }] : '127.0.0.1', 4);
+        const httpAgent = new https.Agent({ lookup });
+        const stripe = new Stripe(process.env.KEY, { httpAgent, port: Number(process.env.PORT), maxNetworkRetries: 0 });
+        const session = await stripe.checkout.sessions.create({ mode: 'setup', currency: 'usd', success_url: 'https://a.test/' });
+        console.log(new URL(session.url).origin);`;
+      const run = (env: Record<string, string>) =>
+        promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+          env: { PATH: process.env['PATH'], KEY: account.key, PORT: `${emulator.port}`, ...env },
+          timeout: 20_000,
+        });
+      const { stdout } = await run({ NODE_EXTRA_CA_CERTS: join(tlsDir, 'ca.pem') });
+      expect(stdout).toBe(`https://api.stripe.com:${emulator.port}\n`);
+      await expect(run({})).rejects.toThrow(/certificate/);
+    } finally {
+      await emulator.close();
+      rmSync(tlsDir, { recursive: true });
+    }
   });
 });
 

@@ -1,9 +1,10 @@
 import http from 'node:http';
+import https from 'node:https';
 import type { Account, IdempotentAnswer } from './account.ts';
 import { bodyOf, expandPaths, header, inputOf, keyOf, requestInfo, type Call } from './call.ts';
 import { Context } from './context.ts';
 import type { Emulator, RequestFault } from './emulator.ts';
-import { ApiError, invalidApiKey, invalidRequest, ValidationError } from './errors.ts';
+import { ApiError, invalidRequest, ValidationError } from './errors.ts';
 import { expanded } from './expand.ts';
 import { isWireObject, type Wire } from './form.ts';
 import { claimKey } from './idempotency.ts';
@@ -11,7 +12,7 @@ import { newId } from './ids.ts';
 import { wholly } from './journal.ts';
 import { RawAnswer, type Route } from './registry.ts';
 import { movedPath } from './legacy-paths.ts';
-import { unservedResource } from './unserved-resources.ts';
+import { unrecognized } from './unserved-resources.ts';
 import { keepRequest } from './request-log.ts';
 
 interface JsonAnswer {
@@ -21,13 +22,15 @@ interface JsonAnswer {
 }
 
 /** The HTTP server of an emulator: keys, versions, idempotency and errors; routes do the rest. */
-export function createHttpServer(emulator: Emulator): http.Server {
-  const server = http.createServer((request, response) => {
+export function createHttpServer(emulator: Emulator, tls?: https.ServerOptions): http.Server {
+  const listener = (request: http.IncomingMessage, response: http.ServerResponse) => {
     void serve(emulator, request, response).catch((error: unknown) => {
       emulator.hooks.onBug(error);
       response.destroy();
     });
-  });
+  };
+  const server =
+    tls === undefined ? http.createServer(listener) : https.createServer(tls, listener);
   server.keepAliveTimeout = 60_000;
   return server;
 }
@@ -247,19 +250,6 @@ function rendererOf(
 ): ((value: unknown) => unknown) | undefined {
   const version = header(call.request, 'stripe-version') ?? account.settings.apiVersion;
   return emulator.hooks.renderer?.(account, version);
-}
-
-function unrecognized(call: Call): ApiError {
-  if (keyOf(call.request) === null) return invalidApiKey(null);
-  const { pathname } = call.url;
-  const unserved = unservedResource(pathname);
-  if (unserved !== undefined)
-    return invalidRequest(`This emulator does not serve /v1/${unserved}.`, { status: 404 });
-  const hint = pathname.endsWith('/')
-    ? ' If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code.'
-    : '';
-  const message = `Unrecognized request URL (${call.method}: ${pathname}).${hint} Please see https://stripe.com/docs or we can help at https://support.stripe.com/.`;
-  return invalidRequest(message, { status: 404 });
 }
 
 function errorAnswer(
