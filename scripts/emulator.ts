@@ -9,6 +9,8 @@ const HELP = `The local Stripe emulator.
   --host H     address to listen on (default 127.0.0.1)
   --data FILE  keep everything in this file and start from it (default: memory only)
   --socket P   also listen on this Unix socket (what STRIPE_CLI_UNIX_SOCKET of the Stripe CLI points to)
+  --public-url U  where callers reach it, when a proxy is in front that does not say so (X-Forwarded-Proto and -Host are read)
+  --tls DIR    speak TLS for api.stripe.com: callers trust DIR/ca.pem (made by openssl)
   --json       print {"url": …} instead of text
   --help       this text
 `;
@@ -19,6 +21,8 @@ const { values } = parseArgs({
     host: { type: 'string', default: '127.0.0.1' },
     data: { type: 'string' },
     socket: { type: 'string' },
+    'public-url': { type: 'string' },
+    tls: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -32,6 +36,8 @@ if (values.help) {
     host: values.host,
     dataFile: values.data,
     unixSocket: values.socket,
+    publicUrl: values['public-url'],
+    tlsDir: values.tls,
   });
   console.log(
     values.json

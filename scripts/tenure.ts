@@ -14,6 +14,14 @@ const COMMANDS: Record<string, Command> = {
   },
   serve: { does: 'the server for production', run: () => import('./serve.ts') },
   emulator: { does: 'the local Stripe alone', run: () => import('./emulator.ts') },
+  testing: {
+    does: 'a local Stripe and a server for a test run, with control over HTTP',
+    run: () => import('./testing.ts'),
+  },
+  chaos: {
+    does: 'plays subscriptions at any webhook handler, and reports what it gets wrong',
+    run: () => import('./chaos.ts'),
+  },
   setup: {
     does: 'products, prices, portal and webhook endpoint at Stripe, from the plans file',
     run: () => import('./setup-stripe.ts'),

@@ -23,6 +23,7 @@ import { registerQuotes } from './resources/quotes.ts';
 import { registerPaymentLinks } from './resources/payment-links.ts';
 import { registerMoneyMovement } from './resources/money-movement.ts';
 import { registerConnectedAccounts } from './resources/connected-accounts.ts';
+import { registerRiskLists } from './resources/risk-lists.ts';
 import { registerReportRuns } from './resources/report-runs.ts';
 import { registerCashBalance } from './resources/cash-balance.ts';
 import { registerCardSources } from './resources/card-sources.ts';
@@ -66,6 +67,7 @@ export function addExtras(registry: Registry, emulator: Emulator): Extras {
   registerMoneyMovement(registry);
   registerConnectedAccounts(registry);
   registerReportRuns(registry);
+  registerRiskLists(registry);
   registerCashBalance(registry);
   registerCardSources(registry);
   registerSearch(registry);

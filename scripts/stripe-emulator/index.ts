@@ -7,6 +7,7 @@ import { Registry } from './kernel/registry.ts';
 import { createHttpServer } from './kernel/server.ts';
 import { onNewAccount, registerAll } from './resources/index.ts';
 import { services } from './services.ts';
+import { certificateIn } from './tls.ts';
 
 export interface EmulatorOptions {
   /** 0 (default) takes a free port. */
@@ -17,6 +18,10 @@ export interface EmulatorOptions {
   dataFile?: string;
   /** Milliseconds before each retry of a failed webhook delivery. */
   webhookRetrySchedule?: readonly number[];
+  /** Where callers reach it, as `https://stripe.test`, when a proxy is in front that does not say so. */
+  publicUrl?: string;
+  /** Speaks TLS, with a certificate for Stripe's hosts that is kept (and made at first, by `openssl`) in this directory. */
+  tlsDir?: string;
   /** Also listens on this Unix socket, which is what the Stripe CLI's STRIPE_CLI_UNIX_SOCKET points to. */
   unixSocket?: string;
 }
@@ -40,7 +45,9 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
   });
   registerAll(registry, emulator);
   const extras = addExtras(registry, emulator);
-  const server = createHttpServer(emulator);
+  emulator.shared.publicUrl = options.publicUrl ?? null;
+  const tls = options.tlsDir === undefined ? undefined : certificateIn(options.tlsDir);
+  const server = createHttpServer(emulator, tls);
   extras.attach(server);
   const host = options.host ?? '127.0.0.1';
   await new Promise<void>((resolve, reject) => {
@@ -48,7 +55,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Runn
     server.listen(options.port ?? 0, host, resolve);
   });
   const port = portOf(server.address());
-  emulator.shared.baseUrl = `http://${host}:${port}`;
+  emulator.shared.baseUrl = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
   const local = options.unixSocket === undefined ? null : createHttpServer(emulator);
   if (local !== null) await listenLocally(local, extras, options.unixSocket ?? '');
   const file = options.dataFile === undefined ? null : new DataFile(emulator, options.dataFile);

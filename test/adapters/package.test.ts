@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
@@ -27,7 +27,9 @@ import { startStripeFor, type StripeForApp } from '../support/stripe-for-app.ts'
 
 const ENTRIES = [
   'tenure',
-  ...['express', 'next', 'fetch', 'django', 'client'].map((n) => `tenure/${n}`),
+  ...['express', 'next', 'fetch', 'django', 'client', 'testing', 'emulator'].map(
+    (name) => `tenure/${name}`,
+  ),
 ];
 const TSC = resolve('node_modules/.bin/tsc');
 
@@ -62,6 +64,7 @@ beforeAll(async () => {
     'next',
     'react',
     '@types/react',
+    'vitest',
   ]);
   writeFileSync(join(project, 'package.json'), '{"type":"module"}');
   for (const [name, code] of GUIDE) writeFileSync(join(project, name), code);
@@ -174,6 +177,31 @@ describe('The guide to Express', () => {
     app.kill('SIGTERM');
     expect(await once(app, 'exit')).toEqual([0, null]);
   });
+});
+
+describe('The guide to testing', () => {
+  const files = filesOfGuide('testing.md');
+  beforeAll(() => {
+    for (const [name, text] of files) writeFileSync(join(project, name), text);
+  });
+
+  it('A-7: has a test of an own app that passes under vitest', async () => {
+    const vitest = join('node_modules', 'vitest', 'vitest.mjs');
+    const args = [vitest, 'run', '--no-color', 'billing.test.ts'];
+    expect(await run('node', args, project)).toMatch(/Tests +2 passed \(2\)/);
+  }, 90_000);
+
+  it('A-7: has a test over HTTP that passes under pytest', async ({ skip }) => {
+    const python = spawnSync('python3', ['-m', 'pytest', '--version']);
+    if (python.status !== 0) skip('there is no pytest here');
+    const args = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'test_billing.py'];
+    expect(await run('python3', args, project)).toContain('1 passed');
+  }, 90_000);
+
+  it('has types that hold its test to the package', async () => {
+    writeTsconfig(['billing.test.ts', 'login.ts'], { skipLibCheck: true });
+    expect(await run(TSC, ['-p', project], project)).toBe('');
+  }, 120_000);
 });
 
 describe('The guide to Next.js', () => {
@@ -298,7 +326,7 @@ describe.skipIf(SAMPLED)('A Next.js app that is built and started', () => {
   });
 });
 
-function writeTsconfig(files: string[]): void {
+function writeTsconfig(files: string[], more: { skipLibCheck?: true } = {}): void {
   const compilerOptions = {
     target: 'es2023',
     module: 'nodenext',
@@ -306,6 +334,7 @@ function writeTsconfig(files: string[]): void {
     noEmit: true,
     skipLibCheck: false,
     types: ['node'],
+    ...more,
   };
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
 }
@@ -317,6 +346,8 @@ import { createDjangoListener } from 'tenure/django';
 import { createBillingRouter, startBilling } from 'tenure/express';
 import { createBillingHandler } from 'tenure/fetch';
 import { createBilling } from 'tenure/next';
+import { startEmulator, type RunningEmulator } from 'tenure/emulator';
+import { startTestBilling, type TestUser } from 'tenure/testing';
 
 const services: Services = await startBilling();
 const days: number = services.config.trial.days;
@@ -334,4 +365,9 @@ createBillingRouter({ service: services });
 const wrong: number = (await getSubscription())?.state;
 export { createDjangoListener, days, mayUse, state, wrong };
 export type { Config };
+export const emulator: Promise<RunningEmulator> = startEmulator({ port: 0 });
+const { user } = await startTestBilling();
+export const ada: TestUser = await user('ada');
+// @ts-expect-error there is no such card
+await ada.saveCard('golden');
 `;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Stripe } from 'stripe';
 import type { Dialect } from '../../db/database.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
+import { advanceClock } from '../../scripts/testing/clock.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { createLogger } from '../../server/lib/log.ts';
 import type { MigrationRequest } from '../../server/operations/migrate-plan/request.ts';
@@ -110,10 +111,7 @@ export async function migrationLab(dialect: Dialect): Promise<MigrationLab> {
     },
     advance: async (days) => {
       const { frozen_time: now } = await stripe.testHelpers.testClocks.retrieve(clock.id);
-      await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: now + days * DAY });
-      while ((await stripe.testHelpers.testClocks.retrieve(clock.id)).status !== 'ready') {
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
+      await advanceClock(stripe, clock.id, now + days * DAY);
     },
     fault: async (rule) => void (await control('POST', rule)),
     noFaults: async () => void (await control('DELETE')),

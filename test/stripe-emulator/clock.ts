@@ -1,4 +1,5 @@
 import type { Stripe } from 'stripe';
+import { advanceClock } from '../../scripts/testing/clock.ts';
 
 /** Unix seconds of a UTC moment: `utc('2025-11-11T12:34:56')`. */
 export const utc = (text: string): number =>
@@ -40,15 +41,7 @@ export async function traveller(
     customer,
     clock: clock.id,
     news,
-    async to(time) {
-      await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: utc(time) });
-      for (let tries = 0; tries < 400; tries += 1) {
-        const { status } = await stripe.testHelpers.testClocks.retrieve(clock.id);
-        if (status === 'ready') return;
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      throw new Error('the clock did not become ready');
-    },
+    to: (time) => advanceClock(stripe, clock.id, utc(time)),
   };
 }
 

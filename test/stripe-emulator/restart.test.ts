@@ -47,8 +47,8 @@ describe('work in flight survives a restart', () => {
       invoice_settings: { default_payment_method: 'pm_card_visa' },
     });
     const create = () => stripe.subscriptions.create({ customer: customer.id, items: [{ price }] });
-    for (let made = 0; made < 12; made += 1) await create();
-    await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: utc('2026-12-15') });
+    for (let made = 0; made < 40; made += 1) await create();
+    await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: utc('2026-02-28') });
     await running?.close();
     const again = await start();
     const seen = await again.testHelpers.testClocks.retrieve(clock.id);
@@ -57,10 +57,10 @@ describe('work in flight survives a restart', () => {
       async () => (await again.testHelpers.testClocks.retrieve(clock.id)).status === 'ready',
     );
     const after = await again.testHelpers.testClocks.retrieve(clock.id);
-    expect(after.frozen_time).toBe(utc('2026-12-15'));
+    expect(after.frozen_time).toBe(utc('2026-02-28'));
     const { data } = await again.invoices.list({ customer: customer.id, limit: 1 });
-    expect(data[0]?.created).toBe(utc('2026-12-01'));
-    await again.testHelpers.testClocks.advance(clock.id, { frozen_time: utc('2026-12-16') });
+    expect(data[0]?.created).toBe(utc('2026-02-01'));
+    await again.testHelpers.testClocks.advance(clock.id, { frozen_time: utc('2026-03-01') });
   });
 
   it('E-10: a webhook that was refused is tried again', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type Stripe from 'stripe';
 import { idOf } from '../../scripts/stripe-emulator/kernel/ids.ts';
+import { advanceClock } from '../../scripts/testing/clock.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
 
 let account: EmulatedAccount;
@@ -43,14 +44,7 @@ async function newClock(): Promise<string> {
   return (await stripe.testHelpers.testClocks.create({ frozen_time: START })).id;
 }
 
-async function advance(clock: string, to: number): Promise<void> {
-  await stripe.testHelpers.testClocks.advance(clock, { frozen_time: to });
-  for (let tries = 0; tries < 500; tries += 1) {
-    if ((await stripe.testHelpers.testClocks.retrieve(clock)).status === 'ready') return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('the clock does not get ready');
-}
+const advance = (clock: string, to: number) => advanceClock(stripe, clock, to);
 
 async function eventsOf(object: string): Promise<string[]> {
   const events = await stripe.events.list({ limit: 100 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Stripe } from 'stripe';
 import { assert, integer, property } from 'fast-check';
 import { pricedParts } from '../../scripts/stripe-emulator/usage/tiers.ts';
+import { advanceClock } from '../../scripts/testing/clock.ts';
 import { emulatedAccount, type EmulatedAccount } from './emulated-account.ts';
 import { verified, webhookSink } from './webhook-sink.ts';
 
@@ -25,14 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => account.close());
 
-async function advance(clock: string, to: number): Promise<void> {
-  await stripe.testHelpers.testClocks.advance(clock, { frozen_time: to });
-  for (let tries = 0; tries < 500; tries += 1) {
-    if ((await stripe.testHelpers.testClocks.retrieve(clock)).status === 'ready') return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('the clock does not get ready');
-}
+const advance = (clock: string, to: number) => advanceClock(stripe, clock, to);
 
 function report(
   customer: string,

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
+import { advanceClock } from '../../scripts/testing/clock.ts';
 import { fillAmounts } from '../../server/catalogue/fill-amounts.ts';
 import type { NewEvent } from '../../db/webhook-events.ts';
 import type { AccessCache } from '../../server/lib/services.ts';
@@ -284,10 +285,8 @@ class EngineLife {
   }
 
   private async advance(seconds: number): Promise<void> {
-    const { testClocks } = this.world.lab.stripe.testHelpers;
     this.now += seconds;
-    await testClocks.advance(this.clock, { frozen_time: this.now });
-    await until(async () => (await testClocks.retrieve(this.clock)).status === 'ready');
+    await advanceClock(this.world.lab.stripe, this.clock, this.now);
     await this.collect('time');
   }
 

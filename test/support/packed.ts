@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -68,7 +68,12 @@ export async function installTarball(
 ): Promise<void> {
   await unpackTarball(tarball, project);
   const modules = join(project, 'node_modules');
-  const { dependencies } = readPackage(join(modules, 'tenure'));
+  const { dependencies, bin } = readPackage(join(modules, 'tenure'));
+  mkdirSync(join(modules, '.bin'));
+  for (const [name, path] of Object.entries(bin)) {
+    chmodSync(join(modules, 'tenure', path), 0o755);
+    symlinkSync(join('..', 'tenure', path), join(modules, '.bin', name));
+  }
   for (const name of new Set([...Object.keys(dependencies), ...hostHas])) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
@@ -86,9 +91,12 @@ export async function run(command: string, args: string[], cwd: string): Promise
   }
 }
 
-function readPackage(dir: string): { version: string; dependencies: Record<string, string> } {
-  return JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as {
-    version: string;
-    dependencies: Record<string, string>;
-  };
+interface PackageFile {
+  version: string;
+  dependencies: Record<string, string>;
+  bin: Record<string, string>;
+}
+
+function readPackage(dir: string): PackageFile {
+  return JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as PackageFile;
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Stripe } from 'stripe';
 import { createStripeGateway } from '../../adapters/stripe-gateway.ts';
 import { prepareLocalAccount } from '../../scripts/local-account.ts';
+import { advanceClock } from '../../scripts/testing/clock.ts';
 import { startEmulator, type RunningEmulator } from '../../scripts/stripe-emulator/index.ts';
 import type { Dialect } from '../../db/database.ts';
 import { loadConfig } from '../../server/config/config.ts';
@@ -199,13 +200,8 @@ async function advance(
   seconds: number,
 ): Promise<void> {
   if (!clockId) throw new Error('This test server has no test clock');
-  const clock = await stripe.testHelpers.testClocks.retrieve(clockId);
-  await stripe.testHelpers.testClocks.advance(clockId, {
-    frozen_time: clock.frozen_time + seconds,
-  });
-  await until(
-    async () => (await stripe.testHelpers.testClocks.retrieve(clockId)).status === 'ready',
-  );
+  const { frozen_time: now } = await stripe.testHelpers.testClocks.retrieve(clockId);
+  await advanceClock(stripe, clockId, now + seconds);
 }
 
 /** No event is undelivered, none that arrived waits, and no act at Stripe that follows from one is still to be tried. */

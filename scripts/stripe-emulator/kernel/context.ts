@@ -33,6 +33,8 @@ export interface Shared {
   readonly eventListeners: EventListener[];
   /** Where this server is reached, for URLs made outside a call. */
   baseUrl: string;
+  /** Where the callers reach it, when that is told; else as each call says. */
+  publicUrl: string | null;
   /** Called when something was scheduled in real time. */
   wake: (account: Account) => void;
 }

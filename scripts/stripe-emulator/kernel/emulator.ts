@@ -79,6 +79,7 @@ export class Emulator {
       services: parts.services,
       eventListeners: onEvent,
       baseUrl: '',
+      publicUrl: null,
       wake: (account) => this.wake(account),
     };
   }

@@ -2,6 +2,7 @@ import { CURRENCIES, isCurrency } from './currencies.ts';
 import type { ValidationError } from './errors.ts';
 import { fail, type Field, type RequiredField } from './field.ts';
 import { harmless, only, ownAccount, unserved } from './unserved.ts';
+import type { OpenWords } from './words-of.ts';
 import { isWireObject, wireItems, type Wire, type WireObject } from './form.ts';
 
 export type { Field } from './field.ts';
@@ -275,7 +276,10 @@ export const PAGE = { limit: int, starting_after: str, ending_before: str };
 /** A schema that names every parameter of the SDK's type `T` (checked by the compiler), and maybe legacy ones. */
 export function paramsOf<T>() {
   return <const S extends Fields & Record<Exclude<keyof T, 'expand'>, Field<unknown>>>(
-    fields: S,
+    fields: S &
+      ([OpenWords<T, Values<S>>] extends [never]
+        ? unknown
+        : { takesAnyText: OpenWords<T, Values<S>> }),
   ): S => fields;
 }
 

@@ -1,15 +1,18 @@
 import http from 'node:http';
+import https from 'node:https';
 import type { Account, IdempotentAnswer } from './account.ts';
 import { bodyOf, expandPaths, header, inputOf, keyOf, requestInfo, type Call } from './call.ts';
 import { Context } from './context.ts';
 import type { Emulator, RequestFault } from './emulator.ts';
-import { ApiError, invalidApiKey, invalidRequest, ValidationError } from './errors.ts';
+import { ApiError, invalidRequest, ValidationError } from './errors.ts';
 import { expanded } from './expand.ts';
 import { isWireObject, type Wire } from './form.ts';
 import { claimKey } from './idempotency.ts';
 import { newId } from './ids.ts';
 import { wholly } from './journal.ts';
 import { RawAnswer, type Route } from './registry.ts';
+import { movedPath } from './legacy-paths.ts';
+import { unrecognized } from './unserved-resources.ts';
 import { keepRequest } from './request-log.ts';
 
 interface JsonAnswer {
@@ -19,13 +22,15 @@ interface JsonAnswer {
 }
 
 /** The HTTP server of an emulator: keys, versions, idempotency and errors; routes do the rest. */
-export function createHttpServer(emulator: Emulator): http.Server {
-  const server = http.createServer((request, response) => {
+export function createHttpServer(emulator: Emulator, tls?: https.ServerOptions): http.Server {
+  const listener = (request: http.IncomingMessage, response: http.ServerResponse) => {
     void serve(emulator, request, response).catch((error: unknown) => {
       emulator.hooks.onBug(error);
       response.destroy();
     });
-  });
+  };
+  const server =
+    tls === undefined ? http.createServer(listener) : https.createServer(tls, listener);
   server.keepAliveTimeout = 60_000;
   return server;
 }
@@ -35,8 +40,7 @@ async function serve(
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Promise<void> {
-  const host = request.headers.host ?? 'localhost';
-  const url = new URL(request.url ?? '/', `http://${host}`);
+  const url = new URL(request.url ?? '/', emulator.shared.publicUrl ?? originOf(request));
   const call: Call = {
     request,
     response,
@@ -46,13 +50,38 @@ async function serve(
     started: Date.now(),
     requestId: newId('req'),
   };
-  const found = emulator.registry.match(call.method === 'HEAD' ? 'GET' : call.method, url.pathname);
+  const found = routeOf(emulator, call);
   if (found?.route.kind === 'raw') {
     await serveRaw(emulator, call, { handle: found.route.handle, path: found.path });
     return;
   }
   const api = found === null || url.pathname.endsWith('/') ? null : found;
   await serveApi(emulator, call, api);
+}
+
+/** The route of a call; one at an address of before is at the address of today from then on. */
+function routeOf(
+  emulator: Emulator,
+  { method, url }: Call,
+): ReturnType<Emulator['registry']['match']> {
+  const verb = method === 'HEAD' ? 'GET' : method;
+  const found = emulator.registry.match(verb, url.pathname);
+  const moved = found === null ? movedPath(url.pathname) : null;
+  if (moved === null) return found;
+  url.pathname = moved.path;
+  for (const [name, value] of Object.entries(moved.given)) url.searchParams.set(name, value);
+  return emulator.registry.match(verb, moved.path);
+}
+
+/** As the caller sees this server, also through a proxy that ends TLS. */
+function originOf({ headers, socket }: http.IncomingMessage): string {
+  const first = (name: string) =>
+    String(headers[name] ?? '')
+      .split(',')[0]
+      ?.trim() ?? '';
+  const own = 'encrypted' in socket ? 'https' : 'http';
+  const protocol = first('x-forwarded-proto') === 'https' ? 'https' : own;
+  return `${protocol}://${first('x-forwarded-host') || headers.host || 'localhost'}`;
 }
 
 async function serveRaw(
@@ -221,16 +250,6 @@ function rendererOf(
 ): ((value: unknown) => unknown) | undefined {
   const version = header(call.request, 'stripe-version') ?? account.settings.apiVersion;
   return emulator.hooks.renderer?.(account, version);
-}
-
-function unrecognized(call: Call): ApiError {
-  if (keyOf(call.request) === null) return invalidApiKey(null);
-  const { pathname } = call.url;
-  const hint = pathname.endsWith('/')
-    ? ' If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code.'
-    : '';
-  const message = `Unrecognized request URL (${call.method}: ${pathname}).${hint} Please see https://stripe.com/docs or we can help at https://support.stripe.com/.`;
-  return invalidRequest(message, { status: 404 });
 }
 
 function errorAnswer(

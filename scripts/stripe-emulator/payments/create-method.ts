@@ -15,6 +15,7 @@ import {
 import { addMethod, cardMethod, cardRefused, tokenCard } from './methods.ts';
 import { otherDetails } from './other-methods.ts';
 import { billingDetails, billingOf, readByName, metadataOf } from './params.ts';
+import { METHOD_TYPES } from '../kernel/method-types.ts';
 
 const CARD = {
   number: p.str,
@@ -103,7 +104,7 @@ export const METHOD_DATA = {
   metadata: p.metadata,
   radar_options: p.harmless,
   sepa_debit: p.obj({ iban: p.required(p.str) }),
-  type: p.str,
+  type: p.oneOf(METHOD_TYPES),
   us_bank_account: p.obj({
     account_holder_type: p.oneOf(['individual', 'company']),
     account_number: p.str,

@@ -47,7 +47,7 @@ const CREATE = paramsOf<Stripe.ChargeCreateParams>()({
 const UPDATE = paramsOf<Stripe.ChargeUpdateParams>()({
   customer: p.str,
   description: p.str,
-  fraud_details: p.obj({ user_report: p.clearable(p.str) }),
+  fraud_details: p.obj({ user_report: p.clearable(p.oneOf(['fraudulent', 'safe'])) }),
   metadata: p.metadata,
   receipt_email: p.str,
   shipping,

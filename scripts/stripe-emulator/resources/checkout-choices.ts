@@ -1,6 +1,7 @@
 import { p, type Values } from '../kernel/params.ts';
 import { automaticTaxParam } from '../taxes/automatic.ts';
 import { shippingRateFields } from './shipping-rates.ts';
+import { FONT_FAMILIES, SHIPPING_COUNTRIES } from '../kernel/word-sets.ts';
 
 const limits = p.obj({ default_value: p.str, maximum_length: p.int, minimum_length: p.int });
 const customField = p.obj({
@@ -25,10 +26,10 @@ export const CHOICES = {
   automatic_tax: automaticTaxParam,
   branding_settings: p.obj({
     background_color: p.clearable(p.str),
-    border_style: p.clearable(p.str),
+    border_style: p.clearable(p.oneOf(['pill', 'rectangular', 'rounded'])),
     button_color: p.clearable(p.str),
     display_name: p.str,
-    font_family: p.clearable(p.str),
+    font_family: p.clearable(p.oneOf(FONT_FAMILIES)),
     icon: p.harmless,
     logo: p.harmless,
   }),
@@ -46,7 +47,9 @@ export const CHOICES = {
     payment_method_remove: p.oneOf(['disabled', 'enabled']),
     payment_method_save: p.oneOf(['disabled', 'enabled']),
   }),
-  shipping_address_collection: p.obj({ allowed_countries: p.required(p.arr(p.str)) }),
+  shipping_address_collection: p.obj({
+    allowed_countries: p.required(p.arr(p.oneOf(SHIPPING_COUNTRIES))),
+  }),
   shipping_options: p.arr(
     p.obj({ shipping_rate: p.str, shipping_rate_data: p.obj(shippingRateFields) }),
   ),

@@ -3,6 +3,8 @@ import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import { ignored, shipping } from '../payments/params.ts';
 import { CHOICES } from './checkout-choices.ts';
 import { priceData } from './price-create.ts';
+import { ALLOWED_METHOD_TYPES, METHOD_TYPES } from '../kernel/method-types.ts';
+import { CHECKOUT_LOCALES } from '../kernel/word-sets.ts';
 
 const text = p.clearable(p.str);
 const message = p.clearable(p.obj({ message: p.required(p.upTo(1200)) }));
@@ -90,7 +92,7 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   optional_items: p.unserved,
   adaptive_pricing: p.obj({ enabled: p.bool }),
   allow_promotion_codes: p.bool,
-  allowed_payment_method_types: p.arr(p.str),
+  allowed_payment_method_types: p.arr(p.oneOf(ALLOWED_METHOD_TYPES)),
   billing_address_collection: p.oneOf(['auto', 'required']),
   cancel_url: p.str,
   client_reference_id: p.upTo(200),
@@ -105,12 +107,12 @@ export const CREATE = paramsOf<Stripe.Checkout.SessionCreateParams>()({
   customer_creation: p.oneOf(['always', 'if_required']),
   customer_email: p.upTo(512),
   discounts: p.arr(p.obj({ coupon: p.str, promotion_code: p.str })),
-  excluded_payment_method_types: p.arr(p.str),
+  excluded_payment_method_types: p.arr(p.oneOf(METHOD_TYPES)),
   expires_at: p.timestamp,
   integration_identifier: p.str,
   invoice_creation: p.obj({ enabled: p.required(p.bool), invoice_data: invoiceData }),
   line_items: p.arr(lineItem),
-  locale: p.str,
+  locale: p.oneOf(CHECKOUT_LOCALES),
   metadata: p.metadata,
   mode: p.required(p.oneOf(['payment', 'setup', 'subscription'])),
   origin_context: p.oneOf(['mobile_app', 'web']),

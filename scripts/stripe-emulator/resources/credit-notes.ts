@@ -27,7 +27,7 @@ const createParams = paramsOf<Stripe.CreditNoteCreateParams>()({
     p.obj({
       amount_refunded: p.amount,
       refund: p.str,
-      type: p.str,
+      type: p.oneOf(['payment_record_refund', 'refund']),
       payment_record_refund: p.unserved,
     }),
   ),

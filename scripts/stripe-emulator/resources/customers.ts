@@ -9,6 +9,7 @@ import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { addressOf, addressParam, shippingParam } from './address.ts';
 import { registerCustomerIncludes } from './customer-includes.ts';
+import { TAX_ID_TYPES } from '../kernel/word-sets.ts';
 
 const invoiceSettings = p.obj({
   custom_fields: p.clearable(
@@ -17,7 +18,10 @@ const invoiceSettings = p.obj({
   default_payment_method: p.clearable(p.str),
   footer: p.clearable(p.str),
   rendering_options: p.clearable(
-    p.obj({ amount_tax_display: p.clearable(p.str), template: p.str }),
+    p.obj({
+      amount_tax_display: p.clearable(p.oneOf(['exclude_tax', 'include_inclusive_tax'])),
+      template: p.str,
+    }),
   ),
 });
 const shared = {
@@ -47,7 +51,7 @@ const shared = {
 const createParams = paramsOf<Stripe.CustomerCreateParams>()({
   ...shared,
   payment_method: p.str,
-  tax_id_data: p.arr(p.obj({ type: p.required(p.str), value: p.required(p.str) })),
+  tax_id_data: p.arr(p.obj({ type: p.required(p.oneOf(TAX_ID_TYPES)), value: p.required(p.str) })),
   test_clock: p.str,
 });
 const updateParams = paramsOf<Stripe.CustomerUpdateParams>()({

@@ -83,7 +83,7 @@ const previewParams = paramsOf<Stripe.InvoiceCreatePreviewParams>()({
   schedule: p.str,
   schedule_details: p.obj({
     billing_mode: billingModeParam,
-    end_behavior: p.str,
+    end_behavior: p.oneOf(['cancel', 'release']),
     pause_schedules: p.unserved,
     phases: p.arr(p.obj(phaseParams)),
     proration_behavior: prorationBehavior,

@@ -14,6 +14,7 @@ import { automaticTaxParam, invoiceTax } from '../taxes/automatic.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { discountsParam } from './subscription-params.ts';
+import { INVOICE_METHOD_TYPES } from '../kernel/method-types.ts';
 
 const shared = {
   account_tax_ids: p.harmless,
@@ -41,7 +42,7 @@ const shared = {
   payment_settings: p.obj({
     default_mandate: p.harmless,
     payment_method_options: p.harmless,
-    payment_method_types: p.clearable(p.arr(p.str)),
+    payment_method_types: p.clearable(p.arr(p.oneOf(INVOICE_METHOD_TYPES))),
   }),
   rendering: p.obj({
     amount_tax_display: p.clearable(p.oneOf(['exclude_tax', 'include_inclusive_tax'])),

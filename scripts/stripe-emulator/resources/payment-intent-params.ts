@@ -2,6 +2,7 @@ import type Stripe from 'stripe';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import { METHOD_DATA } from '../payments/create-method.ts';
 import { ignored, shipping } from '../payments/params.ts';
+import { ALLOWED_METHOD_TYPES, METHOD_TYPES } from '../kernel/method-types.ts';
 
 const automatic = p.obj({
   allow_redirects: p.oneOf(['always', 'never']),
@@ -33,7 +34,7 @@ export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
   on_behalf_of: p.unserved,
   transfer_data: p.unserved,
   ...LEGACY,
-  allowed_payment_method_types: p.arr(p.str),
+  allowed_payment_method_types: p.arr(p.oneOf(ALLOWED_METHOD_TYPES)),
   amount: p.required(p.int),
   application_fee_amount: p.unserved,
   automatic_payment_methods: automatic,
@@ -44,7 +45,7 @@ export const CREATE = paramsOf<Stripe.PaymentIntentCreateParams>()({
   customer: p.str,
   description: p.upTo(1_000),
   error_on_requires_action: p.bool,
-  excluded_payment_method_types: p.arr(p.str),
+  excluded_payment_method_types: p.arr(p.oneOf(METHOD_TYPES)),
   metadata: p.metadata,
   off_session: offSession,
   payment_details: p.any,
@@ -75,10 +76,10 @@ export const CONFIRM = paramsOf<Stripe.PaymentIntentConfirmParams>()({
   amount_to_confirm: p.unserved,
   hooks: p.unserved,
   ...LEGACY,
-  allowed_payment_method_types: p.arr(p.str),
+  allowed_payment_method_types: p.arr(p.oneOf(ALLOWED_METHOD_TYPES)),
   capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
   error_on_requires_action: p.bool,
-  excluded_payment_method_types: p.clearable(p.arr(p.str)),
+  excluded_payment_method_types: p.clearable(p.arr(p.oneOf(METHOD_TYPES))),
   off_session: offSession,
   payment_method: p.str,
   payment_method_data: p.obj(METHOD_DATA),
@@ -96,14 +97,14 @@ export const UPDATE = paramsOf<Stripe.PaymentIntentUpdateParams>()({
   hooks: p.unserved,
   transfer_data: p.unserved,
   ...LEGACY,
-  allowed_payment_method_types: p.arr(p.str),
+  allowed_payment_method_types: p.arr(p.oneOf(ALLOWED_METHOD_TYPES)),
   amount: p.int,
   application_fee_amount: p.unserved,
   capture_method: p.oneOf(['automatic', 'automatic_async', 'manual']),
   currency: p.currency,
   customer: p.str,
   description: p.clearable(p.upTo(1_000)),
-  excluded_payment_method_types: p.clearable(p.arr(p.str)),
+  excluded_payment_method_types: p.clearable(p.arr(p.oneOf(METHOD_TYPES))),
   metadata: p.metadata,
   payment_method: text,
   payment_method_data: p.obj(METHOD_DATA),

@@ -18,6 +18,7 @@ import { methodFor, requireUsable } from '../payments/methods.ts';
 import { requireChargeable } from '../payments/min-amount.ts';
 import { customerIn, metadataOf, requireNoTypes, shippingOf } from '../payments/params.ts';
 import { settleDebit } from '../payments/settle-payment.ts';
+import { requireUsableTypes } from '../payments/usable-types.ts';
 import {
   CANCEL,
   CAPTURE,
@@ -79,6 +80,7 @@ function chosenMethod(
 
 function create(ctx: Context, params: CreateValues): Stripe.PaymentIntent {
   requireNoTypes(ctx, params.payment_method_types);
+  requireUsableTypes(ctx, params.payment_method_types, params.currency);
   requireChargeable(params.amount, params.currency);
   const customer = customerIn(ctx, params.customer);
   if (params.off_session !== undefined && params.off_session !== false && params.confirm !== true) {
@@ -160,6 +162,7 @@ function update(
   params: UpdateValues,
 ): Stripe.PaymentIntent {
   requireNoTypes(ctx, params.payment_method_types);
+  requireUsableTypes(ctx, params.payment_method_types, params.currency ?? intent.currency);
   const money =
     params.amount !== undefined ||
     params.currency !== undefined ||

@@ -15,6 +15,7 @@ import { CHOICES } from './checkout-choices.ts';
 import { consentOf, customField } from '../payments/checkout/choices.ts';
 import type { Registry } from '../kernel/registry.ts';
 import { keepLines, keptLines, linesFrom, priced, shownLines } from '../quotes/lines.ts';
+import { LINK_METHOD_TYPES } from '../kernel/method-types.ts';
 
 type Link = Stripe.PaymentLink;
 const completion = p.obj({
@@ -54,7 +55,7 @@ const shared = {
   payment_intent_data: p.unserved,
   payment_method_collection: p.oneOf(['always', 'if_required']),
   payment_method_options: p.harmless,
-  payment_method_types: p.clearable(p.arr(p.str)),
+  payment_method_types: p.clearable(p.arr(p.oneOf(LINK_METHOD_TYPES))),
   phone_number_collection: p.obj({ enabled: p.required(p.bool) }),
   restrictions: p.unserved,
   shipping_address_collection: p.clearable(CHOICES.shipping_address_collection),

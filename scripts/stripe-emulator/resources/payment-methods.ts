@@ -8,6 +8,7 @@ import type { Registry } from '../kernel/registry.ts';
 import { createMethod, METHOD_DATA } from '../payments/create-method.ts';
 import { addSource, attachMethod, detachMethod, methodFor } from '../payments/methods.ts';
 import { billingDetails, mergeBilling } from '../payments/params.ts';
+import { METHOD_TYPES } from '../kernel/method-types.ts';
 
 const CREATE = paramsOf<Stripe.PaymentMethodCreateParams>()({
   ...METHOD_DATA,
@@ -23,10 +24,10 @@ const UPDATE = paramsOf<Stripe.PaymentMethodUpdateParams>()({
 });
 const LIST = paramsOf<Stripe.PaymentMethodListParams>()({
   ...PAGE,
-  allow_redisplay: p.str,
+  allow_redisplay: p.oneOf(['always', 'limited', 'unspecified']),
   customer: p.str,
   customer_account: p.unserved,
-  type: p.str,
+  type: p.oneOf(METHOD_TYPES),
 });
 
 /** `/v1/payment_methods` and the payment methods and legacy sources of a customer. */
@@ -77,7 +78,11 @@ export function registerPaymentMethods(registry: Registry): void {
 }
 
 function registerOfCustomer(registry: Registry): void {
-  const list = { ...PAGE, allow_redisplay: p.str, type: p.str };
+  const list = {
+    ...PAGE,
+    allow_redisplay: p.oneOf(['always', 'limited', 'unspecified']),
+    type: p.str,
+  };
   registry.get('/v1/customers/:id/payment_methods', list, (ctx, params, path) => {
     const customer = ctx.store.need('customer', path.id, 'customer');
     return listStored(ctx, 'payment_method', {

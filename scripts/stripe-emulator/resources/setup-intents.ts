@@ -12,12 +12,14 @@ import { applyOptions, newSetupIntent } from '../payments/intent-objects.ts';
 import { methodFor, requireUsable } from '../payments/methods.ts';
 import { customerIn, ignored, metadataOf, requireNoTypes } from '../payments/params.ts';
 import { choiceFor } from './payment-intents.ts';
+import { ALLOWED_METHOD_TYPES, METHOD_TYPES } from '../kernel/method-types.ts';
+import { requireUsableTypes } from '../payments/usable-types.ts';
 
 const CONFIRM = paramsOf<Stripe.SetupIntentConfirmParams>()({
   payment_method_options: p.any,
   ...ignored('mandate_data', 'use_stripe_sdk', 'client_secret'),
   confirmation_token: p.unserved,
-  allowed_payment_method_types: p.arr(p.str),
+  allowed_payment_method_types: p.arr(p.oneOf(ALLOWED_METHOD_TYPES)),
   payment_method: p.str,
   payment_method_data: p.obj(METHOD_DATA),
   return_url: p.str,
@@ -32,7 +34,7 @@ const CREATE = paramsOf<Stripe.SetupIntentCreateParams>()({
   flow_directions: p.unserved,
   on_behalf_of: p.unserved,
   single_use: p.unserved,
-  allowed_payment_method_types: p.arr(p.str),
+  allowed_payment_method_types: p.arr(p.oneOf(ALLOWED_METHOD_TYPES)),
   automatic_payment_methods: p.obj({
     allow_redirects: p.oneOf(['always', 'never']),
     enabled: p.required(p.bool),
@@ -40,7 +42,7 @@ const CREATE = paramsOf<Stripe.SetupIntentCreateParams>()({
   confirm: p.bool,
   customer: p.str,
   description: p.upTo(1_000),
-  excluded_payment_method_types: p.arr(p.str),
+  excluded_payment_method_types: p.arr(p.oneOf(METHOD_TYPES)),
   metadata: p.metadata,
   payment_method: p.str,
   payment_method_data: p.obj(METHOD_DATA),
@@ -55,10 +57,10 @@ const UPDATE = paramsOf<Stripe.SetupIntentUpdateParams>()({
   attach_to_self: p.unserved,
   customer_account: p.unserved,
   flow_directions: p.unserved,
-  allowed_payment_method_types: p.clearable(p.arr(p.str)),
+  allowed_payment_method_types: p.clearable(p.arr(p.oneOf(ALLOWED_METHOD_TYPES))),
   customer: p.str,
   description: p.clearable(p.upTo(1_000)),
-  excluded_payment_method_types: p.clearable(p.arr(p.str)),
+  excluded_payment_method_types: p.clearable(p.arr(p.oneOf(METHOD_TYPES))),
   metadata: p.metadata,
   payment_method: p.clearable(p.str),
   payment_method_data: p.obj(METHOD_DATA),
@@ -104,6 +106,7 @@ function choose(intent: Stripe.SetupIntent, method: Stripe.PaymentMethod | null)
 
 function create(ctx: Context, params: Values<typeof CREATE>): Stripe.SetupIntent {
   requireNoTypes(ctx, params.payment_method_types);
+  requireUsableTypes(ctx, params.payment_method_types, null);
   const customer = customerIn(ctx, params.customer);
   const method = chosenMethod(ctx, params);
   if (method !== null) requireUsable(ctx, method, customer);

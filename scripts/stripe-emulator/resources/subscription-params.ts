@@ -2,6 +2,7 @@ import type Stripe from 'stripe';
 import { p, paramsOf } from '../kernel/params.ts';
 import { automaticTaxParam } from '../taxes/automatic.ts';
 import { priceData } from './price-create.ts';
+import { INVOICE_METHOD_TYPES } from '../kernel/method-types.ts';
 
 const discount = p.obj({ coupon: p.str, discount: p.str, promotion_code: p.str });
 export const discountsParam = p.clearable(p.arr(discount));
@@ -23,7 +24,7 @@ export const cancelAtParam = p.either(
 );
 export const trialEndParam = p.either(['now'], p.timestamp);
 
-const bound = (word: string) =>
+const bound = <const W extends string>(word: W) =>
   p.obj({ timestamp: p.timestamp, type: p.required(p.oneOf([word, 'now', 'timestamp'])) });
 export const addInvoiceItems = p.arr(
   p.obj({
@@ -63,7 +64,7 @@ const invoiceSettings = p.obj({
 });
 const paymentSettings = p.obj({
   payment_method_options: p.harmless,
-  payment_method_types: p.clearable(p.arr(p.str)),
+  payment_method_types: p.clearable(p.arr(p.oneOf(INVOICE_METHOD_TYPES))),
   save_default_payment_method: p.oneOf(['off', 'on_subscription']),
 });
 const trialSettings = p.obj({

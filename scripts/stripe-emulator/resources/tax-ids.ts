@@ -5,8 +5,9 @@ import { idOf } from '../kernel/ids.ts';
 import { listStored, nestedList } from '../kernel/lists.ts';
 import { p, PAGE } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
+import { TAX_ID_TYPES } from '../kernel/word-sets.ts';
 
-const given = { type: p.required(p.str), value: p.required(p.str) };
+const given = { type: p.required(p.oneOf(TAX_ID_TYPES)), value: p.required(p.str) };
 const owner = p.obj({
   type: p.required(p.oneOf(['account', 'application', 'customer', 'self'])),
   account: p.str,

@@ -5,6 +5,7 @@ import { listStored } from '../kernel/lists.ts';
 import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Registry } from '../kernel/registry.ts';
+import { TAX_TYPES } from '../kernel/word-sets.ts';
 
 const shared = {
   active: p.bool,
@@ -13,7 +14,7 @@ const shared = {
   jurisdiction: p.str,
   metadata: p.metadata,
   state: p.str,
-  tax_type: p.str,
+  tax_type: p.oneOf(TAX_TYPES),
 };
 const createParams = paramsOf<Stripe.TaxRateCreateParams>()({
   ...shared,

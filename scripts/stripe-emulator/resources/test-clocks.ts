@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { shifted } from '../billing/periods.ts';
 import { runToTarget } from '../kernel/clocks.ts';
 import type { Context } from '../kernel/context.ts';
 import type { Emulator } from '../kernel/emulator.ts';
@@ -30,7 +31,7 @@ export function registerTestClocks(registry: Registry, emulator: Emulator): void
   );
   registry.post('/v1/test_helpers/test_clocks/:id/advance', advanceParams, (ctx, params, path) => {
     const clock = ctx.store.need('test_helpers.test_clock', path.id);
-    refuseBadAdvance(clock, params.frozen_time);
+    refuseBadAdvance(ctx, clock, params.frozen_time);
     return advance(emulator, ctx, { clock, until: params.frozen_time });
   });
   registry.delete('/v1/test_helpers/test_clocks/:id', {}, remove);
@@ -52,7 +53,7 @@ function create(ctx: Context, params: Values<typeof createParams>): Stripe.TestH
   return clock;
 }
 
-function refuseBadAdvance(clock: Stripe.TestHelpers.TestClock, until: number): void {
+function refuseBadAdvance(ctx: Context, clock: Stripe.TestHelpers.TestClock, until: number): void {
   if (clock.status === 'advancing') {
     throw invalidRequest('Test clock advancement underway - cannot perform modifications', {
       status: 429,
@@ -65,12 +66,28 @@ function refuseBadAdvance(clock: Stripe.TestHelpers.TestClock, until: number): v
       { param: 'frozen_time' },
     );
   }
-  if (until > clock.frozen_time + TWO_YEARS) {
+  const furthest = furthestOf(ctx, clock);
+  if (until > furthest) {
     throw invalidRequest(
-      'A test clock can be advanced by at most two intervals of its shortest subscription, or two years.',
+      `A test clock can be advanced by at most two intervals of its shortest subscription, or two years without any. Until ${furthest}, you passed ${until}.`,
       { param: 'frozen_time' },
     );
   }
+}
+
+/** Two intervals on, of the shortest subscription that goes on. */
+function furthestOf(ctx: Context, clock: Stripe.TestHelpers.TestClock): number {
+  let furthest = clock.frozen_time + TWO_YEARS;
+  for (const customer of ctx.store.by('customer', 'test_clock', clock.id)) {
+    for (const subscription of ctx.store.by('subscription', 'customer', customer.id)) {
+      if (subscription.ended_at !== null) continue;
+      for (const { price } of subscription.items.data) {
+        if (price.recurring === null) continue;
+        furthest = Math.min(furthest, shifted(clock.frozen_time, price.recurring, 2));
+      }
+    }
+  }
+  return furthest;
 }
 
 /** Answers at once with `advancing`; the due work then runs in order and the clock becomes `ready`. */

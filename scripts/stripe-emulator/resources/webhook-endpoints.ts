@@ -5,18 +5,19 @@ import { mergeMetadata } from '../kernel/metadata.ts';
 import { p, PAGE, paramsOf, type Values } from '../kernel/params.ts';
 import type { Context } from '../kernel/context.ts';
 import type { Registry } from '../kernel/registry.ts';
+import { API_VERSIONS, EVENT_TYPES } from '../kernel/word-sets.ts';
 
 const createParams = paramsOf<Stripe.WebhookEndpointCreateParams>()({
   url: p.required(p.str),
-  enabled_events: p.required(p.arr(p.str)),
-  api_version: p.str,
+  enabled_events: p.required(p.arr(p.oneOf(EVENT_TYPES))),
+  api_version: p.oneOf(API_VERSIONS),
   connect: p.bool,
   description: p.clearable(p.str),
   metadata: p.metadata,
 });
 const updateParams = paramsOf<Stripe.WebhookEndpointUpdateParams>()({
   url: p.str,
-  enabled_events: p.arr(p.str),
+  enabled_events: p.arr(p.oneOf(EVENT_TYPES)),
   disabled: p.bool,
   description: p.clearable(p.str),
   metadata: p.metadata,

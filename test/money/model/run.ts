@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { NewEvent } from '../../../db/webhook-events.ts';
 import { catchUp } from '../../../server/webhooks/catch-up.ts';
 import type { RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
+import { advanceClock } from '../../../scripts/testing/clock.ts';
 import { stripeSwitches } from '../../server/billing/stripe-calls.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { mixedPlans } from '../mixed-plans.ts';
@@ -161,11 +162,9 @@ async function rest(server: TestServer): Promise<void> {
 }
 
 async function advance(server: TestServer, seconds: number): Promise<void> {
-  const clocks = server.stripe.testHelpers.testClocks;
   const id = String(server.env['STRIPE_TEST_CLOCK']);
-  const { frozen_time } = await clocks.retrieve(id);
-  await clocks.advance(id, { frozen_time: frozen_time + seconds });
-  await until(async () => (await clocks.retrieve(id)).status === 'ready', PATIENCE_MS);
+  const { frozen_time } = await server.stripe.testHelpers.testClocks.retrieve(id);
+  await advanceClock(server.stripe, id, frozen_time + seconds);
   await rest(server);
   await server.services.usage.flush();
   await rest(server);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { advanceClock } from '../../../scripts/testing/clock.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { SAMPLED, sizeOf } from '../../support/sizes.ts';
 import { newPerson, PRO, type Person } from '../billing/person.ts';
@@ -89,8 +90,7 @@ describe('O-1 to O-4: a year in a Stripe account that three other programs use',
     const { testClocks } = server.stripe.testHelpers;
     const id = server.env['STRIPE_TEST_CLOCK']!;
     const { frozen_time: now } = await testClocks.retrieve(id);
-    await testClocks.advance(id, { frozen_time: now + days * DAY });
-    await until(async () => (await testClocks.retrieve(id)).status === 'ready', 200_000);
+    await advanceClock(server.stripe, id, now + days * DAY);
     await settled();
   }
 

@@ -1,6 +1,7 @@
 import { Stripe } from 'stripe';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
+import { advanceClock } from '../../../scripts/testing/clock.ts';
 import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, PRO, refusal, STARTER, viewOf, type Person, type Quote } from './person.ts';
@@ -68,10 +69,7 @@ describe.each(ROUTE_DIALECTS)('A quote on %s', (dialect) => {
 
   async function travelTo(iso: string): Promise<void> {
     const clock = String(server.env['STRIPE_TEST_CLOCK']);
-    await server.stripe.testHelpers.testClocks.advance(clock, { frozen_time: seconds(iso) });
-    await until(
-      async () => (await server.stripe.testHelpers.testClocks.retrieve(clock)).status === 'ready',
-    );
+    await advanceClock(server.stripe, clock, seconds(iso));
     await server.settled();
     await until(() => Promise.resolve(server.services.clock.now() === seconds(iso) * 1000));
   }

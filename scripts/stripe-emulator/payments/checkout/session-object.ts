@@ -45,9 +45,10 @@ export function detailsOf(known: {
 function typesOf(params: CreateValues, currency: string | null): string[] {
   if (params.payment_method_types !== undefined) return params.payment_method_types;
   const automatic = currency === 'eur' ? ['card', 'link', 'sepa_debit'] : ['card', 'link'];
-  const types =
+  const types: readonly string[] =
     params.allowed_payment_method_types ?? (params.mode === 'setup' ? ['card'] : automatic);
-  return types.filter((type) => params.excluded_payment_method_types?.includes(type) !== true);
+  const excluded: readonly string[] = params.excluded_payment_method_types ?? [];
+  return types.filter((type) => !excluded.includes(type));
 }
 
 function invoiceCreation(params: CreateValues): Session['invoice_creation'] {

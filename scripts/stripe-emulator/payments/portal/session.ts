@@ -4,6 +4,7 @@ import { invalidRequest } from '../../kernel/errors.ts';
 import { idOf } from '../../kernel/ids.ts';
 import { p, type Values } from '../../kernel/params.ts';
 import { defaultConfiguration } from './configuration.ts';
+import { PORTAL_LOCALES } from '../../kernel/word-sets.ts';
 
 type Configuration = Stripe.BillingPortal.Configuration;
 type Flow = NonNullable<Stripe.BillingPortal.Session['flow']>;
@@ -44,7 +45,7 @@ export const CREATE = {
   customer: p.required(p.str),
   customer_account: p.unserved,
   flow_data: p.obj(FLOW),
-  locale: p.str,
+  locale: p.oneOf(PORTAL_LOCALES),
   on_behalf_of: p.unserved,
   return_url: p.str,
 };
