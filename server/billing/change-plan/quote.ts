@@ -18,7 +18,7 @@ import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import { breakdown, lineView, netOf, previewFields } from '../price-lines.ts';
 import { itemChanges, type PlanTarget, type WantedChange } from './plan-target.ts';
-import { requireCreditable, requireQuotable } from '../period-payment.ts';
+import { requireCreditable, requireQuotable, requireWorth } from '../period-payment.ts';
 import { requireAllowanceUnused } from '../allowance.ts';
 import { lossViews } from '../losses.ts';
 import { settleUsage } from '../settle-usage.ts';
@@ -70,6 +70,7 @@ export async function makeQuote(
   await Promise.all([
     requireQuotable(services, subscription, kind),
     requireAllowanceUnused(services, subscription, target),
+    requireWorth(services, subscription, invoice),
   ]);
   await saveQuote(
     services.database.knex,
@@ -141,6 +142,7 @@ export async function acceptQuote(
     requireCreditable(services, subscription, target.kind),
     requireAllowanceUnused(services, subscription, target),
   ]);
+  await requireWorth(services, subscription, invoice);
   if (invoice.amount_due !== quote.amountDue) throw quoteExpired('The amount has changed.');
   return { key, payment };
 }

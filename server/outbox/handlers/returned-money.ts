@@ -15,13 +15,15 @@ import {
   endsSubscription,
   restrictionOf,
   type MoneyReturn,
+  type PresentPeriod,
 } from '../../../state/returns.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { collectKeptDrafts } from '../../billing/open-invoices.ts';
+import { presentPeriod } from '../../billing/present-period.ts';
 import { applyReturns } from '../../billing/payments/record-purchase.ts';
-import { settleDisputedCredit } from './disputed-credit.ts';
+import { settleReturnedCredit } from './returned-credit.ts';
 import { noteIfNotOurs } from './still-ours.ts';
 import { readReturns, type ReadReturns } from '../../sync/read-returns.ts';
 
@@ -53,7 +55,7 @@ export async function recordReturns(
   const policy = ctx.core.config.returns;
   if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
   else await suspendCollection(ctx, row, stored.disputed);
-  await settleDisputedCredit(ctx, row, all);
+  await settleReturnedCredit(ctx, row, all);
   const cause: Cause = {
     type: 'event',
     id: payload.eventId,
@@ -96,6 +98,7 @@ async function storeReturns(
   const { ownership } = ctx.core.config;
   const isMarked = metadata.some((each) => markedAccount(each, ownership) !== null);
   const { subscriptionId, customerId } = returns[0]!;
+  const present = await presentOf(ctx, returns[0]!);
   return ctx.core.database.knex.transaction(async (trx) => {
     const row = subscriptionId === null ? null : await findSubscription(trx, subscriptionId);
     const customer = customerId === null ? null : await findCustomerByStripeId(trx, customerId);
@@ -117,12 +120,26 @@ async function storeReturns(
       return { row, userId, all: returns, disputed: false };
     }
     const all = await returnsOfSubscription(trx, row.id);
-    const restriction = restrictionOf(all, ctx.core.config.returns, ctx.clock.now());
+    const restriction = restrictionOf(all, ctx.core.config.returns, {
+      now: ctx.clock.now(),
+      present,
+    });
     const disputed = restriction?.reason === 'disputed';
     const collectionPaused = row.restriction?.collectionPaused === true || disputed;
     await saveRestriction(trx, row.id, restriction && { ...restriction, collectionPaused });
     return { row, userId, all, disputed };
   });
+}
+
+/** How the present period of the subscription was billed; null without one. */
+async function presentOf(
+  ctx: EngineContext,
+  { subscriptionId }: MoneyReturn,
+): Promise<PresentPeriod | null> {
+  const { knex } = ctx.core.database;
+  const row = subscriptionId === null ? null : await findSubscription(knex, subscriptionId);
+  if (row === null || row.state === 'canceled') return null;
+  return presentPeriod(ctx.core, row);
 }
 
 /** While a dispute is open renewals stay drafts; when it is won, they are collected, with the usage that is on them. */
