@@ -2,12 +2,14 @@ import type { PresentPeriod } from '../../state/returns.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 import type { CoreServices } from '../lib/services.ts';
 
-/** How the present period of a subscription was billed. */
+/** How the present period of a subscription was billed, where what paid for `refunded`, an invoice, was sent back. */
 export async function presentPeriod(
   { stripe }: Pick<CoreServices, 'stripe'>,
   { facts: { planInvoice, currentPeriodEnd: end } }: Pick<StoredSubscription, 'facts'>,
+  refunded: string | null,
 ): Promise<PresentPeriod> {
-  if (!planInvoice) return { end, invoiceId: null, tookMoney: false };
-  const { id, amount_paid } = await stripe.retrieveInvoice(planInvoice.id);
-  return { end, invoiceId: id, tookMoney: amount_paid > 0 };
+  const invoiceId = planInvoice?.id ?? null;
+  const isOther = invoiceId !== null && invoiceId !== refunded;
+  const tookMoney = isOther && (await stripe.retrieveInvoice(invoiceId)).amount_paid > 0;
+  return { end, invoiceId, tookMoney };
 }

@@ -461,4 +461,11 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'paidAt: 0 * paidAt(charge, now) + session.created * 1000,',
     by: ['test/server/billing/purchases.test.ts', 'is listed, told to the host'],
   },
+  {
+    row: 'later (usage of a trial)',
+    file: 'state/usage.ts',
+    from: 'const end = foreign || free ?',
+    to: 'const end = foreign ?',
+    by: [ONCE, 'what was used in a trial is free'],
+  },
 ];

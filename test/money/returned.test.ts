@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestServer, until, type TestServer } from '../support/server.ts';
+import { payCheckout } from '../../scripts/pay-checkout.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson, refusal, type Person } from '../server/billing/person.ts';
 import { limitedPlans } from './limited-plans.ts';
 import { METER } from './mixed-plans.ts';
@@ -36,13 +37,8 @@ const use = async (person: Person, quantity: number) => {
   await server.services.usage.flush();
   await server.advance(0.01);
 };
-/** Everything that a refund brings about has happened. */
 async function refund(charge: string | undefined): Promise<void> {
   await server.stripe.refunds.create({ charge: String(charge) });
-  await server.settled();
-  const waiting = () =>
-    server.database.knex('outbox').where({ status: 'waiting', kind: 'returns.read' }).first();
-  await until(async () => (await waiting()) === undefined);
   await server.settled();
 }
 
@@ -139,6 +135,19 @@ describe('What was used is not given back', { timeout: 90_000 }, () => {
     await use(person, 900);
     await refused(person, BIG);
     expect((await person.changeTo(BIG_YEAR)).answer.status).toBe(202);
+  });
+});
+
+describe('Nothing is paid twice', { timeout: 90_000 }, () => {
+  it('what is bought once with a card uses no credit', async () => {
+    const person = await buyer(BIG_YEAR);
+    await person.changeTo({ ...SMALL, when: 'now' });
+    const before = await credit(person);
+    const opened = await person.post('payments', { product: 'lifetime' });
+    await payCheckout(String(opened.json['url']));
+    await server.settled();
+    expect((await bills(person))[0]).toEqual(['paid', 9_900, 9_900]);
+    expect(await credit(person)).toBe(before);
   });
 });
 

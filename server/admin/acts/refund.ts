@@ -157,7 +157,7 @@ async function endsAccess(
     createdAt: services.clock.now(),
     paid: { amount: paidAmount(charge, invoice), ...paidPeriod(invoice) },
   };
-  const present = await presentPeriod(services, row);
+  const present = await presentPeriod(services, row, refund.invoiceId);
   return restrictionOf([refund], policy, { now: services.clock.now(), present }) !== null;
 }
 

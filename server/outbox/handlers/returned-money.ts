@@ -134,12 +134,12 @@ async function storeReturns(
 /** How the present period of the subscription was billed; null without one. */
 async function presentOf(
   ctx: EngineContext,
-  { subscriptionId }: MoneyReturn,
+  { subscriptionId, invoiceId }: MoneyReturn,
 ): Promise<PresentPeriod | null> {
   const { knex } = ctx.core.database;
   const row = subscriptionId === null ? null : await findSubscription(knex, subscriptionId);
   if (row === null || row.state === 'canceled') return null;
-  return presentPeriod(ctx.core, row);
+  return presentPeriod(ctx.core, row, invoiceId);
 }
 
 /** While a dispute is open renewals stay drafts; when it is won, they are collected, with the usage that is on them. */
