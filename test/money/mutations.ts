@@ -468,4 +468,11 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'const end = foreign ?',
     by: [ONCE, 'what was used in a trial is free'],
   },
+  {
+    row: 'later (spent credit)',
+    file: 'server/outbox/handlers/spent-credit.ts',
+    from: 'const isSpender = spent > 0 &&',
+    to: 'const isSpender = spent < 0 &&',
+    by: [RETURNED, 'into the subscription that was bought'],
+  },
 ];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson, refusal, type Person } from '../server/billing/person.ts';
+import { stripeSwitches } from '../server/billing/stripe-calls.ts';
 import { limitedPlans } from './limited-plans.ts';
 import { METER } from './mixed-plans.ts';
 
@@ -100,6 +101,38 @@ describe('What was sent back is not had as well', { timeout: 90_000 }, () => {
     await refund((await charges(person))[0]?.id);
     const { status, json } = await person.command('preview', without);
     expect([status, json['error']]).toMatchObject([409, { reason: 'period_returned' }]);
+  });
+});
+
+describe('A dispute follows the credit of its payment', { timeout: 90_000 }, () => {
+  it('into the subscription that was bought with it, until it is won; lost, it ends that one too', async () => {
+    const person = await buyer(BIG_YEAR);
+    const [charge] = await charges(person);
+    await person.changeTo({ ...SMALL, when: 'now' });
+    await person.command('cancel', { when: 'now' });
+    expect((await person.command('reactivate', BIG_YEAR)).status).toBe(200);
+    expect((await bills(person))[0]).toEqual(['paid', 50_000, 2_137]);
+    const dispute = async () => {
+      const { id } = (await stripeSwitches(server).dispute(String(charge?.id))) as { id: string };
+      await server.settled();
+      return id;
+    };
+    const first = await dispute();
+    expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
+    expect((await person.subscription()).actions).not.toContain('resume');
+    // A refund of its own, of a part, does not lift it.
+    const [own] = await charges(person);
+    await server.stripe.refunds.create({ charge: String(own?.id), amount: 100 });
+    await server.settled();
+    expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
+    const evidence = { uncategorized_text: 'winning_evidence' };
+    await server.stripe.disputes.update(first, { evidence, submit: true });
+    await server.settled();
+    expect(await access(person)).toMatchObject({ level: 'full' });
+    expect((await person.atStripe()).pause_collection).toBeNull();
+    await server.stripe.disputes.close(await dispute());
+    await server.settled();
+    expect(await person.subscription()).toMatchObject({ state: 'canceled' });
   });
 });
 

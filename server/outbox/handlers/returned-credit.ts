@@ -11,28 +11,28 @@ const FORMER_MARK = 'tenure_disputed';
 
 /**
  * A change or a pause made credit of paid time, and then the payment was refunded or disputed: the credit is taken back too,
- * as far as it is left, and given again when the dispute is won or the refund fails.
+ * as far as it is left, and given again when the dispute is won or the refund fails. Returns what was spent by then.
  */
 export async function settleReturnedCredit(
   ctx: EngineContext,
   { id, customerId, userId }: SubscriptionRow,
   all: readonly MoneyReturn[],
-): Promise<void> {
+): Promise<number> {
   const { stripe, config } = ctx.core;
   const isMoney = all.some(({ kind }) => kind === 'dispute' || kind === 'refund');
-  if (userId === null || !isMoney) return;
+  if (userId === null || !isMoney) return 0;
   const counted = countedReturns(all, config.returns);
   const paid = (await stripe.invoicesOf(id, 100)).filter(({ status }) => status === 'paid');
-  if (paid.every(({ total }) => total >= 0)) return;
+  if (paid.every(({ total }) => total >= 0)) return 0;
   const uncovered = uncoveredCredit(paid.map((invoice) => asPaid(invoice, counted)));
   const marked = (await stripe.allBalanceEntries(customerId)).filter(
     ({ metadata }) => metadata?.[MARK] === id || metadata?.[FORMER_MARK] === id,
   );
   const missing = uncovered - marked.reduce((sum, { amount }) => sum + amount, 0);
   const customer = await stripe.retrieveCustomer(customerId);
-  if (missing === 0 || customer.deleted) return;
+  if (missing === 0 || customer.deleted) return 0;
   const amount = missing > 0 ? Math.min(missing, Math.max(0, -customer.balance)) : missing;
-  if (amount === 0) return;
+  if (amount === 0) return missing;
   await stripe.giveCredit(
     {
       customerId,
@@ -45,6 +45,7 @@ export async function settleReturnedCredit(
     },
     `tenure-returned-${id}-${marked.length}-${amount}`,
   );
+  return missing - amount;
 }
 
 function asPaid(invoice: Stripe.Invoice, counted: readonly MoneyReturn[]): PaidInvoice {

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findCustomerByStripeId } from '../../../db/customers.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import {
@@ -20,10 +18,11 @@ import {
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
-import { collectKeptDrafts } from '../../billing/open-invoices.ts';
 import { presentPeriod } from '../../billing/present-period.ts';
 import { applyReturns } from '../../billing/payments/record-purchase.ts';
 import { settleReturnedCredit } from './returned-credit.ts';
+import { inheritedRestriction, suspendSpender } from './spent-credit.ts';
+import { endDisputed, suspendCollection } from './suspend.ts';
 import { noteIfNotOurs } from './still-ours.ts';
 import { readReturns, type ReadReturns } from '../../sync/read-returns.ts';
 
@@ -53,9 +52,10 @@ export async function recordReturns(
   }
   ctx.changes.announce([{ subscriptionId: row.id, userId: row.userId }]);
   const policy = ctx.core.config.returns;
-  if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
+  if (endsSubscription(all, policy) && row.state !== 'canceled') await endDisputed(ctx, row);
   else await suspendCollection(ctx, row, stored.disputed);
-  await settleReturnedCredit(ctx, row, all);
+  const spent = await settleReturnedCredit(ctx, row, all);
+  await suspendSpender(ctx, runner, { row, all, spent, eventId: payload.eventId });
   const cause: Cause = {
     type: 'event',
     id: payload.eventId,
@@ -124,9 +124,10 @@ async function storeReturns(
       now: ctx.clock.now(),
       present,
     });
-    const disputed = restriction?.reason === 'disputed';
+    const inherited = restriction ?? (await inheritedRestriction(trx, row));
+    const disputed = inherited?.reason === 'disputed';
     const collectionPaused = row.restriction?.collectionPaused === true || disputed;
-    await saveRestriction(trx, row.id, restriction && { ...restriction, collectionPaused });
+    await saveRestriction(trx, row.id, inherited && { ...inherited, collectionPaused });
     return { row, userId, all, disputed };
   });
 }
@@ -140,30 +141,4 @@ async function presentOf(
   const row = subscriptionId === null ? null : await findSubscription(knex, subscriptionId);
   if (row === null || row.state === 'canceled') return null;
   return presentPeriod(ctx.core, row, invoiceId);
-}
-
-/** While a dispute is open renewals stay drafts; when it is won, they are collected, with the usage that is on them. */
-async function suspendCollection(
-  ctx: EngineContext,
-  row: SubscriptionRow,
-  disputed: boolean,
-): Promise<void> {
-  const paused = row.facts.pauseCollection !== null;
-  const key = `tenure-dispute-${row.id}-${randomUUID()}`;
-  if (disputed && !paused && row.state !== 'canceled') {
-    await ctx.core.stripe.stopCollection(row.id, {}, key);
-  }
-  if (!disputed && paused && row.restriction?.collectionPaused === true) {
-    await ctx.core.stripe.resumeCollection(row.id, {}, key);
-    await collectKeptDrafts({ services: ctx.core, requestId: `dispute-${randomUUID()}` }, row.id);
-  }
-}
-
-async function end(ctx: EngineContext, row: SubscriptionRow): Promise<void> {
-  try {
-    const key = `tenure-dispute-lost-${row.id}-${randomUUID()}`;
-    await ctx.core.stripe.cancelNow(row.id, { comment: 'Payment disputed' }, key);
-  } catch (error) {
-    if (!isGatewayError(error, 'not_found')) throw error;
-  }
 }

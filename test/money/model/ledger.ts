@@ -125,7 +125,9 @@ function rightOf(
       const taken = chargesOf(bill, books);
       const back = taken.reduce((sum, { amount_refunded }) => sum + amount_refunded, 0);
       if (back > 0 && back >= bill.total) return `none: ${bill.id} was refunded`;
-      // What was paid with the credit of a payment that went back has no money behind it.
+      // What was paid with the credit of a payment that went back, or is disputed, has no money behind it.
+      if (adverse(books).length > 0 && bill.amount_paid * 2 < bill.total)
+        return 'either: by credit';
       if (taken.length === 0 && isPaidWithReturned(books, live, now)) return 'either: by credit';
       return item.end > now ? `full: ${bill.id} is paid` : 'either: news may come';
     }
