@@ -475,4 +475,18 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'const isSpender = spent < 0 &&',
     by: [RETURNED, 'into the subscription that was bought'],
   },
+  {
+    row: 'later (usage beside a draft)',
+    file: 'server/billing/drafts-with-usage.ts',
+    from: 'return late > 0 ? {',
+    to: 'return late < 0 ? {',
+    by: [USAGE, 'shows what the draft will bill'],
+  },
+  {
+    row: 'later (draft told)',
+    file: 'server/billing/change-plan/quote.ts',
+    from: "...(invoice && kind === 'upgrade' ? await",
+    to: "...(invoice && kind !== 'upgrade' ? await",
+    by: [CREDIT, 'M-33: an upgrade in the hour'],
+  },
 ];

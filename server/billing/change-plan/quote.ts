@@ -8,6 +8,7 @@ import { isSameEvery } from '../../../state/intervals.ts';
 import {
   lossesOfReplacedChange,
   lossesOfUncreditedChange,
+  lossOfDraft,
   lossOfOnce,
   type Loss,
 } from '../../../state/losses.ts';
@@ -20,7 +21,9 @@ import { breakdown, lineView, netOf, previewFields } from '../price-lines.ts';
 import { itemChanges, type PlanTarget, type WantedChange } from './plan-target.ts';
 import { requireCreditable, requireQuotable, requireWorth } from '../period-payment.ts';
 import { requireAllowanceUnused } from '../allowance.ts';
+import { draftsWithUsage } from '../drafts-with-usage.ts';
 import { lossViews } from '../losses.ts';
+import { hasDraft } from '../open-invoices.ts';
 import { settleUsage } from '../settle-usage.ts';
 
 const HOUR_MS = 3_600_000;
@@ -56,6 +59,7 @@ export async function makeQuote(
     ...lossesOfChange(services, subscription, target),
     ...(target.unchanged ? [] : lossesOfReplacedChange(subscription)),
     ...onceCoupons(invoice).map(({ name }) => lossOfOnce(name)),
+    ...(invoice && kind === 'upgrade' ? await lossesOfDrafts(services, subscription) : []),
   ]);
   const command = 'change' as const;
   const base = {
@@ -97,6 +101,13 @@ export function lossesOfChange(
   if (unchanged || kind !== 'downgrade' || effective !== 'now' || prorate) return [];
   if (facts.trialStart === null || facts.trialStart <= facts.createdAt + HOUR_MS) return [];
   return lossesOfUncreditedChange(facts.currentPeriodEnd, clock.now());
+}
+
+/** What is collected before an upgrade, because its invoice is a draft. */
+async function lossesOfDrafts(services: Services, subscription: SubscriptionRow): Promise<Loss[]> {
+  if (!hasDraft(subscription)) return [];
+  const drafts = await draftsWithUsage(services, subscription);
+  return drafts.map(({ amount_remaining: amount, currency }) => lossOfDraft(amount, currency));
 }
 
 const FREE = {
