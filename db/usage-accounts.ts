@@ -11,6 +11,11 @@ export interface BillingAccount extends BillingPeriods {
   meteredPrices: readonly string[];
 }
 
+interface Trial {
+  from: number;
+  until: number;
+}
+
 /** SQLite takes 32,766 values in a statement. */
 const AT_ONCE = 10_000;
 
@@ -42,7 +47,7 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
     .select('customer_id', 'facts');
   const periods = new Map<
     string,
-    { boundaries: Set<number>; since: number; prices: Set<string> }
+    { boundaries: Set<number>; since: number; prices: Set<string>; trials: Trial[] }
   >();
   for (const { customer_id, facts: text } of subscriptions) {
     const facts = JSON.parse(text) as SubscriptionFacts;
@@ -50,11 +55,14 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
       boundaries: new Set(),
       since: Infinity,
       prices: new Set(),
+      trials: [],
     };
     // A pause has billed what was used before it; the period that the next invoice bills begins with its end.
     if (facts.stripeStatus !== 'paused') {
       for (const item of facts.items) if (item.metered) known.prices.add(item.priceId);
     }
+    const { trialStart: from, trialEnd: until } = facts;
+    if (from !== null && until !== null) known.trials.push({ from, until });
     for (const at of boundariesOf(facts)) known.boundaries.add(at);
     known.since = Math.min(known.since, facts.createdAt, ...known.boundaries);
     periods.set(customer_id, known);
@@ -64,6 +72,7 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
     customerId: stripe_customer_id,
     boundaries: [...(periods.get(stripe_customer_id)?.boundaries ?? [])].sort((a, b) => a - b),
     since: periods.get(stripe_customer_id)?.since ?? null,
+    trials: periods.get(stripe_customer_id)?.trials ?? [],
     meteredPrices: [...(periods.get(stripe_customer_id)?.prices ?? [])],
   }));
 }

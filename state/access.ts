@@ -6,7 +6,7 @@
 import { endOf, isKnownStatus, stoppedForDebt } from './lifecycle.ts';
 import { planPeriodIsPaid } from './plan-period.ts';
 import { unreachable } from './unreachable.ts';
-import type { Access, StoredSubscription, SubscriptionFacts } from './types.ts';
+import type { Access, Restriction, StoredSubscription, SubscriptionFacts } from './types.ts';
 
 /**
  * `period_end`: until the end of the period whose payment failed, and never longer than `GRACE_MAX_DAYS`.
@@ -35,7 +35,7 @@ export function accessOf(
   if (!isKnownStatus(facts.stripeStatus)) return none('unknown_status');
   if (state === 'canceled') return none('canceled');
   const back = subscription.restriction;
-  if (back && (back.until === null || back.until > options.now)) return none(back.reason);
+  if (back && holds(back, facts, options.now)) return none(back.reason);
   // Stripe keeps the status `active` while collection is paused; nothing is paid for meanwhile.
   if (facts.pauseCollection !== null && stoppedForDebt(facts) === null) {
     return none('collection_paused');
@@ -63,6 +63,15 @@ export function accessOf(
       return none(state);
   }
   return unreachable(state);
+}
+
+/** Whether a restriction holds: not after the period that was refunded, nor in one that was bought since and ends later. */
+export function holds(
+  { until }: Restriction,
+  { currentPeriodEnd }: SubscriptionFacts,
+  now: number,
+) {
+  return until === null || (until > now && (currentPeriodEnd ?? 0) <= until);
 }
 
 /** Whether access is given at all, in full or by grace. */

@@ -7,7 +7,7 @@ import type { ItemFacts } from './types.ts';
 export function withAddons(
   catalogue: Catalogue,
   plan: KeptTerms,
-  items: readonly ItemFacts[],
+  items: readonly Pick<ItemFacts, 'priceId' | 'productId' | 'quantity'>[],
 ): KeptTerms {
   const bought = items.flatMap((item) => {
     const addon = addonOf(catalogue, item);

@@ -1,4 +1,5 @@
 /** What a command takes from a customer besides money, for a page that says it before. */
+import { formatMoney } from './money.ts';
 import type { StoredSubscription } from './types.ts';
 
 export interface Loss {
@@ -93,6 +94,15 @@ export function lossOfOnce(name: string | null): Loss {
     kind: 'promotion_code',
     at: null,
     message: `${words} counts for one invoice, which is that of this change: nothing is left of it for the next renewal.`,
+  };
+}
+
+/** An upgrade in the hour in which the renewal's invoice is a draft: what it credits is paid first. */
+export function lossOfDraft(amount: number, currency: string): Loss {
+  return {
+    kind: 'debt',
+    at: null,
+    message: `The renewal's invoice of ${formatMoney(amount, currency)}, which is still a draft, is collected first.`,
   };
 }
 

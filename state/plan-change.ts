@@ -235,8 +235,9 @@ const PER_MONTH: Record<BillingInterval, readonly [bigint, bigint]> = {
 
 const DAYS: Record<BillingInterval, number> = { day: 1, week: 7, month: 30, year: 365 };
 
-function intervalDays(position: PlanPosition): number {
-  return DAYS[position.interval] * position.intervalCount;
+/** The length of an interval in days, to compare it with others. */
+export function intervalDays(every: Pick<PlanPosition, 'interval' | 'intervalCount'>): number {
+  return DAYS[every.interval] * every.intervalCount;
 }
 
 function kindOf(difference: number): ChangeKind {

@@ -52,11 +52,15 @@ export function planInvoiceOf(
 ): PlanInvoice | null {
   const { latestInvoice, latestInvoiceId } = facts;
   if (!latestInvoice || latestInvoiceId === null) return known ?? null;
-  const plan = planItem(catalogue, facts)?.priceId;
-  const ends = (facts.latestInvoiceLines ?? [])
-    .filter(({ priceId }) => priceId === plan || planOfPrice(catalogue, priceId) !== null)
-    .map(({ end }) => end);
+  const item = planItem(catalogue, facts);
+  const present = item?.periodEnd ?? Infinity;
+  const lines = (facts.latestInvoiceLines ?? []).filter(
+    ({ priceId }) => priceId === item?.priceId || planOfPrice(catalogue, priceId) !== null,
+  );
+  // A change that waits for its payment bills a period that has not begun.
+  const ends = lines.map(({ end }) => end).filter((end) => end <= present);
   if (ends.length === 0 && known?.id !== latestInvoiceId) return known ?? null;
+  if (ends.length === 0 && lines.length > 0) return null;
   return {
     id: latestInvoiceId,
     status: latestInvoice.status,

@@ -34,7 +34,7 @@ export interface MoneyReturn {
   status: string;
   reason: string | null;
   createdAt: number;
-  /** Which payment it belongs to: what was taken, and the period that it paid for. */
+  /** Which payment it belongs to: what was paid, credit that was used included, and the period that it paid for. */
   paid: { amount: number; periodStart: number | null; periodEnd: number | null };
 }
 
@@ -58,15 +58,39 @@ export function amountReturned(returns: readonly MoneyReturn[]): number {
     .reduce((sum, { amount }) => sum + amount, 0);
 }
 
+/** The returns that have consequences, by the policies. */
+export function countedReturns(
+  returns: readonly MoneyReturn[],
+  { onDispute, onFullRefund }: ReturnPolicy,
+): MoneyReturn[] {
+  return returns.filter(({ kind }) => {
+    if (kind === 'dispute') return onDispute !== 'keep';
+    return kind === 'refund' && onFullRefund !== 'keep';
+  });
+}
+
 function isEffectiveRefund({ kind, status }: MoneyReturn): boolean {
   return kind === 'refund' && status !== 'failed' && status !== 'canceled';
 }
 
-/** What the returns of one subscription do to its access; null when nothing. A dispute comes before a refund. */
+/** How the period that runs now was billed; null for no subscription, or none that is known. */
+export interface PresentPeriod {
+  end: number | null;
+  /** The invoice that bills it. */
+  invoiceId: string | null;
+  /** Whether money was taken for that invoice, and not only credit used. */
+  tookMoney: boolean;
+}
+
+/**
+ * What the returns of one subscription do to its access; null when nothing. A dispute comes before a refund. A refund ends
+ * the period that it paid for, or the present one in its place that took no money of its own: a period that was bought since
+ * stays.
+ */
 export function restrictionOf(
   returns: readonly MoneyReturn[],
   policy: ReturnPolicy,
-  now: number,
+  { now, present }: { now: number; present: PresentPeriod | null },
 ): Restriction | null {
   if (policy.onDispute !== 'keep') {
     const disputes = returns.filter(isAdverse);
@@ -76,10 +100,16 @@ export function restrictionOf(
   }
   if (policy.onFullRefund === 'keep') return null;
   for (const [, refunds] of groupByPayment(returns.filter(isEffectiveRefund))) {
+    const { invoiceId } = refunds[0]!;
     const { amount, periodEnd } = refunds[0]!.paid;
     if (amount <= 0 || periodEnd === null || periodEnd <= now) continue;
     if (amountReturned(refunds) < amount) continue;
-    return { reason: 'refunded', since: earliest(refunds), until: periodEnd };
+    const isOther =
+      present !== null && present.invoiceId !== null && present.invoiceId !== invoiceId;
+    if (isOther && present.tookMoney) continue;
+    const end = present?.end ?? null;
+    const until = end !== null && end > now ? Math.min(periodEnd, end) : periodEnd;
+    return { reason: 'refunded', since: earliest(refunds), until };
   }
   return null;
 }
@@ -99,10 +129,11 @@ function earliest(returns: readonly MoneyReturn[]): number {
   return Math.min(...returns.map(({ createdAt }) => createdAt));
 }
 
+/** An invoice that was paid with two charges is one payment. */
 function groupByPayment(returns: readonly MoneyReturn[]): Map<string, MoneyReturn[]> {
   const groups = new Map<string, MoneyReturn[]>();
   for (const each of returns) {
-    const key = each.chargeId ?? each.invoiceId ?? each.id;
+    const key = each.invoiceId ?? each.chargeId ?? each.id;
     const group = groups.get(key);
     if (group) group.push(each);
     else groups.set(key, [each]);

@@ -30,6 +30,8 @@ export interface BillingPeriods {
   boundaries: readonly number[];
   /** When the oldest living subscription began; null without one. */
   since: number | null;
+  /** When they were trials: what was used then is free, however late it comes. In ms. */
+  trials?: readonly { from: number; until: number }[];
 }
 
 /** Why usage of this quantity at this time cannot be taken; null when it can. */
@@ -84,7 +86,7 @@ function periodAfter(at: number, boundaries: readonly number[]): number | null {
 /**
  * The time that Stripe is told, in seconds. Normally that of the last usage in the window. Usage that was taken
  * in time but could not be delivered before its invoice became final moves to the start of the present period, so
- * that it is billed with the next invoice instead of never.
+ * that it is billed with the next invoice instead of never; usage of a trial stays there, where it is free.
  */
 export function meterTimestamp(
   window: { lastAt: number },
@@ -93,7 +95,10 @@ export function meterTimestamp(
   const own = Math.floor(window.lastAt / 1000);
   // What was used before this subscription is none of its business, however it came to be late.
   const foreign = context.since !== null && window.lastAt < context.since;
-  const end = foreign ? null : periodAfter(window.lastAt, context.boundaries);
+  const free = context.trials?.some(
+    ({ from, until }) => from <= window.lastAt && window.lastAt < until,
+  );
+  const end = foreign || free ? null : periodAfter(window.lastAt, context.boundaries);
   // Within the draft's last moments it is unknown which side the event falls on: it goes where it counts in any case.
   if (end === null || context.now < end + DRAFT_MS - MINUTE) {
     return { seconds: beforeNow(own, context), carriedOver: false };

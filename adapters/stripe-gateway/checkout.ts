@@ -63,7 +63,9 @@ export function checkoutCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
 
     /** With the payment, which names its charge. */
     retrievePaidCheckout: (id: string): Promise<Stripe.Checkout.Session> =>
-      call(() => stripe.checkout.sessions.retrieve(id, { expand: ['payment_intent'] })),
+      call(() =>
+        stripe.checkout.sessions.retrieve(id, { expand: ['payment_intent.latest_charge'] }),
+      ),
 
     /** The sessions that a subscription was bought in: one, or none. */
     checkoutsOf: async (subscriptionId: string): Promise<Stripe.Checkout.Session[]> =>

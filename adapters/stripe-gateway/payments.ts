@@ -202,6 +202,14 @@ export function paymentCalls(stripe: Stripe, ownerMetadata: OwnerMetadata) {
         }),
       ),
 
+    /** All entries of a customer's balance, newest first. */
+    allBalanceEntries: (customerId: string): Promise<Stripe.CustomerBalanceTransaction[]> =>
+      call(() =>
+        stripe.customers
+          .listBalanceTransactions(customerId, { limit: 100 })
+          .autoPagingToArray({ limit: 10_000 }),
+      ),
+
     /** What the next charges of a subscription use. */
     setSubscriptionMethod: (
       id: string,

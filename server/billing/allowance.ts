@@ -1,6 +1,11 @@
 import type Stripe from 'stripe';
 import { planOfPrice, type Plan } from '../../state/catalogue.ts';
 import type { SubscriptionRow } from '../../db/subscriptions.ts';
+import { withAddons } from '../../state/addons.ts';
+import { activeGrants, limitWithGrants } from '../../state/grants.ts';
+import { intervalDays } from '../../state/plan-change.ts';
+import { keptTerms } from '../../state/terms.ts';
+import { usagePeriod } from '../../state/usage-period.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
@@ -46,8 +51,9 @@ export async function isAllowanceUsed(
 }
 
 /**
- * Throws 409 for a smaller plan now that would give back what is left of a period although free units or a part of a limit
- * that came with it were used: the way back up brings them anew, as often as one likes.
+ * Throws 409 for a change now that would give back what is left of a period although free units or a part of a limit that
+ * came with it were used: the way back up brings them anew, as often as one likes. Where limits go on, within the same
+ * period, that is what was used beyond those of the plan that comes.
  */
 export async function requireAllowanceUnused(
   services: Services,
@@ -55,14 +61,17 @@ export async function requireAllowanceUnused(
   target: PlanTarget,
 ): Promise<void> {
   const { kind, restartPeriod } = target;
-  if (kind === 'upgrade') return;
+  if (kind === 'upgrade' && !isShorter(target)) return;
   const changes = itemChanges(services.catalogue, subscription, target);
   // Free units begin anew with their item, limits with the period.
   const isMeterNew = changes.some(({ deleted }) => deleted === true);
-  if (!restartPeriod && !isMeterNew) return;
   const nextPlan = planOfPrice(services.catalogue, target.priceId)?.plan.id ?? null;
   const asked = { limits: restartPeriod, nextPlan };
-  if (!(await isAllowanceUsed(services, subscription, asked))) return;
+  const isBegunAnew = restartPeriod || isMeterNew;
+  const isUsed =
+    (isBegunAnew && (await isAllowanceUsed(services, subscription, asked))) ||
+    (!restartPeriod && (await isMoreUsed(services, subscription, target)));
+  if (!isUsed) return;
   throw new AppError(
     'not_allowed',
     'Free units or a part of a limit of the present period were used, so what is left of it cannot be credited. Only a change with the next period ("when": "period_end") is possible.',
@@ -74,6 +83,38 @@ export async function requireAllowanceUnused(
       },
     },
   );
+}
+
+/** A bigger plan for a shorter time: most of what was paid comes back. */
+function isShorter({ every, item }: PlanTarget): boolean {
+  return (
+    intervalDays({ interval: every.interval, intervalCount: every.count }) < intervalDays(item)
+  );
+}
+
+/** Whether more was used in this period than the limits after a change allow. */
+async function isMoreUsed(
+  { access, catalogue, usage, clock }: Services,
+  { userId, plan: planNow, termsVersion = null }: SubscriptionRow,
+  { priceId, addons }: PlanTarget,
+): Promise<boolean> {
+  const plan = planOfPrice(catalogue, priceId)?.plan;
+  if (userId === null || !plan) return false;
+  const kept = plan.id === planNow ? keptTerms(catalogue, plan, termsVersion) : plan;
+  const items = addons.map((each) => ({ ...each, productId: null }));
+  const after = withAddons(catalogue, kept, items);
+  const meters = Object.keys(after.limits).filter((name) => usage.knows(name));
+  if (meters.length === 0) return false;
+  const now = clock.now();
+  const active = activeGrants(await access.grantsOf(userId), now);
+  const { from } = usagePeriod(await usage.account(userId), now);
+  for (const meter of meters) {
+    const limit = limitWithGrants(catalogue, { paid: after, active }, meter) ?? null;
+    if (limit === null) continue;
+    const { recorded } = await usage.totals({ userId, meter }, { from, until: now + 1 });
+    if (recorded > limit) return true;
+  }
+  return false;
 }
 
 /** What Stripe would bill of the present period has free units in it. */

@@ -6,6 +6,7 @@ import { formatMoney } from '../../state/money.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 import { actionsNow, confirmIfAnswerLost, freshKey, type CommandContext } from './command.ts';
+import { isUnpaidChange } from './open-invoices.ts';
 import type { SavedCard } from './saved-card.ts';
 
 /**
@@ -29,7 +30,10 @@ export async function debtsOf(
     (row) => row.userId === userId && row.foreign !== true && row.state === 'canceled',
   );
   return due
-    .filter((invoice) => ended.some(({ id }) => id === subscriptionIdOf(invoice)))
+    .filter((invoice) => {
+      const former = ended.find(({ id }) => id === subscriptionIdOf(invoice));
+      return former && !isUnpaidChange(invoice, former.facts.endedAt ?? 0);
+    })
     .toReversed();
 }
 

@@ -6,6 +6,9 @@ import type { StoredSubscription } from '../../state/types.ts';
 import type { CoreServices } from '../lib/services.ts';
 import { confirmIfAnswerLost, freshKey } from './command.ts';
 
+/** Between our clock and Stripe's, in ms. */
+const MINUTE = 60_000;
+
 interface Context {
   services: Pick<CoreServices, 'stripe' | 'config'>;
   requestId: string;
@@ -24,12 +27,14 @@ export async function settleOpenInvoices(
   const policy = config.dunning.openInvoices;
   if (policy === 'keep') return 0;
   const all = await stripe.invoicesWith(subscriptionId, 'open');
-  const open = all.filter(({ created }) => created * 1000 < before);
+  const open = all.filter(
+    (invoice) => invoice.created * 1000 < before || isUnpaidChange(invoice, before),
+  );
   if (open.length === 0) return 0;
   const forgiven = policy === 'void' && (await endedByDunning(stripe, subscriptionId));
-  for (const { id, billing_reason: reason } of open) {
-    // A change that was not paid did not happen.
-    const wanted = forgiven || reason === 'subscription_update' ? 'void' : 'uncollectible';
+  for (const invoice of open) {
+    const { id } = invoice;
+    const wanted = forgiven || isUnpaidChange(invoice, before) ? 'void' : 'uncollectible';
     const key = freshKey('settle', { requestId });
     await confirmIfAnswerLost(
       () => (wanted === 'void' ? stripe.voidInvoice(id, key) : stripe.markUncollectible(id, key)),
@@ -37,6 +42,20 @@ export async function settleOpenInvoices(
     );
   }
   return open.length;
+}
+
+/**
+ * Whether an open invoice is of a change that was not paid, and so did not happen: it bills time after the end of the
+ * subscription, in ms. What a pause bills was used before.
+ */
+export function isUnpaidChange(
+  { billing_reason: reason, lines }: Stripe.Invoice,
+  endedAt: number,
+): boolean {
+  return (
+    reason === 'subscription_update' &&
+    lines.data.some(({ amount, period }) => amount > 0 && period.end * 1000 > endedAt + MINUTE)
+  );
 }
 
 /** What `endDunning` says when it cancels. */

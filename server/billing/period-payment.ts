@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { returnsOfSubscription } from '../../db/payment-returns.ts';
+import { holds } from '../../state/access.ts';
 import { planOfPrice } from '../../state/catalogue.ts';
 import {
   mayCredit,
@@ -13,12 +14,14 @@ import type { StoredSubscription } from '../../state/types.ts';
 import type { Services } from '../lib/services.ts';
 import { AppError } from '../http/errors.ts';
 import { actionsNow } from './command.ts';
+import { netOf } from './price-lines.ts';
 
 /** How the present period of the plan was paid, as Stripe has it: its invoices, refunds, disputes and credit notes. */
 export async function periodPaymentOf(
-  { stripe, catalogue }: Pick<Services, 'stripe' | 'catalogue'>,
-  { id, customerId, facts }: StoredSubscription,
+  { stripe, catalogue, clock }: Pick<Services, 'stripe' | 'catalogue' | 'clock'>,
+  { id, customerId, facts, restriction }: StoredSubscription,
 ): Promise<PeriodPayment> {
+  if (restriction && holds(restriction, facts, clock.now())) return 'returned';
   const item = planItem(catalogue, facts);
   if (!item || item.periodEnd === null) return 'unknown';
   const end = item.periodEnd / 1000;
@@ -27,6 +30,16 @@ export async function periodPaymentOf(
     const isPlan = priceId === item.priceId || planOfPrice(catalogue, priceId) !== null;
     return isPlan && line.amount >= 0 && line.period.end === end;
   };
+  // What was bought beside the plan is credited as well; only what came back of it counts here.
+  const paysBeside = (line: Stripe.InvoiceLineItem): boolean =>
+    line.amount > 0 &&
+    facts.items.some(
+      ({ id: itemId, metered, priceId, periodEnd }) =>
+        itemId !== item.id &&
+        !metered &&
+        priceId === priceOf(line) &&
+        periodEnd === line.period.end * 1000,
+    );
   const isWhole = (invoice: Stripe.Invoice) =>
     invoice.lines.data.some((line) => paysFor(line) && !isProration(line));
   const { planInvoice, latestInvoiceId } = facts;
@@ -43,13 +56,15 @@ export async function periodPaymentOf(
   ]);
   const found = invoices.flatMap((invoice) => {
     const isPart = invoice.lines.data.some(paysFor);
+    const isBeside = !isPart && invoice.lines.data.some(paysBeside);
     // A change that was not paid did not happen; one that was counts with what it cost.
-    if (!isWhole(invoice) && (!isPart || invoice.status !== 'paid')) return [];
+    if (!isWhole(invoice) && (!(isPart || isBeside) || invoice.status !== 'paid')) return [];
     const intents = (invoice.payments?.data ?? []).map(({ payment }) =>
       idOf(payment.payment_intent),
     );
     const own = charges.filter(({ payment_intent: by }) => intents.includes(idOf(by) ?? ''));
-    return [invoiceOf(invoice, own)];
+    const paid = invoiceOf(invoice, own);
+    return isBeside && paid.returned === 0 && !paid.disputed ? [] : [paid];
   });
   return periodPayment(found);
 }
@@ -111,11 +126,49 @@ export async function requireCreditable(
   });
 }
 
+/**
+ * Classic billing credits the price, whatever was paid: throws 409 where a change would credit more than what was paid for
+ * the rest of the period, after discounts that the subscription has no more.
+ */
+export async function requireWorth(
+  services: Services,
+  subscription: StoredSubscription,
+  invoice: Stripe.Invoice,
+): Promise<void> {
+  const { facts, id } = subscription;
+  if (facts.billingMode === 'flexible') return;
+  const credit = -sumOf(invoice.lines.data.filter((line) => isProration(line) && line.amount < 0));
+  if (credit <= 0) return;
+  const now = services.clock.now() / 1000;
+  const licensed = new Set(facts.items.flatMap((item) => (item.metered ? [] : [item.priceId])));
+  const paid = (await services.stripe.invoicesOf(id, 100))
+    .filter(({ status }) => status === 'paid')
+    .flatMap(({ lines }) => lines.data)
+    .filter((line) => licensed.has(priceOf(line)) && line.period.end > now);
+  const worth = paid.reduce((sum, line) => {
+    const { start, end } = line.period;
+    return sum + (netOf(line) * (end - Math.max(start, now))) / (end - start);
+  }, 0);
+  // Each line is rounded.
+  if (credit <= worth + paid.length + 1) return;
+  throw new AppError('not_allowed', WORDS.discounted, {
+    fields: {
+      state: subscription.state,
+      actions: actionsNow(services, subscription),
+      reason: 'period_discounted',
+    },
+  });
+}
+
+const sumOf = (lines: readonly Stripe.InvoiceLineItem[]) =>
+  lines.reduce((sum, line) => sum + netOf(line), 0);
+
 const LATER = 'Only a change with the next period ("when": "period_end") is possible.';
-const WORDS: Record<PeriodPayment, string> = {
+const WORDS: Record<PeriodPayment | 'discounted', string> = {
   paid: '',
   unknown: '',
   free: `Nothing was paid for the present period, so nothing of it can be credited. ${LATER}`,
+  discounted: `The present period was paid with a discount that is over, so its rest cannot be credited at the full price. ${LATER}`,
   draft: `The invoice of the present period is not collected yet; try again in an hour. ${LATER}`,
   unpaid: `The present period is not paid, so nothing of it can be credited. Pay its invoice first. ${LATER}`,
   returned: `What was paid for the present period was sent back or is disputed, so it cannot be credited. ${LATER}`,

@@ -10,9 +10,11 @@ export interface SavedCard {
   isDelayed: boolean;
 }
 
-/** Methods of Stripe that pay at once; of all others the money may fail to come days later. */
 const DELAYED =
   /_debit$|^us_bank_account$|^(nz|kr)_bank_account$|^customer_balance$|^boleto$|^oxxo$|^konbini$|^multibanco$/;
+
+/** Whether the money of a method may fail to come, days later. */
+export const isDelayedMethod = (type: string): boolean => DELAYED.test(type);
 
 /**
  * What a customer can be charged on without asking them: their default method, else the one that their last
@@ -43,6 +45,6 @@ function cardOf(method: Stripe.PaymentMethod): SavedCard {
   return {
     id: method.id,
     fingerprint: methodFingerprint(method),
-    isDelayed: DELAYED.test(method.type),
+    isDelayed: isDelayedMethod(method.type),
   };
 }

@@ -57,7 +57,7 @@ async function readCharge(
     ...billOf(invoice),
     customerId: idOf(charge.customer),
     currency: charge.currency,
-    paid: { amount: charge.amount, ...paidPeriod(invoice) },
+    paid: { amount: paidAmount(charge, invoice), ...paidPeriod(invoice) },
   };
   const returns: MoneyReturn[] = [
     ...refunds.map((refund) => ({
@@ -122,6 +122,11 @@ async function readCreditNote(
 function billOf(invoice: Stripe.Invoice | null): Pick<MoneyReturn, 'invoiceId' | 'subscriptionId'> {
   if (invoice === null) return { invoiceId: null, subscriptionId: null };
   return { invoiceId: invoice.id ?? null, subscriptionId: invoiceSubscription({ ...invoice }) };
+}
+
+/** What a payment paid: with an invoice, credit that was used for it as well. */
+export function paidAmount(charge: Stripe.Charge, invoice: Stripe.Invoice | null): number {
+  return Math.max(charge.amount, invoice?.total ?? 0);
 }
 
 /** The longest whole period among the lines: what a change within it cost pays for no period of its own. */

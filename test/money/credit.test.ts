@@ -147,6 +147,8 @@ describe('Credit is given for time that was paid, and kept', { timeout: 90_000 }
     await server.advance((left + 600_000) / 86_400_000);
     const { quote, answer } = await payer.changeTo(PRO);
     expect([quote.effective, answer.status]).toEqual(['now', 202]);
+    const first = "The renewal's invoice of $20.00, which is still a draft, is collected first.";
+    expect(quote['losses']).toMatchObject([{ kind: 'debt', message: first }]);
     const bills = async (person: Person) =>
       (await person.invoices()).map(({ status, total }) => `${status} ${total}`);
     expect(await bills(payer)).toEqual([`paid ${quote.amountDue}`, 'paid 2000', 'paid 2000']);

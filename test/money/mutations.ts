@@ -14,6 +14,7 @@ const CREDIT = 'test/money/credit.test.ts';
 const ENDS = 'test/money/ends.test.ts';
 const PERIOD = 'test/money/plan-period.test.ts';
 const USAGE = 'test/money/usage.test.ts';
+const RETURNED = 'test/money/returned.test.ts';
 const ONCE = 'test/money/once-and-for-whom.test.ts';
 const TRIPS = 'test/server/billing/round-trips.test.ts';
 const MODEL = ['test/money/model.test.ts', 'that are known'] as const;
@@ -351,8 +352,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     row: 'later (allowance)',
     file: 'server/billing/allowance.ts',
-    from: "if (kind === 'upgrade') return;",
-    to: "if (kind !== 'same') return;",
+    from: "if (kind === 'upgrade' && !isShorter(target)) return;",
+    to: 'if (!isShorter(target)) return;',
     by: [ONCE, 'M-15: free calls come'],
   },
   {
@@ -370,10 +371,122 @@ export const MUTATIONS: readonly Mutation[] = [
     by: [ONCE, 'M-14: a bank debit'],
   },
   {
-    row: 'later (disputed credit)',
-    file: 'server/outbox/handlers/disputed-credit.ts',
-    from: 'if (given === 0) return;',
-    to: 'if (given >= 0) return;',
-    by: ['test/server/billing/returns.test.ts', 'credit of a payment that is disputed'],
+    row: 'later (returned credit)',
+    file: 'server/outbox/handlers/returned-credit.ts',
+    from: 'const uncovered = uncoveredCredit(',
+    to: 'const uncovered = 0 * uncoveredCredit(',
+    by: [RETURNED, 'a refund after a downgrade'],
+  },
+  {
+    row: 'later (present period)',
+    file: 'state/returns.ts',
+    from: 'if (isOther && present.tookMoney) continue;',
+    to: 'if (isOther && !present) continue;',
+    by: [RETURNED, 'the refund of a month leaves'],
+  },
+  {
+    row: 'later (bought since)',
+    file: 'state/access.ts',
+    from: 'until === null || (until > now && (currentPeriodEnd ?? 0) <= until)',
+    to: 'until === null || (until > now && currentPeriodEnd !== 0)',
+    by: [RETURNED, 'nor the credit of a pause'],
+  },
+  {
+    row: 'later (paid beside credit)',
+    file: 'server/sync/read-returns.ts',
+    from: 'return Math.max(charge.amount, invoice?.total ?? 0);',
+    to: 'return invoice ? charge.amount : charge.amount;',
+    by: [RETURNED, 'what was paid beside credit'],
+  },
+  {
+    row: 'later (add-on)',
+    file: 'server/billing/period-payment.ts',
+    from: 'const isBeside = !isPart &&',
+    to: 'const isBeside = false &&',
+    by: [RETURNED, 'an add-on that was refunded'],
+  },
+  {
+    row: 'later (more used)',
+    file: 'server/billing/allowance.ts',
+    from: 'if (recorded > limit) return true;',
+    to: 'if (recorded < 0) return true;',
+    by: [RETURNED, 'of a bigger plan, more than'],
+  },
+  {
+    row: 'later (add-on used)',
+    file: 'server/billing/allowance.ts',
+    from: 'const after = withAddons(catalogue, kept, items);',
+    to: 'const after = items.length > 0 ? { limits: {} } : withAddons(catalogue, kept, items);',
+    by: [RETURNED, 'of an add-on, more than'],
+  },
+  {
+    row: 'later (shorter)',
+    file: 'server/billing/allowance.ts',
+    from: "if (kind === 'upgrade' && !isShorter(target)) return;",
+    to: "if (kind === 'upgrade') return;",
+    by: [RETURNED, 'of a year, by a bigger plan'],
+  },
+  {
+    row: 'later (unpaid period)',
+    file: 'state/plan-period.ts',
+    from: '.filter((end) => end <= present)',
+    to: '.filter((end) => end <= Math.max(end, present))',
+    by: [RETURNED, 'a bigger plan for a year that was not paid'],
+  },
+  {
+    row: 'later (unpaid change)',
+    file: 'server/billing/open-invoices.ts',
+    from: '(invoice) => invoice.created * 1000 < before || isUnpaidChange(invoice, before),',
+    to: '(invoice) => invoice.created * 1000 < before,',
+    by: [RETURNED, 'a change that was not paid is no debt'],
+  },
+  {
+    row: 'later (usage of a pause)',
+    file: 'server/billing/open-invoices.ts',
+    from: 'amount > 0 && period.end * 1000 > endedAt + MINUTE',
+    to: 'amount > 0 && period.end > 0 && endedAt + MINUTE > 0',
+    by: [RETURNED, 'what a pause billed of usage'],
+  },
+  {
+    row: 'later (classic discount)',
+    file: 'server/billing/period-payment.ts',
+    from: 'if (credit <= worth + paid.length + 1) return;',
+    to: 'if (credit <= worth * 3) return;',
+    by: [RETURNED, 'classic billing credits no more'],
+  },
+  {
+    row: 'later (time of payment)',
+    file: 'server/billing/payments/record-purchase.ts',
+    from: 'paidAt: paidAt(charge, now),',
+    to: 'paidAt: 0 * paidAt(charge, now) + session.created * 1000,',
+    by: ['test/server/billing/purchases.test.ts', 'is listed, told to the host'],
+  },
+  {
+    row: 'later (usage of a trial)',
+    file: 'state/usage.ts',
+    from: 'const end = foreign || free ?',
+    to: 'const end = foreign ?',
+    by: [ONCE, 'what was used in a trial is free'],
+  },
+  {
+    row: 'later (spent credit)',
+    file: 'server/outbox/handlers/spent-credit.ts',
+    from: 'const isSpender = spent > 0 &&',
+    to: 'const isSpender = spent < 0 &&',
+    by: [RETURNED, 'into the subscription that was bought'],
+  },
+  {
+    row: 'later (usage beside a draft)',
+    file: 'server/billing/drafts-with-usage.ts',
+    from: 'return late > 0 ? {',
+    to: 'return late < 0 ? {',
+    by: [USAGE, 'shows what the draft will bill'],
+  },
+  {
+    row: 'later (draft told)',
+    file: 'server/billing/change-plan/quote.ts',
+    from: "...(invoice && kind === 'upgrade' ? await",
+    to: "...(invoice && kind !== 'upgrade' ? await",
+    by: [CREDIT, 'M-33: an upgrade in the hour'],
   },
 ];

@@ -13,7 +13,7 @@ import {
   type Person,
 } from '../server/billing/person.ts';
 import { stripeSwitches } from '../server/billing/stripe-calls.ts';
-import { METER } from './sell-calls.ts';
+import { METER, sellCalls } from './sell-calls.ts';
 
 const EUROS = { plan: 'starter', interval: 'yearly' };
 
@@ -367,7 +367,12 @@ describe('What counts once counts once, and a refusal says why', { timeout: 90_0
 describe('A trial is had once', { timeout: 90_000 }, () => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startTestServer({ database: 'sqlite', emulator, env: { TRIAL_DAYS: '14' } });
+    server = await startTestServer({
+      database: 'sqlite',
+      emulator,
+      prepare: sellCalls,
+      env: { TRIAL_DAYS: '14' },
+    });
   });
   afterAll(() => server.close());
 
@@ -432,5 +437,17 @@ describe('A trial is had once', { timeout: 90_000 }, () => {
     expect(await person.subscription()).toMatchObject({ plan: 'pro' });
     const asked = await person.command('change', { ...STARTER, when: 'now' });
     expect(viewOf(asked)).toMatchObject({ plan: 'starter', state: 'trialing' });
+  });
+
+  it('what was used in a trial is free, also where it reaches Stripe when the trial is over', async () => {
+    const person = newPerson(server);
+    await person.subscribe(PRO);
+    await server.advance(13.9);
+    await server.services.usage.record([{ userId: person.id, meter: METER, quantity: 700 }]);
+    await server.advance(0.1 + 2 / 24);
+    await server.services.usage.flush();
+    await server.advance(32);
+    const paid = (await person.invoices()).map(({ total }) => total);
+    expect(paid).toEqual([5_000, 5_000, 0]);
   });
 });

@@ -36,6 +36,8 @@ describe('Usage is billed once, and only by who may report it', { timeout: 90_00
     await server.advance((left + 600_000) / DAY);
     expect((await person.invoices())[0]).toMatchObject({ status: 'draft', total: 5_500 });
   };
+  const taken = async (person: Person) =>
+    (await person.invoices()).reduce((sum, { amount_paid }) => sum + amount_paid, 0);
   const billedForCalls = async (person: Person) =>
     (await person.invoices())
       .filter(({ status }) => status === 'paid' || status === 'open')
@@ -126,6 +128,29 @@ describe('Usage is billed once, and only by who may report it', { timeout: 90_00
     expect(renewal).toMatchObject({ status: 'paid' });
     expect(await billedForCalls(person)).toBe(500);
   });
+
+  it.each([
+    ['a cancel', 'cancel', { when: 'now' }],
+    ['a pause', 'pause', {}],
+  ])(
+    'M-32: %s shows what the draft will bill, also of usage that is not on it yet',
+    async (_what, name, body) => {
+      const person = await buyer();
+      const end = Date.parse((await person.subscription()).currentPeriodEnd);
+      await server.advance((end - server.services.clock.now() - 60_000) / DAY);
+      await server.services.usage.record([{ userId: person.id, meter: METER, quantity: 1_759 }]);
+      await server.advance(660_000 / DAY);
+      const { knex } = server.database;
+      const waiting = await knex('usage_windows').where({ user_id: person.id });
+      expect(waiting).not.toEqual([]);
+      const before = await taken(person);
+      const shown = (await person.command('preview', { command: name, ...body })).json;
+      expect(shown['amountDue']).toBe(5_880);
+      const confirm = { amountDue: 5_880, currency: 'usd' };
+      expect((await person.command(name, { ...body, confirm })).status).toBe(200);
+      expect((await taken(person)) - before).toBe(5_880);
+    },
+  );
 
   it('M-8: a pause over the renewal that bills usage is refused: what was used would be void with it', async () => {
     const person = await buyer();

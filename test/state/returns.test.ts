@@ -11,6 +11,7 @@ import {
 const NOW = Date.UTC(2026, 5, 15);
 const END = Date.UTC(2026, 6, 1);
 const POLICY = { onDispute: 'suspend', onFullRefund: 'end' } as const;
+const AT = { now: NOW, present: null };
 
 function returned(over: Partial<MoneyReturn>): MoneyReturn {
   return {
@@ -34,9 +35,26 @@ const dispute = (status: string) => returned({ id: 'dp_1', kind: 'dispute', stat
 describe('R-1: money that came back', () => {
   it('ends access until the end of a period that was refunded in full, in one refund or several', () => {
     const whole = { reason: 'refunded', since: NOW - 1000, until: END };
-    expect(restrictionOf([returned({})], POLICY, NOW)).toEqual(whole);
+    expect(restrictionOf([returned({})], POLICY, AT)).toEqual(whole);
     const halves = [returned({ amount: 2500 }), returned({ id: 're_2', amount: 2500 })];
-    expect(restrictionOf(halves, POLICY, NOW)).toEqual(whole);
+    expect(restrictionOf(halves, POLICY, AT)).toEqual(whole);
+  });
+
+  it.each([
+    ['the invoice of the period', { end: END, invoiceId: 'in_1', tookMoney: true }, END],
+    [
+      'a shorter one, paid with its credit',
+      { end: END - 5, invoiceId: 'in_2', tookMoney: false },
+      END - 5,
+    ],
+    [
+      'one that was paid with money since',
+      { end: END + 5, invoiceId: 'in_2', tookMoney: true },
+      null,
+    ],
+  ])('ends the present period and no other: %s', (_, present, until) => {
+    const restriction = restrictionOf([returned({})], POLICY, { now: NOW, present });
+    expect(restriction?.until ?? null).toBe(until);
   });
 
   it.each([
@@ -49,16 +67,19 @@ describe('R-1: money that came back', () => {
     ],
     [
       'two payments were refunded in part',
-      [returned({ amount: 2500 }), returned({ id: 're_2', chargeId: 'ch_2', amount: 2500 })],
+      [
+        returned({ amount: 2500 }),
+        returned({ id: 're_2', chargeId: 'ch_2', invoiceId: 'in_2', amount: 2500 }),
+      ],
     ],
   ])('changes nothing when %s', (_, returns) => {
-    expect(restrictionOf(returns, POLICY, NOW)).toBeNull();
+    expect(restrictionOf(returns, POLICY, AT)).toBeNull();
   });
 
   it.each(['needs_response', 'under_review', 'lost'])(
     'suspends access while a dispute is %s',
     (status) => {
-      expect(restrictionOf([dispute(status)], POLICY, NOW)).toMatchObject({
+      expect(restrictionOf([dispute(status)], POLICY, AT)).toMatchObject({
         reason: 'disputed',
         until: null,
       });
@@ -67,12 +88,12 @@ describe('R-1: money that came back', () => {
 
   it.each(['won', 'warning_needs_response', 'warning_under_review', 'warning_closed'])(
     'leaves access when a dispute is %s',
-    (status) => expect(restrictionOf([dispute(status)], POLICY, NOW)).toBeNull(),
+    (status) => expect(restrictionOf([dispute(status)], POLICY, AT)).toBeNull(),
   );
 
   it('keeps access where the policies say so', () => {
     const keep = { onDispute: 'keep', onFullRefund: 'keep' } as const;
-    expect(restrictionOf([dispute('lost'), returned({})], keep, NOW)).toBeNull();
+    expect(restrictionOf([dispute('lost'), returned({})], keep, AT)).toBeNull();
     expect(endsSubscription([dispute('lost')], keep)).toBe(false);
   });
 

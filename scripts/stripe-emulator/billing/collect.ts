@@ -73,9 +73,9 @@ export function noMethod(): Error {
 }
 
 /** Finalizes a draft and, where nothing is due, settles it; the rest waits for `collect`. */
-export function finalizeInvoice(ctx: Context, invoice: Stripe.Invoice): void {
+export function finalizeInvoice(ctx: Context, invoice: Stripe.Invoice, isPaidFor = false): void {
   if (invoice.status === 'draft') countLateUsage(ctx, invoice);
-  finalize(ctx, invoice);
+  finalize(ctx, invoice, isPaidFor);
   if (invoice.amount_due === 0) settle(ctx, invoice, null);
   else if (invoice.collection_method === 'send_invoice') awaitDueDate(ctx, invoice);
 }

@@ -12,7 +12,7 @@ export interface Payer {
 }
 
 /** Draft → open: number, addresses of its pages, balance; emits `invoice.finalized`. */
-export function finalize(ctx: Context, invoice: Stripe.Invoice): void {
+export function finalize(ctx: Context, invoice: Stripe.Invoice, isPaidFor = false): void {
   if (invoice.status !== 'draft') throw alreadyFinal(invoice);
   const now = ctx.nowFor(idOf(invoice.customer));
   const secret = `${ctx.account.id}/${randomText(32)}`;
@@ -27,6 +27,10 @@ export function finalize(ctx: Context, invoice: Stripe.Invoice): void {
       invoice.rendering.pdf.page_size = pageSize(ctx);
     invoice.hosted_invoice_url = `${ctx.baseUrl}/i/${secret}?s=ap&in=${invoice.id}`;
     invoice.invoice_pdf = `${ctx.baseUrl}/i/${secret}/pdf?s=ap&in=${invoice.id}`;
+    if (isPaidFor) {
+      leaveBalance(invoice);
+      return;
+    }
     ctx.services.balance.applyCreditGrants(ctx, invoice);
     useBalance(ctx, invoice, customer);
   };
@@ -54,6 +58,14 @@ function nextNumber(customer: Stripe.Customer | undefined, ctx: Context): string
     customer.next_invoice_sequence = sequence + 1;
   }
   return `${customer?.invoice_prefix ?? 'INV'}-${String(sequence).padStart(4, '0')}`;
+}
+
+/** The money of a Checkout payment was taken before its invoice is made: no credit is used for it. */
+function leaveBalance(invoice: Stripe.Invoice): void {
+  invoice.starting_balance = 0;
+  invoice.ending_balance = 0;
+  invoice.amount_due = invoice.total;
+  invoice.amount_remaining = invoice.total;
 }
 
 /** Credit pays first; what is negative or too small to charge goes to the balance. */

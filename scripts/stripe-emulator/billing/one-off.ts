@@ -48,7 +48,7 @@ export function createInvoice(ctx: Context, request: OneOffInvoice): Stripe.Invo
       metadata: request.metadata,
     });
     ctx.emit('invoice.created', invoice);
-    finalizeInvoice(ctx, invoice);
+    finalizeInvoice(ctx, invoice, request.paidBy !== null);
     if (request.paidBy !== null && invoice.status === 'open') {
       paymentOf(ctx, invoice, request.paidBy.paymentIntent);
       settle(ctx, invoice, { ...request.paidBy, outOfBand: false });

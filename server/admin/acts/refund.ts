@@ -1,12 +1,15 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { REFUND_REASONS } from '../../../adapters/stripe-gateway.ts';
+import { findSubscription } from '../../../db/subscriptions.ts';
 import { invoiceSubscription } from '../../../state/event-objects.ts';
 import { formatMoney } from '../../../state/money.ts';
+import { restrictionOf, type MoneyReturn } from '../../../state/returns.ts';
 import { requireStripeCustomer } from '../../billing/account.ts';
+import { presentPeriod } from '../../billing/present-period.ts';
 import { withCustomerLock } from '../../billing/with-customer-lock.ts';
 import { json } from '../../http/define-route.ts';
-import { paidPeriod } from '../../sync/read-returns.ts';
+import { paidAmount, paidPeriod } from '../../sync/read-returns.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import { defineAct, type ActContext } from './act.ts';
@@ -45,7 +48,7 @@ export const refundPreview = defineAct({
       amount,
       left: left - amount,
       currency: charge.currency,
-      endsAccess: amount === left && endsAccess(context, invoice),
+      endsAccess: await endsAccess(context, { charge, invoice, amount }),
     });
   },
 });
@@ -127,15 +130,35 @@ async function refundable(
   return { charge, invoice, amount, left };
 }
 
-/** Whether a full refund of this invoice ends access: it paid for a period that still runs. */
-function endsAccess(
+/** Whether a refund of this amount ends access to the present period. */
+async function endsAccess(
   { services }: Pick<ActContext<unknown>, 'services'>,
-  invoice: Stripe.Invoice | null,
-): boolean {
-  if (services.config.returns.onFullRefund !== 'end' || invoice === null) return false;
-  if (invoiceSubscription({ ...invoice }) === null) return false;
-  const { periodEnd } = paidPeriod(invoice);
-  return periodEnd !== null && periodEnd > services.clock.now();
+  {
+    charge,
+    invoice,
+    amount,
+  }: { charge: Stripe.Charge; invoice: Stripe.Invoice | null; amount: number },
+): Promise<boolean> {
+  const { returns: policy } = services.config;
+  const id = invoice && invoiceSubscription({ ...invoice });
+  const row = id === null ? null : await findSubscription(services.database.knex, id);
+  if (row === null || row.state === 'canceled') return false;
+  const refund: MoneyReturn = {
+    id: 'preview',
+    kind: 'refund',
+    chargeId: charge.id,
+    invoiceId: invoice?.id ?? null,
+    subscriptionId: id,
+    customerId: idOf(charge.customer),
+    amount: charge.amount_refunded + amount,
+    currency: charge.currency,
+    status: 'succeeded',
+    reason: null,
+    createdAt: services.clock.now(),
+    paid: { amount: paidAmount(charge, invoice), ...paidPeriod(invoice) },
+  };
+  const present = await presentPeriod(services, row, refund.invoiceId);
+  return restrictionOf([refund], policy, { now: services.clock.now(), present }) !== null;
 }
 
 function refused(words: string): AppError {

@@ -8,6 +8,7 @@ import { isSameEvery } from '../../../state/intervals.ts';
 import {
   lossesOfReplacedChange,
   lossesOfUncreditedChange,
+  lossOfDraft,
   lossOfOnce,
   type Loss,
 } from '../../../state/losses.ts';
@@ -18,9 +19,11 @@ import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import { breakdown, lineView, netOf, previewFields } from '../price-lines.ts';
 import { itemChanges, type PlanTarget, type WantedChange } from './plan-target.ts';
-import { requireCreditable, requireQuotable } from '../period-payment.ts';
+import { requireCreditable, requireQuotable, requireWorth } from '../period-payment.ts';
 import { requireAllowanceUnused } from '../allowance.ts';
+import { draftsWithUsage } from '../drafts-with-usage.ts';
 import { lossViews } from '../losses.ts';
+import { hasDraft } from '../open-invoices.ts';
 import { settleUsage } from '../settle-usage.ts';
 
 const HOUR_MS = 3_600_000;
@@ -56,6 +59,7 @@ export async function makeQuote(
     ...lossesOfChange(services, subscription, target),
     ...(target.unchanged ? [] : lossesOfReplacedChange(subscription)),
     ...onceCoupons(invoice).map(({ name }) => lossOfOnce(name)),
+    ...(invoice && kind === 'upgrade' ? await lossesOfDrafts(services, subscription) : []),
   ]);
   const command = 'change' as const;
   const base = {
@@ -70,6 +74,7 @@ export async function makeQuote(
   await Promise.all([
     requireQuotable(services, subscription, kind),
     requireAllowanceUnused(services, subscription, target),
+    requireWorth(services, subscription, invoice),
   ]);
   await saveQuote(
     services.database.knex,
@@ -96,6 +101,13 @@ export function lossesOfChange(
   if (unchanged || kind !== 'downgrade' || effective !== 'now' || prorate) return [];
   if (facts.trialStart === null || facts.trialStart <= facts.createdAt + HOUR_MS) return [];
   return lossesOfUncreditedChange(facts.currentPeriodEnd, clock.now());
+}
+
+/** What is collected before an upgrade, because its invoice is a draft. */
+async function lossesOfDrafts(services: Services, subscription: SubscriptionRow): Promise<Loss[]> {
+  if (!hasDraft(subscription)) return [];
+  const drafts = await draftsWithUsage(services, subscription);
+  return drafts.map(({ amount_remaining: amount, currency }) => lossOfDraft(amount, currency));
 }
 
 const FREE = {
@@ -141,6 +153,7 @@ export async function acceptQuote(
     requireCreditable(services, subscription, target.kind),
     requireAllowanceUnused(services, subscription, target),
   ]);
+  await requireWorth(services, subscription, invoice);
   if (invoice.amount_due !== quote.amountDue) throw quoteExpired('The amount has changed.');
   return { key, payment };
 }

@@ -39,7 +39,10 @@ export const checkoutSyncRoute = defineRoute({
       customer?.userId ?? markedAccount(session.metadata ?? {}, services.config.ownership);
     // Of another account it is not said that it exists.
     if (owner !== account.id) throw new AppError('not_found', NOT_FOUND);
-    const payment = await recordPurchase(services, session, session.id);
+    const payment = await recordPurchase(services, session, {
+      causeId: session.id,
+      now: services.clock.now(),
+    });
     const { subscription } = session;
     const subscriptionId = typeof subscription === 'string' ? subscription : subscription?.id;
     if (subscriptionId !== undefined && customerId !== undefined) {

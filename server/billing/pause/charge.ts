@@ -3,7 +3,8 @@ import { mayCredit } from '../../../state/period-payment.ts';
 import type { Services } from '../../lib/services.ts';
 import { isAllowanceUsed } from '../allowance.ts';
 import type { Charge } from '../charge.ts';
-import { hasDraft, keptDrafts } from '../open-invoices.ts';
+import { draftsWithUsage } from '../drafts-with-usage.ts';
+import { hasDraft } from '../open-invoices.ts';
 import { periodPaymentOf } from '../period-payment.ts';
 import { hasUsage } from '../settle-usage.ts';
 
@@ -34,7 +35,7 @@ export async function chargeOfPause(
 ): Promise<Charge> {
   const { id, facts } = subscription;
   const [debts, invoice] = await Promise.all([
-    hasDraft(subscription) ? keptDrafts({ services }, id) : [],
+    hasDraft(subscription) ? draftsWithUsage(services, subscription) : [],
     stops && (creditUnused || hasUsage(subscription))
       ? services.stripe.previewPause(id, { creditUnused })
       : null,

@@ -18,6 +18,7 @@ import {
   type Purchase,
 } from '../../../state/purchases.ts';
 import type { CoreServices } from '../../lib/services.ts';
+import { isDelayedMethod } from '../saved-card.ts';
 
 type Parts = Pick<CoreServices, 'access' | 'catalogue' | 'config' | 'database'>;
 
@@ -28,9 +29,9 @@ type Parts = Pick<CoreServices, 'access' | 'catalogue' | 'config' | 'database'>;
 export async function recordPurchase(
   parts: Parts,
   session: Stripe.Checkout.Session,
-  causeId: string,
+  { causeId, now }: { causeId: string; now: number },
 ): Promise<Purchase | null> {
-  const purchase = purchaseOf(parts, session);
+  const purchase = purchaseOf(parts, session, now);
   if (!purchase) return null;
   const product = parts.catalogue.products.find(({ id }) => id === purchase.product);
   const stored = await parts.database.knex.transaction(async (trx) => {
@@ -60,7 +61,11 @@ export async function applyReturns(db: Db, chargeId: string | null): Promise<Pur
   return { ...purchase, status };
 }
 
-function purchaseOf({ config }: Parts, session: Stripe.Checkout.Session): Purchase | null {
+function purchaseOf(
+  { config }: Parts,
+  session: Stripe.Checkout.Session,
+  now: number,
+): Purchase | null {
   const metadata = session.metadata ?? {};
   const accountId = markedAccount(metadata, config.ownership);
   const { product, quantity } = metadata;
@@ -69,7 +74,7 @@ function purchaseOf({ config }: Parts, session: Stripe.Checkout.Session): Purcha
     return null;
   }
   const intent = session.payment_intent;
-  const charge = typeof intent === 'string' ? null : idOf(intent?.latest_charge);
+  const charge = typeof intent === 'string' ? null : (intent?.latest_charge ?? null);
   return {
     id: session.id,
     accountId,
@@ -77,11 +82,18 @@ function purchaseOf({ config }: Parts, session: Stripe.Checkout.Session): Purcha
     quantity: Number(quantity ?? 1),
     amount: session.amount_total ?? 0,
     currency: session.currency ?? '',
-    chargeId: charge,
+    chargeId: idOf(charge),
     metadata: hostMetadata(metadata, config.ownership.metadataKeys),
-    paidAt: session.created * 1000,
+    paidAt: paidAt(charge, now),
     status: 'paid',
   };
+}
+
+/** When it was paid, in ms. Of what comes days later, and of what costs nothing, Stripe keeps no time: it is when it is seen. */
+function paidAt(charge: string | Stripe.Charge | null, now: number): number {
+  if (charge === null || typeof charge === 'string') return now;
+  const type = charge.payment_method_details?.type ?? '';
+  return isDelayedMethod(type) ? now : charge.created * 1000;
 }
 
 function idOf(value: string | { id: string } | null | undefined): string | null {

@@ -90,7 +90,8 @@ async function refuseSecond(
     if (paid === 'unpaid') {
       throw new AppError('already_purchased', `A payment for "${product.name}" is under way.`);
     }
-    await recordPurchase(services, await stripe.retrievePaidCheckout(id), id);
+    const session = await stripe.retrievePaidCheckout(id);
+    await recordPurchase(services, session, { causeId: id, now: services.clock.now() });
   }
   if (await hasPurchase(database.knex, account.id, product.id)) {
     throw new AppError('already_purchased', `The account has "${product.name}" already.`);

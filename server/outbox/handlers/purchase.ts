@@ -10,7 +10,10 @@ export async function storePurchase(
 ): Promise<string | null> {
   try {
     const session = await ctx.reader.read((stripe) => stripe.retrievePaidCheckout(sessionId));
-    const purchase = await recordPurchase(ctx.core, session, eventId);
+    const purchase = await recordPurchase(ctx.core, session, {
+      causeId: eventId,
+      now: ctx.clock.now(),
+    });
     if (!purchase) return 'the session is not paid';
     ctx.changes.announce([{ subscriptionId: '', userId: purchase.accountId }]);
     return null;

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { findCustomerByStripeId } from '../../../db/customers.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
 import {
@@ -15,13 +13,16 @@ import {
   endsSubscription,
   restrictionOf,
   type MoneyReturn,
+  type PresentPeriod,
 } from '../../../state/returns.ts';
 import type { Cause } from '../../../state/types.ts';
 import type { EngineContext } from '../../sync/context.ts';
 import type { CustomerRunner } from '../../sync/customer-runner.ts';
-import { collectKeptDrafts } from '../../billing/open-invoices.ts';
+import { presentPeriod } from '../../billing/present-period.ts';
 import { applyReturns } from '../../billing/payments/record-purchase.ts';
-import { settleDisputedCredit } from './disputed-credit.ts';
+import { settleReturnedCredit } from './returned-credit.ts';
+import { inheritedRestriction, suspendSpender } from './spent-credit.ts';
+import { endDisputed, suspendCollection } from './suspend.ts';
 import { noteIfNotOurs } from './still-ours.ts';
 import { readReturns, type ReadReturns } from '../../sync/read-returns.ts';
 
@@ -51,9 +52,10 @@ export async function recordReturns(
   }
   ctx.changes.announce([{ subscriptionId: row.id, userId: row.userId }]);
   const policy = ctx.core.config.returns;
-  if (endsSubscription(all, policy) && row.state !== 'canceled') await end(ctx, row);
+  if (endsSubscription(all, policy) && row.state !== 'canceled') await endDisputed(ctx, row);
   else await suspendCollection(ctx, row, stored.disputed);
-  await settleDisputedCredit(ctx, row, all);
+  const spent = await settleReturnedCredit(ctx, row, all);
+  await suspendSpender(ctx, runner, { row, all, spent, eventId: payload.eventId });
   const cause: Cause = {
     type: 'event',
     id: payload.eventId,
@@ -96,6 +98,7 @@ async function storeReturns(
   const { ownership } = ctx.core.config;
   const isMarked = metadata.some((each) => markedAccount(each, ownership) !== null);
   const { subscriptionId, customerId } = returns[0]!;
+  const present = await presentOf(ctx, returns[0]!);
   return ctx.core.database.knex.transaction(async (trx) => {
     const row = subscriptionId === null ? null : await findSubscription(trx, subscriptionId);
     const customer = customerId === null ? null : await findCustomerByStripeId(trx, customerId);
@@ -117,36 +120,25 @@ async function storeReturns(
       return { row, userId, all: returns, disputed: false };
     }
     const all = await returnsOfSubscription(trx, row.id);
-    const restriction = restrictionOf(all, ctx.core.config.returns, ctx.clock.now());
-    const disputed = restriction?.reason === 'disputed';
+    const restriction = restrictionOf(all, ctx.core.config.returns, {
+      now: ctx.clock.now(),
+      present,
+    });
+    const inherited = restriction ?? (await inheritedRestriction(trx, row));
+    const disputed = inherited?.reason === 'disputed';
     const collectionPaused = row.restriction?.collectionPaused === true || disputed;
-    await saveRestriction(trx, row.id, restriction && { ...restriction, collectionPaused });
+    await saveRestriction(trx, row.id, inherited && { ...inherited, collectionPaused });
     return { row, userId, all, disputed };
   });
 }
 
-/** While a dispute is open renewals stay drafts; when it is won, they are collected, with the usage that is on them. */
-async function suspendCollection(
+/** How the present period of the subscription was billed; null without one. */
+async function presentOf(
   ctx: EngineContext,
-  row: SubscriptionRow,
-  disputed: boolean,
-): Promise<void> {
-  const paused = row.facts.pauseCollection !== null;
-  const key = `tenure-dispute-${row.id}-${randomUUID()}`;
-  if (disputed && !paused && row.state !== 'canceled') {
-    await ctx.core.stripe.stopCollection(row.id, {}, key);
-  }
-  if (!disputed && paused && row.restriction?.collectionPaused === true) {
-    await ctx.core.stripe.resumeCollection(row.id, {}, key);
-    await collectKeptDrafts({ services: ctx.core, requestId: `dispute-${randomUUID()}` }, row.id);
-  }
-}
-
-async function end(ctx: EngineContext, row: SubscriptionRow): Promise<void> {
-  try {
-    const key = `tenure-dispute-lost-${row.id}-${randomUUID()}`;
-    await ctx.core.stripe.cancelNow(row.id, { comment: 'Payment disputed' }, key);
-  } catch (error) {
-    if (!isGatewayError(error, 'not_found')) throw error;
-  }
+  { subscriptionId, invoiceId }: MoneyReturn,
+): Promise<PresentPeriod | null> {
+  const { knex } = ctx.core.database;
+  const row = subscriptionId === null ? null : await findSubscription(knex, subscriptionId);
+  if (row === null || row.state === 'canceled') return null;
+  return presentPeriod(ctx.core, row, invoiceId);
 }

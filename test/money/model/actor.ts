@@ -203,14 +203,21 @@ export class Actor {
         const preview = await person.command('preview', choice);
         const words = `changes to ${JSON.stringify(choice)}`;
         if (preview.status !== 200) return { words: `${words}, previewed`, answer: preview };
-        const { prorationDate, amountDue } = preview.json as {
+        const { prorationDate, amountDue, losses } = preview.json as {
           prorationDate: string | null;
           amountDue: number;
+          losses: { kind: string }[];
         };
+        // The draft of a renewal, which is told in words.
+        const isMore = losses.some(({ kind }) => kind === 'debt');
         const change = () => person.command('change', { ...choice, prorationDate });
         const answer = await send(change, act.twice);
         const trialing = live.status === 'trialing';
-        return { words, answer, due: trialing || this.memory.gift ? undefined : amountDue };
+        return {
+          words,
+          answer,
+          due: trialing || isMore || this.memory.gift ? undefined : amountDue,
+        };
       }
       case 'cancel': {
         if (!live) return null;

@@ -48,6 +48,16 @@ export const KNOWN: Record<string, Act[]> = {
     { do: 'grant', days: 1 },
     { do: 'revoke' },
   ],
+  'refunded after a downgrade': [
+    { ...buy, choice: { plan: 'big', interval: 'yearly' } },
+    { do: 'change', choice: small, when: 'now' },
+    { do: 'give_back', part: 1 },
+  ],
+  'a bigger plan for a year, not paid': [
+    buy,
+    { do: 'card', card: 'fails_later' },
+    { do: 'change', choice: { plan: 'big', interval: 'yearly' }, when: 'now' },
+  ],
   'P-22': [buy, later, { do: 'portal_cancel' }, resume],
 };
 

@@ -44,7 +44,7 @@ export interface Said {
 export interface Memory {
   /** Calls that were taken in. */
   calls: number;
-  /** Of these, made in a trial: Stripe bills them only if they come late. */
+  /** Of these, made in a trial: they are free. */
   trialCalls: number;
   /** Invoices that an operator made void, or wrote off. */
   forgiven: Set<string>;
@@ -123,8 +123,12 @@ function rightOf(
   switch (bill.status) {
     case 'paid': {
       const taken = chargesOf(bill, books);
-      const back = taken.length > 0 && taken.every(({ refunded }) => refunded);
-      if (back) return `none: ${bill.id} was refunded`;
+      const back = taken.reduce((sum, { amount_refunded }) => sum + amount_refunded, 0);
+      if (back > 0 && back >= bill.total) return `none: ${bill.id} was refunded`;
+      // What was paid with the credit of a payment that went back, or is disputed, has no money behind it.
+      if (adverse(books).length > 0 && bill.amount_paid * 2 < bill.total)
+        return 'either: by credit';
+      if (taken.length === 0 && isPaidWithReturned(books, live, now)) return 'either: by credit';
       return item.end > now ? `full: ${bill.id} is paid` : 'either: news may come';
     }
     case 'void':
@@ -140,6 +144,16 @@ function rightOf(
       return last < now ? `none: ${bill.id} is ${bill.status} since long` : 'either: grace';
     }
   }
+}
+
+/** Whether a payment for a time that goes on was refunded. */
+function isPaidWithReturned(books: Books, live: Stripe.Subscription, now: number): boolean {
+  return books.invoices.some(
+    (invoice) =>
+      subscriptionOf(invoice) === live.id &&
+      invoice.lines.data.some(({ period }) => period.end > now) &&
+      chargesOf(invoice, books).some(({ refunded }) => refunded),
+  );
 }
 
 /** Whether a charge paid an invoice of a subscription. */

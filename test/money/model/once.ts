@@ -42,8 +42,9 @@ export function callsBilled({ books, catalogue, memory }: Moment): {
 /** Rule 8, while it goes on: nothing is billed twice. */
 export function checkUsage(moment: Moment): string[] {
   const { billed } = callsBilled(moment);
-  const { calls } = moment.memory;
-  return billed > calls ? [`rule 8: ${billed} calls were billed, ${calls} were made`] : [];
+  const { calls, trialCalls } = moment.memory;
+  const due = calls - trialCalls;
+  return billed > due ? [`rule 8: ${billed} calls were billed, ${due} were made and not free`] : [];
 }
 
 /** Rule 8, when all is over: everything was billed, unless dunning ended it or an operator forgave it. */

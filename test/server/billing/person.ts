@@ -103,7 +103,13 @@ export function newPerson(server: TestServer): Person {
       });
       const current = await subscription();
       if (current && current.state !== 'canceled') {
-        await server.stripe.subscriptions.update(current.id, { default_payment_method: method.id });
+        await server.stripe.subscriptions
+          .update(current.id, { default_payment_method: method.id })
+          // It may have ended meanwhile, by the end of dunning.
+          .catch(async (error: unknown) => {
+            if ((await server.stripe.subscriptions.retrieve(current.id)).status !== 'canceled')
+              throw error;
+          });
       }
       await server.settled();
       return method.id;

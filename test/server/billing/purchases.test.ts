@@ -105,10 +105,12 @@ describe.each(ROUTE_DIALECTS)('M-28: what is bought once, on %s', (database) => 
   it('is listed, told to the host, and gives what its product grants, for every one of its quantity', async () => {
     const person = newPerson(server);
     const metadata = { order: '7' };
+    await server.advance(0.5);
+    const paidAt = new Date(server.services.clock.now()).toISOString();
     const id = await buy(person, { product: 'credits', quantity: 3, metadata });
     await until(async () => (await bought(person)).length > 0);
     const shown = { id, product: 'credits', quantity: 3, amount: 3000, currency: 'usd' };
-    expect(await bought(person)).toMatchObject([{ ...shown, metadata, status: 'paid' }]);
+    expect(await bought(person)).toMatchObject([{ ...shown, metadata, status: 'paid', paidAt }]);
     expect(await access(person, 'credits')).toMatchObject({ allowed: true, limit: 300 });
     const completed = () =>
       told.filter(({ type, data }) => type === 'purchase.completed' && data.userId === person.id);
