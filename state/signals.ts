@@ -32,8 +32,19 @@ export interface CheckoutSignal extends SignalBase {
 
 export type Signal = PaidSignal | FailedSignal | CheckoutSignal;
 
+/** An event is asked several times while it is decided. */
+const hints = new WeakMap<EventFacts, Signal | null>();
+
 /** The hint in an event, or null. Both `invoice.paid` and `invoice.payment_succeeded` say `paid`. */
 export function signalOf(event: EventFacts): Signal | null {
+  const before = hints.get(event);
+  if (before !== undefined) return before;
+  const signal = hintIn(event);
+  hints.set(event, signal);
+  return signal;
+}
+
+function hintIn(event: EventFacts): Signal | null {
   const base = { eventId: event.id, at: event.createdAt };
   const { invoice, checkout } = event;
   if (invoice && (event.type === 'invoice.paid' || event.type === 'invoice.payment_succeeded')) {

@@ -164,7 +164,9 @@ export function createHandler(services: Services, options: HandlerOptions = {}):
       };
       const run = () => answer(route, call);
       // What users do is in the history; acts of operators and sign-ins tell where they came from.
-      response = await (route.auth === 'user' ? run() : withAuditSource(source, run));
+      response = await (route.auth === 'admin' || route.page
+        ? withAuditSource(source, run)
+        : run());
     } catch (error) {
       response = await asPage(request, errorResponse(services, error, answerId));
     }

@@ -13,7 +13,7 @@ import type { ClaimedTask, CustomerTask } from './decision.ts';
 import { processBatch, type TaskResult } from './process-batch.ts';
 
 /** Batches of customers whose deliveries and requests wait, besides those of the worker. */
-const WAITING = { maxBatchSize: 64, concurrency: 2, holdMs: 50 };
+const WAITING = { maxBatchSize: 64, concurrency: 1, holdMs: 50 };
 
 export interface CustomerRunner {
   /** Processes customers that were claimed, a result for each. Never rejects: what failed is tried again later. */
