@@ -69,7 +69,7 @@ function byPlan(input: DecideInput): DecideInput {
   const { catalogue, signals, settings, everTrialed, formerState, userId, now } = input;
   const stored = input.stored && storedByPlan(catalogue, input.stored);
   const read = withPlanPeriod(catalogue, input.facts);
-  const planInvoice = planInvoiceOf(catalogue, read, stored?.facts.planInvoice);
+  const planInvoice = planInvoiceOf(catalogue, read, read.planInvoice ?? stored?.facts.planInvoice);
   const paid = signals.some(
     (signal) => signal.type === 'paid' && signal.invoiceId === planInvoice?.id,
   );

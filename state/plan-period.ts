@@ -70,6 +70,22 @@ export function planInvoiceOf(
   };
 }
 
+/**
+ * Whether the invoice of the plan's present period is to be looked for among all of the subscription: where items end on
+ * different days, the latest one may be of another item alone, and what is known be of a period before, or be settled since.
+ */
+export function isPlanInvoiceHidden(
+  catalogue: Catalogue,
+  facts: SubscriptionFacts,
+  known: PlanInvoice | null | undefined,
+): boolean {
+  const end = ownPlanEnd(catalogue, facts);
+  if (end === null || facts.latestInvoiceId === null) return false;
+  const found = planInvoiceOf(catalogue, facts, known);
+  if (found?.id === facts.latestInvoiceId) return false;
+  return found?.status !== 'paid' || found.periodEnd < end;
+}
+
 /** Whether an invoice bills the plan; unknown counts as yes, because most do. */
 export function billsPlan(facts: SubscriptionFacts, invoiceId: string | null): boolean {
   const { planInvoice } = facts;

@@ -219,6 +219,16 @@ function readLatestInvoice(value: unknown): SubscriptionFacts['latestInvoice'] {
   };
 }
 
+/** The same facts with another invoice of the subscription as its latest one. */
+export function withLatestInvoice(facts: SubscriptionFacts, invoice: unknown): SubscriptionFacts {
+  return {
+    ...facts,
+    latestInvoiceId: idOf(invoice),
+    latestInvoice: readLatestInvoice(invoice),
+    ...readInvoiceDetails(invoice),
+  };
+}
+
 /** Lines for whole periods only: prorations, and what has no price, pay for no period. */
 function readInvoiceDetails(
   value: unknown,

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Catalogue } from '../../state/catalogue.ts';
 import { isForeignAsTold, isInCatalogue, type OwnerClaim } from '../../state/ownership.ts';
+import { isPlanInvoiceHidden, planInvoiceOf } from '../../state/plan-period.ts';
 import { costsOf } from '../../state/price-costs.ts';
 import { isAsStored } from '../../state/same-facts.ts';
+import { withLatestInvoice } from '../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import type { WriteAnswer } from '../lib/engine-types.ts';
 import type { EngineContext } from './context.ts';
@@ -90,15 +92,33 @@ async function readOne(ctx: Means, { answer, ...seen }: Seen, now: number): Prom
     const read = told.findLast(({ subscription }) => subscription?.id === id)?.subscription ?? null;
     return { ...seen, read, isForeign: true, owners: [] };
   }
-  const read =
+  const facts =
     answeredFacts(ctx, seen, answer) ??
     (await ctx.reader.subscription(id, guessPeriodStart(events, known, now)));
+  const read = facts && (await withPlanInvoice(ctx, facts, known.stored?.facts.planInvoice));
   if (read && isInCatalogue(ctx.core.catalogue, read)) {
     await learnCosts(ctx.core.catalogue, read, ctx.reader);
   }
   const checkouts = told.flatMap(({ checkout }) => checkout ?? []);
   const owners = read ? await ctx.readOwner({ facts: read, link: known.userId, checkouts }) : [];
   return { ...seen, read, isForeign: false, owners };
+}
+
+/** Among how many of the newest invoices that of the plan is looked for: a year of monthly ones. */
+const MAX_INVOICES = 15;
+
+/** The facts with the invoice of the plan's present period, where the subscription itself does not name it. */
+async function withPlanInvoice(
+  { core: { catalogue }, reader }: Pick<Means, 'core' | 'reader'>,
+  facts: SubscriptionFacts,
+  known: SubscriptionFacts['planInvoice'],
+): Promise<SubscriptionFacts> {
+  if (!isPlanInvoiceHidden(catalogue, facts, known)) return facts;
+  const invoices = await reader.read((stripe) => stripe.invoicesOf(facts.id, MAX_INVOICES));
+  const found = invoices.flatMap(
+    (invoice) => planInvoiceOf(catalogue, withLatestInvoice(facts, invoice), null) ?? [],
+  );
+  return { ...facts, planInvoice: found[0] ?? known };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findSubscription } from '../../db/subscriptions.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { newPerson, viewOf, type Person } from '../server/billing/person.ts';
 import { METER, mixedPlans } from './mixed-plans.ts';
@@ -87,5 +88,25 @@ describe('The period of a plan beside items of another interval', { timeout: 90_
     const view = await person.subscription();
     expect((await person.invoices())[0]).toMatchObject({ total: 500, status: 'open' });
     expect(view).toMatchObject({ state: 'past_due', access: { level: 'full' } });
+  });
+
+  it('M-3: an unpaid renewal of the year is known, although the latest invoice is one of the meter', async () => {
+    const person = await buyer();
+    await server.advance(1);
+    await person.useCard('pm_card_chargeCustomerFail');
+    await server.advance(335);
+    // In one leap over the renewal and the end of a month after it: its events are read when both are over.
+    await server.advance(61);
+    const [latest, ...earlier] = await person.invoices();
+    expect(latest).toMatchObject({ total: 0, status: 'paid' });
+    const renewal = earlier.find(({ total }) => total === 50_000);
+    expect(renewal).toMatchObject({ status: 'open' });
+    const stored = await findSubscription(server.database.knex, (await person.subscription()).id);
+    expect(stored?.facts.planInvoice).toMatchObject({ id: renewal?.id, status: 'open' });
+    expect((await person.subscription()).access.level).not.toBe('full');
+    await server.stripe.invoices.voidInvoice(String(renewal?.id));
+    await server.settled();
+    const after = await findSubscription(server.database.knex, (await person.subscription()).id);
+    expect(after?.facts.planInvoice).toMatchObject({ id: renewal?.id, status: 'void' });
   });
 });
