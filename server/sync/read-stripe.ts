@@ -3,7 +3,7 @@ import type { Catalogue } from '../../state/catalogue.ts';
 import { isForeignAsTold, isInCatalogue, type OwnerClaim } from '../../state/ownership.ts';
 import { isPlanInvoiceHidden, planInvoiceOf } from '../../state/plan-period.ts';
 import { costsOf } from '../../state/price-costs.ts';
-import { isAsStored } from '../../state/same-facts.ts';
+import { isAsStored } from '../../state/plan-period.ts';
 import { withLatestInvoice } from '../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
 import type { WriteAnswer } from '../lib/engine-types.ts';

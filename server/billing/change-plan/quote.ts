@@ -13,7 +13,7 @@ import {
   type Loss,
 } from '../../../state/losses.ts';
 import type { PeriodPayment } from '../../../state/period-payment.ts';
-import { isAsStored } from '../../../state/same-facts.ts';
+import { isAsStored } from '../../../state/plan-period.ts';
 import { readSubscription } from '../../../state/subscription-facts.ts';
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
