@@ -18,7 +18,7 @@ import { newPerson, type Person } from './billing/person.ts';
 import { METER, meteredPlans } from './usage/metered-plans.ts';
 
 /** On each database. */
-const REQUESTS = sizeOf({ sample: 540, full: 1_500 });
+const REQUESTS = sizeOf({ sample: 760, full: 1_500 });
 /** The share of the routes that may never have had anything to do. */
 const IDLE = SAMPLED ? 1 / 2 : 1 / 4;
 const SEED = Number(process.env['TENURE_TEST_SEED'] ?? Date.now() % 1_000_000);
