@@ -6,19 +6,8 @@ import { planOfPrice, type Catalogue } from './catalogue.ts';
 import { planItem } from './plan-change.ts';
 import type { PlanInvoice, SubscriptionFacts } from './types.ts';
 
-/** Facts are asked for several times while one event is decided. */
-const known = new WeakMap<SubscriptionFacts, { catalogue: Catalogue; facts: SubscriptionFacts }>();
-
 /** The same facts with the plan item's period in place of that of the item that ends first. */
 export function withPlanPeriod(catalogue: Catalogue, facts: SubscriptionFacts): SubscriptionFacts {
-  const before = known.get(facts);
-  if (before?.catalogue === catalogue) return before.facts;
-  const found = byPlanItem(catalogue, facts);
-  known.set(facts, { catalogue, facts: found });
-  return found;
-}
-
-function byPlanItem(catalogue: Catalogue, facts: SubscriptionFacts): SubscriptionFacts {
   const item = planItem(catalogue, facts);
   if (!item || item.periodEnd === null) return facts;
   const { id: planItemId, periodStart: currentPeriodStart, periodEnd: currentPeriodEnd } = item;

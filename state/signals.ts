@@ -32,41 +32,29 @@ export interface CheckoutSignal extends SignalBase {
 
 export type Signal = PaidSignal | FailedSignal | CheckoutSignal;
 
-/** An event is asked several times while it is decided. */
-const hints = new WeakMap<EventFacts, Signal | null>();
-
 /** The hint in an event, or null. Both `invoice.paid` and `invoice.payment_succeeded` say `paid`. */
 export function signalOf(event: EventFacts): Signal | null {
-  const before = hints.get(event);
-  if (before !== undefined) return before;
-  const signal = hintIn(event);
-  hints.set(event, signal);
-  return signal;
-}
-
-function hintIn(event: EventFacts): Signal | null {
-  const base = { eventId: event.id, at: event.createdAt };
-  const { invoice, checkout } = event;
-  if (invoice && (event.type === 'invoice.paid' || event.type === 'invoice.payment_succeeded')) {
+  const { id: eventId, createdAt: at, type: told, invoice, checkout } = event;
+  if (invoice && (told === 'invoice.paid' || told === 'invoice.payment_succeeded')) {
     const { id: invoiceId, amountPaid: amount, currency, billingReason } = invoice;
-    return { ...base, type: 'paid', invoiceId, amount, currency, billingReason };
+    return { eventId, at, type: 'paid', invoiceId, amount, currency, billingReason };
   }
-  if (invoice && event.type === 'invoice.payment_failed') {
+  if (invoice && told === 'invoice.payment_failed') {
     const { id: invoiceId, amountDue: amount, currency, nextAttemptAt, declineCode } = invoice;
-    const attempt = Math.max(1, invoice.attemptCount);
     return {
-      ...base,
+      eventId,
+      at,
       type: 'payment_failed',
       invoiceId,
-      attempt,
+      attempt: Math.max(1, invoice.attemptCount),
       amount,
       currency,
       nextAttemptAt,
       declineCode,
     };
   }
-  if (checkout && event.type === 'checkout.session.completed') {
-    return { ...base, type: 'checkout_completed', sessionId: checkout.sessionId };
+  if (checkout && told === 'checkout.session.completed') {
+    return { eventId, at, type: 'checkout_completed', sessionId: checkout.sessionId };
   }
   return null;
 }

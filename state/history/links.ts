@@ -113,11 +113,12 @@ export class Tracker {
 
   /** Where `facts` stand. */
   pointOf(facts: SubscriptionFacts, print: string | null = null): Point {
-    const { state } = lifecycleOf(facts, {
-      catalogue: this.catalogue,
-      previous: this.point.state,
-    });
-    return { state, facts, print: print ?? fingerprint(facts) };
+    return { state: this.stateOf(facts), facts, print: print ?? fingerprint(facts) };
+  }
+
+  /** The state that `facts` stand for. */
+  stateOf(facts: SubscriptionFacts): LifecycleState {
+    return lifecycleOf(facts, { catalogue: this.catalogue, previous: this.point.state }).state;
   }
 
   /** What a link begins with; null when it does not say, or follows on anything. */
@@ -202,18 +203,8 @@ export function gapBefore(tracker: Tracker, link: Link): number {
 export const isNewSchedule = (link: Link) =>
   link.kind === 'schedule' && link.event.type === 'subscription_schedule.created';
 
-const prints = new WeakMap<SubscriptionFacts, string>();
-
 /** Equal for a payload and an API answer that show the same subscription. */
 export function fingerprint(facts: SubscriptionFacts): string {
-  const known = prints.get(facts);
-  if (known !== undefined) return known;
-  const print = printOf(facts);
-  prints.set(facts, print);
-  return print;
-}
-
-function printOf(facts: SubscriptionFacts): string {
   return JSON.stringify([
     facts.stripeStatus,
     facts.items.map((item) => [item.priceId, item.quantity, item.periodStart, item.periodEnd]),

@@ -233,7 +233,7 @@ class Teller {
   }
 
   private stateOf(facts: SubscriptionFacts): LifecycleState {
-    return this.tracker.pointOf(facts).state;
+    return this.tracker.stateOf(facts);
   }
 
   /** Dates never go back. */
