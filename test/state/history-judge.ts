@@ -14,6 +14,9 @@ export interface ExpectedLine {
   mrr: number;
 }
 
+/** A line as the history has it. */
+type ShownLine = { causeId: string | null; at: number; from?: string; to: string; mrr: number };
+
 /** Ranks of the prices in the catalogue of the tests: a lower one to come makes it `downgrading`. */
 export type PriceRanks = Record<string, number>;
 
@@ -28,8 +31,29 @@ export function expectedLines(
   return judge.lines;
 }
 
+/**
+ * The lines as they are shown, where Stripe's own words leave the order open: a payment that failed in the very second in
+ * which the revenue changed may have failed before or after that, and is told with either. Those have the true order's.
+ */
+export function inTrueOrder<Line extends ShownLine>(
+  shown: readonly Line[],
+  events: readonly Raw[],
+  ranks: PriceRanks,
+): Line[] {
+  const judge = new Judge(ranks, SETTINGS.maxAttempts);
+  for (const event of events) judge.take(event);
+  const told = new Map(judge.lines.map((line) => [line.causeId, line.mrr]));
+  return shown.map((line) => {
+    const isAttempt = line.from === 'past_due' && line.to === 'past_due';
+    const isOpen = isAttempt && judge.earnedAt(line.at).includes(line.mrr);
+    return isOpen ? { ...line, mrr: told.get(line.causeId ?? '') ?? line.mrr } : line;
+  });
+}
+
 class Judge {
   readonly lines: ExpectedLine[] = [];
+  /** Revenue before and after each change of it that no line tells of. */
+  private readonly silent: { at: number; before: number; after: number }[] = [];
   private readonly ranks: PriceRanks;
   private readonly maxAttempts: number;
   private readonly phases = new Map<string, Phase | null>();
@@ -65,8 +89,17 @@ class Judge {
     } else if (type === 'invoice.payment_failed') this.failure(object, add);
     else if (type.startsWith('customer.subscription.')) {
       this.move(object, event, add);
-      if (this.state !== 'canceled') this.mrr = earnedIn(this.state, object);
+      if (this.state === 'canceled') return;
+      const [before, after] = [this.mrr, earnedIn(this.state, object)];
+      if (before !== after)
+        this.silent.push({ at: Number(event['created']) * 1000, before, after });
+      this.mrr = after;
     }
+  }
+
+  /** What it earned in a second in which that changed; nothing for another. */
+  earnedAt(at: number): number[] {
+    return this.silent.flatMap((each) => (each.at === at ? [each.before, each.after] : []));
   }
 
   private move(object: Raw | null, event: Raw, add: (to: string) => void): void {
