@@ -99,7 +99,7 @@ describe('The audit log', () => {
     const refused = await act(person.id, 'subscription/cancel', '{"when": "never"}');
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/when/);
-    expect((await act('nobody-here', 'credit', credit)).stderr).toMatch(/no such account/i);
+    expect((await act('no-such-user', 'credit', credit)).stderr).toMatch(/no such account/i);
     expect((await act(person.id, 'credit', '500')).code).toBe(2);
     expect((await act('--list')).stdout).toMatch(/^refunds +Refund a payment/m);
   }, 120_000);
