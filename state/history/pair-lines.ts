@@ -262,5 +262,7 @@ function alignGuesses(
 function worthOf(move: Move, guess: HistoryLine): number {
   if (isSamePlan(move, guess)) return 3;
   if (move.to !== guess.to || (move.from === move.to) !== (guess.from === guess.to)) return 0;
-  return 4 + Number(move.from === guess.from) + Number(move.event === guess.event);
+  const alike = Number(move.from === guess.from) + Number(move.event === guess.event);
+  // Of two that are alike each is that of its own time.
+  return 4 + alike + Number(Math.abs(move.at - guess.at) <= 1_000);
 }

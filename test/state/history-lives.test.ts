@@ -156,6 +156,19 @@ const LIVES: Life[] = [
     ],
   },
   {
+    why: 'reads of commands have shown three moves, and the event of the last one comes first',
+    start: 'trialing',
+    steps: ['schedule_cancel', 'undo_cancel', 'schedule_cancel'],
+    batches: [
+      [[0], 0],
+      [[], 1],
+      [[], 2],
+      [[], 3],
+      [[3], 3],
+      [[1, 2], 3],
+    ],
+  },
+  {
     why: 'the line with the highest number was wrong',
     start: 'active',
     steps: ['schedule_downgrade', 'fail', 'pay', 'schedule_downgrade', 'undo_downgrade'],
