@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
@@ -30,63 +31,85 @@ function expectConnected(lines: readonly HistoryLine[]): void {
 const startArbitrary = fc.constantFrom('incomplete', 'trialing', 'active');
 const stepsArbitrary = fc.array(fc.constantFrom(...STEPS), { maxLength: 12 });
 
+/** The events in any order, some twice, some lost for long; our clock may be off by 20 s. */
+function play(life: SimulatedSubscription, random: Iterator<number>, isAhead: boolean) {
+  const draw = (below: number): number => Number(random.next().value) % below;
+  const record = new RecordedHistory();
+  const skew = (draw(41) - 20) * 1000;
+  const now = (index: number) => Number(life.events[index]?.['created']) * 1000 + skew;
+  const arriving: { event: EventFacts; index: number }[] = [];
+  const lost: EventFacts[] = [];
+  for (const [index, raw] of life.events.entries()) {
+    const event = readEvent(raw);
+    if (draw(8) === 0) lost.push(event);
+    else arriving.push({ event, index });
+    if (draw(4) === 0) arriving.push({ event, index });
+  }
+  if (draw(4) > 0) shuffle(arriving, draw);
+  let seen = 0;
+  const deliver = (events: EventFacts[]) => {
+    record.deliver(events, life.reads[seen]!, now(seen));
+    expectConnected(record.lines);
+    expect(record.lines.at(-1)?.to).toBe(record.stored?.state);
+  };
+  while (arriving.length > 0) {
+    const ahead = isAhead ? draw(4) : 0;
+    for (let i = 0; i < ahead && seen + 1 < life.events.length; i += 1) {
+      seen += 1;
+      deliver([]);
+    }
+    const batch = arriving.splice(0, 1 + draw(5));
+    const newest = Math.max(seen, ...batch.map(({ index }) => index));
+    seen = newest + draw(life.events.length - newest);
+    deliver(batch.map(({ event }) => event));
+  }
+  seen = life.events.length - 1;
+  for (const event of lost) deliver([event]);
+  deliver([]);
+  expectEndsRight(record);
+  // A replay tells nothing again; all that it may add is the invoice that a refused payment was for.
+  const shown = structuredClone(record.shown());
+  const again = record.deliver(life.events.map(readEvent), life.read, now(seen) + 9_000);
+  expect([again.transitions, again.removed]).toEqual([[], []]);
+  expect(record.shown()).toEqual(shown);
+  for (const { event } of again.revised) {
+    expect(['payment_failed', 'trial_ended_unpaid']).toContain(event);
+  }
+  return inTrueOrder(shown, life.events, RANKS);
+}
+
+const parameters = {
+  numRuns: RUNS,
+  verbose: fc.VerbosityLevel.Verbose,
+  ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+};
+const randomPlay = [startArbitrary, stepsArbitrary, fc.infiniteStream(fc.nat())] as const;
+
 describe('the history of random lives', () => {
   it('P-1, P-4, P-24, S-3: has the lines of Stripe’s own list, whatever the order, the repetition, the losses and our clock', () => {
     fc.assert(
-      fc.property(
-        startArbitrary,
-        stepsArbitrary,
-        fc.infiniteStream(fc.nat()),
-        (start, steps, random) => {
-          const draw = (below: number): number => Number(random.next().value) % below;
-          const life = live(start, steps);
-          const record = new RecordedHistory();
-          const skew = (draw(41) - 20) * 1000;
-          const now = (index: number) => Number(life.events[index]?.['created']) * 1000 + skew;
-          const arriving: { event: EventFacts; index: number }[] = [];
-          const lost: EventFacts[] = [];
-          for (const [index, raw] of life.events.entries()) {
-            const event = readEvent(raw);
-            if (draw(8) === 0) lost.push(event);
-            else arriving.push({ event, index });
-            if (draw(4) === 0) arriving.push({ event, index });
-          }
-          if (draw(4) > 0) shuffle(arriving, draw);
-          let seen = 0;
-          while (arriving.length > 0) {
-            const batch = arriving.splice(0, 1 + draw(5));
-            const newest = Math.max(seen, ...batch.map(({ index }) => index));
-            seen = newest + draw(life.events.length - newest);
-            const events = batch.map(({ event }) => event);
-            record.deliver(events, life.reads[seen]!, now(seen));
-            expectConnected(record.lines);
-            expect(record.lines.at(-1)?.to).toBe(record.stored?.state);
-          }
-          const end = life.events.length - 1;
-          for (const event of lost) {
-            record.deliver([event], life.reads[end]!, now(end));
-            expectConnected(record.lines);
-          }
-          record.deliver([], life.read, now(end));
-          const told = inTrueOrder(record.shown(), life.events, RANKS);
-          expect(told).toEqual(expectedLines(life.events, RANKS));
-          expectEndsRight(record);
-          // A replay tells nothing again; all that it may add is the invoice that a refused payment was for.
-          const shown = structuredClone(record.shown());
-          const again = record.deliver(life.events.map(readEvent), life.read, now(end) + 9_000);
-          expect([again.transitions, again.removed]).toEqual([[], []]);
-          expect(record.shown()).toEqual(shown);
-          for (const { event } of again.revised) {
-            expect(['payment_failed', 'trial_ended_unpaid']).toContain(event);
-          }
-        },
-      ),
-      {
-        numRuns: RUNS,
-        verbose: fc.VerbosityLevel.Verbose,
-        ...(SEED === undefined ? {} : { seed: Number(SEED) }),
-      },
+      fc.property(...randomPlay, (start, steps, random) => {
+        const life = live(start, steps);
+        expect(play(life, random, false)).toEqual(expectedLines(life.events, RANKS));
+      }),
+      parameters,
     );
+  }, 600_000);
+
+  /** Known: of two changes of one kind a read can be taken for the wrong one; measured, in one life of 10,000. */
+  it('P-24: where commands read ahead of their events, at most 3 in 1,000 keep a line that no event tells of', () => {
+    const strange: string[] = [];
+    fc.assert(
+      fc.property(...randomPlay, (start, steps, random) => {
+        const life = live(start, steps);
+        const told = play(life, random, true);
+        if (!isDeepStrictEqual(told, expectedLines(life.events, RANKS))) {
+          strange.push(`${start}: ${steps.join(', ')}`);
+        }
+      }),
+      parameters,
+    );
+    expect(strange.length, strange.join('\n')).toBeLessThanOrEqual((3 * RUNS) / 1_000);
   }, 600_000);
 });
 
@@ -166,6 +189,20 @@ const LIVES: Life[] = [
       [[], 3],
       [[3], 3],
       [[1, 2], 3],
+    ],
+  },
+  {
+    why: 'the event of a renewal comes before those of what reads have shown, and is taken for one of them',
+    start: 'active',
+    steps: ['seats', 'fail', 'pay', 'period_end'],
+    batches: [
+      ...[1, 2, 3, 4, 5, 6, 7].map((read): [number[], number] => [[], read]),
+      [[2, 9], 9],
+      [[0], 9],
+      [[4], 9],
+      [[5], 9],
+      [[3], 9],
+      [[6], 9],
     ],
   },
   {
