@@ -27,7 +27,7 @@ import { startStripeFor, type StripeForApp } from '../support/stripe-for-app.ts'
 
 const ENTRIES = [
   'tenure',
-  ...['express', 'next', 'fetch', 'django', 'client', 'testing', 'emulator'].map(
+  ...['express', 'next', 'fetch', 'django', 'client', 'react', 'testing', 'emulator'].map(
     (name) => `tenure/${name}`,
   ),
 ];
@@ -262,6 +262,8 @@ describe.skipIf(SAMPLED)('A Next.js app that is built and started', () => {
     expect(signedIn).toMatchObject({ status: 303, location: '/billing' });
     const cookie = signedIn.cookies[0]?.split(';')[0] ?? '';
     expect((await visit('/billing', cookie)).page).toContain('State: none');
+    // What the browser's hooks show is not known on the server.
+    expect((await visit('/account', cookie)).page).toContain('One moment…');
     expect(await visit('/reports', cookie)).toMatchObject({
       status: 307,
       location: '/billing?reason=subscription_required',

@@ -1,0 +1,5 @@
+import { AccountPanel } from './panel';
+
+export default function Account() {
+  return <AccountPanel />;
+}
