@@ -15,6 +15,7 @@ import type { UsageOptions } from '../usage/options.ts';
 import { createUsage } from '../usage/usage.ts';
 import type { Usage } from '../lib/usage-types.ts';
 import { createMetrics } from '../lib/metrics.ts';
+import { createTrace } from '../lib/tracing.ts';
 
 export interface ServiceOptions {
   /** How an embedding app knows its users, in place of the bearer token. */
@@ -51,6 +52,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     access: createAccessCache(database, catalogue),
     metrics,
     probe: options.probe,
+    trace: createTrace(),
   };
   const engine = createEngine(core, options.engine);
   const usage = createUsage(core, engine, options.usage);

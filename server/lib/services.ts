@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import type { BusinessClock, Engine } from './engine-types.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { Trace } from './tracing.ts';
 import type { Usage } from './usage-types.ts';
 
 /** Who asks. `id` is the token's `sub`. */
@@ -65,6 +66,8 @@ export interface CoreServices {
   authenticate: Authenticate;
   access: AccessCache;
   metrics: Metrics;
+  /** null where the host had registered no OpenTelemetry when this process started. */
+  trace: Trace | null;
   /** In tests only: called between the steps of processing, to break them. */
   probe?: (step: string) => Promise<void> | void;
 }

@@ -127,7 +127,9 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     const timer = timeoutMs && setTimeout(() => giveUp.abort(tooLate(timeoutMs)), timeoutMs);
     let ended: Delivered;
     try {
-      ended = await deliverEffect(ctx, means, { effect, signal: giveUp.signal });
+      ended = await inSpan(effect, () =>
+        deliverEffect(ctx, means, { effect, signal: giveUp.signal }),
+      );
     } catch (error) {
       giveUp.signal.throwIfAborted();
       throw error;
@@ -137,6 +139,18 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     }
     await ctx.probe('after_delivery');
     await markSent(ended, giveUp.signal);
+  }
+
+  function inSpan<Result>(effect: OutboxRow, act: () => Promise<Result>): Promise<Result> {
+    const { trace } = ctx.core;
+    if (trace === null) return act();
+    const { kind, objectId, attempts } = effect;
+    const attributes = {
+      'tenure.kind': kind,
+      'tenure.object': objectId,
+      'tenure.attempt': attempts,
+    };
+    return trace({ name: 'tenure.effect', causeId: effect.causeId ?? objectId, attributes }, act);
   }
 
   const renew = (effect: OutboxRow) => renewEffect(db, effect, ctx.options.effectLease);

@@ -1,5 +1,6 @@
 import type { StoredSubscription } from '../../state/types.ts';
 import { togetherElseAlone } from '../lib/batch-queue.ts';
+import type { Trace } from '../lib/tracing.ts';
 import type { EngineContext } from './context.ts';
 import { decide } from './decide.ts';
 import type { ClaimedTask, Decision } from './decision.ts';
@@ -32,6 +33,7 @@ export function processBatch(
   ctx: EngineContext,
   tasks: readonly ClaimedTask[],
 ): Promise<TaskResult>[] {
+  const startedAt = Date.now();
   const loading = togetherElseAlone(tasks, async (some) => {
     await ctx.probe('claimed');
     const loaded = await load(ctx.core.database, some);
@@ -50,9 +52,36 @@ export function processBatch(
     some.map(async (decision) => {
       const isCommitted = await ctx.commit(decision);
       await ctx.probe('after_commit');
-      return resultOf(decision, isCommitted);
+      const result = resultOf(decision, isCommitted);
+      const { trace } = ctx.core;
+      if (trace) traceEvents(trace, decision, { result, startedAt });
+      return result;
     }),
   );
+}
+
+/** A span for each event of one customer: they were processed together. */
+function traceEvents(
+  trace: Trace,
+  { claim, subscriptions }: Decision,
+  { result, startedAt }: { result: TaskResult; startedAt: number },
+): void {
+  const at = new Map(
+    subscriptions.flatMap(({ change, events }) => events.map(({ id }) => [id, change] as const)),
+  );
+  for (const [id, error] of result.events) {
+    const change = at.get(id);
+    const attributes = {
+      'stripe.event.id': id,
+      'stripe.customer.id': claim.key,
+      'stripe.subscription.id': change?.next.id,
+      'tenure.state': change?.next.state,
+      'tenure.committed': result.committed,
+    };
+    const span = { name: 'tenure.process', causeId: id, attributes, startedAt } as const;
+    const act = () => (error === null ? Promise.resolve() : Promise.reject(error));
+    trace(span, act).catch(() => {});
+  }
 }
 
 /**

@@ -37,6 +37,15 @@ export async function receiveWebhook(
   requireSignature(services, delivery);
   const event = readBody(services, delivery);
   event.headers = keptHeaders(delivery);
+  const { trace } = services;
+  if (trace === null) return take(services, event);
+  const { id, type } = event;
+  const attributes = { 'stripe.event.id': id, 'stripe.event.type': type };
+  const span = { name: 'tenure.webhook', causeId: id, attributes, startedAt: receivedAt } as const;
+  return trace(span, () => take(services, event));
+}
+
+async function take(services: Services, event: NewEvent): Promise<DeliveryAnswer> {
   const { isNew, problem } = await services.engine.receive(event);
   if (problem !== null) {
     throw databaseFailure(problem) === null ? unprocessed(event, problem) : problem;
