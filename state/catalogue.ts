@@ -1,4 +1,5 @@
 /** What is sold: plans with their prices, features and limits. Read from configuration, never changed here. */
+import type { Aggregation } from './aggregation.ts';
 import type { GrantTerms } from './grant-terms.ts';
 import { intervalName, type PlanInterval } from './intervals.ts';
 import { chargeFor, unitAmountIn, type PriceCosts } from './price-costs.ts';
@@ -35,6 +36,8 @@ export interface PlanMeter {
   currencies?: string[];
   /** Who may report it: the host's code alone (default), or the paying user over HTTP as well. */
   reportedBy?: 'host' | 'user' | undefined;
+  /** What of the records counts; their sum when it is not given. The same for all plans with this meter. */
+  aggregation?: Aggregation | undefined;
 }
 
 export interface Plan {
@@ -285,6 +288,12 @@ export function meterPricesOf(
 /** Every meter that some plan bills. */
 export function meterNames(catalogue: Catalogue): ReadonlySet<string> {
   return new Set(catalogue.plans.flatMap((plan) => (plan.meters ?? []).map(({ meter }) => meter)));
+}
+
+/** How each meter counts, by its name. */
+export function meterAggregations(catalogue: Catalogue): ReadonlyMap<string, Aggregation> {
+  const meters = catalogue.plans.flatMap((plan) => plan.meters ?? []);
+  return new Map(meters.map(({ meter, aggregation = 'sum' }) => [meter, aggregation]));
 }
 
 /** Meters that the paying user may report over HTTP. */

@@ -152,6 +152,7 @@ export interface paths {
                   meter: string;
                   priceId: string;
                   interval: string | null;
+                  aggregation: 'sum' | 'count' | 'last' | 'max';
                 }[];
               }[];
               addons: {
@@ -1892,13 +1893,13 @@ export interface paths {
           'application/json':
             | {
                 meter: string;
-                quantity: number;
+                quantity?: number;
                 idempotencyKey: string;
                 timestamp?: string;
               }
             | {
                 meter: string;
-                quantity: number;
+                quantity?: number;
                 idempotencyKey: string;
                 timestamp?: string;
               }[];
@@ -1941,6 +1942,7 @@ export interface paths {
               meter: string;
               periodStart: string;
               periodEnd: string | null;
+              aggregation: 'sum' | 'count' | 'last' | 'max';
               recorded: number;
               acknowledged: number;
               pending: number;

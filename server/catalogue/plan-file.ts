@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AGGREGATIONS } from '../../state/aggregation.ts';
 import { intervalKey } from './interval-schema.ts';
 import { priceEntries, priceEntry, priceReference } from './price-entry.ts';
 
@@ -44,6 +45,12 @@ export const planFile = z.strictObject({
                 .enum(['host', 'user'])
                 .optional()
                 .describe('Who may report it over HTTP: your own code (default), or users too'),
+              aggregation: z
+                .enum(AGGREGATIONS)
+                .optional()
+                .describe(
+                  'What of a period counts: the sum of the quantities (default), the number of records, the last quantity, or the highest (max). The meter in Stripe has the formula sum for sum and count, and last for last and max',
+                ),
             }),
           )
           .optional(),
@@ -61,7 +68,18 @@ export const planFile = z.strictObject({
     .refine(
       (plans) => plans.every((plan) => !plan.default || Object.keys(plan.prices).length === 0),
       'has a plan with "default": true and prices: the default plan is free',
-    ),
+    )
+    .superRefine((plans, ctx) => {
+      const meters = plans.flatMap((plan) => plan.meters ?? []);
+      for (const name of new Set(meters.map(({ meter }) => meter))) {
+        const own = meters.filter(({ meter }) => meter === name);
+        const ways = [...new Set(own.map(({ aggregation = 'sum' }) => aggregation))];
+        if (ways.length > 1) {
+          const message = `counts the meter "${name}" as ${ways.join(' and as ')}: a meter counts in one way, in every plan`;
+          ctx.addIssue({ code: 'custom', message });
+        }
+      }
+    }),
   addons: z
     .array(
       z.strictObject({

@@ -7,6 +7,7 @@ import {
   type PlanPrice,
   type PlanPrices,
 } from '../../state/catalogue.ts';
+import { AGGREGATIONS } from '../../state/aggregation.ts';
 import { everyOf } from '../../state/intervals.ts';
 import { defineRoute, json } from '../http/define-route.ts';
 import { intervalText } from './interval-schema.ts';
@@ -63,7 +64,14 @@ const planSchema = z.object({
     .nullable()
     .describe('How many can be bought; null when the plan is not sold by seats'),
   meters: z
-    .array(z.object({ meter: z.string(), priceId: z.string(), interval: intervalText.nullable() }))
+    .array(
+      z.object({
+        meter: z.string(),
+        priceId: z.string(),
+        interval: intervalText.nullable(),
+        aggregation: z.enum(AGGREGATIONS).describe('What of the records of a period counts'),
+      }),
+    )
     .describe('Usage that is billed with the plan; interval null is every one'),
 });
 
@@ -112,10 +120,11 @@ export const plansRoute = defineRoute({
       default: plan.default === true,
       trialDays: plan.default === true ? 0 : services.config.trial.days,
       seats: plan.seats ? { min: plan.seats.min ?? 1, max: plan.seats.max ?? null } : null,
-      meters: (plan.meters ?? []).map(({ meter, priceId, interval: only }) => ({
+      meters: (plan.meters ?? []).map(({ meter, priceId, interval: only, aggregation }) => ({
         meter,
         priceId,
         interval: only ?? null,
+        aggregation: aggregation ?? ('sum' as const),
       })),
     }));
     const offered = services.catalogue.products.filter(({ archived }) => archived !== true);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../db/database.ts';
+import { combine } from '../../state/aggregation.ts';
 import { insertUsage, type UsageRecord } from '../../db/usage-records.ts';
 import { AppError } from '../http/errors.ts';
 import type { Logger } from '../lib/log.ts';
@@ -94,7 +95,9 @@ export function createUsageRecorder(
       const name = `${second} ${usage.windowAt} ${usage.meter} ${usage.userId}`;
       const known = batch.merged.get(name);
       if (known) {
-        known.quantity += usage.quantity;
+        const { aggregation = 'sum' } = usage;
+        known.quantity = combine(aggregation, [known, usage]);
+        known.at = Math.max(known.at, usage.at);
         return batch.accepted;
       }
       if (!admitted) requireRoom();

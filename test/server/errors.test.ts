@@ -187,6 +187,22 @@ describe('PLANS_FILE', () => {
     }
   });
 
+  it('refuses a meter that counts in two ways, and ways that there are not', () => {
+    const file = (...ways: (string | undefined)[]) =>
+      JSON.stringify({
+        plans: ways.map((aggregation, index) => ({
+          id: `plan_${index}`,
+          name: 'Plan',
+          rank: index,
+          prices: { monthly: `price_${index}` },
+          meters: [{ meter: 'users', priceId: `price_users_${index}`, aggregation }],
+        })),
+      });
+    expect(load(file('max', 'max')).plans[0]?.meters).toMatchObject([{ aggregation: 'max' }]);
+    expect(() => load(file('max', undefined))).toThrow(/"users" as max and as sum/);
+    expect(() => load(file('average'))).toThrow(/aggregation/);
+  });
+
   it('lists its mistakes with their place', () => {
     expect(() => load('{')).toThrow(/PLANS_FILE .* is not readable JSON/);
     const wrong = {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
+import { reconcileUsage } from '../../../server/usage/reconcile.ts';
 import { newPerson, type Person } from '../billing/person.ts';
 import { METER, meteredPlans } from './metered-plans.ts';
 
@@ -86,6 +87,58 @@ describe.each(ROUTE_DIALECTS)('Invoices with usage on %s', (database) => {
       timestamp: new Date(end - 1).toISOString(),
     });
     expect(late.json['error']).toMatchObject({ code: 'usage_refused', reason: 'period_closed' });
+  });
+
+  it('bill what a meter counts: the number of records, the last quantity, the highest one', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'counted', interval: 'monthly' });
+    const report = (meter: string, quantity: number, at = server.services.clock.now()) =>
+      server.services.usage.record([{ userId: person.id, meter, quantity, at }]);
+    const told = async (meter: string) => (await person.get(`usage?meter=${meter}`)).json;
+    const start = server.services.clock.now();
+    for (let i = 0; i < 5; i += 1) await report('jobs', 1);
+    await report('storage', 40);
+    await report('users', 7);
+    expect(await told('users')).toMatchObject({ aggregation: 'max', recorded: 7, pending: 7 });
+    await server.services.usage.flush();
+    await server.advance(2);
+    await report('jobs', 1);
+    await report('storage', 25);
+    await report('users', 8);
+    expect(await server.services.usage.flush()).toMatchObject({ calls: 3 });
+    await report('users', 4);
+    // What is not the highest is nothing to tell.
+    expect(await server.services.usage.flush()).toMatchObject({ delivered: 1, calls: 0 });
+    // What comes late is not the last, and may well be the highest.
+    await report('storage', 90, start + HOUR);
+    await report('users', 9, start + HOUR);
+    await server.services.usage.flush();
+    expect(await told('jobs')).toMatchObject({ aggregation: 'count', recorded: 6 });
+    expect(await told('storage')).toMatchObject({ recorded: 25, acknowledged: 25, pending: 0 });
+    expect(await told('users')).toMatchObject({ recorded: 9, acknowledged: 9, pending: 0 });
+    // A limit of that name is compared with the same number.
+    const access = (await person.get('access?feature=users')).json;
+    expect(access).toMatchObject({ allowed: true, limit: 10, remaining: 1 });
+    for (const meter of ['jobs', 'storage', 'users']) {
+      expect(await reconcileUsage(server.services, { userId: person.id, meter })).toMatchObject({
+        difference: 0,
+      });
+    }
+    const two = server.services.usage.record([
+      { userId: person.id, meter: 'jobs', quantity: 2, at: start },
+    ]);
+    await expect(two).rejects.toMatchObject({ fields: { reason: 'counts_as_one' } });
+    const end = await periodEnd(person);
+    await goTo(end + 2 * HOUR);
+    const [renewal] = await person.invoices();
+    expect(renewal).toMatchObject({ total: 500 + 6 * 3 + 25 * 10 + 9 * 50, status: 'paid' });
+    // Each period begins anew.
+    expect(await told('users')).toMatchObject({ recorded: 0 });
+    await report('users', 2);
+    await report('storage', 0);
+    await server.services.usage.flush();
+    await goTo((await periodEnd(person)) + 2 * HOUR);
+    expect((await person.invoices())[0]).toMatchObject({ total: 500 + 2 * 50 });
   });
 
   it('bill usage until now when somebody cancels at once, or pauses', async () => {
