@@ -38,6 +38,10 @@ export interface PlanMeter {
   reportedBy?: 'host' | 'user' | undefined;
   /** What of the records counts; their sum when it is not given. The same for all plans with this meter. */
   aggregation?: Aggregation | undefined;
+  /** Numbers of a period that are told when they are reached. */
+  alerts?: number[] | undefined;
+  /** Beyond it the gate refuses, until the next period. */
+  cap?: number | undefined;
 }
 
 export interface Plan {
@@ -55,6 +59,8 @@ export interface Plan {
   /** Stripe's products of its prices: any other price of these is a custom price of the plan. Known once Stripe was asked. */
   productIds?: string[];
   meters?: PlanMeter[];
+  /** The caps of its meters, by metered price (null for none); absent where none has one. */
+  caps?: Record<string, number | null>;
   seats?: { min?: number; max?: number };
   /** Free, and everyone's: what an account without a subscription has. */
   default?: boolean;
@@ -107,6 +113,8 @@ export interface PlanTerms {
   features: string[];
   /** null is unlimited. */
   limits: Record<string, number | null>;
+  /** Of its meters by price; absent where no meter had one. */
+  caps?: Record<string, number | null>;
   /** Every price that the plan had by then. */
   prices: string[];
 }

@@ -21,6 +21,7 @@ export interface components {
           | 'subscription_required'
           | 'feature_required'
           | 'limit_reached'
+          | 'cap_reached'
           | 'forbidden'
           | 'not_found'
           | 'method_not_allowed'

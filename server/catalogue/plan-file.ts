@@ -51,6 +51,19 @@ export const planFile = z.strictObject({
                 .describe(
                   'What of a period counts: the sum of the quantities (default), the number of records, the last quantity, or the highest (max). The meter in Stripe has the formula sum for sum and count, and last for last and max',
                 ),
+              alerts: z
+                .array(z.int().min(1))
+                .optional()
+                .describe(
+                  'Numbers of a period of which customer and host are told once: usage.threshold',
+                ),
+              cap: z
+                .int()
+                .min(1)
+                .optional()
+                .describe(
+                  'Where the gate refuses until the next period (cap_reached); what is recorded all the same is billed',
+                ),
             }),
           )
           .optional(),

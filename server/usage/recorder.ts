@@ -5,6 +5,7 @@ import { combine } from '../../state/aggregation.ts';
 import { insertUsage, type UsageRecord } from '../../db/usage-records.ts';
 import { AppError } from '../http/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import type { AfterRecording } from './alerts.ts';
 import type { UsageOptions } from './options.ts';
 
 /** A record before it has a key of its own. */
@@ -51,7 +52,7 @@ const FIRST_PAUSE = 50;
 export function createUsageRecorder(
   database: Database,
   options: Pick<UsageOptions, 'maxBuffered' | 'commitTimeoutMs'>,
-  log: Logger,
+  { log, afterRecording }: { log: Logger; afterRecording: AfterRecording },
 ): UsageRecorder {
   let open: Batch | null = null;
   let running: Promise<void> | null = null;
@@ -72,7 +73,7 @@ export function createUsageRecorder(
     const giveUp = Date.now() + options.commitTimeoutMs;
     for (let pause = FIRST_PAUSE; ; pause *= 2) {
       try {
-        batch.settle(await storeRows(database, batch.rows));
+        batch.settle(await storeRows(database, batch.rows, afterRecording));
         return;
       } catch (error) {
         if (Date.now() + pause > giveUp) {
@@ -161,6 +162,15 @@ function newBatch(): Batch {
   return { rows: [], merged: new Map(), keys: new Map(), done, accepted, settle, fail };
 }
 
-async function storeRows(database: Database, rows: UsageRecord[]): Promise<Set<UsageRecord>> {
-  return new Set(await database.knex.transaction((trx) => insertUsage(trx, rows)));
+async function storeRows(
+  database: Database,
+  rows: UsageRecord[],
+  afterRecording: AfterRecording,
+): Promise<Set<UsageRecord>> {
+  const { added, committed } = await database.knex.transaction(async (trx) => {
+    const added = await insertUsage(trx, rows);
+    return { added, committed: await afterRecording(trx, added) };
+  });
+  committed();
+  return new Set(added);
 }

@@ -22,6 +22,7 @@ import type { Engine } from '../lib/engine-types.ts';
 import { createTurns } from '../lib/token-bucket.ts';
 import type { CoreServices } from '../lib/services.ts';
 import { createUsageAccounts } from './accounts.ts';
+import { createUsageAlerts } from './alerts.ts';
 import { createUsageFlusher } from './flusher.ts';
 import { createMeterDirectory } from './meter-directory.ts';
 import { createUsageRecorder, otherUsage, type NewUsage } from './recorder.ts';
@@ -38,7 +39,10 @@ export function createUsage(
   const accounts = createUsageAccounts(database.knex);
   const aggregations = meterAggregations(catalogue);
   const aggregationOf = (meter: string) => aggregations.get(meter) ?? 'sum';
-  const recorder = createUsageRecorder(database, options, log);
+  const recorder = createUsageRecorder(database, options, {
+    log,
+    afterRecording: createUsageAlerts(catalogue, accounts),
+  });
   const meters = createMeterDirectory(stripe, aggregations);
   const { clock } = engine;
   const turn = createTurns(options.eventsPerSecond).take;

@@ -141,6 +141,55 @@ describe.each(ROUTE_DIALECTS)('Invoices with usage on %s', (database) => {
     expect((await person.invoices())[0]).toMatchObject({ total: 500 + 2 * 50 });
   });
 
+  it('are told of before they grow: each threshold once in a period, and the cap refuses', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'counted', interval: 'monthly' });
+    const jobs = async (many: number) => {
+      const records = Array.from({ length: many }, (_, i) => i);
+      await server.services.usage.record(
+        records.map(() => ({ userId: person.id, meter: 'jobs', quantity: 1 })),
+      );
+    };
+    const told = async () => {
+      const rows: { kind: string; payload: string }[] = await server.database
+        .knex('outbox')
+        .where('kind', 'like', '%usage%threshold')
+        .orderBy('id');
+      return rows.flatMap(({ kind, payload }) => {
+        const { data, ...mail } = JSON.parse(payload) as { data?: Told } & Told;
+        const { userId, threshold, isCap } = data ?? mail;
+        return userId === person.id ? [`${kind.split('.')[0]} ${threshold} ${isCap}`] : [];
+      });
+    };
+    const access = async () => (await person.get('access?feature=jobs')).json;
+    await jobs(2);
+    expect(await told()).toEqual([]);
+    expect(await access()).toMatchObject({ allowed: true, limit: 6, remaining: 4 });
+    // Both in one request.
+    await jobs(2);
+    const two = ['webhook 3 false', 'mail 3 false', 'webhook 4 false', 'mail 4 false'];
+    expect(await told()).toEqual(two);
+    await jobs(3);
+    const all = [...two, 'webhook 6 true', 'mail 6 true'];
+    expect(await told()).toEqual(all);
+    await jobs(1);
+    expect(await told()).toEqual(all);
+    expect(await access()).toEqual({
+      allowed: false,
+      level: 'full',
+      reason: 'cap_reached',
+      limit: 6,
+      remaining: 0,
+    });
+    await server.services.usage.flush();
+    await goTo((await periodEnd(person)) + 2 * HOUR);
+    // What was used all the same is billed.
+    expect((await person.invoices())[0]).toMatchObject({ total: 500 + 8 * 3 });
+    expect(await access()).toMatchObject({ allowed: true, remaining: 6 });
+    await jobs(3);
+    expect(await told()).toEqual([...all, 'webhook 3 false', 'mail 3 false']);
+  });
+
   it('bill usage until now when somebody cancels at once, or pauses', async () => {
     const leaver = newPerson(server);
     await leaver.subscribe({ plan: 'volume', interval: 'monthly' });
@@ -197,6 +246,12 @@ describe.each(ROUTE_DIALECTS)('Invoices with usage on %s', (database) => {
     expect((await person.invoices())[0]).toMatchObject({ total: 600, status: 'paid' });
   });
 });
+
+interface Told {
+  userId: string;
+  threshold: number;
+  isCap: boolean;
+}
 
 async function control(server: TestServer, method: string, body?: object): Promise<void> {
   const answer = await fetch(`${server.emulator.url}/_emulator/faults`, {

@@ -10,7 +10,7 @@ export const METER = 'api_calls';
 /**
  * A catalogue of every kind of price. `team`: a base fee by the seat, and graduated usage (1,000 free, then 0.25 c,
  * above 10,000 0.1 c). `volume`: a base fee, and usage at the price of its whole volume. `metered`: usage alone, 0.5 c.
- * `counted`: a base fee, 3 c for a job (`count`), 10 c for a GB that is stored in the end (`last`), 50 c for the most users at a time (`max`).
+ * `counted`: a base fee, 3 c for a job (`count`; told at 3 and 4, at most 6), 10 c for a GB that is stored in the end (`last`), 50 c for the most users at a time (`max`).
  */
 export async function meteredPlans(stripe: Stripe): Promise<Record<string, string>> {
   const product = (await stripe.products.create({ name: 'Metered' })).id;
@@ -74,7 +74,13 @@ export async function meteredPlans(stripe: Stripe): Promise<Record<string, strin
       prices: { monthly: await flat(500) },
       limits: { users: 10 },
       meters: [
-        { meter: 'jobs', priceId: await metered({ unit_amount: 3 }, jobs), aggregation: 'count' },
+        {
+          meter: 'jobs',
+          priceId: await metered({ unit_amount: 3 }, jobs),
+          aggregation: 'count',
+          alerts: [3, 4],
+          cap: 6,
+        },
         {
           meter: 'storage',
           priceId: await metered({ unit_amount: 10 }, storage),
