@@ -96,6 +96,15 @@ export interface OneTimeProduct {
   archived?: boolean;
   /** An account can have it once: bought again it is refused. */
   once?: boolean;
+  /** Prepaid for usage, each one: used before usage is charged. */
+  credit?: {
+    /** Minor units of the currency that it is paid in. */
+    amount: number;
+    /** Of this meter alone. */
+    meter?: string;
+    /** For so many days; for ever without. */
+    days?: number;
+  };
   /** What the account gets with it. */
   grants?: Partial<GrantTerms> & {
     /** For so many days; for ever without. */
@@ -302,6 +311,12 @@ export function meterNames(catalogue: Catalogue): ReadonlySet<string> {
 export function meterAggregations(catalogue: Catalogue): ReadonlyMap<string, Aggregation> {
   const meters = catalogue.plans.flatMap((plan) => plan.meters ?? []);
   return new Map(meters.map(({ meter, aggregation = 'sum' }) => [meter, aggregation]));
+}
+
+/** The prices that bill a meter. */
+export function pricesOfMeter({ plans }: Catalogue, name: string): string[] {
+  const meters = plans.flatMap((plan) => plan.meters ?? []);
+  return [...new Set(meters.filter(({ meter }) => meter === name).map(({ priceId }) => priceId))];
 }
 
 /** Meters that the paying user may report over HTTP. */

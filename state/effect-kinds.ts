@@ -178,6 +178,8 @@ interface StripePayloads {
   };
   /** A Checkout session for something that is bought once was paid. */
   'purchase.record': { sessionId: string; eventId: string };
+  /** The prepaid credit of a purchase is given or taken back. */
+  'credit.settle': { purchaseId: string; customerId: string };
   'entitlements.read': { customerId: string | null; userId: string | null };
   'dunning.final_action': {
     action: 'cancel' | 'unpaid';

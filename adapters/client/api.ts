@@ -190,6 +190,11 @@ export interface paths {
                 priceId: string;
                 amount: number | null;
                 currency: string;
+                credit: {
+                  amount: number;
+                  meter: string | null;
+                  days: number | null;
+                } | null;
               }[];
               currencies: string[];
             };
@@ -1749,6 +1754,15 @@ export interface paths {
                 description: string | null;
                 invoiceId: string | null;
                 createdAt: string;
+              }[];
+              prepaid: {
+                id: string;
+                purchase: string;
+                name: string | null;
+                amount: number;
+                left: number;
+                currency: string;
+                expiresAt: string | null;
               }[];
               nextCursor: string | null;
             };

@@ -10,7 +10,7 @@ const limits = z
   .record(z.string(), z.int().min(0).nullable())
   .describe('How much of what, by names of your own; null is unlimited');
 
-export const planFile = z.strictObject({
+const file = z.strictObject({
   $schema: z.string().optional().describe('Where an editor finds this schema'),
   plans: z
     .array(
@@ -124,6 +124,19 @@ export const planFile = z.strictObject({
         description: z.string().optional(),
         priceId: priceEntry,
         once: z.boolean().optional().describe('An account can buy it once'),
+        credit: z
+          .strictObject({
+            amount: z.int().min(1).describe('Minor units of the currency that it is paid in'),
+            meter: z
+              .string()
+              .optional()
+              .describe('The meter whose usage it pays for; every one without it'),
+            days: z.int().min(1).max(36_500).optional().describe('For ever without it'),
+          })
+          .optional()
+          .describe(
+            'Prepaid for usage, and used before usage is charged (Stripe: credit grants); taken back with a refund',
+          ),
         grants: z
           .strictObject({
             plan: z.string().optional().describe('A whole plan'),
@@ -140,6 +153,25 @@ export const planFile = z.strictObject({
       }),
     )
     .default([]),
+});
+
+/** Stripe lets prepaid credit name so many prices. */
+const MAX_CREDIT_PRICES = 20;
+
+export const planFile = file.superRefine(({ plans, products }, ctx) => {
+  const meters = plans.flatMap((plan) => plan.meters ?? []);
+  for (const [index, { credit }] of products.entries()) {
+    if (credit?.meter === undefined) continue;
+    const prices = meters.filter(({ meter }) => meter === credit.meter).length;
+    const path = ['products', index, 'credit', 'meter'];
+    if (prices === 0) {
+      const message = `no plan has a meter "${credit.meter}"`;
+      ctx.addIssue({ code: 'custom', path, message });
+    } else if (prices > MAX_CREDIT_PRICES) {
+      const message = `"${credit.meter}" has more than ${MAX_CREDIT_PRICES} prices; leave the meter out, then the credit pays for every one`;
+      ctx.addIssue({ code: 'custom', path, message });
+    }
+  }
 });
 
 /** What `PLANS_FILE` holds. */

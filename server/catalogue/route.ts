@@ -93,6 +93,10 @@ const productSchema = z.object({
   priceId: z.string(),
   amount: z.int().nullable(),
   currency: z.string(),
+  credit: z
+    .object({ amount: z.int(), meter: z.string().nullable(), days: z.int().nullable() })
+    .nullable()
+    .describe('Prepaid for usage of a meter, or of all; minor units'),
 });
 
 /** What is sold, smallest plan first. */
@@ -135,6 +139,7 @@ export const plansRoute = defineRoute({
       priceId: product.priceId,
       amount: product.amount,
       currency: product.currency,
+      credit: product.credit ? { meter: null, days: null, ...product.credit } : null,
     }));
     const addons = (services.catalogue.addons ?? []).map((addon) => ({
       id: addon.id,

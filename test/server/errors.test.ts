@@ -203,6 +203,26 @@ describe('PLANS_FILE', () => {
     expect(() => load(file('average'))).toThrow(/aggregation/);
   });
 
+  it('refuses prepaid credit for a meter that no plan has', () => {
+    const file = (meter: string) =>
+      JSON.stringify({
+        plans: [
+          {
+            id: 'pro',
+            name: 'Pro',
+            rank: 1,
+            prices: { monthly: 'price_pro' },
+            meters: [{ meter: 'calls', priceId: 'price_calls' }],
+          },
+        ],
+        products: [
+          { id: 'pack', name: 'Pack', priceId: 'price_pack', credit: { amount: 1000, meter } },
+        ],
+      });
+    expect(load(file('calls')).products[0]?.credit).toEqual({ amount: 1000, meter: 'calls' });
+    expect(() => load(file('mails'))).toThrow(/products.0.credit.meter: no plan has.*"mails"/);
+  });
+
   it('lists its mistakes with their place', () => {
     expect(() => load('{')).toThrow(/PLANS_FILE .* is not readable JSON/);
     const wrong = {

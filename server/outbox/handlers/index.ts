@@ -10,6 +10,7 @@ import type {
   PlainWebhookType,
 } from '../../../state/effect-kinds.ts';
 import { webhookAsOfNow } from '../../../state/webhook-relevance.ts';
+import { settleCredit } from '../../billing/payments/settle-credit.ts';
 import { endDunning } from './end-of-dunning.ts';
 import { resumeCollection, settleInvoices } from './after-dunning.ts';
 import type { EngineContext } from '../../sync/context.ts';
@@ -77,6 +78,8 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'webhook.credit_note.issued': postWebhook,
   'webhook.purchase.completed': postWebhook,
   'webhook.usage.threshold': postWebhook,
+  'credit.settle': (ctx, _means, { effect }) =>
+    settleCredit(ctx.core, effect.payload, ctx.clock.now()),
   'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
   'purchase.record': (ctx, _means, { effect }) => storePurchase(ctx, effect.payload),
   'returns.read': (ctx, { runner }, { effect }) => recordReturns(ctx, runner, effect.payload),
