@@ -6,6 +6,7 @@ import {
   type GatewayOptions,
   type OwnerMetadata,
 } from './stripe-gateway/client.ts';
+import { creditPackCalls, type CreditPackCalls } from './stripe-gateway/credit-packs.ts';
 import { customerCalls, type CustomerCalls } from './stripe-gateway/customers.ts';
 import { eventCalls, type EventCalls } from './stripe-gateway/events.ts';
 import { featureCalls, type FeatureCalls } from './stripe-gateway/features.ts';
@@ -37,6 +38,7 @@ export interface StripeGateway
     AccountSetupCalls,
     CatalogueCalls,
     CheckoutCalls,
+    CreditPackCalls,
     CustomerCalls,
     EventCalls,
     FeatureCalls,
@@ -62,6 +64,7 @@ export function createStripeGateway(options: GatewayOptions): StripeGateway {
     ...accountSetupCalls(stripe),
     ...catalogueCalls(stripe),
     ...checkoutCalls(stripe, owner),
+    ...creditPackCalls(stripe, owner),
     ...customerCalls(stripe, { owner, mark }),
     ...eventCalls(stripe),
     ...featureCalls(stripe),

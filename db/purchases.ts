@@ -1,4 +1,4 @@
-import type { Purchase } from '../state/purchases.ts';
+import type { PrepaidCredit, Purchase } from '../state/purchases.ts';
 import type { Db } from './database.ts';
 
 interface Row {
@@ -12,6 +12,7 @@ interface Row {
   metadata: string;
   paid_at: number;
   status: Purchase['status'];
+  credit: string | null;
 }
 
 const fromRow = (row: Row): Purchase => ({
@@ -25,6 +26,7 @@ const fromRow = (row: Row): Purchase => ({
   metadata: JSON.parse(row.metadata) as Record<string, string>,
   paidAt: row.paid_at,
   status: row.status,
+  credit: row.credit === null ? null : (JSON.parse(row.credit) as PrepaidCredit),
 });
 
 /** Stores a purchase once. Returns whether it is new. */
@@ -41,6 +43,7 @@ export async function addPurchase(db: Db, purchase: Purchase): Promise<boolean> 
       metadata: JSON.stringify(purchase.metadata),
       paid_at: purchase.paidAt,
       status: purchase.status,
+      credit: purchase.credit && JSON.stringify(purchase.credit),
     })
     .onConflict('id')
     .ignore()

@@ -2,6 +2,7 @@ import { statesWhere } from '../state/states.ts';
 import type { SubscriptionFacts } from '../state/types.ts';
 import type { BillingPeriods } from '../state/usage.ts';
 import type { Db } from './database.ts';
+import { versionIn } from './subscriptions.ts';
 
 /** Whom usage belongs to at Stripe. */
 export interface BillingAccount extends BillingPeriods {
@@ -9,6 +10,15 @@ export interface BillingAccount extends BillingPeriods {
   customerId: string;
   /** Prices of the metered items of the living subscriptions that are not paused. */
   meteredPrices: readonly string[];
+  /** The plans of the living subscriptions, with the version of their terms that was sold. */
+  plans: readonly { plan: string; version: number | null }[];
+}
+
+interface Row {
+  customer_id: string;
+  facts: string;
+  plan: string | null;
+  terms: string | null;
 }
 
 interface Trial {
@@ -37,26 +47,34 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
     .whereNotNull('stripe_customer_id')
     .whereNull('deleted_at')
     .select('user_id', 'stripe_customer_id');
-  const subscriptions: { customer_id: string; facts: string }[] = await db('subscriptions')
+  const subscriptions: Row[] = await db('subscriptions')
     .whereIn(
       'customer_id',
       customers.map((row) => row.stripe_customer_id),
     )
     .where('is_foreign', false)
     .whereIn('state', statesWhere('countsUsage'))
-    .select('customer_id', 'facts');
+    .select('customer_id', 'facts', 'plan', 'terms');
   const periods = new Map<
     string,
-    { boundaries: Set<number>; since: number; prices: Set<string>; trials: Trial[] }
+    {
+      boundaries: Set<number>;
+      since: number;
+      prices: Set<string>;
+      trials: Trial[];
+      plans: { plan: string; version: number | null }[];
+    }
   >();
-  for (const { customer_id, facts: text } of subscriptions) {
+  for (const { customer_id, facts: text, plan, terms } of subscriptions) {
     const facts = JSON.parse(text) as SubscriptionFacts;
     const known = periods.get(customer_id) ?? {
       boundaries: new Set(),
       since: Infinity,
       prices: new Set(),
       trials: [],
+      plans: [],
     };
+    if (plan !== null) known.plans.push({ plan, version: versionIn(terms, plan) });
     // A pause has billed what was used before it; the period that the next invoice bills begins with its end.
     if (facts.stripeStatus !== 'paused') {
       for (const item of facts.items) if (item.metered) known.prices.add(item.priceId);
@@ -73,6 +91,7 @@ async function someAccounts(db: Db, userIds: readonly string[]): Promise<Billing
     boundaries: [...(periods.get(stripe_customer_id)?.boundaries ?? [])].sort((a, b) => a - b),
     since: periods.get(stripe_customer_id)?.since ?? null,
     trials: periods.get(stripe_customer_id)?.trials ?? [],
+    plans: periods.get(stripe_customer_id)?.plans ?? [],
     meteredPrices: [...(periods.get(stripe_customer_id)?.prices ?? [])],
   }));
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
+import { combine, type Aggregation } from '../state/aggregation.ts';
 import { arrayOf, type ColumnType } from './columns.ts';
 import { isPostgres, type Db } from './database.ts';
 
@@ -16,6 +17,8 @@ export interface UsageRecord {
   windowAt: number;
   /** The key of the record that this one corrects. */
   corrects?: string;
+  /** What of the records of its window counts; their sum when it is not given. */
+  aggregation?: Aggregation;
 }
 
 /** Rows reach the database as columns: the statement is the same for every size of batch. */
@@ -74,17 +77,22 @@ interface Sum {
   windowAt: number;
   quantity: number;
   lastAt: number;
+  aggregation: Aggregation;
 }
 
 async function addToWindows(trx: Db, records: UsageRecord[]): Promise<void> {
   const sums = new Map<string, Sum>();
-  for (const { userId, meter, windowAt, quantity, at } of records) {
+  for (const { userId, meter, windowAt, quantity, at, aggregation = 'sum' } of records) {
     const key = `${windowAt} ${meter} ${userId}`;
     const sum = sums.get(key);
     if (sum) {
-      sum.quantity += quantity;
+      const parts = [
+        { quantity: sum.quantity, at: sum.lastAt },
+        { quantity, at },
+      ];
+      sum.quantity = combine(aggregation, parts);
       if (at > sum.lastAt) sum.lastAt = at;
-    } else sums.set(key, { userId, meter, windowAt, quantity, lastAt: at });
+    } else sums.set(key, { userId, meter, windowAt, quantity, lastAt: at, aggregation });
   }
   if (sums.size === 0) return;
   // In one fixed order, so that two transactions cannot lock each other out.
@@ -96,17 +104,29 @@ async function addToWindows(trx: Db, records: UsageRecord[]): Promise<void> {
     ['quantity', 'bigint', rows.map((row) => row.quantity)],
     ['last_at', 'bigint', rows.map((row) => row.lastAt)],
     ['identifier', 'text', rows.map(() => `tenure-${randomUUID()}`)],
+    ['aggregation', 'text', rows.map((row) => row.aggregation)],
   ]);
-  const columns = 'user_id, meter, window_at, quantity, last_at, identifier';
+  const columns = 'user_id, meter, window_at, quantity, last_at, identifier, aggregation';
   const greatest = isPostgres(trx) ? 'greatest' : 'max';
   await trx.raw(
     `INSERT INTO usage_windows (${columns}, status, attempts, next_attempt_at)
      SELECT ${columns}, 'open', 0, 0 FROM (${batch.sql}) AS given WHERE true
      ON CONFLICT (user_id, meter, window_at) WHERE status = 'open' DO UPDATE SET
-       quantity = usage_windows.quantity + excluded.quantity,
+       quantity = ${merged(trx, 'usage_windows')},
        last_at = ${greatest}(usage_windows.last_at, excluded.last_at)`,
     batch.bindings,
   );
+}
+
+/** What a window or a total becomes with a further part of it, which the statement calls `excluded`. */
+export function merged(db: Db, table: 'usage_windows' | 'usage_totals', how?: Aggregation): string {
+  const greatest = isPostgres(db) ? 'greatest' : 'max';
+  const aggregation = how === undefined ? 'excluded.aggregation' : `'${how}'`;
+  return `CASE ${aggregation}
+    WHEN 'max' THEN ${greatest}(${table}.quantity, excluded.quantity)
+    WHEN 'last' THEN CASE WHEN excluded.last_at >= coalesce(${table}.last_at, 0) THEN excluded.quantity
+      ELSE ${table}.quantity END
+    ELSE ${table}.quantity + excluded.quantity END`;
 }
 
 /** What `raw` answers differs between the drivers. */

@@ -1,4 +1,6 @@
+import type { Aggregation } from '../state/aggregation.ts';
 import type { Db } from './database.ts';
+import { addToTotals, type DeliveredPart } from './usage-totals.ts';
 
 /** Usage of one user, meter and window that is sent as one meter event. */
 export interface UsageWindow {
@@ -18,6 +20,7 @@ export interface UsageWindow {
   /** The event's timestamp at the last attempt, in seconds. */
   toldAt: number | null;
   lastError: string | null;
+  aggregation: Aggregation;
 }
 
 interface Row {
@@ -32,6 +35,7 @@ interface Row {
   first_attempt_at: number | null;
   told_at: number | null;
   last_error: string | null;
+  aggregation: Aggregation;
 }
 
 const fromRow = (row: Row): UsageWindow => ({
@@ -46,6 +50,7 @@ const fromRow = (row: Row): UsageWindow => ({
   firstAttemptAt: row.first_attempt_at,
   toldAt: row.told_at,
   lastError: row.last_error,
+  aggregation: row.aggregation,
 });
 
 // Written out, not bound: SQLite uses a partial index only where it can read its condition in the statement.
@@ -134,13 +139,13 @@ export async function suspectUnsentWindows(db: Db, now: number): Promise<void> {
   await sealWindows(db, { now });
 }
 
-/**
- * Notes that Stripe has these windows and adds them to the acknowledged totals, each once however often it is
- * called. `countsIn` is the window that the event's timestamp falls in.
- */
+/** A window that needs no more sending. */
+export type DeliveredWindow = UsageWindow & DeliveredPart;
+
+/** Notes that Stripe has these windows and adds them to the acknowledged totals, each once however often it is called. */
 export async function markDelivered(
   db: Db,
-  windows: (UsageWindow & { countsIn: number })[],
+  windows: DeliveredWindow[],
   now: number,
 ): Promise<void> {
   if (windows.length === 0) return;
@@ -154,23 +159,10 @@ export async function markDelivered(
       .update({ status: 'delivered', delivered_at: now, last_error: null })
       .returning('id');
     const ids = new Set(marked.map((row) => row.id));
-    const sums = new Map<
-      string,
-      { user_id: string; meter: string; window_at: number; quantity: number }
-    >();
-    for (const { id, userId, meter, countsIn, quantity } of windows) {
-      if (!ids.has(id) || quantity === 0) continue;
-      const key = `${userId}\n${meter}\n${countsIn}`;
-      const before = sums.get(key)?.quantity ?? 0;
-      const sum = before + quantity;
-      sums.set(key, { user_id: userId, meter, window_at: countsIn, quantity: sum });
-    }
-    if (sums.size === 0) return;
-    const rows = [...sums].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-    await trx('usage_totals')
-      .insert(rows)
-      .onConflict(['user_id', 'meter', 'window_at'])
-      .merge({ quantity: trx.raw('usage_totals.quantity + excluded.quantity') });
+    await addToTotals(
+      trx,
+      windows.filter(({ id }) => ids.has(id)),
+    );
   });
 }
 
@@ -202,49 +194,6 @@ export async function retryRefused(db: Db, now: number): Promise<number> {
 export async function nextWindowDueAt(db: Db): Promise<number | null> {
   const row = await db('usage_windows').whereRaw(SEALED).min({ at: 'next_attempt_at' }).first();
   return (row?.at as number | null | undefined) ?? null;
-}
-
-/** Sums of a user's usage of a meter over a span of window starts. */
-export interface UsageTotals {
-  /** All that was recorded. */
-  recorded: number;
-  /** What Stripe has acknowledged. */
-  acknowledged: number;
-  /** What Stripe has refused for good; part of `recorded`. */
-  refused: number;
-}
-
-/** Totals of the windows that begin in `[from, until)`. */
-export async function usageTotals(
-  db: Db,
-  who: { userId: string; meter: string },
-  span: { from: number; until: number },
-): Promise<UsageTotals> {
-  const of = { user_id: who.userId, meter: who.meter };
-  const [acknowledged, unsent] = await Promise.all([
-    db('usage_totals')
-      .where(of)
-      .where('window_at', '>=', span.from)
-      .where('window_at', '<', span.until)
-      .sum({ quantity: 'quantity' })
-      .first(),
-    db('usage_windows')
-      .where(of)
-      .whereRaw(UNSENT)
-      .where('window_at', '>=', span.from)
-      .where('window_at', '<', span.until)
-      .groupBy('status')
-      .select('status')
-      .sum({ quantity: 'quantity' }),
-  ]);
-  const rows = unsent as unknown as { status: string; quantity: number }[];
-  const sum = (all: typeof rows) => all.reduce((total, row) => total + row.quantity, 0);
-  const sent = (acknowledged as { quantity: number | null } | undefined)?.quantity ?? 0;
-  return {
-    recorded: sent + sum(rows),
-    acknowledged: sent,
-    refused: sum(rows.filter((row) => row.status === 'refused')),
-  };
 }
 
 /** How the way to Stripe is doing. */
@@ -282,20 +231,4 @@ export async function forgetWindows(db: Db, before: number): Promise<number> {
     .limit(5_000)
     .select('id');
   return db('usage_windows').whereIn('id', old).delete();
-}
-
-/** Users and meters with usage that Stripe acknowledged since a moment, in pages by user and meter. */
-export async function usersWithUsage(
-  db: Db,
-  page: { since: number; limit: number; after?: { userId: string; meter: string } },
-): Promise<{ userId: string; meter: string }[]> {
-  const select = db('usage_totals')
-    .distinct({ userId: 'user_id', meter: 'meter' })
-    .where('window_at', '>=', page.since)
-    .orderBy(['user_id', 'meter'])
-    .limit(page.limit);
-  if (page.after) {
-    void select.whereRaw('(user_id, meter) > (?, ?)', [page.after.userId, page.after.meter]);
-  }
-  return select;
 }

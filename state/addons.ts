@@ -25,5 +25,5 @@ export function withAddons(
     }
   }
   const features = bought.flatMap(({ addon }) => addon.features);
-  return { features: [...new Set([...plan.features, ...features])], limits };
+  return { ...plan, features: [...new Set([...plan.features, ...features])], limits };
 }

@@ -1,4 +1,5 @@
 /** What is sold: plans with their prices, features and limits. Read from configuration, never changed here. */
+import type { Aggregation } from './aggregation.ts';
 import type { GrantTerms } from './grant-terms.ts';
 import { intervalName, type PlanInterval } from './intervals.ts';
 import { chargeFor, unitAmountIn, type PriceCosts } from './price-costs.ts';
@@ -35,6 +36,12 @@ export interface PlanMeter {
   currencies?: string[];
   /** Who may report it: the host's code alone (default), or the paying user over HTTP as well. */
   reportedBy?: 'host' | 'user' | undefined;
+  /** What of the records counts; their sum when it is not given. The same for all plans with this meter. */
+  aggregation?: Aggregation | undefined;
+  /** Numbers of a period that are told when they are reached. */
+  alerts?: number[] | undefined;
+  /** Beyond it the gate refuses, until the next period. */
+  cap?: number | undefined;
 }
 
 export interface Plan {
@@ -52,6 +59,8 @@ export interface Plan {
   /** Stripe's products of its prices: any other price of these is a custom price of the plan. Known once Stripe was asked. */
   productIds?: string[];
   meters?: PlanMeter[];
+  /** The caps of its meters, by metered price (null for none); absent where none has one. */
+  caps?: Record<string, number | null>;
   seats?: { min?: number; max?: number };
   /** Free, and everyone's: what an account without a subscription has. */
   default?: boolean;
@@ -87,6 +96,15 @@ export interface OneTimeProduct {
   archived?: boolean;
   /** An account can have it once: bought again it is refused. */
   once?: boolean;
+  /** Prepaid for usage, each one: used before usage is charged. */
+  credit?: {
+    /** Minor units of the currency that it is paid in. */
+    amount: number;
+    /** Of this meter alone. */
+    meter?: string;
+    /** For so many days; for ever without. */
+    days?: number;
+  };
   /** What the account gets with it. */
   grants?: Partial<GrantTerms> & {
     /** For so many days; for ever without. */
@@ -104,6 +122,8 @@ export interface PlanTerms {
   features: string[];
   /** null is unlimited. */
   limits: Record<string, number | null>;
+  /** Of its meters by price; absent where no meter had one. */
+  caps?: Record<string, number | null>;
   /** Every price that the plan had by then. */
   prices: string[];
 }
@@ -285,6 +305,18 @@ export function meterPricesOf(
 /** Every meter that some plan bills. */
 export function meterNames(catalogue: Catalogue): ReadonlySet<string> {
   return new Set(catalogue.plans.flatMap((plan) => (plan.meters ?? []).map(({ meter }) => meter)));
+}
+
+/** How each meter counts, by its name. */
+export function meterAggregations(catalogue: Catalogue): ReadonlyMap<string, Aggregation> {
+  const meters = catalogue.plans.flatMap((plan) => plan.meters ?? []);
+  return new Map(meters.map(({ meter, aggregation = 'sum' }) => [meter, aggregation]));
+}
+
+/** The prices that bill a meter. */
+export function pricesOfMeter({ plans }: Catalogue, name: string): string[] {
+  const meters = plans.flatMap((plan) => plan.meters ?? []);
+  return [...new Set(meters.filter(({ meter }) => meter === name).map(({ priceId }) => priceId))];
 }
 
 /** Meters that the paying user may report over HTTP. */

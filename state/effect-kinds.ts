@@ -61,6 +61,17 @@ interface TrialRefusal extends Recipient {
   customerId: string;
 }
 
+/** A number of a period that the usage of a meter has reached. */
+export interface UsageThreshold extends Recipient {
+  meter: string;
+  recorded: number;
+  threshold: number;
+  /** Beyond it the gate refuses. */
+  isCap: boolean;
+  periodStart: string;
+  periodEnd: string | null;
+}
+
 /** What is charged next, asked for when the mail is sent. */
 export interface NextPayment {
   amountDue?: number | null;
@@ -101,6 +112,7 @@ interface MailPayloads {
     expires: string;
     renewsAt: string;
   };
+  'mail.usage_threshold': UsageThreshold;
 }
 
 /** What the team's own system is told. */
@@ -119,7 +131,8 @@ export type WebhookType =
   | 'dispute.won'
   | 'dispute.lost'
   | 'credit_note.issued'
-  | 'purchase.completed';
+  | 'purchase.completed'
+  | 'usage.threshold';
 
 /** All but those that tell of a line of the history. */
 export type PlainWebhookType = Exclude<WebhookType, 'subscription.changed'>;
@@ -165,6 +178,8 @@ interface StripePayloads {
   };
   /** A Checkout session for something that is bought once was paid. */
   'purchase.record': { sessionId: string; eventId: string };
+  /** The prepaid credit of a purchase is given or taken back. */
+  'credit.settle': { purchaseId: string; customerId: string };
   'entitlements.read': { customerId: string | null; userId: string | null };
   'dunning.final_action': {
     action: 'cancel' | 'unpaid';

@@ -46,6 +46,10 @@ export function whyNotSent<K extends MailKind>(
     case 'mail.renewal_notice':
     case 'mail.card_expiring':
       return notRenewing(payload as StoredMail<'mail.renewal_notice'>, present);
+    case 'mail.usage_threshold': {
+      const { periodEnd } = payload as StoredMail<'mail.usage_threshold'>;
+      return timeOf(periodEnd) <= present.now ? 'the period is over' : null;
+    }
     default:
       return null;
   }

@@ -1,5 +1,5 @@
 /** Something that was bought once: what it gives, and what becomes of that when its money comes back. */
-import type { OneTimeProduct } from './catalogue.ts';
+import { pricesOfMeter, type Catalogue, type OneTimeProduct } from './catalogue.ts';
 import type { Effect } from './effect-kinds.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { Grant } from './grants.ts';
@@ -24,6 +24,18 @@ export interface Purchase {
   paidAt: number;
   /** `returned` while all of its money has come back, or is disputed. */
   status: 'paid' | 'returned';
+  credit: PrepaidCredit | null;
+}
+
+/** Credit for usage, as it was sold. */
+export interface PrepaidCredit {
+  name: string;
+  /** Minor units of the currency that was paid in. */
+  amount: number;
+  /** The metered prices that it pays for; null for every one. */
+  priceIds: string[] | null;
+  /** ms since the epoch; null for never. */
+  expiresAt: number | null;
 }
 
 const DAY = 86_400_000;
@@ -78,6 +90,32 @@ export function grantOfPurchase(
     createdAt: purchase.paidAt,
     endsAt: days === undefined ? null : purchase.paidAt + days * DAY,
   };
+}
+
+/** The prepaid credit that a purchase of the product brings; null for none. */
+export function creditOfPurchase(
+  catalogue: Catalogue,
+  { product: id, quantity, paidAt }: Pick<Purchase, 'product' | 'quantity' | 'paidAt'>,
+): PrepaidCredit | null {
+  const product = catalogue.products.find((each) => each.id === id);
+  if (!product?.credit) return null;
+  const { amount, meter, days } = product.credit;
+  return {
+    name: product.name,
+    amount: amount * quantity,
+    priceIds: meter === undefined ? null : pricesOfMeter(catalogue, meter),
+    expiresAt: days === undefined ? null : paidAt + days * DAY,
+  };
+}
+
+/** Gives or takes back the prepaid credit of a purchase; null where it brought none. */
+export function creditEffect(
+  { id, credit }: Pick<Purchase, 'id' | 'credit'>,
+  { customerId, causeId }: { customerId: string | null; causeId: string },
+): Effect | null {
+  if (credit === null || customerId === null) return null;
+  const payload = { purchaseId: id, customerId };
+  return { objectId: `${id}:${causeId}`, kind: 'credit.settle', payload };
 }
 
 /** What the returns of its charge make of a purchase. A part that was refunded changes nothing. */

@@ -5,7 +5,7 @@
 import { pricesOf, type Catalogue, type Plan, type PlanTerms } from './catalogue.ts';
 
 /** What an account has of its plan. */
-export type KeptTerms = Pick<Plan, 'features' | 'limits'>;
+export type KeptTerms = Pick<Plan, 'features' | 'limits' | 'caps'>;
 
 /** What the catalogue says of a plan now, as the version after `before`; null when that is what `before` says already. */
 export function nextTerms(plan: Plan, before: PlanTerms | null): PlanTerms | null {
@@ -17,6 +17,7 @@ export function nextTerms(plan: Plan, before: PlanTerms | null): PlanTerms | nul
     rank: plan.rank,
     features: plan.features,
     limits: plan.limits,
+    ...(plan.caps === undefined ? {} : { caps: plan.caps }),
     prices: [...new Set([...(before?.prices ?? []), ...now, ...(plan.formerPrices ?? [])])],
   };
   if (before === null || givesOther(before, next)) return next;
@@ -27,8 +28,11 @@ export function nextTerms(plan: Plan, before: PlanTerms | null): PlanTerms | nul
 }
 
 function givesOther(a: KeptTerms, b: KeptTerms): boolean {
-  const told = ({ features, limits }: KeptTerms) =>
-    JSON.stringify([features.toSorted(), Object.entries(limits).map(String).toSorted()]);
+  const told = ({ features, limits, caps = {} }: KeptTerms) =>
+    JSON.stringify([
+      features.toSorted(),
+      ...[limits, caps].map((each) => Object.entries(each).map(String).toSorted()),
+    ]);
   return told(a) !== told(b);
 }
 
@@ -44,8 +48,8 @@ export function withTerms(catalogue: Catalogue, all: readonly PlanTerms[]): void
   catalogue.retired = [...terms]
     .filter(([plan]) => !listed.has(plan))
     .map(([id, versions]) => {
-      const { name, rank, features, limits } = versions.at(-1)!;
-      return { id, name, rank, features, limits, prices: {} };
+      const { name, rank, features, limits, caps } = versions.at(-1)!;
+      return { id, name, rank, features, limits, ...(caps && { caps }), prices: {} };
     });
 }
 
@@ -60,7 +64,19 @@ export function keptTerms(catalogue: Catalogue, plan: Plan, version: number | nu
   return {
     features: [...new Set(all.flatMap(({ features }) => features))],
     limits: Object.fromEntries([...names].map((name) => [name, bestOf(all, name)])),
+    ...keptCaps(all),
   };
+}
+
+/** Of each metered price the best cap: a version that knows of no caps had none. */
+function keptCaps(all: readonly KeptTerms[]): Pick<KeptTerms, 'caps'> {
+  if (all.some(({ caps }) => caps === undefined)) return {};
+  const prices = new Set(all.flatMap(({ caps = {} }) => Object.keys(caps)));
+  const best = [...prices].map((price): [string, number | null] => {
+    const values = all.flatMap(({ caps = {} }) => (price in caps ? [caps[price] ?? null] : []));
+    return [price, values.includes(null) ? null : Math.max(...values.map((each) => each ?? 0))];
+  });
+  return { caps: Object.fromEntries(best) };
 }
 
 /** A feature that got a limit later had none. */

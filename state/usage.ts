@@ -1,4 +1,5 @@
 /** Rules of usage: what may be recorded, which window it falls in, and when Stripe is told it happened. */
+import { addsUp, type Aggregation } from './aggregation.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -19,6 +20,7 @@ export type UsageRefusal =
   | 'negative_quantity'
   | 'quantity_too_large'
   | 'not_a_whole_number'
+  | 'counts_as_one'
   | 'too_old'
   | 'in_future'
   | 'before_subscription'
@@ -36,13 +38,14 @@ export interface BillingPeriods {
 
 /** Why usage of this quantity at this time cannot be taken; null when it can. */
 export function refuseUsage(
-  usage: { quantity: number; at: number },
+  usage: { quantity: number; at: number; aggregation?: Aggregation },
   context: BillingPeriods & { now: number },
 ): UsageRefusal | null {
   const { quantity, at } = usage;
   if (!Number.isInteger(quantity)) return 'not_a_whole_number';
   if (quantity < 0) return 'negative_quantity';
   if (quantity > LARGEST_QUANTITY) return 'quantity_too_large';
+  if (usage.aggregation === 'count' && quantity > 1) return 'counts_as_one';
   if (at > context.now + NEWEST_USAGE_MS) return 'in_future';
   if (at < context.now - OLDEST_USAGE_MS) return 'too_old';
   if (context.since !== null && at < context.since) return 'before_subscription';
@@ -58,6 +61,7 @@ export const USAGE_REFUSAL_WORDS: Readonly<Record<UsageRefusal, string>> = {
   negative_quantity: 'Usage is never negative; a correction takes some back.',
   quantity_too_large: `One record holds at most ${LARGEST_QUANTITY}; use a bigger unit, or several records.`,
   not_a_whole_number: 'Quantities are whole numbers; use a smaller unit.',
+  counts_as_one: 'This meter counts records, each as one: leave the quantity out.',
   too_old: 'Usage is taken for 34 days; Stripe does not accept it any later.',
   in_future: 'The timestamp is more than five minutes ahead; check the clock of the sender.',
   before_subscription: 'The subscription began later; no invoice covers that time.',
@@ -67,14 +71,17 @@ export const USAGE_REFUSAL_WORDS: Readonly<Record<UsageRefusal, string>> = {
 
 /**
  * The start of the window that usage belongs to: a UTC day, cut where a billing period begins. All usage of a
- * customer, meter and window becomes one meter event. `boundaries` are starts and ends of known periods, in ms.
+ * customer, meter and window becomes one meter event. `boundaries` are starts and ends of known periods, in ms. Where one
+ * number stands for the period, the period is the window, and its events go one after another.
  */
-export function windowOf(at: number, boundaries: readonly number[]): number {
-  const day = Math.floor(at / DAY) * DAY;
-  return boundaries.reduce(
-    (start, boundary) => (boundary <= at && boundary > start ? boundary : start),
-    day,
-  );
+export function windowOf(
+  at: number,
+  boundaries: readonly number[],
+  aggregation: Aggregation = 'sum',
+): number {
+  const begun = boundaries.filter((boundary) => boundary <= at);
+  if (!addsUp(aggregation) && begun.length > 0) return Math.max(...begun);
+  return Math.max(Math.floor(at / DAY) * DAY, ...begun);
 }
 
 /** The end of the period that `at` lies in, if that is over or planned; null when no later boundary is known. */
@@ -86,10 +93,11 @@ function periodAfter(at: number, boundaries: readonly number[]): number | null {
 /**
  * The time that Stripe is told, in seconds. Normally that of the last usage in the window. Usage that was taken
  * in time but could not be delivered before its invoice became final moves to the start of the present period, so
- * that it is billed with the next invoice instead of never; usage of a trial stays there, where it is free.
+ * that it is billed with the next invoice instead of never; usage of a trial stays there, where it is free. The latest or
+ * highest number of a period says nothing of the next one: it stays where it was.
  */
 export function meterTimestamp(
-  window: { lastAt: number },
+  window: { lastAt: number; aggregation?: Aggregation },
   context: BillingPeriods & { now: number },
 ): { seconds: number; carriedOver: boolean } {
   const own = Math.floor(window.lastAt / 1000);
@@ -98,7 +106,8 @@ export function meterTimestamp(
   const free = context.trials?.some(
     ({ from, until }) => from <= window.lastAt && window.lastAt < until,
   );
-  const end = foreign || free ? null : periodAfter(window.lastAt, context.boundaries);
+  const stays = foreign || free || !addsUp(window.aggregation ?? 'sum');
+  const end = stays ? null : periodAfter(window.lastAt, context.boundaries);
   // Within the draft's last moments it is unknown which side the event falls on: it goes where it counts in any case.
   if (end === null || context.now < end + DRAFT_MS - MINUTE) {
     return { seconds: beforeNow(own, context), carriedOver: false };

@@ -21,6 +21,7 @@ export interface components {
           | 'subscription_required'
           | 'feature_required'
           | 'limit_reached'
+          | 'cap_reached'
           | 'forbidden'
           | 'not_found'
           | 'method_not_allowed'
@@ -152,6 +153,7 @@ export interface paths {
                   meter: string;
                   priceId: string;
                   interval: string | null;
+                  aggregation: 'sum' | 'count' | 'last' | 'max';
                 }[];
               }[];
               addons: {
@@ -188,6 +190,11 @@ export interface paths {
                 priceId: string;
                 amount: number | null;
                 currency: string;
+                credit: {
+                  amount: number;
+                  meter: string | null;
+                  days: number | null;
+                } | null;
               }[];
               currencies: string[];
             };
@@ -1748,6 +1755,15 @@ export interface paths {
                 invoiceId: string | null;
                 createdAt: string;
               }[];
+              prepaid: {
+                id: string;
+                purchase: string;
+                name: string | null;
+                amount: number;
+                left: number;
+                currency: string;
+                expiresAt: string | null;
+              }[];
               nextCursor: string | null;
             };
           };
@@ -1892,13 +1908,13 @@ export interface paths {
           'application/json':
             | {
                 meter: string;
-                quantity: number;
+                quantity?: number;
                 idempotencyKey: string;
                 timestamp?: string;
               }
             | {
                 meter: string;
-                quantity: number;
+                quantity?: number;
                 idempotencyKey: string;
                 timestamp?: string;
               }[];
@@ -1941,6 +1957,7 @@ export interface paths {
               meter: string;
               periodStart: string;
               periodEnd: string | null;
+              aggregation: 'sum' | 'count' | 'last' | 'max';
               recorded: number;
               acknowledged: number;
               pending: number;

@@ -19,6 +19,8 @@ import { purchases } from './0023-purchases.ts';
 import { planTerms } from './0024-plan-terms.ts';
 import { accountNotes } from './0028-account-notes.ts';
 import { customerLocale } from './0031-customer-locale.ts';
+import { meterAggregation } from './0033-meter-aggregation.ts';
+import { prepaidCredit } from './0034-prepaid-credit.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -46,4 +48,6 @@ export const migrations: readonly Migration[] = [
   planTerms,
   accountNotes,
   customerLocale,
+  meterAggregation,
+  prepaidCredit,
 ];

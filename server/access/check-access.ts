@@ -61,6 +61,9 @@ export async function checkAccess(
   const { level, reason } = whole ? GRANTED : paid;
   if (feature === undefined) return { allowed: level !== 'none', level, reason };
   const plan = subscription && termsOf(services.catalogue, subscription);
+  const capped =
+    subscription && (await capOf(services, { stored: subscription, plan, userId }, feature));
+  if (capped?.remaining === 0) return { allowed: false, level, reason: 'cap_reached', ...capped };
   const limit = limitWithGrants(services.catalogue, { paid: plan, active }, feature);
   if (limit !== undefined) {
     const answer = checkLimit(limit, used ?? (await usedOf(services, userId, feature)));
@@ -72,7 +75,7 @@ export async function checkAccess(
   const refusal = subscription
     ? await featureRefusal(services, { stored: subscription, plan }, feature)
     : reason;
-  if (subscription && refusal === null) return { allowed: true, level, reason };
+  if (subscription && refusal === null) return { allowed: true, level, reason, ...capped };
   const granted = grantedFeature(services.catalogue, active, feature);
   if (granted !== null) {
     return { allowed: true, level: level === 'none' ? 'full' : level, reason: granted };
@@ -87,9 +90,9 @@ const DEFAULT = { level: 'full', reason: 'default_plan' } as const;
 export function refusalCode({
   level,
   reason,
-}: AccessAnswer): 'subscription_required' | 'limit_reached' | 'feature_required' {
+}: AccessAnswer): 'subscription_required' | 'limit_reached' | 'cap_reached' | 'feature_required' {
   if (level === 'none') return 'subscription_required';
-  return reason === 'limit_reached' ? 'limit_reached' : 'feature_required';
+  return reason === 'limit_reached' || reason === 'cap_reached' ? reason : 'feature_required';
 }
 
 /** What the account bought: its plan with what that got since, and add-ons. */
@@ -117,6 +120,22 @@ async function featureRefusal(
   // No one gets in unchecked; the answer is there in a moment.
   readEntitlementsSoon(services, services.engine.reader, { customerId, userId });
   return 'entitlements_unknown';
+}
+
+/** What is left of the cap of a meter; null where it has none. */
+async function capOf(
+  services: Parts,
+  { stored, plan, userId }: { stored: SubscriptionRow; plan: KeptTerms | null; userId: string },
+  meter: string,
+): Promise<{ limit: number; remaining: number } | null> {
+  const { caps = {} } = plan ?? {};
+  if (Object.keys(caps).length === 0) return null;
+  const meters = metersByPrice(services.catalogue);
+  const own = stored.facts.items.filter(({ priceId }) => meters.get(priceId)?.has(meter) === true);
+  const found = own.flatMap(({ priceId }) => caps[priceId] ?? []);
+  if (found.length === 0) return null;
+  const limit = Math.max(...found);
+  return { limit, remaining: Math.max(0, limit - ((await usedOf(services, userId, meter)) ?? 0)) };
 }
 
 /** A meter that an item of the subscription bills is a feature of its plan. */

@@ -64,6 +64,7 @@ const REFUSALS = {
   subscription_required: 'An active subscription is needed.',
   feature_required: 'The plan does not include this.',
   limit_reached: 'The plan allows no more of this.',
+  cap_reached: 'The cap of the plan on this usage is reached; it begins anew with the next period.',
 } satisfies Partial<Record<ErrorCode, string>>;
 
 function wantsPage(request: Request): boolean {

@@ -12,7 +12,7 @@ export const accessRoute = defineRoute({
   description:
     '`feature` is a feature, or a limit of the plan: then `limit` (null is unlimited) and `remaining` are answered, ' +
     "where a meter of that name, or `used`, says how much is used. Reasons for a refusal are the state's, " +
-    '`feature_not_in_plan`, `feature_not_entitled`, `entitlements_unknown` (for a moment) and `limit_reached`.',
+    '`feature_not_in_plan`, `feature_not_entitled`, `entitlements_unknown` (for a moment), `limit_reached` and `cap_reached`.',
   query: z.strictObject({
     feature: z.string().min(1).max(100).optional(),
     used: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),

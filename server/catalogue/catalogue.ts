@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Catalogue, PlanPrice, PlanPrices } from '../../state/catalogue.ts';
+import type { Catalogue, Plan, PlanPrice, PlanPrices } from '../../state/catalogue.ts';
 import { intervalOf } from '../../state/intervals.ts';
 import { ConfigError, type Config } from '../config/config.ts';
 import { DEFAULT_PLANS } from './default-plans.ts';
@@ -25,17 +25,19 @@ export function loadCatalogue(
   };
   const catalogue: Catalogue = {
     plans: file.plans
-      .map((plan) => ({
-        ...plan,
-        prices: pricesIn(plan.prices, price),
-        formerPrices: plan.formerPrices?.flatMap((entry) => price(entry)?.priceId ?? []),
-        meters: plan.meters?.flatMap(({ priceId, ...meter }) => {
-          const found = price(priceId);
-          const interval =
-            meter.interval === undefined ? undefined : (intervalOf(meter.interval) ?? undefined);
-          return found ? [{ ...meter, interval, priceId: found.priceId }] : [];
+      .map((plan) =>
+        withCaps({
+          ...plan,
+          prices: pricesIn(plan.prices, price),
+          formerPrices: plan.formerPrices?.flatMap((entry) => price(entry)?.priceId ?? []),
+          meters: plan.meters?.flatMap(({ priceId, ...meter }) => {
+            const found = price(priceId);
+            const interval =
+              meter.interval === undefined ? undefined : (intervalOf(meter.interval) ?? undefined);
+            return found ? [{ ...meter, interval, priceId: found.priceId }] : [];
+          }),
         }),
-      }))
+      )
       .sort((a, b) => a.rank - b.rank),
     addons: file.addons.map((addon) => ({
       ...addon,
@@ -57,6 +59,16 @@ export function loadCatalogue(
     );
   }
   return catalogue;
+}
+
+/** The caps of its meters, if one has any. */
+function withCaps(plan: Plan): Plan {
+  const { meters = [] } = plan;
+  if (meters.every(({ cap }) => cap === undefined)) return plan;
+  return {
+    ...plan,
+    caps: Object.fromEntries(meters.map(({ priceId, cap = null }) => [priceId, cap])),
+  };
 }
 
 /** By interval the first price, with those of the same in other currencies. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AGGREGATIONS } from '../../state/aggregation.ts';
 import { intervalKey } from './interval-schema.ts';
 import { priceEntries, priceEntry, priceReference } from './price-entry.ts';
 
@@ -9,7 +10,7 @@ const limits = z
   .record(z.string(), z.int().min(0).nullable())
   .describe('How much of what, by names of your own; null is unlimited');
 
-export const planFile = z.strictObject({
+const file = z.strictObject({
   $schema: z.string().optional().describe('Where an editor finds this schema'),
   plans: z
     .array(
@@ -44,6 +45,25 @@ export const planFile = z.strictObject({
                 .enum(['host', 'user'])
                 .optional()
                 .describe('Who may report it over HTTP: your own code (default), or users too'),
+              aggregation: z
+                .enum(AGGREGATIONS)
+                .optional()
+                .describe(
+                  'What of a period counts: the sum of the quantities (default), the number of records, the last quantity, or the highest (max). The meter in Stripe has the formula sum for sum and count, and last for last and max',
+                ),
+              alerts: z
+                .array(z.int().min(1))
+                .optional()
+                .describe(
+                  'Numbers of a period of which customer and host are told once: usage.threshold',
+                ),
+              cap: z
+                .int()
+                .min(1)
+                .optional()
+                .describe(
+                  'Where the gate refuses until the next period (cap_reached); what is recorded all the same is billed',
+                ),
             }),
           )
           .optional(),
@@ -61,7 +81,18 @@ export const planFile = z.strictObject({
     .refine(
       (plans) => plans.every((plan) => !plan.default || Object.keys(plan.prices).length === 0),
       'has a plan with "default": true and prices: the default plan is free',
-    ),
+    )
+    .superRefine((plans, ctx) => {
+      const meters = plans.flatMap((plan) => plan.meters ?? []);
+      for (const name of new Set(meters.map(({ meter }) => meter))) {
+        const own = meters.filter(({ meter }) => meter === name);
+        const ways = [...new Set(own.map(({ aggregation = 'sum' }) => aggregation))];
+        if (ways.length > 1) {
+          const message = `counts the meter "${name}" as ${ways.join(' and as ')}: a meter counts in one way, in every plan`;
+          ctx.addIssue({ code: 'custom', message });
+        }
+      }
+    }),
   addons: z
     .array(
       z.strictObject({
@@ -93,6 +124,19 @@ export const planFile = z.strictObject({
         description: z.string().optional(),
         priceId: priceEntry,
         once: z.boolean().optional().describe('An account can buy it once'),
+        credit: z
+          .strictObject({
+            amount: z.int().min(1).describe('Minor units of the currency that it is paid in'),
+            meter: z
+              .string()
+              .optional()
+              .describe('The meter whose usage it pays for; every one without it'),
+            days: z.int().min(1).max(36_500).optional().describe('For ever without it'),
+          })
+          .optional()
+          .describe(
+            'Prepaid for usage, and used before usage is charged (Stripe: credit grants); taken back with a refund',
+          ),
         grants: z
           .strictObject({
             plan: z.string().optional().describe('A whole plan'),
@@ -109,6 +153,25 @@ export const planFile = z.strictObject({
       }),
     )
     .default([]),
+});
+
+/** Stripe lets prepaid credit name so many prices. */
+const MAX_CREDIT_PRICES = 20;
+
+export const planFile = file.superRefine(({ plans, products }, ctx) => {
+  const meters = plans.flatMap((plan) => plan.meters ?? []);
+  for (const [index, { credit }] of products.entries()) {
+    if (credit?.meter === undefined) continue;
+    const prices = meters.filter(({ meter }) => meter === credit.meter).length;
+    const path = ['products', index, 'credit', 'meter'];
+    if (prices === 0) {
+      const message = `no plan has a meter "${credit.meter}"`;
+      ctx.addIssue({ code: 'custom', path, message });
+    } else if (prices > MAX_CREDIT_PRICES) {
+      const message = `"${credit.meter}" has more than ${MAX_CREDIT_PRICES} prices; leave the meter out, then the credit pays for every one`;
+      ctx.addIssue({ code: 'custom', path, message });
+    }
+  }
 });
 
 /** What `PLANS_FILE` holds. */

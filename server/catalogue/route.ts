@@ -7,6 +7,7 @@ import {
   type PlanPrice,
   type PlanPrices,
 } from '../../state/catalogue.ts';
+import { AGGREGATIONS } from '../../state/aggregation.ts';
 import { everyOf } from '../../state/intervals.ts';
 import { defineRoute, json } from '../http/define-route.ts';
 import { intervalText } from './interval-schema.ts';
@@ -63,7 +64,14 @@ const planSchema = z.object({
     .nullable()
     .describe('How many can be bought; null when the plan is not sold by seats'),
   meters: z
-    .array(z.object({ meter: z.string(), priceId: z.string(), interval: intervalText.nullable() }))
+    .array(
+      z.object({
+        meter: z.string(),
+        priceId: z.string(),
+        interval: intervalText.nullable(),
+        aggregation: z.enum(AGGREGATIONS).describe('What of the records of a period counts'),
+      }),
+    )
     .describe('Usage that is billed with the plan; interval null is every one'),
 });
 
@@ -85,6 +93,10 @@ const productSchema = z.object({
   priceId: z.string(),
   amount: z.int().nullable(),
   currency: z.string(),
+  credit: z
+    .object({ amount: z.int(), meter: z.string().nullable(), days: z.int().nullable() })
+    .nullable()
+    .describe('Prepaid for usage of a meter, or of all; minor units'),
 });
 
 /** What is sold, smallest plan first. */
@@ -112,10 +124,11 @@ export const plansRoute = defineRoute({
       default: plan.default === true,
       trialDays: plan.default === true ? 0 : services.config.trial.days,
       seats: plan.seats ? { min: plan.seats.min ?? 1, max: plan.seats.max ?? null } : null,
-      meters: (plan.meters ?? []).map(({ meter, priceId, interval: only }) => ({
+      meters: (plan.meters ?? []).map(({ meter, priceId, interval: only, aggregation }) => ({
         meter,
         priceId,
         interval: only ?? null,
+        aggregation: aggregation ?? ('sum' as const),
       })),
     }));
     const offered = services.catalogue.products.filter(({ archived }) => archived !== true);
@@ -126,6 +139,7 @@ export const plansRoute = defineRoute({
       priceId: product.priceId,
       amount: product.amount,
       currency: product.currency,
+      credit: product.credit ? { meter: null, days: null, ...product.credit } : null,
     }));
     const addons = (services.catalogue.addons ?? []).map((addon) => ({
       id: addon.id,

@@ -22,6 +22,7 @@ export const ERROR_STATUS = {
   subscription_required: 402,
   feature_required: 402,
   limit_reached: 402,
+  cap_reached: 402,
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,

@@ -1,5 +1,7 @@
+import type { Aggregation } from '../../state/aggregation.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
-import type { UsageHealth, UsageTotals } from '../../db/usage-windows.ts';
+import type { UsageTotals } from '../../db/usage-totals.ts';
+import type { UsageHealth } from '../../db/usage-windows.ts';
 
 /** Usage as a caller reports it. */
 export interface UsageInput {
@@ -57,11 +59,13 @@ export interface Usage {
   track(input: UsageInput): Promise<UsageReceipt>;
   /** Whether some plan bills this meter. */
   knows(meter: string): boolean;
+  /** What of its records counts. */
+  aggregationOf(meter: string): Aggregation;
   /** Whether the paying user may report it. */
   isReportedByUser(meter: string): boolean;
   /** The user's account and periods; null without a Stripe customer. */
   account(userId: string): Promise<BillingAccount | null>;
-  /** What was recorded and acknowledged in windows of `[from, until)`. */
+  /** What was recorded and acknowledged, as the meter counts, in windows of `[from, until)`. */
   totals(
     who: { userId: string; meter: string },
     span: { from: number; until: number },

@@ -90,8 +90,8 @@ export function seatsPanel(subscription: ShopSubscription, view: AccountView): H
   </section>`;
 }
 
-export function usagePanel({ usage }: AccountView): Html | null {
-  if (usage.length === 0) return null;
+export function usagePanel({ usage, credit: { prepaid } }: AccountView): Html | null {
+  if (usage.length + prepaid.length === 0) return null;
   return html`<section class="panel" aria-labelledby="usage-title">
     <div class="panel-head"><h2 id="usage-title">Usage in this period</h2></div>
     <dl class="panel-body facts">
@@ -101,6 +101,14 @@ export function usagePanel({ usage }: AccountView): Html | null {
             <dd>
               ${recorded.toLocaleString('en-US')}
               ${periodEnd !== null && html`<span class="muted">until ${day(periodEnd)}</span>`}
+            </dd>`,
+      )}
+      ${prepaid.map(
+        ({ name, left, currency, expiresAt }) =>
+          html`<dt>${name ?? 'Prepaid'}</dt>
+            <dd>
+              ${formatMoney(left, currency)} left, used before usage is charged
+              ${expiresAt !== null && html`<span class="muted">until ${day(expiresAt)}</span>`}
             </dd>`,
       )}
     </dl>

@@ -49,7 +49,18 @@ const purchase = z.object({
 });
 export type ShopPurchase = z.infer<typeof purchase>;
 
-const credit = z.object({ balance: z.number(), currency: z.string().nullable() });
+const credit = z.object({
+  balance: z.number(),
+  currency: z.string().nullable(),
+  prepaid: z.array(
+    z.object({
+      name: z.string().nullable(),
+      left: z.number(),
+      currency: z.string(),
+      expiresAt: z.string().nullable(),
+    }),
+  ),
+});
 export type ShopCredit = z.infer<typeof credit>;
 
 const upcoming = z.object({

@@ -1,7 +1,8 @@
 import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
-import { usageTotals, type UsageWindow } from '../../db/usage-windows.ts';
+import { usageTotals } from '../../db/usage-totals.ts';
+import type { UsageWindow } from '../../db/usage-windows.ts';
 
 const DAY = 86_400;
 

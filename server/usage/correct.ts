@@ -1,3 +1,4 @@
+import { addsUp } from '../../state/aggregation.ts';
 import { correctionsOf, findUsage, insertUsage } from '../../db/usage-records.ts';
 import { USAGE_REFUSAL_WORDS, refuseUsage, windowOf } from '../../state/usage.ts';
 import { AppError } from '../http/errors.ts';
@@ -20,7 +21,8 @@ const TRIES = 5;
 /**
  * Sets what a record should have said. The ledger gets a line with the difference, at the time of the record, and
  * Stripe a meter event with it, negative where usage is taken back: that works whatever was sent before, and
- * longer than the day in which Stripe lets an event be cancelled. The same correction twice changes nothing.
+ * longer than the day in which Stripe lets an event be cancelled. The same correction twice changes nothing. A number that
+ * stands for its period has no difference to send: the right one is recorded instead.
  * Throws `not_found`, or `usage_refused` once the record's invoice is final.
  */
 export async function correctUsage(
@@ -33,9 +35,11 @@ export async function correctUsage(
   const record = await findUsage(db, userId, key);
   const account = await services.usage.account(userId);
   if (!record || !account) throw new AppError('not_found', 'There is no such usage.');
+  const aggregation = services.usage.aggregationOf(record.meter);
+  if (!addsUp(aggregation)) throw notCorrectable(record.meter, aggregation);
   const now = services.clock.now();
   const { boundaries } = account;
-  const reason = refuseUsage({ quantity: to, at: record.at }, { now, ...account });
+  const reason = refuseUsage({ quantity: to, at: record.at, aggregation }, { now, ...account });
   if (reason !== null) {
     throw new AppError('usage_refused', USAGE_REFUSAL_WORDS[reason], { fields: { reason } });
   }
@@ -57,4 +61,14 @@ export async function correctUsage(
     if (added.length > 0) return { from, to };
   }
   throw new AppError('rate_limited', 'This record is being corrected by others; try again.');
+}
+
+function notCorrectable(meter: string, aggregation: 'last' | 'max'): AppError {
+  const words =
+    aggregation === 'last'
+      ? 'record the right one: the last counts'
+      : 'the highest counts, which Stripe keeps: give credit for what was too high';
+  return new AppError('usage_refused', `A record of "${meter}" cannot be corrected; ${words}.`, {
+    fields: { reason: 'not_correctable' },
+  });
 }

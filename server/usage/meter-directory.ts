@@ -1,13 +1,17 @@
+import { formulaOf, type Aggregation } from '../../state/aggregation.ts';
 import type { KnownMeter, MeterDirectory } from '../lib/usage-types.ts';
 import type { StripeGateway } from '../../adapters/stripe-gateway.ts';
 
 const MAX_AGE_MS = 10 * 60_000;
 
 /**
- * Stripe accepts events of meters that do not exist and forgets them, and counts events instead of adding
- * quantities where the meter says so; so nothing is sent that would not be added up.
+ * Stripe accepts events of meters that do not exist and forgets them, and counts them by the meter's formula; so nothing is
+ * sent that would count in another way than the plans file says.
  */
-export function createMeterDirectory(stripe: Pick<StripeGateway, 'listMeters'>): MeterDirectory {
+export function createMeterDirectory(
+  stripe: Pick<StripeGateway, 'listMeters'>,
+  aggregations: ReadonlyMap<string, Aggregation>,
+): MeterDirectory {
   let known = new Map<string, KnownMeter>();
   let readAt = 0;
   let reading: Promise<void> | null = null;
@@ -20,7 +24,10 @@ export function createMeterDirectory(stripe: Pick<StripeGateway, 'listMeters'>):
         (a, b) => Number(b.status !== 'active') - Number(a.status !== 'active'),
       );
       known = new Map(
-        ordered.map((meter) => [meter.event_name, { id: meter.id, problem: problemOf(meter) }]),
+        ordered.map((meter) => {
+          const formula = formulaOf(aggregations.get(meter.event_name) ?? 'sum');
+          return [meter.event_name, { id: meter.id, problem: problemOf(meter, formula) }];
+        }),
       );
       readAt = Date.now();
     } finally {
@@ -41,16 +48,18 @@ export function createMeterDirectory(stripe: Pick<StripeGateway, 'listMeters'>):
   };
 }
 
-function problemOf(meter: {
+interface MeterSettings {
   status: string | null;
   default_aggregation: { formula: string };
   event_time_window: string | null;
   customer_mapping: { event_payload_key: string };
   value_settings: { event_payload_key: string };
-}): string | null {
+}
+
+function problemOf(meter: MeterSettings, formula: 'sum' | 'last'): string | null {
   if (meter.status !== 'active') return 'the meter is archived at Stripe: reactivate it';
-  if (meter.default_aggregation.formula !== 'sum') {
-    return `the meter's formula is "${meter.default_aggregation.formula}"; make one with "sum"`;
+  if (meter.default_aggregation.formula !== formula) {
+    return `the meter's formula is "${meter.default_aggregation.formula}"; make one with "${formula}"`;
   }
   if (meter.event_time_window !== null) {
     return 'the meter takes pre-aggregated events, of which a later one replaces an earlier; make one that takes raw events';

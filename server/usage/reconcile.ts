@@ -1,12 +1,14 @@
+import { addsUp } from '../../state/aggregation.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 import { usagePeriod } from '../../state/usage-period.ts';
 
 const DAY = 86_400_000;
+const MINUTE = 60_000;
 
 export interface Reconciliation {
   meter: string;
-  /** Whole UTC days, in ms: the present period and the rest of its first day. */
+  /** In ms. Of what adds up whole UTC days: the present period and the rest of its first day; else whole minutes. */
   from: number;
   until: number;
   recorded: number;
@@ -27,8 +29,9 @@ export async function reconcileUsage(
   if (!account) throw new AppError('not_found', 'This user has no Stripe customer.');
   if (!meter) throw new AppError('unknown_meter', `Stripe has no meter "${who.meter}".`);
   const now = services.clock.now();
-  const from = Math.floor(usagePeriod(account, now).from / DAY) * DAY;
-  const until = Math.floor(now / DAY) * DAY + DAY;
+  const step = addsUp(services.usage.aggregationOf(who.meter)) ? DAY : MINUTE;
+  const from = Math.floor(usagePeriod(account, now).from / step) * step;
+  const until = Math.floor(now / step) * step + step;
   const { recorded, acknowledged } = await services.usage.totals(who, { from, until });
   const span = { from: from / 1000, until: until / 1000 };
   const { customerId } = account;

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../db/database.ts';
+import { combine } from '../../state/aggregation.ts';
 import { insertUsage, type UsageRecord } from '../../db/usage-records.ts';
 import { AppError } from '../http/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import type { AfterRecording } from './alerts.ts';
 import type { UsageOptions } from './options.ts';
 
 /** A record before it has a key of its own. */
@@ -50,7 +52,7 @@ const FIRST_PAUSE = 50;
 export function createUsageRecorder(
   database: Database,
   options: Pick<UsageOptions, 'maxBuffered' | 'commitTimeoutMs'>,
-  log: Logger,
+  { log, afterRecording }: { log: Logger; afterRecording: AfterRecording },
 ): UsageRecorder {
   let open: Batch | null = null;
   let running: Promise<void> | null = null;
@@ -71,7 +73,7 @@ export function createUsageRecorder(
     const giveUp = Date.now() + options.commitTimeoutMs;
     for (let pause = FIRST_PAUSE; ; pause *= 2) {
       try {
-        batch.settle(await storeRows(database, batch.rows));
+        batch.settle(await storeRows(database, batch.rows, afterRecording));
         return;
       } catch (error) {
         if (Date.now() + pause > giveUp) {
@@ -94,7 +96,9 @@ export function createUsageRecorder(
       const name = `${second} ${usage.windowAt} ${usage.meter} ${usage.userId}`;
       const known = batch.merged.get(name);
       if (known) {
-        known.quantity += usage.quantity;
+        const { aggregation = 'sum' } = usage;
+        known.quantity = combine(aggregation, [known, usage]);
+        known.at = Math.max(known.at, usage.at);
         return batch.accepted;
       }
       if (!admitted) requireRoom();
@@ -158,6 +162,15 @@ function newBatch(): Batch {
   return { rows: [], merged: new Map(), keys: new Map(), done, accepted, settle, fail };
 }
 
-async function storeRows(database: Database, rows: UsageRecord[]): Promise<Set<UsageRecord>> {
-  return new Set(await database.knex.transaction((trx) => insertUsage(trx, rows)));
+async function storeRows(
+  database: Database,
+  rows: UsageRecord[],
+  afterRecording: AfterRecording,
+): Promise<Set<UsageRecord>> {
+  const { added, committed } = await database.knex.transaction(async (trx) => {
+    const added = await insertUsage(trx, rows);
+    return { added, committed: await afterRecording(trx, added) };
+  });
+  committed();
+  return new Set(added);
 }

@@ -1,9 +1,11 @@
+import { AGGREGATIONS } from '../../state/aggregation.ts';
 import { operatorActor } from '../../state/roles.ts';
 import { z } from 'zod';
 import { recordAudit } from '../../db/audit-log.ts';
 import { retryRefused } from '../../db/usage-windows.ts';
 import { AppError } from '../http/errors.ts';
 import { defineRoute, json } from '../http/define-route.ts';
+import type { Services } from '../lib/services.ts';
 import { correctUsage } from './correct.ts';
 import { usagePeriod } from '../../state/usage-period.ts';
 import { reconcileUsage } from './reconcile.ts';
@@ -17,7 +19,7 @@ const usageKey = z
 const usageInput = z.strictObject({
   meter: meterName,
   /** Checked by the rules of usage, which say why they refuse. */
-  quantity: z.number(),
+  quantity: z.number().optional().describe('Left out of a meter that counts records'),
   idempotencyKey: usageKey,
   timestamp: z.iso.datetime({ offset: true }).optional(),
 });
@@ -60,6 +62,7 @@ export const recordUsageRoute = defineRoute({
     const receipt = await services.usage.record(
       inputs.map(({ timestamp, ...input }) => ({
         ...input,
+        quantity: input.quantity ?? oneOf(services, input.meter),
         userId: account.id,
         reportedBy: 'user' as const,
         at: timestamp === undefined ? undefined : Date.parse(timestamp),
@@ -68,6 +71,14 @@ export const recordUsageRoute = defineRoute({
     return json(receipt, 202);
   },
 });
+
+/** The quantity of a record that names none. */
+function oneOf({ usage }: Pick<Services, 'usage'>, meter: string): number {
+  if (!usage.knows(meter) || usage.aggregationOf(meter) === 'count') return 1;
+  throw new AppError('invalid_request', `A record of "${meter}" needs a quantity.`, {
+    fields: { meter },
+  });
+}
 
 /** What the caller used in this period, from the ledger; Stripe is not asked. */
 export const usageRoute = defineRoute({
@@ -80,10 +91,10 @@ export const usageRoute = defineRoute({
     meter: z.string(),
     periodStart: z.iso.datetime(),
     periodEnd: z.iso.datetime().nullable(),
+    aggregation: z.enum(AGGREGATIONS).describe('What of the records of the period counts'),
     recorded: z.int(),
     acknowledged: z.int(),
-    /** On its way to Stripe. */
-    pending: z.int(),
+    pending: z.int().describe('On its way: by how much it will change what Stripe has'),
     /** Refused by Stripe for good; an operator has to look. */
     refused: z.int(),
   }),
@@ -103,8 +114,8 @@ export const usageRoute = defineRoute({
       meter,
       periodStart: new Date(from).toISOString(),
       periodEnd: until === null ? null : new Date(until).toISOString(),
+      aggregation: services.usage.aggregationOf(meter),
       ...totals,
-      pending: totals.recorded - totals.acknowledged - totals.refused,
     });
   },
 });

@@ -1,9 +1,12 @@
 import { isGatewayError, type StripeGateway } from '../../adapters/stripe-gateway.ts';
 import type { Database } from '../../db/database.ts';
+import { addsUp } from '../../state/aggregation.ts';
+import { acknowledgedIn } from '../../db/usage-totals.ts';
 import {
   markAttempts,
   markDelivered,
   postponeWindows,
+  type DeliveredWindow,
   type UsageWindow,
 } from '../../db/usage-windows.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
@@ -82,10 +85,14 @@ export async function sendWindows(ctx: SendContext, windows: UsageWindow[]): Pro
   return result;
 }
 
-const counted = ({ window, account, seconds }: Parcel) => ({
-  ...window,
-  countsIn: windowOf(seconds * 1000, account.boundaries),
-});
+function counted({ window, account, seconds }: Parcel): DeliveredWindow {
+  const told = seconds * 1000;
+  const { aggregation, lastAt } = window;
+  if (addsUp(aggregation)) {
+    return { ...window, counts: { in: windowOf(told, account.boundaries), at: told } };
+  }
+  return { ...window, counts: { in: window.windowAt, at: aggregation === 'max' ? told : lastAt } };
+}
 
 /** Sorts out what cannot be sent now, and says why. */
 async function prepare(
@@ -95,22 +102,43 @@ async function prepare(
 ): Promise<Parcel[]> {
   const accounts = await ctx.accounts.load(windows.map((window) => window.userId));
   const parcels: Parcel[] = [];
-  const nothing: (UsageWindow & { countsIn: number })[] = [];
+  const db = ctx.database.knex;
+  const nothing: DeliveredWindow[] = [];
   for (const window of windows) {
     const account = accounts.get(window.userId);
     const meter = await ctx.meters.find(window.meter);
-    if (window.quantity === 0) nothing.push({ ...window, countsIn: window.windowAt });
+    const known = window.aggregation === 'max' ? await acknowledgedIn(db, window) : null;
+    if (saysNothing(window, known)) nothing.push({ ...window, counts: null });
     else if (!account) await rest(ctx, window, 'the user has no Stripe customer');
     else if (!meter) await rest(ctx, window, `Stripe has no meter "${window.meter}": create it`);
     else if (meter.problem !== null) await rest(ctx, window, meter.problem);
     else {
-      const time = meterTimestamp(window, { now: ctx.clock.now(), ...account });
+      const now = ctx.clock.now();
+      const time = meterTimestamp(window, { now, ...account });
+      if (known) time.seconds = afterAll(time.seconds, { known, account });
+      if (isLateValue(window, { now, account })) logLateValue(ctx, window);
       parcels.push({ window, account, meter, ...time });
     }
   }
-  await markDelivered(ctx.database.knex, nothing, Date.now());
+  await markDelivered(db, nothing, Date.now());
   result.delivered += nothing.length;
   return parcels;
+}
+
+/** Nothing was added, or nothing higher than before. That the last number is 0 says something. */
+function saysNothing({ aggregation, quantity }: UsageWindow, known: { quantity: number } | null) {
+  if (aggregation === 'last') return false;
+  return quantity === 0 || (known !== null && quantity <= known.quantity);
+}
+
+/** Stripe takes the last event of a period for its highest: a new highest number comes after those before, within the period. */
+function afterAll(
+  seconds: number,
+  { known, account }: { known: { lastAt: number }; account: BillingAccount },
+): number {
+  const last = Math.floor(known.lastAt / 1000);
+  const end = Math.min(...account.boundaries.filter((at) => at > known.lastAt)) / 1000;
+  return Math.max(seconds, Math.min(last + 1, Math.ceil(end) - 1));
 }
 
 async function rest(ctx: SendContext, window: UsageWindow, error: string): Promise<void> {
@@ -151,8 +179,11 @@ async function sendOne(ctx: SendContext, parcel: Parcel, result: SendResult): Pr
   }
 }
 
+/** A number that stands for its period may be told twice. */
 const isOld = (window: UsageWindow) =>
-  window.firstAttemptAt !== null && Date.now() - window.firstAttemptAt > IDENTIFIER_LIFE;
+  addsUp(window.aggregation) &&
+  window.firstAttemptAt !== null &&
+  Date.now() - window.firstAttemptAt > IDENTIFIER_LIFE;
 
 async function isThere(ctx: SendContext, parcel: Parcel): Promise<boolean> {
   const { window, account, meter } = parcel;
@@ -213,5 +244,22 @@ function logCarriedOver(ctx: SendContext, window: UsageWindow): void {
   ctx.log.warn(
     { userId, meter, quantity },
     'usage came too late for its invoice; it is billed with the next one',
+  );
+}
+
+/** A number of a period whose invoice is final counts there, and is billed no more. */
+function isLateValue(
+  { aggregation, lastAt }: UsageWindow,
+  { now, account }: { now: number; account: BillingAccount },
+): boolean {
+  if (addsUp(aggregation)) return false;
+  const { carriedOver } = meterTimestamp({ lastAt }, { now, ...account });
+  return carriedOver;
+}
+
+function logLateValue(ctx: SendContext, { userId, meter, quantity }: UsageWindow): void {
+  ctx.log.error(
+    { userId, meter, quantity },
+    'usage came too late for its invoice; it is not billed',
   );
 }

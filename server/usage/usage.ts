@@ -1,9 +1,15 @@
 import type { Usage, UsageInput, UsageReceipt } from '../lib/usage-types.ts';
 import { randomUUID } from 'node:crypto';
 import { findUsages } from '../../db/usage-records.ts';
-import { usageHealth, usageTotals } from '../../db/usage-windows.ts';
+import { usageTotals } from '../../db/usage-totals.ts';
+import { usageHealth } from '../../db/usage-windows.ts';
 import type { BillingAccount } from '../../db/usage-accounts.ts';
-import { meterNames, metersByPrice, metersReportedByUser } from '../../state/catalogue.ts';
+import {
+  meterAggregations,
+  meterNames,
+  metersByPrice,
+  metersReportedByUser,
+} from '../../state/catalogue.ts';
 import {
   USAGE_REFUSAL_WORDS,
   LARGEST_QUANTITY,
@@ -16,6 +22,7 @@ import type { Engine } from '../lib/engine-types.ts';
 import { createTurns } from '../lib/token-bucket.ts';
 import type { CoreServices } from '../lib/services.ts';
 import { createUsageAccounts } from './accounts.ts';
+import { createUsageAlerts } from './alerts.ts';
 import { createUsageFlusher } from './flusher.ts';
 import { createMeterDirectory } from './meter-directory.ts';
 import { createUsageRecorder, otherUsage, type NewUsage } from './recorder.ts';
@@ -30,8 +37,13 @@ export function createUsage(
   const { database, log, stripe, catalogue } = core;
   const options = usageOptions(core.config.stripe, given);
   const accounts = createUsageAccounts(database.knex);
-  const recorder = createUsageRecorder(database, options, log);
-  const meters = createMeterDirectory(stripe);
+  const aggregations = meterAggregations(catalogue);
+  const aggregationOf = (meter: string) => aggregations.get(meter) ?? 'sum';
+  const recorder = createUsageRecorder(database, options, {
+    log,
+    afterRecording: createUsageAlerts(catalogue, accounts),
+  });
+  const meters = createMeterDirectory(stripe, aggregations);
   const { clock } = engine;
   const turn = createTurns(options.eventsPerSecond).take;
   const flusher = createUsageFlusher(
@@ -51,13 +63,15 @@ export function createUsage(
 
   function recordOf(input: UsageInput, account: BillingAccount): NewUsage {
     const at = input.at ?? clock.now();
+    const aggregation = aggregationOf(input.meter);
     return {
       userId: input.userId,
       key: usageKeyOf(input),
       meter: input.meter,
       quantity: input.quantity,
       at,
-      windowAt: windowOf(at, account.boundaries),
+      windowAt: windowOf(at, account.boundaries, aggregation),
+      aggregation,
     };
   }
 
@@ -96,7 +110,8 @@ export function createUsage(
       if (!account) throw noAccount();
       if (!isBilled(account, input.meter)) throw notBilled(input.meter);
       if (input.idempotencyKey?.includes('\n')) throw badKey();
-      const usage = { quantity: input.quantity, at: input.at ?? now };
+      const aggregation = aggregationOf(input.meter);
+      const usage = { quantity: input.quantity, at: input.at ?? now, aggregation };
       const reason = refuseUsage(usage, { now, ...account });
       if (reason === null) continue;
       const { idempotencyKey } = input;
@@ -131,13 +146,16 @@ export function createUsage(
       const { quantity } = input;
       const good = Number.isInteger(quantity) && quantity >= 0 && quantity <= LARGEST_QUANTITY;
       const plain = known.has(input.meter) && isBilled(account, input.meter);
-      if (!good || !plain || input.idempotencyKey !== undefined) return record([input]);
+      const one = quantity <= 1 || aggregationOf(input.meter) !== 'count';
+      if (!good || !plain || !one || input.idempotencyKey !== undefined) return record([input]);
       return recorder.record(recordOf(input, account)).then(receipt);
     },
     knows: (meter) => known.has(meter),
+    aggregationOf,
     isReportedByUser: (meter) => byUser.has(meter),
     account: async (userId) => (await accounts.load([userId])).get(userId) ?? null,
-    totals: (who, span) => usageTotals(database.knex, who, span),
+    totals: (who, span) =>
+      usageTotals(database.knex, { ...who, aggregation: aggregationOf(who.meter) }, span),
     async flush(userIds) {
       await recorder.settled();
       return flusher.flush(userIds);

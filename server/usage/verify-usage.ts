@@ -1,4 +1,4 @@
-import { usersWithUsage } from '../../db/usage-windows.ts';
+import { usersWithUsage } from '../../db/usage-totals.ts';
 import { AppError } from '../http/errors.ts';
 import type { Services } from '../lib/services.ts';
 import { retryThroughOutages } from '../lib/retry.ts';

@@ -32,7 +32,7 @@ const EXCEPT = [
 const OTHER_MEANINGS: Record<string, RegExp> = {
   // The column of `webhook_events`, the claim of a token, and the subject line of a mail.
   subject:
-    /\.subject\b|INSERT INTO|'subject'|setSubject|\bsub\b|subject line|mail|\{ subject[,:]|in a subject could|subject: (string;|Line|line`|'text'|clean\()|\b(SELECT|AND|BY) subject\b|key = subject\)|subject:$|subject: amount === null|Subject: …|subject\?: string|\[, subject, body\]|<title>|subject && \{|own\?\.subject/i,
+    /\.subject\b|INSERT INTO|'subject'|setSubject|\bsub\b|subject line|mail|\{ subject[,:]|in a subject could|subject: (string;|Line|line`|'text'|clean\()|\b(SELECT|AND|BY) subject\b|key = subject\)|subject:$|subject: (amount === null|capped)|Subject: …|subject\?: string|\[, subject, body\]|<title>|subject && \{|own\?\.subject/i,
   subjects: /'subjects'|\b(FROM|INTO|JOIN|UPDATE) subjects\b|\bsubjects\.(key|fence|lease_until)\b/,
   person: /person@example|A Person/,
 };

@@ -187,6 +187,42 @@ describe('PLANS_FILE', () => {
     }
   });
 
+  it('refuses a meter that counts in two ways, and ways that there are not', () => {
+    const file = (...ways: (string | undefined)[]) =>
+      JSON.stringify({
+        plans: ways.map((aggregation, index) => ({
+          id: `plan_${index}`,
+          name: 'Plan',
+          rank: index,
+          prices: { monthly: `price_${index}` },
+          meters: [{ meter: 'users', priceId: `price_users_${index}`, aggregation }],
+        })),
+      });
+    expect(load(file('max', 'max')).plans[0]?.meters).toMatchObject([{ aggregation: 'max' }]);
+    expect(() => load(file('max', undefined))).toThrow(/"users" as max and as sum/);
+    expect(() => load(file('average'))).toThrow(/aggregation/);
+  });
+
+  it('refuses prepaid credit for a meter that no plan has', () => {
+    const file = (meter: string) =>
+      JSON.stringify({
+        plans: [
+          {
+            id: 'pro',
+            name: 'Pro',
+            rank: 1,
+            prices: { monthly: 'price_pro' },
+            meters: [{ meter: 'calls', priceId: 'price_calls' }],
+          },
+        ],
+        products: [
+          { id: 'pack', name: 'Pack', priceId: 'price_pack', credit: { amount: 1000, meter } },
+        ],
+      });
+    expect(load(file('calls')).products[0]?.credit).toEqual({ amount: 1000, meter: 'calls' });
+    expect(() => load(file('mails'))).toThrow(/products.0.credit.meter: no plan has.*"mails"/);
+  });
+
   it('lists its mistakes with their place', () => {
     expect(() => load('{')).toThrow(/PLANS_FILE .* is not readable JSON/);
     const wrong = {

@@ -1,6 +1,7 @@
 import express from 'express';
 import request from 'supertest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createGate } from '../../server/access/gate.ts';
 import { checkAccess } from '../../server/access/check-access.ts';
 import { loadConfig } from '../../server/config/config.ts';
 import { requireFeature } from '../../server/entrypoints/express.ts';
@@ -112,6 +113,24 @@ describe.each(ROUTE_DIALECTS)('Limits and features on %s', (database) => {
     await request(app).post('/projects').set({ authorization }).expect(200);
     projects = 3;
     await request(app).post('/projects').set({ authorization }).expect(402);
+  });
+
+  it('close the gate at the cap of a meter, whose usage is billed as far as it was recorded', async () => {
+    const { services } = server;
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'counted', interval: 'monthly' });
+    const gate = createGate(services, { feature: 'jobs' });
+    const authorization = `Bearer ${await tokenFor(person.id)}`;
+    const pass = () => gate(new Request('http://host.example/', { headers: { authorization } }));
+    await services.usage.track({ userId: person.id, meter: 'jobs', quantity: 1 });
+    expect(await pass()).toBeNull();
+    for (let i = 0; i < 5; i += 1)
+      await services.usage.track({ userId: person.id, meter: 'jobs', quantity: 1 });
+    const refused = await pass();
+    expect(refused?.status).toBe(402);
+    expect(await refused?.json()).toMatchObject({
+      error: { code: 'cap_reached', feature: 'jobs', limit: 6, remaining: 0 },
+    });
   });
 
   it('answer from memory in well under a millisecond', async () => {

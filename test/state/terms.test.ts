@@ -70,6 +70,21 @@ describe('The terms of a plan', () => {
     expect(keptTerms(catalogue, now, 2).limits).toEqual({ exports: 10 });
   });
 
+  it('C-2: a lower cap of a meter is for later buyers; a higher one, or none, is for all', () => {
+    const capped = (caps?: Plan['caps']): Plan => ({ ...plan(['a']), ...(caps && { caps }) });
+    const capOf = (version: number, ...edits: (Plan['caps'] | undefined)[]) => {
+      const { catalogue, now } = after(...edits.map((caps) => capped(caps)));
+      return keptTerms(catalogue, now, version).caps?.['price_calls'] ?? null;
+    };
+    expect(capOf(1, { price_calls: 100 }, { price_calls: 50 })).toBe(100);
+    expect(capOf(2, { price_calls: 100 }, { price_calls: 50 })).toBe(50);
+    expect(capOf(1, { price_calls: 100 }, { price_calls: 200 })).toBe(200);
+    expect(capOf(1, { price_calls: 100 }, undefined, { price_calls: 100 })).toBeNull();
+    expect(capOf(1, undefined, { price_calls: 100 })).toBeNull();
+    // Another price of the meter says nothing of the one that was bought.
+    expect(capOf(1, { price_calls: 100 }, { price_new: 50 })).toBe(100);
+  });
+
   it('C-2: a plan that is taken out of the file is sold no more, and stays who bought it', () => {
     const { versions } = after(plan(['a']));
     const catalogue: Catalogue = { plans: [], products: [] };

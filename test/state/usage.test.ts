@@ -1,5 +1,6 @@
 import { assert as check, integer, property, record } from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { combine, formulaOf } from '../../state/aggregation.ts';
 import { checkLimit } from '../../state/limits.ts';
 import {
   DRAFT_MS,
@@ -84,6 +85,42 @@ describe('usage', () => {
     expect(meterTimestamp({ lastAt: START }, { now: START, ...periods }).seconds).toBe(
       START / 1000,
     );
+  });
+
+  it('is a sum, a number of records, the last number or the highest', () => {
+    const parts = [3, 9, 4].map((quantity, index) => ({ quantity, at: START + (index % 2) }));
+    expect(combine('sum', parts)).toBe(16);
+    expect(
+      combine(
+        'count',
+        [1, 1].map((quantity) => ({ quantity, at: START })),
+      ),
+    ).toBe(2);
+    // At START + 1 there were 9; of two at one time the one that came later counts.
+    expect(combine('last', parts)).toBe(9);
+    expect(combine('last', [parts[0]!, parts[2]!])).toBe(4);
+    expect([combine('max', parts), combine('max', []), combine('last', [])]).toEqual([9, 0, 0]);
+    expect(['sum', 'count', 'last', 'max'].map((each) => formulaOf(each as 'sum'))).toEqual([
+      'sum',
+      'sum',
+      'last',
+      'last',
+    ]);
+    const now = START + 10 * DAY;
+    const record = { quantity: 2, at: now };
+    const refusal = (aggregation: 'sum' | 'count') =>
+      refuseUsage({ ...record, aggregation }, { now, ...periods });
+    expect([refusal('sum'), refusal('count')]).toEqual([null, 'counts_as_one']);
+  });
+
+  it('that stands for its period stays in it, however late it comes', () => {
+    expect(windowOf(END - 1, periods.boundaries, 'max')).toBe(START);
+    expect(windowOf(END + 12 * HOUR, periods.boundaries, 'last')).toBe(END);
+    const now = END + 3 * DAY;
+    const at = (aggregation: 'sum' | 'last') =>
+      meterTimestamp({ lastAt: END - DAY, aggregation }, { now, ...periods });
+    expect(at('sum')).toEqual({ seconds: END / 1000, carriedOver: true });
+    expect(at('last')).toEqual({ seconds: (END - DAY) / 1000, carriedOver: false });
   });
 
   it('of a former subscription is never billed with the next one', () => {

@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { isOpenPack, PURCHASE_KEY } from '../../../adapters/stripe-gateway/credit-packs.ts';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { nextCursorOf, pageQuery, stripeCustomerOf } from '../account.ts';
 import { AppError } from '../../http/errors.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import type { Services } from '../../lib/services.ts';
+
+/** Each is a call of its own to Stripe. */
+const MAX_PACKS = 20;
 
 const entry = z.object({
   id: z.string(),
@@ -18,7 +22,17 @@ const entry = z.object({
   createdAt: z.iso.datetime(),
 });
 
-const NOTHING = { balance: 0, currency: null, entries: [], nextCursor: null };
+const prepaid = z.object({
+  id: z.string(),
+  purchase: z.string().describe('The purchase that paid for it'),
+  name: z.string().nullable(),
+  amount: z.int().describe('Minor units, as bought'),
+  left: z.int().describe('Minor units'),
+  currency: z.string(),
+  expiresAt: z.iso.datetime().nullable(),
+});
+
+const NOTHING = { balance: 0, currency: null, entries: [], prepaid: [], nextCursor: null };
 
 /** What the customer has in hand for the next invoices. Stripe counts it the other way round. */
 export const creditRoute = defineRoute({
@@ -31,6 +45,7 @@ export const creditRoute = defineRoute({
     balance: z.int(),
     currency: z.string().nullable(),
     entries: z.array(entry),
+    prepaid: z.array(prepaid).describe('What is left of credit that was bought for usage'),
     nextCursor: z.string().nullable(),
   }),
   errors: ['not_found'],
@@ -40,7 +55,10 @@ export const creditRoute = defineRoute({
     if (!customerId || !customer || customer.deleted) return json(NOTHING);
     const { limit } = query;
     const startingAfter = query.cursor ?? null;
-    const page = await pageOf(services, { customerId, limit, startingAfter });
+    const [page, packs] = await Promise.all([
+      pageOf(services, { customerId, limit, startingAfter }),
+      packsOf(services, customerId),
+    ]);
     return json({
       balance: credit(customer.balance),
       currency: customer.currency ?? page.data[0]?.currency ?? null,
@@ -57,10 +75,35 @@ export const creditRoute = defineRoute({
             : (transaction.invoice?.id ?? null),
         createdAt: new Date(transaction.created * 1000).toISOString(),
       })),
+      prepaid: packs,
       nextCursor: nextCursorOf(page),
     });
   },
 });
+
+/** Prepaid credit that is left, the newest first. Stripe is asked only where some is sold. */
+async function packsOf(
+  { stripe, catalogue, clock }: Services,
+  customerId: string,
+): Promise<z.infer<typeof prepaid>[]> {
+  if (!catalogue.products.some(({ credit: sold }) => sold !== undefined)) return [];
+  const now = clock.now();
+  const grants = (await stripe.listCreditGrants(customerId)).filter((grant) =>
+    isOpenPack(grant, now),
+  );
+  const packs = await Promise.all(
+    grants.slice(0, MAX_PACKS).map(async (grant) => ({
+      id: grant.id,
+      purchase: grant.metadata[PURCHASE_KEY] ?? '',
+      name: grant.name,
+      amount: grant.amount.monetary?.value ?? 0,
+      left: await stripe.creditLeft(customerId, grant.id),
+      currency: grant.amount.monetary?.currency ?? '',
+      expiresAt: grant.expires_at === null ? null : new Date(grant.expires_at * 1000).toISOString(),
+    })),
+  );
+  return packs.filter(({ left }) => left > 0);
+}
 
 async function pageOf(
   { stripe }: Services,

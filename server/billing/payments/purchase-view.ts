@@ -14,6 +14,6 @@ export const purchaseSchema = z.object({
 });
 
 export function viewOfPurchase(purchase: Purchase): z.infer<typeof purchaseSchema> {
-  const { accountId: _account, chargeId: _charge, paidAt, ...shown } = purchase;
+  const { accountId: _account, chargeId: _charge, credit: _credit, paidAt, ...shown } = purchase;
   return { ...shown, paidAt: new Date(paidAt).toISOString() };
 }

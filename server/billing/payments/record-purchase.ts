@@ -11,6 +11,8 @@ import type { Db } from '../../../db/database.ts';
 import type Stripe from 'stripe';
 import { markedAccount } from '../../../state/ownership.ts';
 import {
+  creditEffect,
+  creditOfPurchase,
   grantOfPurchase,
   hostMetadata,
   purchaseEffect,
@@ -34,14 +36,22 @@ export async function recordPurchase(
   const purchase = purchaseOf(parts, session, now);
   if (!purchase) return null;
   const product = parts.catalogue.products.find(({ id }) => id === purchase.product);
+  const customerId = idOf(session.customer);
   const stored = await parts.database.knex.transaction(async (trx) => {
     if (await addPurchase(trx, purchase)) {
       const grant = grantOfPurchase(purchase, product);
       if (grant) await addGrant(trx, grant);
-      const effect = purchaseEffect(purchase, idOf(session.customer));
-      await enqueueEffects(trx, [{ ...effect, causeId }], Date.now());
+      const effects = [
+        purchaseEffect(purchase, customerId),
+        creditEffect(purchase, { customerId, causeId }) ?? [],
+      ].flat();
+      const caused = effects.map((effect) => ({ ...effect, causeId }));
+      await enqueueEffects(trx, caused, Date.now());
     }
-    await applyReturns(trx, purchase.chargeId);
+    await applyReturns(trx, purchase.chargeId, {
+      customerId,
+      causeId: `${causeId}:returns`,
+    });
     return findPurchase(trx, purchase.id);
   });
   parts.access.invalidate(purchase.accountId);
@@ -49,7 +59,11 @@ export async function recordPurchase(
 }
 
 /** Takes back what a purchase gave when its money has come back, and gives it again when a dispute is won. */
-export async function applyReturns(db: Db, chargeId: string | null): Promise<Purchase | null> {
+export async function applyReturns(
+  db: Db,
+  chargeId: string | null,
+  told: { customerId: string | null; causeId: string },
+): Promise<Purchase | null> {
   const purchase = chargeId === null ? null : await purchaseOfCharge(db, chargeId);
   if (!purchase || chargeId === null) return null;
   const status = statusAfter(purchase, await returnsOfCharge(db, chargeId));
@@ -58,11 +72,13 @@ export async function applyReturns(db: Db, chargeId: string | null): Promise<Pur
   const grant = `grant_${purchase.id}`;
   if (status === 'returned') await revokeGrant(db, grant, Date.now());
   else await unrevokeGrant(db, grant);
+  const credit = creditEffect(purchase, told);
+  if (credit) await enqueueEffects(db, [{ ...credit, causeId: told.causeId }], Date.now());
   return { ...purchase, status };
 }
 
 function purchaseOf(
-  { config }: Parts,
+  { config, catalogue }: Parts,
   session: Stripe.Checkout.Session,
   now: number,
 ): Purchase | null {
@@ -75,17 +91,17 @@ function purchaseOf(
   }
   const intent = session.payment_intent;
   const charge = typeof intent === 'string' ? null : (intent?.latest_charge ?? null);
+  const bought = { product, quantity: Number(quantity ?? 1), paidAt: paidAt(charge, now) };
   return {
+    ...bought,
     id: session.id,
     accountId,
-    product,
-    quantity: Number(quantity ?? 1),
     amount: session.amount_total ?? 0,
     currency: session.currency ?? '',
     chargeId: idOf(charge),
     metadata: hostMetadata(metadata, config.ownership.metadataKeys),
-    paidAt: paidAt(charge, now),
     status: 'paid',
+    credit: creditOfPurchase(catalogue, bought),
   };
 }
 

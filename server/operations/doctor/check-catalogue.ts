@@ -1,5 +1,6 @@
 import type { Stripe } from 'stripe';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
+import { formulaOf, type Aggregation } from '../../../state/aggregation.ts';
 import { pricesOf, type Addon, type Plan } from '../../../state/catalogue.ts';
 import { everyOf, intervalWords, isSameEvery, type Every } from '../../../state/intervals.ts';
 import type { BillingInterval } from '../../../state/types.ts';
@@ -15,6 +16,7 @@ interface Sold {
   choice: string | null;
   /** The event name of the meter; null for what is not metered. */
   meter: string | null;
+  aggregation?: Aggregation | undefined;
 }
 
 /** Every price that is sold: there, for sale, of the right interval, currency and meter. */
@@ -97,11 +99,12 @@ function pricesOfPlan(plan: Plan): Sold[] {
   return [
     // A plan that is billed by usage alone names its metered price in both places.
     ...ownPrices(plan).filter(({ priceId }) => !meters.some((meter) => meter.priceId === priceId)),
-    ...meters.map(({ meter, priceId, interval }) => ({
+    ...meters.map(({ meter, priceId, interval, aggregation }) => ({
       what: `${plan.name}, ${meter}`,
       priceId,
       every: everyOf(interval ?? 'monthly'),
       meter,
+      aggregation,
       choice: null,
     })),
   ];
@@ -193,11 +196,12 @@ function everyAt({ interval, interval_count: count }: Stripe.Price.Recurring): E
 }
 
 function checkMeter(
-  { what, meter: name }: Sold & { meter: string },
+  { what, meter: name, aggregation = 'sum' }: Sold & { meter: string },
   { price, meters }: { price: Stripe.Price; meters: Stripe.Billing.Meter[] },
   report: Report,
 ): void {
   const used = meters.find(({ id }) => id === price.recurring?.meter);
+  const formula = formulaOf(aggregation);
   if (!used) {
     report.problem(
       'price_not_metered',
@@ -210,11 +214,11 @@ function checkMeter(
       `${what}: ${price.id} counts "${used.event_name}", and usage is reported as "${name}".`,
       'Set the price of the right meter.',
     );
-  } else if (used.default_aggregation.formula !== 'sum') {
+  } else if (used.default_aggregation.formula !== formula) {
     report.problem(
       'meter_formula',
-      `${what}: the meter ${used.id} takes the ${used.default_aggregation.formula} of its events; usage arrives as sums.`,
-      'Make a meter with the formula "sum" and a price for it.',
+      `${what}: the meter ${used.id} takes the ${used.default_aggregation.formula} of its events; usage arrives for the formula "${formula}".`,
+      `Make a meter with the formula "${formula}" and a price for it.`,
     );
   } else if (used.status !== 'active') {
     report.problem(

@@ -1,6 +1,7 @@
 import type { Stripe } from 'stripe';
 import { isGatewayError } from '../../../adapters/stripe-gateway.ts';
 import { everyOf, intervalOf, type Every } from '../../../state/intervals.ts';
+import { formulaOf, type Aggregation } from '../../../state/aggregation.ts';
 import type { PlanFile } from '../../catalogue/plan-file.ts';
 import { entriesOf, referenceOf, type PriceEntry } from '../../catalogue/price-entry.ts';
 import { priceDifferences, priceParams } from './compare-price.ts';
@@ -26,7 +27,10 @@ export async function setUpCatalogue(ctx: SetupContext): Promise<void> {
     ...addons.flatMap(pricesOfSeller),
     ...products.map(priceOfProduct),
   ];
-  const meters = await setUpMeters(ctx, [...new Set(sold.flatMap(({ meter }) => meter ?? []))]);
+  const counted = plans.flatMap(({ meters = [] }) =>
+    meters.map(({ meter, aggregation = 'sum' }) => [meter, aggregation] as const),
+  );
+  const meters = await setUpMeters(ctx, new Map(counted));
   for (const each of sold) {
     await setUpPrice(ctx, each, each.meter === null ? null : (meters.get(each.meter) ?? null));
   }
@@ -72,14 +76,20 @@ function priceOfProduct(product: PlanFile['products'][number]): Sold {
   };
 }
 
-async function setUpMeters(ctx: SetupContext, names: string[]): Promise<Map<string, string>> {
+async function setUpMeters(
+  ctx: SetupContext,
+  wanted: ReadonlyMap<string, Aggregation>,
+): Promise<Map<string, string>> {
   const ids = new Map<string, string>();
-  if (names.length === 0) return ids;
+  if (wanted.size === 0) return ids;
   const known = await ctx.stripe.listMeters();
-  for (const name of names) {
+  for (const [name, aggregation] of wanted) {
+    const formula = formulaOf(aggregation);
     const same = known.filter(({ event_name }) => event_name === name);
-    const meter = same.find(({ status }) => status === 'active') ?? same[0];
-    const report = (did: 'created' | 'updated' | 'kept', id: string | null, why = '') =>
+    const meter =
+      same.find(({ status }) => status === 'active') ??
+      same.find(({ default_aggregation: { formula: has } }) => has === formula);
+    const report = (did: 'created' | 'updated' | 'kept' | 'refused', id: string | null, why = '') =>
       ctx.report({ kind: 'meter', what: name, did, id, why });
     if (!meter) {
       const made = ctx.dryRun
@@ -87,14 +97,18 @@ async function setUpMeters(ctx: SetupContext, names: string[]): Promise<Map<stri
         : await ctx.stripe.createMeter({
             display_name: name,
             event_name: name,
-            default_aggregation: { formula: 'sum' },
+            default_aggregation: { formula },
           });
       report('created', made?.id ?? null);
       ids.set(name, made?.id ?? 'mtr_not_made_yet');
       continue;
     }
     ids.set(name, meter.id);
-    if (meter.status === 'active') report('kept', meter.id);
+    const { formula: has } = meter.default_aggregation;
+    if (has !== formula) {
+      const why = `its formula is ${has}, which cannot be changed; "${aggregation}" needs ${formula}: archive it, and another one is made`;
+      report('refused', meter.id, why);
+    } else if (meter.status === 'active') report('kept', meter.id);
     else {
       if (!ctx.dryRun) await ctx.stripe.reactivateMeter(meter.id);
       report('updated', meter.id, 'it was switched off');

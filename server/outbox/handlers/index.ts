@@ -10,6 +10,7 @@ import type {
   PlainWebhookType,
 } from '../../../state/effect-kinds.ts';
 import { webhookAsOfNow } from '../../../state/webhook-relevance.ts';
+import { settleCredit } from '../../billing/payments/settle-credit.ts';
 import { endDunning } from './end-of-dunning.ts';
 import { resumeCollection, settleInvoices } from './after-dunning.ts';
 import type { EngineContext } from '../../sync/context.ts';
@@ -60,6 +61,7 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'mail.plan_changed': mail,
   'mail.renewal_notice': mail,
   'mail.card_expiring': mail,
+  'mail.usage_threshold': mail,
   'webhook.subscription.changed': postChanged,
   'webhook.subscription.canceled': postWebhook,
   'webhook.trial.ending': postWebhook,
@@ -75,6 +77,9 @@ const HANDLERS: { readonly [K in EffectKind]: Handler<K> } = {
   'webhook.dispute.lost': postWebhook,
   'webhook.credit_note.issued': postWebhook,
   'webhook.purchase.completed': postWebhook,
+  'webhook.usage.threshold': postWebhook,
+  'credit.settle': (ctx, _means, { effect }) =>
+    settleCredit(ctx.core, effect.payload, ctx.clock.now()),
   'entitlements.read': (ctx, _means, { effect }) => readEntitled(ctx, effect.payload),
   'purchase.record': (ctx, _means, { effect }) => storePurchase(ctx, effect.payload),
   'returns.read': (ctx, { runner }, { effect }) => recordReturns(ctx, runner, effect.payload),

@@ -116,7 +116,10 @@ async function storeReturns(
       Date.now(),
     );
     if (row === null) {
-      await applyReturns(trx, returns[0]!.chargeId);
+      await applyReturns(trx, returns[0]!.chargeId, {
+        customerId,
+        causeId: eventId,
+      });
       return { row, userId, all: returns, disputed: false };
     }
     const all = await returnsOfSubscription(trx, row.id);

@@ -181,5 +181,19 @@ export const de: Language = {
       ],
       links: [{ text: line`Zu Ihrer Zahlungsart`, url: account }],
     }),
+    'mail.usage_threshold'({ meter, used, threshold, date, capped }, { plan, account }) {
+      const what = meter === null ? '' : ` von ${meter}`;
+      const end = date === null ? 'zum Ende des Zeitraums' : `zum ${date}`;
+      return {
+        subject: capped
+          ? line`Ihr Verbrauch${what} hat das Höchste erreicht, das ${plan} erlaubt`
+          : line`Ihr Verbrauch${what} hat ${threshold ?? 'einen Schwellenwert'} erreicht`,
+        lines: [
+          line`Verbrauch${what} mit ${plan} in diesem Zeitraum: ${used ?? threshold ?? 'so viel, wie zu melden war'}.`,
+          capped ? line`Mehr ist bis ${end} nicht möglich.` : null,
+        ],
+        links: [{ text: line`Zu Ihrem Verbrauch`, url: account }],
+      };
+    },
   },
 };

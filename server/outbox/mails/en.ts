@@ -169,5 +169,19 @@ export const en: Language = {
       ],
       links: [{ text: line`Your payment method`, url: account }],
     }),
+    'mail.usage_threshold'({ meter, used, threshold, date, capped }, { plan, account }) {
+      const what = meter ?? 'usage';
+      const end = date === null ? 'the end of the period' : date;
+      return {
+        subject: capped
+          ? line`You have used all the ${what} that ${plan} allows`
+          : line`You have used ${threshold ?? 'a part'} of your ${what} of ${plan}`,
+        lines: [
+          line`Usage of ${what} with ${plan} in this period: ${used ?? threshold ?? 'as much as was to be told'}.`,
+          capped ? line`That is the most that is possible until ${end}.` : null,
+        ],
+        links: [{ text: line`Your usage`, url: account }],
+      };
+    },
   },
 };

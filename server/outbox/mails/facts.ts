@@ -71,6 +71,13 @@ export const MAIL_FACTS = {
     expires: format.month(expires),
     date: format.date(renewsAt),
   }),
+  'mail.usage_threshold': ({ meter, recorded, threshold, isCap, periodEnd }, format) => ({
+    meter: meter?.replaceAll(/[_-]/g, ' ') || null,
+    used: format.number(recorded),
+    threshold: format.number(threshold),
+    date: format.date(periodEnd),
+    capped: isCap === true,
+  }),
 } as const satisfies { readonly [K in MailKind]: Read<K> };
 
 export type MailFacts<K extends MailKind> = ReturnType<(typeof MAIL_FACTS)[K]>;

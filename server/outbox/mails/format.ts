@@ -12,6 +12,7 @@ export function localeOf(preferred: string | null, fallback: MailLocale): MailLo
 /** Amounts and dates as readers of a language write them; null for what is none. */
 export interface MailFormat {
   amount: (value: number | null | undefined, currency: string | null | undefined) => string | null;
+  number: (value: number | null | undefined) => string | null;
   date: (value: string | null | undefined) => string | null;
   /** Of a time, the month: `May 2027`. */
   month: (value: string | null | undefined) => string | null;
@@ -39,9 +40,11 @@ function createFormat(locale: MailLocale): MailFormat {
       return locale === 'fr' ? words.replace(/^1 /, '1er ') : words;
     };
   };
+  const count = new Intl.NumberFormat(REGION[locale]);
   return {
     amount: (value, currency) =>
       typeof value === 'number' && currency ? amountIn(locale, value, currency) : null,
+    number: (value) => (typeof value === 'number' ? count.format(value) : null),
     date: shaped({ day: 'numeric', month: 'long', year: 'numeric' }),
     month: shaped({ month: 'long', year: 'numeric' }),
   };

@@ -182,5 +182,19 @@ export const fr: Language = {
       ],
       links: [{ text: line`Votre moyen de paiement`, url: account }],
     }),
+    'mail.usage_threshold'({ meter, used, threshold, date, capped }, { plan, account }) {
+      const what = meter === null ? '' : ` de ${meter}`;
+      const end = date === null ? 'la fin de la période' : `le ${date}`;
+      return {
+        subject: capped
+          ? line`Votre consommation${what} a atteint le maximum de ${plan}`
+          : line`Votre consommation${what} a atteint ${threshold ?? 'un seuil'}`,
+        lines: [
+          line`Consommation${what} avec ${plan} pour cette période : ${used ?? threshold ?? 'ce qui devait être signalé'}.`,
+          capped ? line`Il n’est pas possible d’en utiliser plus avant ${end}.` : null,
+        ],
+        links: [{ text: line`Votre consommation`, url: account }],
+      };
+    },
   },
 };

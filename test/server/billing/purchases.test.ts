@@ -6,10 +6,12 @@ import { json } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { settleCredit } from '../../../server/billing/payments/settle-credit.ts';
 import { payCheckout } from '../../../scripts/pay-checkout.ts';
 import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 import { newPerson, type Person } from './person.ts';
+import { stripeSwitches } from './stripe-calls.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tenure-purchases-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -31,6 +33,7 @@ describe.each(ROUTE_DIALECTS)('M-28: what is bought once, on %s', (database) => 
     server = await startTestServer({
       database,
       env: {
+        TRIAL_DAYS: '0',
         OUTGOING_WEBHOOK_URL: `http://127.0.0.1:${port}/hook`,
         OUTGOING_WEBHOOK_SECRET: `whsec_${Buffer.from('a secret of the team').toString('base64')}`,
       },
@@ -44,6 +47,14 @@ describe.each(ROUTE_DIALECTS)('M-28: what is bought once, on %s', (database) => 
               ...more,
             })
           ).id;
+        const metered = async (event_name: string) => {
+          const { id: meter } = await stripe.billing.meters.create({
+            display_name: event_name,
+            event_name,
+            default_aggregation: { formula: 'sum' },
+          });
+          return { recurring: { interval: 'month', usage_type: 'metered', meter } };
+        };
         const plans = [
           {
             id: 'team',
@@ -52,6 +63,10 @@ describe.each(ROUTE_DIALECTS)('M-28: what is bought once, on %s', (database) => 
             features: ['exports'],
             limits: { credits: 0 },
             prices: { monthly: await price('Team', 2000, { recurring: { interval: 'month' } }) },
+            meters: [
+              { meter: 'calls', priceId: await price('Calls', 2, await metered('calls')) },
+              { meter: 'mails', priceId: await price('Mails', 5, await metered('mails')) },
+            ],
           },
         ];
         const products = [
@@ -67,6 +82,12 @@ describe.each(ROUTE_DIALECTS)('M-28: what is bought once, on %s', (database) => 
             name: '100 credits',
             priceId: await price('Credits', 1000),
             grants: { limits: { credits: 100 }, combine: 'add', days: 30 },
+          },
+          {
+            id: 'pack',
+            name: 'Calls in advance',
+            priceId: await price('Calls in advance', 800),
+            credit: { amount: 1000, meter: 'calls' },
           },
         ];
         const path = join(dir, `${database}.json`);
@@ -170,6 +191,58 @@ describe.each(ROUTE_DIALECTS)('M-28: what is bought once, on %s', (database) => 
     expect(await access(person)).toMatchObject({ allowed: false, level: 'none' });
     // It may be bought again.
     expect((await person.post('payments', { product: 'lifetime' })).status).toBe(200);
+  });
+
+  it('pays in advance for usage of a meter: drawn down first, taken back with a refund, given again when a dispute is won', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'team', interval: 'monthly' });
+    const prepaid = async () => {
+      const packs = (await person.get('credit')).json['prepaid'] as { left: number }[];
+      return packs.map(({ left }) => left);
+    };
+    const use = (meter: string, quantity: number) =>
+      server.services.usage.record([{ userId: person.id, meter, quantity }]);
+    const id = await buy(person, { product: 'pack', quantity: 2 });
+    await until(async () => (await prepaid()).length > 0);
+    expect((await person.get('credit')).json['prepaid']).toMatchObject([
+      { purchase: id, amount: 2000, left: 2000, currency: 'usd', expiresAt: null },
+    ]);
+    // Told twice, it is given once.
+    const again = await settleCredit(
+      server.services,
+      { purchaseId: id, customerId: await person.customerId() },
+      server.services.clock.now(),
+    );
+    expect([again, await prepaid()]).toEqual(['the credit was given before', [2000]]);
+    await use('calls', 600);
+    await use('mails', 7);
+    await server.services.usage.flush();
+    const renewal = async () => {
+      await server.advance(32);
+      await server.settled();
+      return (await person.invoices())[0];
+    };
+    // Calls are paid in advance, mails are not.
+    expect(await renewal()).toMatchObject({ total: 2000 + 7 * 5, amount_paid: 2035 });
+    expect(await prepaid()).toEqual([800]);
+
+    const charge = await chargeOf(id);
+    const { id: dispute } = (await stripeSwitches(server).dispute(charge)) as { id: string };
+    await until(async () => (await prepaid()).length === 0);
+    await use('calls', 10);
+    await server.services.usage.flush();
+    expect(await renewal()).toMatchObject({ total: 2000 + 10 * 2 });
+    await server.stripe.disputes.update(dispute, {
+      evidence: { uncategorized_text: 'winning_evidence' },
+      submit: true,
+    });
+    await until(async () => (await prepaid()).length > 0);
+    expect(await prepaid()).toEqual([800]);
+    const more = await buy(person, { product: 'pack' });
+    await until(async () => (await prepaid()).length === 2);
+    await server.stripe.refunds.create({ charge: await chargeOf(more) });
+    await until(async () => (await prepaid()).length === 1);
+    expect(await prepaid()).toEqual([800]);
   });
 
   it('can be bought once where it says so, also while webhooks are late and in two open pages', async () => {

@@ -111,6 +111,18 @@ const MAILS: { [K in MailKind]: { payload: EffectPayloads[K]; says: string } } =
     },
     says: 'expires at the end of November 2026, before your next payment on 1 December 2026.',
   },
+  'mail.usage_threshold': {
+    payload: {
+      ...recipient,
+      meter: 'api_calls',
+      recorded: 12_000,
+      threshold: 10_000,
+      isCap: true,
+      periodStart: '2026-11-01T00:00:00.000Z',
+      periodEnd: '2026-12-01T00:00:00.000Z',
+    },
+    says: 'Usage of api calls with Pro in this period: 12,000.\n\nThat is the most that is possible until 1 December 2026.',
+  },
 };
 const KINDS = Object.keys(MAILS) as MailKind[];
 const NO_VALUE = /null|undefined|NaN|Invalid|\[object/;

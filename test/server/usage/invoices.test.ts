@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
+import { reconcileUsage } from '../../../server/usage/reconcile.ts';
 import { newPerson, type Person } from '../billing/person.ts';
 import { METER, meteredPlans } from './metered-plans.ts';
 
@@ -88,6 +89,107 @@ describe.each(ROUTE_DIALECTS)('Invoices with usage on %s', (database) => {
     expect(late.json['error']).toMatchObject({ code: 'usage_refused', reason: 'period_closed' });
   });
 
+  it('bill what a meter counts: the number of records, the last quantity, the highest one', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'counted', interval: 'monthly' });
+    const report = (meter: string, quantity: number, at = server.services.clock.now()) =>
+      server.services.usage.record([{ userId: person.id, meter, quantity, at }]);
+    const told = async (meter: string) => (await person.get(`usage?meter=${meter}`)).json;
+    const start = server.services.clock.now();
+    for (let i = 0; i < 5; i += 1) await report('jobs', 1);
+    await report('storage', 40);
+    await report('users', 7);
+    expect(await told('users')).toMatchObject({ aggregation: 'max', recorded: 7, pending: 7 });
+    await server.services.usage.flush();
+    await server.advance(2);
+    await report('jobs', 1);
+    await report('storage', 25);
+    await report('users', 8);
+    expect(await server.services.usage.flush()).toMatchObject({ calls: 3 });
+    await report('users', 4);
+    // What is not the highest is nothing to tell.
+    expect(await server.services.usage.flush()).toMatchObject({ delivered: 1, calls: 0 });
+    // What comes late is not the last, and may well be the highest.
+    await report('storage', 90, start + HOUR);
+    await report('users', 9, start + HOUR);
+    await server.services.usage.flush();
+    expect(await told('jobs')).toMatchObject({ aggregation: 'count', recorded: 6 });
+    expect(await told('storage')).toMatchObject({ recorded: 25, acknowledged: 25, pending: 0 });
+    expect(await told('users')).toMatchObject({ recorded: 9, acknowledged: 9, pending: 0 });
+    // A limit of that name is compared with the same number.
+    const access = (await person.get('access?feature=users')).json;
+    expect(access).toMatchObject({ allowed: true, limit: 10, remaining: 1 });
+    for (const meter of ['jobs', 'storage', 'users']) {
+      expect(await reconcileUsage(server.services, { userId: person.id, meter })).toMatchObject({
+        difference: 0,
+      });
+    }
+    const two = server.services.usage.record([
+      { userId: person.id, meter: 'jobs', quantity: 2, at: start },
+    ]);
+    await expect(two).rejects.toMatchObject({ fields: { reason: 'counts_as_one' } });
+    const end = await periodEnd(person);
+    await goTo(end + 2 * HOUR);
+    const [renewal] = await person.invoices();
+    expect(renewal).toMatchObject({ total: 500 + 6 * 3 + 25 * 10 + 9 * 50, status: 'paid' });
+    // Each period begins anew.
+    expect(await told('users')).toMatchObject({ recorded: 0 });
+    await report('users', 2);
+    await report('storage', 0);
+    await server.services.usage.flush();
+    await goTo((await periodEnd(person)) + 2 * HOUR);
+    expect((await person.invoices())[0]).toMatchObject({ total: 500 + 2 * 50 });
+  });
+
+  it('are told of before they grow: each threshold once in a period, and the cap refuses', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'counted', interval: 'monthly' });
+    const jobs = async (many: number) => {
+      const records = Array.from({ length: many }, (_, i) => i);
+      await server.services.usage.record(
+        records.map(() => ({ userId: person.id, meter: 'jobs', quantity: 1 })),
+      );
+    };
+    const told = async () => {
+      const rows: { kind: string; payload: string }[] = await server.database
+        .knex('outbox')
+        .where('kind', 'like', '%usage%threshold')
+        .orderBy('id');
+      return rows.flatMap(({ kind, payload }) => {
+        const { data, ...mail } = JSON.parse(payload) as { data?: Told } & Told;
+        const { userId, threshold, isCap } = data ?? mail;
+        return userId === person.id ? [`${kind.split('.')[0]} ${threshold} ${isCap}`] : [];
+      });
+    };
+    const access = async () => (await person.get('access?feature=jobs')).json;
+    await jobs(2);
+    expect(await told()).toEqual([]);
+    expect(await access()).toMatchObject({ allowed: true, limit: 6, remaining: 4 });
+    // Both in one request.
+    await jobs(2);
+    const two = ['webhook 3 false', 'mail 3 false', 'webhook 4 false', 'mail 4 false'];
+    expect(await told()).toEqual(two);
+    await jobs(3);
+    const all = [...two, 'webhook 6 true', 'mail 6 true'];
+    expect(await told()).toEqual(all);
+    await jobs(1);
+    expect(await told()).toEqual(all);
+    expect(await access()).toEqual({
+      allowed: false,
+      level: 'full',
+      reason: 'cap_reached',
+      limit: 6,
+      remaining: 0,
+    });
+    await server.services.usage.flush();
+    await goTo((await periodEnd(person)) + 2 * HOUR);
+    // What was used all the same is billed.
+    expect((await person.invoices())[0]).toMatchObject({ total: 500 + 8 * 3 });
+    expect(await access()).toMatchObject({ allowed: true, remaining: 6 });
+    await jobs(3);
+    expect(await told()).toEqual([...all, 'webhook 3 false', 'mail 3 false']);
+  });
+
   it('bill usage until now when somebody cancels at once, or pauses', async () => {
     const leaver = newPerson(server);
     await leaver.subscribe({ plan: 'volume', interval: 'monthly' });
@@ -144,6 +246,12 @@ describe.each(ROUTE_DIALECTS)('Invoices with usage on %s', (database) => {
     expect((await person.invoices())[0]).toMatchObject({ total: 600, status: 'paid' });
   });
 });
+
+interface Told {
+  userId: string;
+  threshold: number;
+  isCap: boolean;
+}
 
 async function control(server: TestServer, method: string, body?: object): Promise<void> {
   const answer = await fetch(`${server.emulator.url}/_emulator/faults`, {

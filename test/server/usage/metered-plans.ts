@@ -10,9 +10,23 @@ export const METER = 'api_calls';
 /**
  * A catalogue of every kind of price. `team`: a base fee by the seat, and graduated usage (1,000 free, then 0.25 c,
  * above 10,000 0.1 c). `volume`: a base fee, and usage at the price of its whole volume. `metered`: usage alone, 0.5 c.
+ * `counted`: a base fee, 3 c for a job (`count`; told at 3 and 4, at most 6), 10 c for a GB that is stored in the end (`last`), 50 c for the most users at a time (`max`).
  */
 export async function meteredPlans(stripe: Stripe): Promise<Record<string, string>> {
   const product = (await stripe.products.create({ name: 'Metered' })).id;
+  const meterOf = async (event_name: string, formula: 'sum' | 'last') =>
+    (
+      await stripe.billing.meters.create({
+        display_name: event_name,
+        event_name,
+        default_aggregation: { formula },
+      })
+    ).id;
+  const [jobs, storage, users] = [
+    await meterOf('jobs', 'sum'),
+    await meterOf('storage', 'last'),
+    await meterOf('users', 'last'),
+  ];
   const meter = await stripe.billing.meters.create({
     display_name: 'API calls',
     event_name: METER,
@@ -21,12 +35,12 @@ export async function meteredPlans(stripe: Stripe): Promise<Record<string, strin
   const base = { product, currency: 'usd' };
   const flat = async (unit_amount: number) =>
     (await stripe.prices.create({ ...base, unit_amount, recurring: { interval: 'month' } })).id;
-  const metered = async (price: Partial<Stripe.PriceCreateParams>) =>
+  const metered = async (price: Partial<Stripe.PriceCreateParams>, of = meter.id) =>
     (
       await stripe.prices.create({
         ...base,
         ...price,
-        recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
+        recurring: { interval: 'month', usage_type: 'metered', meter: of },
       })
     ).id;
   const graduated = await metered({
@@ -55,6 +69,25 @@ export async function meteredPlans(stripe: Stripe): Promise<Record<string, strin
     plan('volume', 2, {
       prices: { monthly: await flat(1_000) },
       meters: [{ meter: METER, priceId: volume, reportedBy: 'user' }],
+    }),
+    plan('counted', 4, {
+      prices: { monthly: await flat(500) },
+      limits: { users: 10 },
+      meters: [
+        {
+          meter: 'jobs',
+          priceId: await metered({ unit_amount: 3 }, jobs),
+          aggregation: 'count',
+          alerts: [3, 4],
+          cap: 6,
+        },
+        {
+          meter: 'storage',
+          priceId: await metered({ unit_amount: 10 }, storage),
+          aggregation: 'last',
+        },
+        { meter: 'users', priceId: await metered({ unit_amount: 50 }, users), aggregation: 'max' },
+      ],
     }),
     plan('team', 3, {
       prices: { monthly: await flat(2_000) },
