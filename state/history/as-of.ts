@@ -22,7 +22,7 @@ import type {
 } from '../types.ts';
 import { orderLinks } from './chain.ts';
 import type { HistoryLine } from './lines.ts';
-import { linksOf, Tracker } from './links.ts';
+import { linksOf, Tracker, type Link } from './links.ts';
 
 /** A line of the history, and when it became known. */
 export interface KnownLine extends HistoryLine {
@@ -161,9 +161,10 @@ export function subscriptionAsOf(
 /** The facts that the newest event of the time tells, its schedule's among them. */
 function factsThen(
   past: KeptPast,
-  { lines, events, until }: Cut,
+  cut: Cut,
   { at, rules }: { at: number; rules: AsOfRules },
 ): SubscriptionFacts | null {
+  const { lines, events, until } = cut;
   const isAll = events.length === past.events.length && lines.at(-1) === lastStanding(past);
   if (isAll && latestOf(past) <= at + SECOND) return past.present.facts;
   if (past.eventsSince !== null && at <= past.eventsSince) return null;
@@ -172,13 +173,25 @@ function factsThen(
   const all = events.map(({ facts }) => facts);
   let tracker = start;
   let time = -Infinity;
-  for (const link of orderLinks(linksOf(all, lines), { start, end: null })) {
+  const links = [...linksOf(all, lines), ...withoutEvent(cut)];
+  for (const link of orderLinks(links, { start, end: null })) {
     // Where the chain contradicts the times, a link happened when the one before it had.
     time = Math.max(time, link.at);
     if (time <= until) tracker = tracker.follow(link);
   }
   const { facts } = tracker.point;
   return facts && withPlanPeriod(rules.catalogue, facts);
+}
+
+/** Lines of which no event is stored: what the subscription was after them is not known. */
+function withoutEvent({ lines, events }: Cut): Link[] {
+  const ids = new Set(events.map(({ facts }) => facts.id));
+  return lines
+    .filter(({ causeId }) => !ids.has(causeId ?? ''))
+    .map((line): Link => {
+      const { at, number = null } = line;
+      return { kind: 'line', id: `line ${number} ${line.causeId}`, at, told: number, line };
+    });
 }
 
 const lastStanding = ({ lines }: KeptPast) => lines.findLast(({ struckAt }) => struckAt === null);
@@ -241,7 +254,9 @@ const FAILING: ReadonlySet<LifecycleState> = new Set(['past_due', 'unpaid']);
 function attemptsThen(lines: readonly KnownLine[], state: LifecycleState): number {
   if (!FAILING.has(state)) return 0;
   const run = lines.slice(lines.findLastIndex(({ to }) => !FAILING.has(to)) + 1);
-  const attempts = run.map(({ detail }) => Number(detail?.['attempts'] ?? detail?.['attempt'] ?? 1));
+  const attempts = run.map(({ detail }) =>
+    Number(detail?.['attempts'] ?? detail?.['attempt'] ?? 1),
+  );
   return Math.max(0, ...attempts);
 }
 

@@ -17,7 +17,7 @@ import { RANKS, RecordedHistory } from './recorded-history.ts';
 import { SimulatedSubscription, STEPS, type SimulatorStep } from './simulator.ts';
 
 const SEED = process.env['TENURE_TEST_SEED'];
-const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? (process.env['FULL'] ? 5_000 : 150));
+const RUNS = Number(process.env['TENURE_TEST_RUNS'] ?? (process.env['FULL'] ? 5_000 : 100));
 
 const RULES: AsOfRules = {
   catalogue: CATALOGUE,
@@ -48,7 +48,9 @@ function lived(start: Start, steps: readonly SimulatorStep[], draw: Draw): Lived
   const events: KnownEvent[] = [];
   for (const { raw, arrives } of arriving.toSorted((a, b) => a.arrives - b.arrives)) {
     const facts = readEvent(raw);
-    const read = life.reads.findLast((_, i) => Number(life.events[i]!['created']) * 1000 <= arrives);
+    const read = life.reads.findLast(
+      (_, i) => Number(life.events[i]!['created']) * 1000 <= arrives,
+    );
     // One delivery after the other: no two in one millisecond.
     const now = Math.max(arrives, (stored.at(-1)?.at ?? 0) + 1);
     record.deliver([facts], read!, now);
@@ -105,10 +107,13 @@ describe('a subscription as of a moment', () => {
         expect(shape(then.facts!)).toEqual(shape(readSubscription(life.reads[index])));
         const invoices = new Map<string, Raw>();
         for (const { data } of life.events.slice(0, index + 1) as { data: { object: Raw } }[]) {
-          if (data.object['object'] === 'invoice') invoices.set(String(data.object['id']), data.object);
+          if (data.object['object'] === 'invoice')
+            invoices.set(String(data.object['id']), data.object);
         }
         const open = [...invoices.values()].filter(({ status }) => status === 'open');
-        expect(then.invoices.map(({ id }) => id).sort()).toEqual(open.map(({ id }) => id).sort());
+        expect(new Set(then.invoices.map(({ id }) => id))).toEqual(
+          new Set(open.map(({ id }) => id)),
+        );
       }
       expect(asItWas(past, Number(life.events[0]!['created']) * 1000 - 1000)).toMatchObject({
         state: 'none',

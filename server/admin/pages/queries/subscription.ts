@@ -20,8 +20,11 @@ import { checkWithStripe } from '../check-with-stripe.ts';
 import { count, dateTime } from '../../../http/pages/format.ts';
 import { expectedSteps } from '../expected.ts';
 import type { TimelineStep } from '../timeline.ts';
+import { momentView } from './moment.ts';
 import { NOTHING_TOLD, toldInvoices, type ToldInvoices } from './told.ts';
 import type { MoveItem } from '../views/others.ts';
+import type { SubscriptionThen } from '../../../../state/history/as-of.ts';
+import type { ThenWords } from '../views/moment.ts';
 import type { InvoiceItem, SubscriptionView } from '../views/subscription.ts';
 import { priceWords } from './subscriptions.ts';
 
@@ -33,7 +36,7 @@ const INVOICES = 24;
 export async function subscriptionView(
   services: Services,
   id: string,
-  wish: { check: boolean; invoices: boolean },
+  wish: { check: boolean; invoices: boolean; at: number | null },
 ): Promise<SubscriptionView | null> {
   const db = services.database.knex;
   const row = await findSubscription(db, id);
@@ -48,6 +51,7 @@ export async function subscriptionView(
     toldInvoices(db, row.userId),
   ]);
   const { facts } = row;
+  const moment = await momentView(services, row, { at: wish.at, lines });
   const access = accessOf(row, { now: services.clock.now(), grace: services.config.grace });
   return {
     id,
@@ -82,6 +86,27 @@ export async function subscriptionView(
     others: siblings.filter((other) => other.id !== id).map(({ id, state }) => ({ id, state })),
     check,
     businessNow: services.clock.now(),
+    moment,
+    was: moment.was && thenWords(services.catalogue, moment.was),
+    believed: moment.believed && thenWords(services.catalogue, moment.believed),
+  };
+}
+
+/** What is known of a moment, in words; null where it is not kept. */
+function thenWords(catalogue: Catalogue, then: SubscriptionThen): ThenWords {
+  const { facts, mrr, plan } = then;
+  const currency = facts?.currency ?? 'usd';
+  return {
+    of: then,
+    plan: facts && `${plan ?? 'not in the catalogue'} ${priceWords(catalogue, facts)}`,
+    mrr: mrr === null || facts === null ? null : formatMoney(mrr, currency),
+    pending: facts && pendingWords(catalogue, { facts }),
+    invoices: then.invoices.map((invoice) => {
+      const { id, number, status, amountDue, amountPaid } = invoice;
+      const money = (amount: number) => formatMoney(amount, invoice.currency);
+      const paid = amountPaid === 0 ? '' : `, ${money(amountPaid)} paid`;
+      return `${number ?? id} · ${status} · ${money(amountDue)} due${paid}`;
+    }),
   };
 }
 
@@ -125,7 +150,10 @@ function stripeUrl(services: Services, id: string): string | null {
   return `https://dashboard.stripe.com/${live ? '' : 'test/'}subscriptions/${encodeURIComponent(id)}`;
 }
 
-export function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[] {
+export function pendingWords(
+  catalogue: Catalogue,
+  { facts }: Pick<SubscriptionRow, 'facts'>,
+): string[] {
   const name = (priceId: string | null): string => {
     if (priceId === null) return 'other seats';
     const found = planOfPrice(catalogue, priceId);
