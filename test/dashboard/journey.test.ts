@@ -192,9 +192,9 @@ describe('A customer of the storefront, watched from the dashboard', { shuffle: 
       return text?.replace(/\s+/g, ' ').replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'TIME') ?? '';
     };
     const words = await said(admin);
-    expect(words).toContain('Planstarter');
-    expect(words).toContain('Accessfull');
-    expect(words).toContain('Open invoicesnone told');
+    expect(words).toMatch(/Plan ?starter/);
+    expect(words).toMatch(/Access ?full/);
+    expect(words).toMatch(/Open invoices ?none told/);
     expect(words).toContain('The same was known here');
     expect(await admin.evaluate('document.activeElement.id')).toBe('moment');
     await admin.keyboard.press('ArrowRight');

@@ -4,7 +4,7 @@ import { html, type Html, type Value } from '../../../http/pages/html.ts';
 import type { MomentView } from '../queries/moment.ts';
 import { momentHref } from '../timeline.ts';
 import { accessWords } from './subscriptions.ts';
-import { rowTable } from './parts.ts';
+import { facts, rowTable } from './parts.ts';
 
 /** One moment in words; null where it is not kept. */
 export interface ThenWords {
@@ -78,27 +78,11 @@ export function thenPanel(
   const { believed, moment } = view;
   const rows = rowsOf(was, believed ?? was);
   const isSplit = rows.some(({ differs }) => differs);
-  const shown = isSplit ? ['As it was', 'As it was believed'] : ['As it was'];
   return html`<section class="panel" aria-labelledby="then-title">
     <div class="panel-head"><h2 id="then-title">As of then</h2></div>
-    ${rowTable(
-      'The subscription at this moment',
-      [
-        { title: 'What', cell: ({ name }: Row) => name },
-        { title: shown[0] ?? '', cell: ({ was }: Row) => was },
-        ...(isSplit
-          ? [
-              {
-                title: shown[1] ?? '',
-                cell: ({ believed: words, differs }: Row) =>
-                  differs ? html`<mark>${words}</mark>` : words,
-              },
-            ]
-          : []),
-      ],
-      rows,
-    )}
+    ${isSplit && splitTable(rows)}
     <div class="panel-body stack tight">
+      ${!isSplit && facts(rows.map(({ name, was: words }) => [name, words]))}
       ${!isSplit && html`<p class="muted">The same was known here at that moment.</p>`}
       ${moment.late.length > 0 && lateLines(moment.late)}
       ${
@@ -119,6 +103,21 @@ export function thenPanel(
       </p>
     </div>
   </section>`;
+}
+
+function splitTable(rows: readonly Row[]): Html {
+  return rowTable(
+    'The subscription at this moment',
+    [
+      { title: 'What', cell: ({ name }) => name },
+      { title: 'As it was', cell: ({ was }) => was },
+      {
+        title: 'As it was believed',
+        cell: ({ believed, differs }) => (differs ? html`<mark>${believed}</mark>` : believed),
+      },
+    ],
+    rows,
+  );
 }
 
 function lateLines(lines: readonly KnownLine[]): Html {
