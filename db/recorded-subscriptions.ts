@@ -1,11 +1,12 @@
 import type { MoneyReturn } from '../state/returns.ts';
 import type { Db } from './database.ts';
-import {
-  inOrder,
-  transitionFromRow,
-  type StoredTransition,
-  type TransitionRow,
-} from './transitions.ts';
+import { inOrder, type StoredTransition, type TransitionRow } from './transitions.ts';
+
+/** What a line says of the move itself. */
+export type RecordedLine = Pick<
+  TransitionRow,
+  'id' | 'number' | 'from' | 'to' | 'event' | 'occurredAt' | 'mrr'
+>;
 
 /** A subscription with all that was recorded of it. */
 export interface RecordedSubscription {
@@ -15,7 +16,7 @@ export interface RecordedSubscription {
   /** As JSON: most are never asked for. */
   facts: string;
   /** In their order, without those that were struck out. */
-  lines: TransitionRow[];
+  lines: RecordedLine[];
   disputes: Pick<MoneyReturn, 'kind' | 'status' | 'createdAt'>[];
 }
 
@@ -54,23 +55,43 @@ export async function* recordedSubscriptions(
   }
 }
 
+const COLUMNS = [
+  'id',
+  'subscription_id',
+  'number',
+  'from_state',
+  'to_state',
+  'event',
+  'occurred_at',
+  'mrr',
+  'evidence',
+] as const;
+
+type LineRow = Pick<StoredTransition, (typeof COLUMNS)[number]>;
+
 async function withHistories(db: Db, rows: readonly Row[]): Promise<RecordedSubscription[]> {
-  const ids = rows.map(({ id }) => id);
-  const [lines, disputes] = await Promise.all([
-    db('transitions').whereIn('subscription_id', ids).select<StoredTransition[]>('*'),
+  // They are all subscriptions between the first and the last, but for foreign ones.
+  const range = [rows[0]?.id ?? '', rows.at(-1)?.id ?? ''] as const;
+  const [lines, disputes]: [LineRow[], DisputeRow[]] = await Promise.all([
+    db('transitions').whereBetween('subscription_id', range).select(COLUMNS),
     db('payment_returns')
-      .whereIn('subscription_id', ids)
+      .whereBetween('subscription_id', range)
       .where({ kind: 'dispute' })
-      .select<DisputeRow[]>('subscription_id', 'status', 'created_at'),
+      .select('subscription_id', 'status', 'created_at'),
   ]);
-  const histories = new Map<string, TransitionRow[]>(ids.map((id) => [id, []]));
-  for (const line of lines) histories.get(line.subscription_id)?.push(transitionFromRow(line));
+  const histories = new Map<string, RecordedLine[]>(rows.map(({ id }) => [id, []]));
+  for (const line of lines) {
+    if (line.evidence === 'disproved') continue;
+    const { id, number, from_state: from, to_state: to, event, mrr } = line;
+    const occurredAt = line.occurred_at;
+    histories.get(line.subscription_id)?.push({ id, number, from, to, event, occurredAt, mrr });
+  }
   return rows.map(({ id, user_id: accountId, currency, facts }) => ({
     id,
     accountId,
     currency,
     facts,
-    lines: inOrder(histories.get(id) ?? []).filter(({ evidence }) => evidence !== 'disproved'),
+    lines: inOrder(histories.get(id) ?? []),
     disputes: disputes
       .filter((each) => each.subscription_id === id)
       .map(({ status, created_at: createdAt }) => ({ kind: 'dispute', status, createdAt })),

@@ -229,7 +229,9 @@ export async function findTransition(
 }
 
 /** Lines of one subscription in the order in which it happened. Those of older releases have their place by their id. */
-export function inOrder(lines: readonly TransitionRow[]): TransitionRow[] {
+export function inOrder<Line extends Pick<TransitionRow, 'id' | 'number' | 'occurredAt'>>(
+  lines: readonly Line[],
+): Line[] {
   let latest = 0;
   const placed = lines
     .toSorted((a, b) => a.id - b.id)

@@ -78,7 +78,16 @@ export async function backtest(
 function pastOf({ lines, disputes, facts: text }: RecordedSubscription): PastSubscription {
   let facts: SubscriptionFacts | null = null;
   return {
-    lines: lines.map((line) => ({ ...line, at: line.occurredAt, causeId: line.cause.id })),
+    lines: lines.map(({ id, number, from, to, event, mrr, occurredAt: at }) => ({
+      id,
+      number,
+      from,
+      to,
+      event,
+      mrr,
+      at,
+      causeId: null,
+    })),
     disputes,
     periodEndAt(time) {
       facts ??= JSON.parse(text) as SubscriptionFacts;
