@@ -161,6 +161,25 @@ describe('A customer of the storefront, watched from the dashboard', { shuffle: 
     await has(shop, 'main .panel-head', 'active');
   }, 60_000);
 
+  it('explains each line of its invoices: what it is, who made it, and that it adds up', async () => {
+    await server.settled();
+    const id = await subscriptionId();
+    await admin.goto(`${server.url}/admin/subscriptions/${id}`);
+    const told = admin.locator('#invoices details');
+    await until(async () => (await told.count()) > 1);
+    const words = (await told.allTextContents()).map((text) => text.replace(/\s+/g, ' '));
+    for (const text of words) expect(text).toContain('The lines add up to the total.');
+    const change = words.find((text) =>
+      text.includes('Credit for the unused part of Starter, monthly'),
+    );
+    expect(change).toMatch(/Pro, monthly for the rest of its period/);
+    expect(change).toMatch(/step \d+: upgraded by user:\S+ · \S+ · quoted: \$[\d.]+ due/);
+    const [, quoted] = /quoted: (\$[\d.]+) due/.exec(change ?? '') ?? [];
+    expect(change).toContain(`Total ${quoted}`);
+    await told.first().locator('summary').click();
+    expect(await accessibilityProblems(admin)).toEqual([]);
+  }, 60_000);
+
   it('goes back to any moment by keyboard, and by its address without a script', async () => {
     await server.settled();
     const id = await subscriptionId();

@@ -1,5 +1,6 @@
 import { isGatewayError } from '../../../../adapters/stripe-gateway.ts';
 import { findCustomerByStripeId } from '../../../../db/customers.ts';
+import { usedQuotesOf } from '../../../../db/quotes.ts';
 import {
   findSubscription,
   listSubscriptions,
@@ -7,6 +8,7 @@ import {
 } from '../../../../db/subscriptions.ts';
 import { timelineOf, type TransitionRow } from '../../../../db/transitions.ts';
 import { accessOf } from '../../../../state/access.ts';
+import { explainInvoice } from '../../../../state/charges.ts';
 import { allowedActions } from '../../../../state/actions.ts';
 import { findPlan, planOfPrice, type Catalogue } from '../../../../state/catalogue.ts';
 import { endOf } from '../../../../state/lifecycle.ts';
@@ -201,13 +203,22 @@ export async function usageOf(
 }
 
 async function invoicesOf(services: Services, id: string): Promise<SubscriptionView['invoices']> {
+  const db = services.database.knex;
   try {
-    const invoices = await services.stripe.invoicesOf(id, INVOICES);
+    const [invoices, history, quotes] = await Promise.all([
+      services.stripe.invoicesOf(id, INVOICES),
+      timelineOf(db, id, STEPS),
+      usedQuotesOf(db, id),
+    ]);
+    const lines = history.map((line) => ({ ...line, at: line.occurredAt, causeId: line.cause.id }));
+    const context = { catalogue: services.catalogue, lines, quotes };
     return invoices.map((invoice): InvoiceItem => ({
       id: invoice.id ?? '',
       number: invoice.number,
       status: invoice.status ?? 'draft',
       amount: formatMoney(invoice.total, invoice.currency),
+      currency: invoice.currency,
+      explained: explainInvoice(invoice, context),
       createdAt: invoice.created * 1000,
       pdfUrl: invoice.invoice_pdf ?? null,
       hostedUrl: invoice.hosted_invoice_url ?? null,

@@ -12,6 +12,8 @@ import { accountPath } from '../act-forms/act-form.ts';
 import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
 import type { MomentView } from '../queries/moment.ts';
+import type { ExplainedInvoice } from '../../../../state/charges.ts';
+import { explainedInvoice } from './charge.ts';
 import { legend } from './lifecycle.ts';
 import { momentPanel, momentWords, thenPanel, type ThenWords } from './moment.ts';
 import { facts, rowTable, subscriptionLink, usagePanel, type UsageRow } from './parts.ts';
@@ -23,6 +25,8 @@ export interface InvoiceItem {
   number: string | null;
   status: string;
   amount: string;
+  currency: string;
+  explained: ExplainedInvoice;
   createdAt: number;
   pdfUrl: string | null;
   hostedUrl: string | null;
@@ -290,7 +294,7 @@ function askForInvoices(view: SubscriptionView): Html {
 
 function invoiceTable(invoices: InvoiceItem[]): Html {
   if (invoices.length === 0) return html`<p class="empty">No invoices yet.</p>`;
-  return rowTable(
+  const table = rowTable(
     'Invoices',
     [
       { title: 'Number', cell: (row) => html`<span class="mono">${row.number ?? row.id}</span>` },
@@ -307,6 +311,9 @@ function invoiceTable(invoices: InvoiceItem[]): Html {
     ],
     invoices,
   );
+  return html`${table}${invoices.map(({ number, id, explained, currency }) =>
+    explainedInvoice(number ?? id, explained, currency),
+  )}`;
 }
 
 function documents(invoice: InvoiceItem): Html {
