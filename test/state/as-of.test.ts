@@ -8,10 +8,11 @@ import {
   type AsOfRules,
   type KeptPast,
   type KnownEvent,
+  type KnownLine,
 } from '../../state/history/as-of.ts';
 import { readSubscription } from '../../state/subscription-facts.ts';
 import type { SubscriptionFacts } from '../../state/types.ts';
-import { CATALOGUE, type Raw } from './factories.ts';
+import { CATALOGUE, DAY, storedIn, T0, type Raw } from './factories.ts';
 import { expectedLines } from './history-judge.ts';
 import { RANKS, RecordedHistory } from './recorded-history.ts';
 import { SimulatedSubscription, STEPS, type SimulatorStep } from './simulator.ts';
@@ -136,4 +137,101 @@ describe('a subscription as of a moment', () => {
       }
     });
   }, 600_000);
+
+  const at = (seconds: number) => seconds * 1000;
+  const none = { events: [], eventsSince: null, returns: [], present: storedIn('active') };
+  const line = (given: Partial<KnownLine>): KnownLine => ({
+    to: 'active',
+    from: 'none',
+    at: at(T0),
+    causeId: null,
+    knownAt: at(T0),
+    struckAt: null,
+    ...given,
+  });
+
+  it('was believed to be in a state that never was until that was struck out', () => {
+    const struck = { from: 'active', to: 'paused', at: at(T0 + 10), knownAt: at(T0 + 10) } as const;
+    const past = { ...none, lines: [line({}), line({ ...struck, struckAt: at(T0 + 60) })] };
+    const believed = (seconds: number) =>
+      subscriptionAsOf(past, knownBy(past, at(seconds), 'real'), { at: at(seconds), rules: RULES });
+    expect([T0 + 5, T0 + 30, T0 + 61].map((when) => believed(when).state)).toEqual([
+      'active',
+      'paused',
+      'active',
+    ]);
+    expect(asItWas(past, at(T0 + 30)).state).toBe('active');
+  });
+
+  it('had the access, the acts and the open invoices of then, and not those of now', () => {
+    const life = new SimulatedSubscription('active');
+    for (const step of ['fail', 'fail', 'pay'] as const) life.step(step);
+    // An invoice is told open and paid in one second; the ids of events do not tell the order.
+    const events = life.events.map((raw): KnownEvent => {
+      const { object } = raw['data'] as { object: Raw };
+      return { facts: readEvent(raw), object, knownAt: 0 };
+    });
+    const record = new RecordedHistory();
+    for (const [i, { facts }] of events.entries()) {
+      record.deliver([facts], life.reads[i]!, facts.createdAt);
+    }
+    const lines = record.lines.map((each) => ({ ...each, struckAt: null }));
+    const past = { ...none, events, lines, present: record.stored! };
+    const [, failed, again, paid] = [0, 3600, 7200, 10_800].map((seconds) => at(T0 + seconds));
+    expect(asItWas(past, failed! - 1_000)).toMatchObject({
+      state: 'active',
+      access: { level: 'full' },
+      invoices: [],
+    });
+    expect(asItWas(past, failed!)).toMatchObject({
+      state: 'past_due',
+      failedAttempts: 1,
+      access: { level: 'grace', until: failed! + 14 * at(DAY) },
+      invoices: [{ id: 'in_2', status: 'open', amountDue: 3000, attemptCount: 1 }],
+    });
+    expect(asItWas(past, again!)).toMatchObject({ failedAttempts: 2, state: 'past_due' });
+    const unpaid = { ...past, lines: lines.slice(0, 3), events: events.slice(0, -3) };
+    expect(asItWas(unpaid, failed! + 15 * at(DAY)).access).toMatchObject({ level: 'none' });
+    expect(asItWas(past, paid!)).toMatchObject({
+      state: 'active',
+      invoices: [],
+      failedAttempts: 0,
+    });
+
+    const twice = [events.at(-2)!, events.at(-2)!].map(({ facts, object, knownAt }, i) => {
+      const invoice = { ...facts.invoice!, status: i === 0 ? 'paid' : 'open' };
+      return { facts: { ...facts, id: `evt_${i}`, invoice }, object, knownAt };
+    });
+    expect(asItWas({ ...past, events: twice }, paid!).invoices).toEqual([]);
+  });
+
+  it('gave no access while a dispute was open, and says where its course is not kept', () => {
+    const dispute = {
+      id: 'dp_1',
+      kind: 'dispute' as const,
+      chargeId: null,
+      invoiceId: null,
+      subscriptionId: 'sub_1',
+      customerId: 'cus_1',
+      amount: 3000,
+      currency: 'usd',
+      status: 'needs_response',
+      reason: null,
+      createdAt: at(T0 + 100),
+      paid: { amount: 3000, periodStart: null, periodEnd: null },
+    };
+    const life = new SimulatedSubscription('active');
+    const facts = readEvent(life.events[0]);
+    const event = { facts, object: {}, knownAt: 0 };
+    const past = { ...none, lines: [line({ causeId: facts.id })], events: [event] };
+    const later = line({ from: 'active', at: at(T0 + 900), causeId: facts.id });
+    const disputed = { ...past, lines: [...past.lines, later], returns: [dispute] };
+    const levels = [T0 + 50, T0 + 150].map((when) => asItWas(disputed, at(when)).access?.level);
+    expect(levels).toEqual(['full', 'none']);
+    const won = { ...disputed, returns: [{ ...dispute, status: 'won' }] };
+    expect(asItWas(won, at(T0 + 150))).toMatchObject({
+      access: { level: 'full' },
+      disputeUnclear: true,
+    });
+  });
 });
