@@ -51,3 +51,32 @@ export async function pastEventsOf(
     }),
   );
 }
+
+/** What tells how a subscription was: itself, its schedules, its invoices. */
+const KEPT_TYPES = ['customer.subscription.%', 'subscription_schedule.%', 'invoice.%'];
+
+export interface KeptEventRow {
+  payload: string;
+  /** When it was processed; null while it waits. */
+  processedAt: number | null;
+}
+
+/** The stored events that tell how one subscription was, newest first. */
+export async function keptEventsOf(
+  db: Db,
+  subscriptionId: string,
+  limit: number,
+): Promise<KeptEventRow[]> {
+  const rows: { payload: string; processed_at: number | null }[] = await db('webhook_events')
+    .where({ subscription_id: subscriptionId })
+    .where((types) => {
+      for (const type of KEPT_TYPES) void types.orWhereLike('type', type);
+    })
+    .orderBy([
+      { column: 'created_at', order: 'desc' },
+      { column: 'id', order: 'desc' },
+    ])
+    .limit(limit)
+    .select('payload', 'processed_at');
+  return rows.map(({ payload, processed_at: processedAt }) => ({ payload, processedAt }));
+}

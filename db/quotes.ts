@@ -61,3 +61,17 @@ function where(key: QuoteKey) {
     target: key.target,
   };
 }
+
+/** The quotes of a subscription whose change was made, as far as they are kept. */
+export async function usedQuotesOf(
+  db: Db,
+  subscriptionId: string,
+): Promise<Pick<Quote, 'prorationAt' | 'amountDue'>[]> {
+  const rows: Row[] = await db('quotes')
+    .where({ subscription_id: subscriptionId })
+    .whereNotNull('used_at');
+  return rows.map(({ proration_at: prorationAt, amount_due: amountDue }) => ({
+    prorationAt,
+    amountDue,
+  }));
+}

@@ -201,13 +201,19 @@ export async function reviseTransitions(db: Db, lines: TransitionRevision[]): Pr
   }
 }
 
-/** Strikes out lines that events have disproved; their numbers stay taken. */
+/** Strikes out lines that events have disproved; their numbers stay taken, and when it was is part of the cause. */
 export async function disproveTransitions(db: Db, ids: number[]): Promise<void> {
   for (const id of ids) {
     await db('transitions')
       .where({ id })
-      .update({ evidence: 'disproved', cause_id: `disproved:${id}` });
+      .update({ evidence: 'disproved', cause_id: `disproved:${id}:${Date.now()}` });
   }
+}
+
+/** When a line was struck out; null for one that stands, and where an older release did not say. */
+export function disprovedAt({ evidence, cause }: TransitionRow): number | null {
+  const [, time] = /^disproved:\d+:(\d+)$/.exec(cause.id) ?? [];
+  return evidence === 'disproved' && time !== undefined ? Number(time) : null;
 }
 
 /** One line by its number; null when there is none. */
@@ -223,7 +229,9 @@ export async function findTransition(
 }
 
 /** Lines of one subscription in the order in which it happened. Those of older releases have their place by their id. */
-export function inOrder(lines: readonly TransitionRow[]): TransitionRow[] {
+export function inOrder<Line extends Pick<TransitionRow, 'id' | 'number' | 'occurredAt'>>(
+  lines: readonly Line[],
+): Line[] {
   let latest = 0;
   const placed = lines
     .toSorted((a, b) => a.id - b.id)

@@ -57,6 +57,14 @@ const COMMANDS: Record<string, Command> = {
     does: 'does for an account what operators do: refund, credit, cancel, extend a trial, …',
     run: () => import('./act.ts'),
   },
+  machine: {
+    does: 'the state machine for an editor or a document: Mermaid, Stately, JSON',
+    run: () => import('./machine.ts'),
+  },
+  backtest: {
+    does: 'what other rules of grace, dunning and disputes would have done to the recorded history',
+    run: () => import('./backtest.ts'),
+  },
   'migrate-plan': {
     does: 'moves all subscriptions of one price to another',
     run: () => import('./migrate-plan.ts'),

@@ -161,6 +161,83 @@ describe('A customer of the storefront, watched from the dashboard', { shuffle: 
     await has(shop, 'main .panel-head', 'active');
   }, 60_000);
 
+  it('explains each line of its invoices: what it is, who made it, and that it adds up', async () => {
+    await server.settled();
+    const id = await subscriptionId();
+    await admin.goto(`${server.url}/admin/subscriptions/${id}`);
+    const told = admin.locator('#invoices details');
+    await until(async () => (await told.count()) > 1);
+    const words = (await told.allTextContents()).map((text) => text.replace(/\s+/g, ' '));
+    for (const text of words) expect(text).toContain('The lines add up to the total.');
+    const change = words.find((text) =>
+      text.includes('Credit for the unused part of Starter, monthly'),
+    );
+    expect(change).toMatch(/Pro, monthly for the rest of its period/);
+    expect(change).toMatch(/step \d+: upgraded by user:\S+ · \S+ · quoted: \$[\d.]+ due/);
+    const [, quoted] = /quoted: (\$[\d.]+) due/.exec(change ?? '') ?? [];
+    expect(change).toContain(`Total ${quoted}`);
+    await told.first().locator('summary').click();
+    expect(await accessibilityProblems(admin)).toEqual([]);
+  }, 60_000);
+
+  it('goes back to any moment by keyboard, and by its address without a script', async () => {
+    await server.settled();
+    const id = await subscriptionId();
+    await admin.goto(`${server.url}/admin/subscriptions/${id}`);
+    const here = admin.locator('svg .node.here');
+    const then = admin.locator('[aria-labelledby="then-title"]');
+    expect(await here.getAttribute('data-state')).toBe('active');
+    expect(await then.count()).toBe(0);
+    // Until the trial, line by line.
+    await until(async () => {
+      const before = admin.url();
+      await admin.locator('#moment').focus();
+      await admin.keyboard.press('ArrowLeft');
+      await until(async () => {
+        if (admin.url() === before) return false;
+        const at = new URL(admin.url()).searchParams.get('at') ?? '';
+        const shown = await admin.locator('#moment').getAttribute('value');
+        return Number(shown) * 1000 === Date.parse(at);
+      });
+      return (await here.getAttribute('data-state')) === 'trialing';
+    });
+    const url = admin.url();
+    const began = new URL(url).searchParams.get('at');
+    const { trial_start: start } = await server.stripe.subscriptions.retrieve(id);
+    expect(Date.parse(began ?? '')).toBe(start! * 1000);
+    const said = async (page: Page) => {
+      const text = await page.locator('[aria-labelledby="then-title"]').textContent();
+      // A script tells times in the reader's zone.
+      return text?.replace(/\s+/g, ' ').replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'TIME') ?? '';
+    };
+    const words = await said(admin);
+    expect(words).toMatch(/Plan ?starter/);
+    expect(words).toMatch(/Access ?full/);
+    expect(words).toMatch(/Open invoices ?none told/);
+    expect(words).toContain('The same was known here');
+    expect(await admin.evaluate('document.activeElement.id')).toBe('moment');
+    await admin.keyboard.press('ArrowRight');
+    await has(admin, 'svg .node.here .name', 'active');
+
+    const plain = await openBrowser({ javaScript: false });
+    try {
+      const page = await signIn(plain.context, server);
+      await page.goto(url);
+      expect(await said(page)).toBe(words);
+      await page.getByRole('link', { name: 'The next transition' }).click();
+      expect(await page.locator('svg .node.here').getAttribute('data-state')).toBe('active');
+      // A line of the history leads to its moment.
+      await page.locator('.timeline a[href^="?at="]').first().click();
+      expect(new URL(page.url()).searchParams.get('at')).toBe(began);
+      await page.getByLabel('Moment in UTC').fill('2001-01-01T00:00:00');
+      await page.getByRole('button', { name: 'Show' }).click();
+      expect(await page.locator('svg .node.here').count()).toBe(0);
+      expect(await said(page)).toContain('No event of this time is stored');
+    } finally {
+      await plain.close();
+    }
+  }, 60_000);
+
   it('leaves counts that match the table', async () => {
     await server.settled();
     const rows: { state: string; count: number }[] = await server.database

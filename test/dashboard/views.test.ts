@@ -61,11 +61,14 @@ function failedMail(late: { id: string; user_id: string; customer_id: string }):
   return { objectId: `in_${late.id}:1`, kind: 'mail.payment_failed', payload };
 }
 
+const DAYS_AGO = new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 19);
+
 const views = (): [name: string, path: string][] => [
   ['lifecycle', '/admin'],
   ['subscriptions', '/admin/subscriptions'],
   ['subscriptions-by-email', '/admin/subscriptions?q=dana'],
   ['subscription', `/admin/subscriptions/${subscriptionId}?check=1`],
+  ['moment', `/admin/subscriptions/${subscriptionId}?at=${DAYS_AGO}`],
   ['events', '/admin/events'],
   ['event', `/admin/events/${eventId}`],
   ['replay', '/admin/events/replay?status=dead'],

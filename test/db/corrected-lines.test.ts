@@ -3,7 +3,14 @@ import { arrowTraffic } from '../../db/counters.ts';
 import { arrowTrafficByDay, figuresSince } from '../../db/dashboard-figures.ts';
 import { movesPerHour, transitionsOfArrow } from '../../db/dashboard-transitions.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
-import { timelineOf, type TransitionRow } from '../../db/transitions.ts';
+import {
+  disproveTransitions,
+  disprovedAt,
+  recentHistories,
+  timelineOf,
+  type TransitionRow,
+} from '../../db/transitions.ts';
+import { backtest } from '../../server/operations/backtest.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
 import { aLine, aStoredSubscription } from '../support/factories.ts';
 
@@ -91,5 +98,41 @@ describe.each(DIALECTS)('Lines that are known better by now, on %s,', (dialect) 
     expect(told.map(({ cause, evidence }) => [cause.id, evidence])).toEqual(
       [1, 2, 3, 4].map((at) => [`evt_${at}`, 'event']),
     );
+  });
+
+  it('are left out of a backtest, which reads each subscription of ours once, page by page', async () => {
+    const before = Date.now();
+    const row = await guessed();
+    await disproveTransitions(database.knex, [row.id]);
+    const [struck] = await recentHistories(database.knex, ['sub_1'], 10);
+    expect(disprovedAt(struck!)).toBeGreaterThanOrEqual(before);
+    expect(disprovedAt(row)).toBeNull();
+
+    const moves = [
+      { ...aLine(), mrr: 2_000 },
+      { ...aLine(failed), number: 2, mrr: 2_000 },
+      { ...aLine({ from: 'past_due', to: 'active', event: 'payment_succeeded' }), number: 3 },
+    ];
+    const changes = Array.from({ length: 501 }, (_, i) => {
+      const next = aStoredSubscription({ id: `sub_page${i}`, foreign: i === 7 });
+      const at = (day: number) => next.facts.createdAt + day * DAY;
+      const lines = moves.map((line, nth) => ({
+        ...line,
+        number: nth + 1,
+        cause: { ...line.cause, id: `evt_${i}_${nth}`, at: at(nth * 10) },
+      }));
+      return { before: null, next, lines };
+    });
+    for (let i = 0; i < changes.length; i += 100)
+      await saveChanges(database.knex, changes.slice(i, i + 100));
+    const rules = { maxAttempts: 3, finalAction: 'cancel', onDispute: 'keep' } as const;
+    const found = await backtest(database.knex, {
+      asConfigured: { ...rules, grace: { days: 12 } },
+      underPolicy: { ...rules, grace: { days: 4 } },
+      now: Date.now(),
+    });
+    expect(found).toMatchObject({ subscriptions: 501, transitions: 1_500, differ: 500 });
+    expect(found.asConfigured.lockedMs).toBe(0);
+    expect(found.underPolicy).toMatchObject({ lockedOut: 500, lockedMs: 500 * 6 * DAY, lost: 0 });
   });
 });

@@ -67,6 +67,26 @@ describe('The command tenure', { timeout: 90_000 }, () => {
     });
   });
 
+  it('asks the history about other rules, and refuses what is no rule', async () => {
+    const file = join(dataDir, 'rules.env');
+    const found = ['backtest', '--policy', file, '--data', dataDir];
+    writeFileSync(file, 'GRACE=3\nTRIAL_DAYS=90\n');
+    expect(await tenure(found)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('TRIAL_DAYS is no rule of a backtest'),
+    });
+    writeFileSync(file, '# three days, and no last attempt\nGRACE=3\nDUNNING_FINAL_ACTION=none\n');
+    const { code, stdout, stderr } = await tenure([...found, '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({
+      subscriptions: 0,
+      rules: {
+        asConfigured: { grace: 'period_end', finalAction: 'cancel' },
+        underPolicy: { grace: { days: 3 }, finalAction: 'none', maxAttempts: 3 },
+      },
+    });
+  });
+
   it('A-4: names the variable that would choose a real account', async () => {
     const { code, stderr } = await tenure(['verify', '--data', dataDir], { EMULATOR_PORT: '1' });
     expect(code).toBe(1);

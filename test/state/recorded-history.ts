@@ -14,7 +14,9 @@ export const RANKS = { price_starter_month: 1, price_pro_month: 2 };
 /** What is recorded of one subscription, and written by what was decided. */
 export class RecordedHistory {
   stored: StoredSubscription | null = null;
-  lines: (HistoryLine & { number: number; id: number })[] = [];
+  lines: (HistoryLine & { number: number; id: number; knownAt: number })[] = [];
+  /** Lines that were struck out, with when. */
+  readonly struck: (RecordedHistory['lines'][number] & { struckAt: number })[] = [];
   readonly effects = new Map<string, Effect>();
   readonly processed: EventFacts[] = [];
   /** In the order in which they were told. */
@@ -38,6 +40,9 @@ export class RecordedHistory {
     const decision = decideBatch({ ...input, past });
     this.stored = decision.next;
     this.taken.push(...decision.removed.map((line) => line.number ?? 0));
+    for (const line of this.lines.filter((each) => decision.removed.includes(each))) {
+      this.struck.push({ ...line, struckAt: now });
+    }
     this.lines = this.lines.filter((line) => !decision.removed.includes(line));
     for (const { line, ...known } of decision.revised) {
       const own = this.lines.find((each) => each === line)!;
@@ -45,7 +50,8 @@ export class RecordedHistory {
     }
     for (const line of decision.transitions) {
       this.ids += 1;
-      this.lines.push({ ...line, causeId: line.causeId ?? `read ${this.ids}`, id: this.ids });
+      const causeId = line.causeId ?? `read ${this.ids}`;
+      this.lines.push({ ...line, causeId, id: this.ids, knownAt: now });
       this.told.push({ number: line.number, to: line.to });
     }
     this.lines.sort((a, b) => a.number - b.number);

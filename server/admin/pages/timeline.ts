@@ -33,26 +33,36 @@ export interface NextStep {
 /** A gap longer than this gets a line of its own; the picture stays short whatever the gap. */
 const GAP = 60_000;
 
+export interface TimelineContext {
+  now: number;
+  next: readonly NextStep[];
+  firstNumber?: number;
+  /** The moment that is looked at: what came after it is pale, and each line leads to its own. */
+  moment?: { at: number | null };
+}
+
 /** The history of a subscription, oldest first, each step with its number on the chart. */
-export function timeline(
-  steps: readonly TimelineStep[],
-  context: { now: number; next: readonly NextStep[]; firstNumber?: number },
-): Html {
+export function timeline(steps: readonly TimelineStep[], context: TimelineContext): Html {
   const first = context.firstNumber ?? 1;
   return html`<ol class="timeline">
-    ${steps.map((step, index) => html`${gap(steps[index - 1], step)}${line(step, index + first, context.now)}`)}
+    ${steps.map((step, index) => html`${gap(steps[index - 1], step)}${line(step, index + first, context)}`)}
     ${context.next.map((next) => upcoming(next, context.now))}
   </ol>`;
 }
+
+/** The page of the same subscription as it was at a moment. */
+export const momentHref = (at: number): string =>
+  `?at=${new Date(at).toISOString().slice(0, 19)}Z#moment-title`;
 
 function gap(before: TimelineStep | undefined, step: TimelineStep): Html | null {
   if (!before || step.at - before.at < GAP) return null;
   return html`<li class="gap">${duration(step.at - before.at)} in ${before.to}</li>`;
 }
 
-function line(step: TimelineStep, number: number, now: number): Html {
+function line(step: TimelineStep, number: number, { now, moment }: TimelineContext): Html {
   const said = saidIn(step);
-  return html`<li>
+  const isLater = moment && moment.at !== null && step.at > moment.at + 999;
+  return html`<li ${isLater && html` class="later"`}>
     <span class="bullet"><span class="hidden-visually">Step </span>${number}</span>
     <div class="moved">
       ${stateChip(step.from)} <span aria-hidden="true">→</span
@@ -61,7 +71,11 @@ function line(step: TimelineStep, number: number, now: number): Html {
       ${step.late && html`<span class="flag soft" title="It came to be known after newer facts had been recorded.">late</span>`}
     </div>
     <p class="cause">${step.event}</p>
-    <p class="small">${relative(step.at, now)} · ${exact(step.at)} · ${causeOf(step)}</p>
+    <p class="small">
+      ${relative(step.at, now)} ·
+      ${moment ? html`<a href="${momentHref(step.at)}">${exact(step.at)}</a>` : exact(step.at)} ·
+      ${causeOf(step)}
+    </p>
     ${said !== '' && html`<p class="small">${said}</p>`}
   </li>`;
 }

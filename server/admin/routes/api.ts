@@ -134,10 +134,11 @@ const subscription = defineRoute({
   response: subscriptionDetails,
   errors: ['not_found'],
   handler: async (_request, { services, params }) => {
-    const wish = { check: false, invoices: false };
+    const wish = { check: false, invoices: false, at: null };
     const view = await subscriptionView(services, params['id'] ?? '', wish);
     if (!view) throw new AppError('not_found', 'There is no such subscription here.');
-    const { businessNow: _now, check: _check, invoices: _invoices, ...rest } = view;
+    const { moment: _moment, was: _was, believed: _believed, ...present } = view;
+    const { businessNow: _now, check: _check, invoices: _invoices, ...rest } = present;
     return json(withIsoTimes(rest));
   },
 });

@@ -17,6 +17,7 @@ import { subscriptionsPage } from '../pages/views/subscriptions.ts';
 import { eventsView, eventView, noSuchEvent } from '../pages/queries/events.ts';
 import { lifecycleView, windowOf } from '../pages/queries/lifecycle.ts';
 import { metricsView } from '../pages/queries/metrics.ts';
+import { momentOf } from '../pages/queries/moment.ts';
 import { moveItem, subscriptionView } from '../pages/queries/subscription.ts';
 import { subscriptionsView } from '../pages/queries/subscriptions.ts';
 import { comingUp } from '../pages/test-clock.ts';
@@ -70,6 +71,7 @@ const subscription = adminPage({
     const view = await subscriptionView(services, params['id'] ?? '', {
       check: query.get('check') === '1',
       invoices: query.get('invoices') === '1',
+      at: momentOf(query.get('at')),
     });
     if (!view) return missing(context, 'There is no such subscription here.');
     return page(subscriptionPage(await frameOf(context), view));

@@ -32,15 +32,23 @@ async function readAssets(): Promise<Assets> {
   };
 }
 
+/** The parts of the client, one script for the browser. */
+const CLIENT = ['client', 'moment'];
+
 /**
  * The client as JavaScript. The build has compiled it; when the source runs through tsx, esbuild, which tsx
  * is made of, takes the types off here, in a few milliseconds.
  */
 async function readClient(): Promise<string> {
-  if (!import.meta.url.endsWith('.ts')) {
-    return readFile(new URL('./client/client.js', import.meta.url), 'utf8');
-  }
-  const source = await readFile(new URL('./client/client.ts', import.meta.url), 'utf8');
+  const isCompiled = !import.meta.url.endsWith('.ts');
+  const parts = await Promise.all(
+    CLIENT.map((name) => {
+      const file = `./client/${name}.${isCompiled ? 'js' : 'ts'}`;
+      return readFile(new URL(file, import.meta.url), 'utf8');
+    }),
+  );
+  const source = parts.join('\n');
+  if (isCompiled) return source;
   const { transform } = await import('esbuild');
   const { code } = await transform(source, { loader: 'ts', target: 'es2022', minify: true });
   return code;

@@ -2,7 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { expectedSteps } from '../../../server/admin/pages/expected.ts';
 import { saidIn } from '../../../server/admin/pages/timeline.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
-import { DAY, storedIn, T0, type Raw } from '../../state/factories.ts';
+import { thenPanel } from '../../../server/admin/pages/views/moment.ts';
+import { readEvent } from '../../../state/event-facts.ts';
+import {
+  happenedBy,
+  knownBy,
+  knownLate,
+  subscriptionAsOf,
+  type Cut,
+  type KeptPast,
+  type KnownLine,
+} from '../../../state/history/as-of.ts';
+import { CATALOGUE, DAY, storedIn, T0, type Raw } from '../../state/factories.ts';
+import { SimulatedSubscription } from '../../state/simulator.ts';
 import type { LifecycleState } from '../../../state/types.ts';
 
 const row = (state: LifecycleState, raw: Raw = {}) => storedIn(state, raw) as SubscriptionRow;
@@ -55,5 +67,73 @@ describe('P-12: a line of the timeline', () => {
     const detail = { status: 'active', feedback: 'too_expensive', comment: 'Sorry <b>' };
     expect(saidIn({ detail })).toBe('status active · left because: too expensive · “Sorry <b>”');
     expect(saidIn({ detail: {} })).toBe('');
+  });
+});
+
+describe('a moment of the past', () => {
+  const life = new SimulatedSubscription('active');
+  life.step('fail');
+  const [created, paid, , failed] = life.events.map((raw) => readEvent(raw));
+  const failedAt = failed!.createdAt;
+  const hours = 3 * 3_600_000;
+  const line = (line: Partial<KnownLine>): KnownLine => ({
+    to: 'active',
+    at: T0 * 1000,
+    causeId: created!.id,
+    knownAt: T0 * 1000,
+    struckAt: null,
+    ...line,
+  });
+  const past: KeptPast = {
+    lines: [
+      line({ from: 'none', event: 'paid' }),
+      line({
+        from: 'active',
+        to: 'past_due',
+        event: 'payment_failed',
+        at: failedAt,
+        knownAt: failedAt + hours,
+      }),
+    ],
+    events: [],
+    eventsSince: null,
+    returns: [],
+    present: storedIn('past_due'),
+  };
+  const rules = {
+    catalogue: CATALOGUE,
+    grace: 'period_end',
+    returns: { onDispute: 'suspend', onFullRefund: 'end' },
+  } as const;
+
+  it('says what was believed where it was something else, and how late it became known', () => {
+    expect(paid!.invoice?.status).toBe('paid');
+    const words = (cut: Cut) => ({
+      of: subscriptionAsOf(past, cut, { at: failedAt, rules }),
+      plan: null,
+      mrr: null,
+      pending: null,
+      invoices: [],
+    });
+    const moment = {
+      at: failedAt,
+      first: T0 * 1000,
+      now: failedAt + 2 * hours,
+      moments: [],
+      was: null,
+      believed: null,
+      late: knownLate(past, failedAt, 'real'),
+    };
+    const was = words(happenedBy(past, failedAt));
+    const believed = words(knownBy(past, failedAt, 'real'));
+    const split = thenPanel({ moment, believed }, was).markup.replaceAll(/\s+/g, ' ');
+    expect(split).toContain('As it was believed');
+    expect(split).toMatch(/>past_due<.*<mark>.*>active</);
+    expect(split).toContain('recorded 3 hours later');
+    // On a test clock, nothing that is later had become known before it.
+    expect(knownLate(past, failedAt, 'test')).toEqual([]);
+    const same = thenPanel({ moment: { ...moment, late: [] }, believed: null }, was).markup;
+    expect(same).toContain('The same was known here');
+    expect(same).not.toContain('As it was believed');
   });
 });

@@ -1,5 +1,6 @@
 import { isGatewayError } from '../../../../adapters/stripe-gateway.ts';
 import { findCustomerByStripeId } from '../../../../db/customers.ts';
+import { usedQuotesOf } from '../../../../db/quotes.ts';
 import {
   findSubscription,
   listSubscriptions,
@@ -7,6 +8,7 @@ import {
 } from '../../../../db/subscriptions.ts';
 import { timelineOf, type TransitionRow } from '../../../../db/transitions.ts';
 import { accessOf } from '../../../../state/access.ts';
+import { explainInvoice } from '../../../../state/charges.ts';
 import { allowedActions } from '../../../../state/actions.ts';
 import { findPlan, planOfPrice, type Catalogue } from '../../../../state/catalogue.ts';
 import { endOf } from '../../../../state/lifecycle.ts';
@@ -20,8 +22,11 @@ import { checkWithStripe } from '../check-with-stripe.ts';
 import { count, dateTime } from '../../../http/pages/format.ts';
 import { expectedSteps } from '../expected.ts';
 import type { TimelineStep } from '../timeline.ts';
+import { momentView } from './moment.ts';
 import { NOTHING_TOLD, toldInvoices, type ToldInvoices } from './told.ts';
 import type { MoveItem } from '../views/others.ts';
+import type { SubscriptionThen } from '../../../../state/history/as-of.ts';
+import type { ThenWords } from '../views/moment.ts';
 import type { InvoiceItem, SubscriptionView } from '../views/subscription.ts';
 import { priceWords } from './subscriptions.ts';
 
@@ -33,7 +38,7 @@ const INVOICES = 24;
 export async function subscriptionView(
   services: Services,
   id: string,
-  wish: { check: boolean; invoices: boolean },
+  wish: { check: boolean; invoices: boolean; at: number | null },
 ): Promise<SubscriptionView | null> {
   const db = services.database.knex;
   const row = await findSubscription(db, id);
@@ -48,6 +53,7 @@ export async function subscriptionView(
     toldInvoices(db, row.userId),
   ]);
   const { facts } = row;
+  const moment = await momentView(services, row, { at: wish.at, lines });
   const access = accessOf(row, { now: services.clock.now(), grace: services.config.grace });
   return {
     id,
@@ -82,6 +88,27 @@ export async function subscriptionView(
     others: siblings.filter((other) => other.id !== id).map(({ id, state }) => ({ id, state })),
     check,
     businessNow: services.clock.now(),
+    moment,
+    was: moment.was && thenWords(services.catalogue, moment.was),
+    believed: moment.believed && thenWords(services.catalogue, moment.believed),
+  };
+}
+
+/** What is known of a moment, in words; null where it is not kept. */
+function thenWords(catalogue: Catalogue, then: SubscriptionThen): ThenWords {
+  const { facts, mrr, plan } = then;
+  const currency = facts?.currency ?? 'usd';
+  return {
+    of: then,
+    plan: facts && `${plan ?? 'not in the catalogue'} ${priceWords(catalogue, facts)}`,
+    mrr: mrr === null || facts === null ? null : formatMoney(mrr, currency),
+    pending: facts && pendingWords(catalogue, { facts }),
+    invoices: then.invoices.map((invoice) => {
+      const { id, number, status, amountDue, amountPaid } = invoice;
+      const money = (amount: number) => formatMoney(amount, invoice.currency);
+      const paid = amountPaid === 0 ? '' : `, ${money(amountPaid)} paid`;
+      return `${number ?? id} · ${status} · ${money(amountDue)} due${paid}`;
+    }),
   };
 }
 
@@ -125,7 +152,10 @@ function stripeUrl(services: Services, id: string): string | null {
   return `https://dashboard.stripe.com/${live ? '' : 'test/'}subscriptions/${encodeURIComponent(id)}`;
 }
 
-export function pendingWords(catalogue: Catalogue, { facts }: SubscriptionRow): string[] {
+export function pendingWords(
+  catalogue: Catalogue,
+  { facts }: Pick<SubscriptionRow, 'facts'>,
+): string[] {
   const name = (priceId: string | null): string => {
     if (priceId === null) return 'other seats';
     const found = planOfPrice(catalogue, priceId);
@@ -173,13 +203,22 @@ export async function usageOf(
 }
 
 async function invoicesOf(services: Services, id: string): Promise<SubscriptionView['invoices']> {
+  const db = services.database.knex;
   try {
-    const invoices = await services.stripe.invoicesOf(id, INVOICES);
+    const [invoices, history, quotes] = await Promise.all([
+      services.stripe.invoicesOf(id, INVOICES),
+      timelineOf(db, id, STEPS),
+      usedQuotesOf(db, id),
+    ]);
+    const lines = history.map((line) => ({ ...line, at: line.occurredAt, causeId: line.cause.id }));
+    const context = { catalogue: services.catalogue, lines, quotes };
     return invoices.map((invoice): InvoiceItem => ({
       id: invoice.id ?? '',
       number: invoice.number,
       status: invoice.status ?? 'draft',
       amount: formatMoney(invoice.total, invoice.currency),
+      currency: invoice.currency,
+      explained: explainInvoice(invoice, context),
       createdAt: invoice.created * 1000,
       pdfUrl: invoice.invoice_pdf ?? null,
       hostedUrl: invoice.hosted_invoice_url ?? null,

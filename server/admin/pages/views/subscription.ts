@@ -11,7 +11,11 @@ import { html, query, safeUrl, type Html } from '../../../http/pages/html.ts';
 import { accountPath } from '../act-forms/act-form.ts';
 import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
 import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
+import type { MomentView } from '../queries/moment.ts';
+import type { ExplainedInvoice } from '../../../../state/charges.ts';
+import { explainedInvoice } from './charge.ts';
 import { legend } from './lifecycle.ts';
+import { momentPanel, momentWords, thenPanel, type ThenWords } from './moment.ts';
 import { facts, rowTable, subscriptionLink, usagePanel, type UsageRow } from './parts.ts';
 import { accessWords } from './subscriptions.ts';
 
@@ -21,6 +25,8 @@ export interface InvoiceItem {
   number: string | null;
   status: string;
   amount: string;
+  currency: string;
+  explained: ExplainedInvoice;
   createdAt: number;
   pdfUrl: string | null;
   hostedUrl: string | null;
@@ -68,23 +74,31 @@ export interface SubscriptionView {
   others: { id: string; state: LifecycleState }[];
   check: CheckResult | null;
   businessNow: number;
+  moment: MomentView;
+  /** At the moment that is looked at; null for now. */
+  was: ThenWords | null;
+  /** What was believed then, where that was something else. */
+  believed: ThenWords | null;
 }
 
 /** One subscription: its path over the chart, details, history and what can happen next. */
 export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
+  const { moment, was } = view;
+  const isPast = (step: TimelineStep) => moment.at === null || step.at <= moment.at + 999;
+  const here = was?.of.state ?? view.state;
   const chart = stateChart(chartLayout, {
     counts: {},
     traffic: [],
     window: '',
     windowKey: '30d',
-    path: { steps: view.steps, here: view.state },
+    path: { steps: view.steps.filter(isPast), here },
   });
   return adminPage(frame, {
     title: view.id,
     section: 'subscriptions',
     content: html`<div class="head">
         <h1 class="mono">${view.id}</h1>
-        ${stateChip(view.state)}
+        ${stateChip(here)} ${was && html`<span class="muted">as of ${momentWords(moment)}</span>`}
         ${view.duplicate && html`<span class="flag">more than one live subscription</span>`}
         <span class="push inline">
           <a class="button" href="/admin/events${query({ q: view.id })}">Webhook events</a>
@@ -107,10 +121,12 @@ export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
               ${chart}
             </div>
           </section>
-          ${invoicesPanel(view)} ${usagePanel(view.usage)}
+          ${!was && invoicesPanel(view)} ${!was && usagePanel(view.usage)}
         </div>
         <div class="stack">
-          ${factsPanel(view)} ${checkPanel(frame, view)} ${timelinePanel(view)} ${nextPanel(view)}
+          ${momentPanel(moment)}
+          ${was ? thenPanel(view, was) : html`${factsPanel(view)} ${checkPanel(frame, view)}`}
+          ${timelinePanel(view)} ${!was && nextPanel(view)}
         </div>
       </div>`,
   });
@@ -233,7 +249,7 @@ function timelinePanel(view: SubscriptionView): Html {
       ${
         view.steps.length === 0
           ? html`<p class="muted">No transitions yet.</p>`
-          : timeline(view.steps, { now: view.businessNow, next: view.next })
+          : timeline(view.steps, { now: view.businessNow, next: view.next, moment: view.moment })
       }
     </div>
   </section>`;
@@ -278,7 +294,7 @@ function askForInvoices(view: SubscriptionView): Html {
 
 function invoiceTable(invoices: InvoiceItem[]): Html {
   if (invoices.length === 0) return html`<p class="empty">No invoices yet.</p>`;
-  return rowTable(
+  const table = rowTable(
     'Invoices',
     [
       { title: 'Number', cell: (row) => html`<span class="mono">${row.number ?? row.id}</span>` },
@@ -295,6 +311,9 @@ function invoiceTable(invoices: InvoiceItem[]): Html {
     ],
     invoices,
   );
+  return html`${table}${invoices.map(({ number, id, explained, currency }) =>
+    explainedInvoice(number ?? id, explained, currency),
+  )}`;
 }
 
 function documents(invoice: InvoiceItem): Html {
