@@ -4,7 +4,7 @@ import { createTenureClient, type TenureClient } from '../../adapters/client.ts'
 import { clientTypes } from '../../scripts/build-client/types.ts';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
 import { openApiDocument } from '../../server/http/openapi.ts';
-import { ROUTES } from '../../server/app/route-list.ts';
+import { API } from '../../server/app/route-list.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, tokenFor } from '../support/tokens.ts';
 
@@ -25,7 +25,7 @@ interface Answers {
 type Operations = Record<string, { responses: Answers; summary: string }>;
 
 describe('The OpenAPI document', () => {
-  const { paths } = openApiDocument(ROUTES) as { paths: Record<string, Operations> };
+  const { paths } = openApiDocument(API) as { paths: Record<string, Operations> };
   const all = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => ({
       name: `${method} ${path}`,
