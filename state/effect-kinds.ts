@@ -125,6 +125,25 @@ export interface WebhookData {
 /** What the team's own system is told. */
 export type WebhookType = keyof WebhookData;
 
+/** All of them, for settings and pages. */
+export const WEBHOOK_TYPES = Object.keys({
+  'subscription.changed': true,
+  'subscription.canceled': true,
+  'trial.ending': true,
+  'payment.succeeded': true,
+  'payment.failed': true,
+  'payment.action_required': true,
+  'payment.recovered': true,
+  'payment.after_end': true,
+  'payment.refunded': true,
+  'payment.fraud_warning': true,
+  'dispute.opened': true,
+  'dispute.won': true,
+  'dispute.lost': true,
+  'credit_note.issued': true,
+  'purchase.completed': true,
+} satisfies Record<WebhookType, true>) as WebhookType[];
+
 /** All but those that tell of a line of the history. */
 export type PlainWebhookType = Exclude<WebhookType, 'subscription.changed'>;
 

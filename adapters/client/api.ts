@@ -4811,6 +4811,139 @@ export interface paths {
       };
     };
   };
+  '/admin/api/webhooks': {
+    get: {
+      parameters: {
+        query?: {
+          status?: 'waiting' | 'delivered' | 'dead';
+          type?:
+            | 'subscription.changed'
+            | 'subscription.canceled'
+            | 'trial.ending'
+            | 'payment.succeeded'
+            | 'payment.failed'
+            | 'payment.action_required'
+            | 'payment.recovered'
+            | 'payment.after_end'
+            | 'payment.refunded'
+            | 'payment.fraud_warning'
+            | 'dispute.opened'
+            | 'dispute.won'
+            | 'dispute.lost'
+            | 'credit_note.issued'
+            | 'purchase.completed';
+          receiver?: string;
+          cursor?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              webhooks: {
+                id: string;
+                type: string;
+                receiver: string;
+                state: 'waiting' | 'delivered' | 'not sent' | 'dead';
+                objectId: string;
+                attempts: number;
+                reason: string | null;
+                createdAt: string;
+                deliveredAt: string | null;
+                nextAttemptAt: string | null;
+              }[];
+              nextCursor: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/webhooks/{id}': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              type: string;
+              receiver: string;
+              state: 'waiting' | 'delivered' | 'not sent' | 'dead';
+              objectId: string;
+              attempts: number;
+              reason: string | null;
+              createdAt: string;
+              deliveredAt: string | null;
+              nextAttemptAt: string | null;
+              webhookId: string;
+              url: string | null;
+              cause: string | null;
+              payload: { [name: string]: unknown };
+              log: {
+                at: string;
+                durationMs: number;
+                status: number | null;
+                error: string | null;
+              }[];
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/webhooks/{id}/resend': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
 }
 
 export interface webhooks {

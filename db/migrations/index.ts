@@ -19,6 +19,7 @@ import { purchases } from './0023-purchases.ts';
 import { planTerms } from './0024-plan-terms.ts';
 import { accountNotes } from './0028-account-notes.ts';
 import { customerLocale } from './0031-customer-locale.ts';
+import { receivers } from './0035-receivers.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -46,4 +47,5 @@ export const migrations: readonly Migration[] = [
   planTerms,
   accountNotes,
   customerLocale,
+  receivers,
 ];

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { dropReceivers } from '../../db/outbox.ts';
 import { bringForward } from '../../db/bring-forward.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
 import { readTerms, recordTerms } from '../catalogue/record-terms.ts';
@@ -74,6 +75,8 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     const db = core.database.knex;
     try {
       await bringForward(db, options.retryMax * 1.25);
+      const known = core.config.receivers.map(({ name }) => name);
+      await dropReceivers(db, known, Date.now());
       await recordTerms(db, core.catalogue);
     } catch (error) {
       core.log.warn({ err: error }, 'could not write to the database at the start');

@@ -102,6 +102,10 @@ function liveProblems(env: Environment): string[] {
   ] as const) {
     if (env[name]?.startsWith('http:')) problems.push(`${name} must be https with a live key`);
   }
+  for (const { name, url } of env.OUTGOING_WEBHOOKS) {
+    if (!url.startsWith('https:'))
+      problems.push(`OUTGOING_WEBHOOKS (${name}) must be https with a live key`);
+  }
   const names = ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'METRICS_TOKEN'] as const;
   const secrets = names.flatMap((name) =>
     [env[name] ?? []].flat().map((value) => ({ name, value })),

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ADMIN, OPERATOR_ROLES } from '../../state/roles.ts';
+import { receivers, SECRET } from './receivers.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -271,11 +272,9 @@ export const environment = z.object({
   OUTGOING_WEBHOOK_URL: httpUrl('must be the http(s) URL of your own webhook receiver').optional(),
   OUTGOING_WEBHOOK_SECRET: z
     .string()
-    .regex(
-      /^whsec_[A-Za-z0-9+/=]{16,}$/,
-      'must be whsec_ followed by base64 (echo whsec_$(openssl rand -base64 32))',
-    )
+    .regex(SECRET, 'must be whsec_ followed by base64 (echo whsec_$(openssl rand -base64 32))')
     .optional(),
+  OUTGOING_WEBHOOKS: receivers.default([]),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   DRAIN_SECONDS: whole(0, 600, 'must be a number of seconds, 0 to 600').default(5),
   DATABASE_WAIT_SECONDS: whole(0, 3_600, 'must be a number of seconds, 0 to 3600').default(60),

@@ -11,14 +11,13 @@ import {
 } from '../../db/customers.ts';
 import { takeKey, finishKey, pruneKeys, releaseKey } from '../../db/idempotency-keys.ts';
 import { listen, notify } from '../../db/notifications.ts';
+import { claimEffects, renewEffect } from '../../db/claim-effects.ts';
 import {
-  claimEffects,
   enqueueEffects,
   listEffects,
   markDelivered,
   outboxHealth,
   postponeEffect,
-  renewEffect,
   requeueEffects,
 } from '../../db/outbox.ts';
 import { findTrial, hadTrial, recordTrialOutcome, recordTrialStarted } from '../../db/trials.ts';
@@ -243,7 +242,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       expect(await claimEffects(database.knex, { mail: 5 }, { lease: 1 })).toHaveLength(1);
       database.knex.removeAllListeners('query');
       const explain = dialect === 'postgres' ? 'EXPLAIN' : 'EXPLAIN QUERY PLAN';
-      expect(await plan(`${explain} ${seen[0]}`)).toContain('outbox_due_by_lane');
+      expect(await plan(`${explain} ${seen[0]}`)).toContain('outbox_due_by_receiver');
     });
 
     it('leaves alone what another process took over and delivered, however late the first one fails', async () => {

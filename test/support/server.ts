@@ -214,7 +214,7 @@ async function settle(services: Services, isDelivering: () => Promise<boolean>):
     const acts = waiting('outbox').where((each) => {
       void each.where({ attempts: 0 }).orWhere({ kind: 'returns.read' });
     });
-    for (const told of ['mail.%', 'webhook.%']) void acts.whereNot('kind', 'like', told);
+    for (const told of ['mail.%', 'webhook.%', 'event.%']) void acts.whereNot('kind', 'like', told);
     const [event, act] = await Promise.all([
       waiting('webhook_events').first('id'),
       acts.first('id'),

@@ -17,6 +17,7 @@ import {
   statusAfter,
   type Purchase,
 } from '../../../state/purchases.ts';
+import { addressed } from '../../lib/addressed.ts';
 import type { CoreServices } from '../../lib/services.ts';
 import { isDelayedMethod } from '../saved-card.ts';
 
@@ -38,8 +39,8 @@ export async function recordPurchase(
     if (await addPurchase(trx, purchase)) {
       const grant = grantOfPurchase(purchase, product);
       if (grant) await addGrant(trx, grant);
-      const effect = purchaseEffect(purchase, idOf(session.customer));
-      await enqueueEffects(trx, [{ ...effect, causeId }], Date.now());
+      const effect = { ...purchaseEffect(purchase, idOf(session.customer)), causeId };
+      await enqueueEffects(trx, addressed(parts.config, [effect]), Date.now());
     }
     await applyReturns(trx, purchase.chargeId);
     return findPurchase(trx, purchase.id);

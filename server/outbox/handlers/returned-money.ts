@@ -1,5 +1,6 @@
 import { findCustomerByStripeId } from '../../../db/customers.ts';
 import { enqueueEffects } from '../../../db/outbox.ts';
+import { addressed } from '../../lib/addressed.ts';
 import {
   returnsOfSubscription,
   saveRestriction,
@@ -112,7 +113,7 @@ async function storeReturns(
     );
     await enqueueEffects(
       trx,
-      effects.map((effect) => ({ ...effect, causeId: eventId })),
+      addressed(ctx.core.config, effects).map((effect) => ({ ...effect, causeId: eventId })),
       Date.now(),
     );
     if (row === null) {
