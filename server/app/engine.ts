@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dropReceivers } from '../../db/outbox.ts';
+import { receiverNames } from '../lib/addressed.ts';
+import { HOOKS } from '../lib/hooks.ts';
 import { bringForward } from '../../db/bring-forward.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
 import { readTerms, recordTerms } from '../catalogue/record-terms.ts';
@@ -75,8 +77,8 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     const db = core.database.knex;
     try {
       await bringForward(db, options.retryMax * 1.25);
-      const known = core.config.receivers.map(({ name }) => name);
-      await dropReceivers(db, known, Date.now());
+      // What is for hooks waits for a process that has them.
+      await dropReceivers(db, [...receiverNames(core.config), HOOKS], Date.now());
       await recordTerms(db, core.catalogue);
     } catch (error) {
       core.log.warn({ err: error }, 'could not write to the database at the start');

@@ -2,7 +2,7 @@ import { GRACE_MAX_DAYS, type Grace } from '../../state/access.ts';
 import type { ReturnPolicy } from '../../state/returns.ts';
 import type { EmailRule, Operator } from '../../state/roles.ts';
 import { contradictions, isLive, type ConfigOptions } from './contradictions.ts';
-import { WEBHOOK_TYPES } from '../../state/effect-kinds.ts';
+import { WEBHOOK_TYPES, type WebhookType } from '../../state/effect-kinds.ts';
 import type { Receiver } from './receivers.ts';
 import { environment, type Environment, type LogLevel, type PriceVariable } from './environment.ts';
 
@@ -110,6 +110,8 @@ export interface Config {
   eventRetentionDays: number | null;
   /** Who is told of outgoing events; none of what has no receiver is stored. */
   receivers: readonly Receiver[];
+  /** What is stored for the hooks of a host app, by processes without hooks too. */
+  hookEvents: readonly WebhookType[];
   logLevel: LogLevel;
   /** Server processes that share the port. */
   workers: number;
@@ -247,6 +249,7 @@ function toConfig(env: Environment): Config {
     webhookAck: env.WEBHOOK_ACK,
     eventRetentionDays: env.EVENT_RETENTION_DAYS || null,
     receivers: receiversOf(env),
+    hookEvents: env.HOOK_EVENTS,
     logLevel: env.LOG_LEVEL,
     workers: env.WORKERS,
     drainMs: env.DRAIN_SECONDS * 1000,

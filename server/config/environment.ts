@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ADMIN, OPERATOR_ROLES } from '../../state/roles.ts';
-import { receivers, SECRET } from './receivers.ts';
+import { hookEvents, receivers, SECRET } from './receivers.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -275,6 +275,7 @@ export const environment = z.object({
     .regex(SECRET, 'must be whsec_ followed by base64 (echo whsec_$(openssl rand -base64 32))')
     .optional(),
   OUTGOING_WEBHOOKS: receivers.default([]),
+  HOOK_EVENTS: hookEvents.default([]),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   DRAIN_SECONDS: whole(0, 600, 'must be a number of seconds, 0 to 600').default(5),
   DATABASE_WAIT_SECONDS: whole(0, 3_600, 'must be a number of seconds, 0 to 3600').default(60),

@@ -60,6 +60,24 @@ const receiver = z
     };
   });
 
+/** Types, or beginnings of types, separated by commas. */
+export const hookEvents = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  )
+  .refine(
+    (patterns) => patterns.every((pattern) => typesOf(pattern).length > 0),
+    'must be types of docs/outgoing-webhooks.md separated by commas, such as subscription.changed or payment.*',
+  )
+  .transform((patterns) => {
+    const wanted = new Set(patterns.flatMap(typesOf));
+    return WEBHOOK_TYPES.filter((type) => wanted.has(type));
+  });
+
 /** Several receivers as JSON: `[{"url", "secret", "events"?, "name"?}]`. */
 export const receivers = z
   .string()

@@ -16,6 +16,7 @@ import { withAuthentication } from '../http/with-authentication.ts';
 import { createHandler } from '../app/route-list.ts';
 import type { Services } from '../lib/services.ts';
 
+export type { HookEvent, Hooks } from '../lib/hooks.ts';
 export type { AccessAnswer, Account, RouteHandlers, Services, SubscriptionView, User };
 
 export interface NextBillingOptions extends Omit<BillingOptions, 'authenticate'> {

@@ -15,6 +15,7 @@ import { deliverEffect } from './handlers/index.ts';
 import { createLookups } from './handlers/lookups.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { backoff } from '../sync/options.ts';
+import { HOOKS } from '../lib/hooks.ts';
 import { sleep } from '../lib/limit.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -23,6 +24,8 @@ import { WebhookRefused } from './handlers/outgoing-webhook.ts';
 
 /** Effects of a queue that are sent at the same time. */
 const PLACES = 10;
+/** What the hooks of the host app are called for. */
+const HOOKS_QUEUE: Queue = `webhook:${HOOKS}`;
 /** Mail that only goes into the log takes no time: more of it shares the statements. */
 const LOGGED_MAIL = 100;
 /** How long a stop waits for what is under way before it gives it up, and then for that to be written down; in ms. */
@@ -53,6 +56,7 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     stripe: PLACES,
     webhook: PLACES,
   };
+  if (ctx.core.hooks) places[HOOKS_QUEUE] = PLACES;
   for (const { name } of receivers) if (name !== '') places[`webhook:${name}`] = PLACES;
   /** null: calls to Stripe have time-outs of their own, and made twice they change nothing. */
   const timeoutOf: Record<Lane, number | null> = {
@@ -142,7 +146,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
       leaseMs: ctx.options.effectLease,
       failed: (error) => log.warn({ err: error }, 'could not renew the lease of an effect'),
     });
-    const timeoutMs = timeoutOf[laneOf(effect.kind)];
+    const isHook = queueOf(effect) === HOOKS_QUEUE;
+    const timeoutMs = isHook ? ctx.options.hookTimeout : timeoutOf[laneOf(effect.kind)];
     const timer = timeoutMs && setTimeout(() => giveUp.abort(tooLate(timeoutMs)), timeoutMs);
     let ended: Delivered;
     try {

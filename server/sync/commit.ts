@@ -9,7 +9,7 @@ import {
 } from '../../db/customers.ts';
 import { limitLockWait, type Db } from '../../db/database.ts';
 import { enqueueEffects, quietChanges } from '../../db/outbox.ts';
-import { addressed } from '../lib/addressed.ts';
+import { addressed, receiverNames } from '../lib/addressed.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
 import { releaseClaims, type Claim } from '../../db/customer-locks.ts';
 import { markDuplicates } from '../../db/subscriptions.ts';
@@ -133,8 +133,7 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   for (const each of work.details) await saveCustomerDetails(trx, each);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const late = subscriptions.flatMap((each) => each.effects.flatMap((e) => e.quietLike ?? []));
-  const names = ctx.core.config.receivers.map(({ name }) => name);
-  const quiet = await quietChanges(trx, late, names);
+  const quiet = await quietChanges(trx, late, receiverNames(ctx.core.config));
   const effects = [
     ...subscriptions.flatMap((each) =>
       each.effects.map(({ quietLike, ...effect }) => ({

@@ -180,6 +180,7 @@ function createLabEngine(
     authenticate: options.authenticate ?? (() => Promise.resolve(null)),
     access: options.access ?? createAccessCache(database, loadCatalogue(config, env)),
     metrics: createMetrics(),
+    hooks: null,
     probe: options.probe,
   };
   const engine = createEngine(core, {

@@ -24,7 +24,7 @@ export interface TestServerOptions {
   /** Added to the environment that the server is configured with; `undefined` takes a variable away. */
   env?: Record<string, string | undefined>;
   engine?: Partial<EngineOptions>;
-  services?: Pick<ServiceOptions, 'authenticate' | 'log' | 'probe' | 'stripe' | 'usage'>;
+  services?: Pick<ServiceOptions, 'authenticate' | 'log' | 'on' | 'probe' | 'stripe' | 'usage'>;
   /** How long the server hears slow senders out. */
   patience?: Parameters<typeof startServer>[1];
   /** Makes what the server needs in its Stripe account before it starts; returns variables to add. */

@@ -22,7 +22,11 @@ const PAGE = 50;
 const item = z.object({
   id: z.string(),
   type: z.string().describe('The type of the event.'),
-  receiver: z.string().describe('Who is told; `default` is that of `OUTGOING_WEBHOOK_URL`.'),
+  receiver: z
+    .string()
+    .describe(
+      'Who is told; `default` is that of `OUTGOING_WEBHOOK_URL`, `@hooks` are functions of the host app.',
+    ),
   state: z
     .enum(['waiting', 'delivered', 'not sent', 'dead'])
     .describe('`not sent` where there was nothing to tell any more.'),
@@ -39,7 +43,9 @@ const details = item.extend({
   url: z
     .string()
     .nullable()
-    .describe('Where it goes; null for a receiver that is not set any more.'),
+    .describe(
+      'Where it goes; `in process` for hooks, null for a receiver that is not set any more.',
+    ),
   cause: z.string().nullable(),
   payload: z
     .record(z.string(), z.unknown())

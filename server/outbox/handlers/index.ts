@@ -9,6 +9,7 @@ import type {
   EffectPayloads,
   MailKind,
   PlainWebhookType,
+  WebhookPayload,
 } from '../../../state/effect-kinds.ts';
 import { webhookAsOfNow } from '../../../state/webhook-relevance.ts';
 import { endDunning } from './end-of-dunning.ts';
@@ -23,7 +24,8 @@ import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { noteIfNotOurs } from './still-ours.ts';
 import type { Lookups } from './lookups.ts';
 import { sendMail } from './send-mail.ts';
-import { sendTeamWebhook, WebhookRefused } from './outgoing-webhook.ts';
+import { callHook, HOOKS, type HookEvent } from '../../lib/hooks.ts';
+import { sendTeamWebhook, webhookId, WebhookRefused } from './outgoing-webhook.ts';
 
 export interface Means {
   runner: CustomerRunner;
@@ -155,8 +157,8 @@ async function post(
   { noteAttempt }: Means,
   { effect, signal }: Message,
 ): Promise<string | null> {
-  const target = ctx.core.config.receivers.find(({ name }) => name === effect.receiver);
-  if (!target) return NO_RECEIVER;
+  const send = senderOf(ctx, effect.receiver);
+  if (!send) return NO_RECEIVER;
   const at = Date.now();
   const begun = performance.now();
   const note = (outcome: { status: number | null; error: string | null }) =>
@@ -167,13 +169,29 @@ async function post(
       ...outcome,
     });
   try {
-    await note({ status: await sendTeamWebhook(target, effect, signal), error: null });
+    await note({ status: await send(effect, signal), error: null });
   } catch (error) {
     const status = error instanceof WebhookRefused ? error.status : null;
     await note({ status, error: reasonOf(signal.aborted ? signal.reason : error) });
     throw error;
   }
   return null;
+}
+
+/** How a receiver is told; it returns the status of an answer, where there is one. */
+function senderOf({ core }: EngineContext, receiver: string) {
+  const { hooks } = core;
+  if (receiver === HOOKS) {
+    return async (effect: Message['effect'], signal: AbortSignal) => {
+      const event = { ...(effect.payload as WebhookPayload), id: webhookId(effect) } as HookEvent;
+      if (hooks) await callHook(hooks, event, signal);
+      return null;
+    };
+  }
+  const target = core.config.receivers.find(({ name }) => name === receiver);
+  if (!target) return null;
+  return (effect: Message['effect'], signal: AbortSignal) =>
+    sendTeamWebhook(target, effect, signal);
 }
 
 /** In words; of a connection that failed, why. */

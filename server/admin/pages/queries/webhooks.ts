@@ -1,6 +1,7 @@
 import { attemptsOf, type WebhookAttempt } from '../../../../db/webhook-attempts.ts';
 import { findWebhook } from '../../../../db/webhooks.ts';
 import type { OutboxRow } from '../../../../db/outbox.ts';
+import { HOOKS } from '../../../lib/hooks.ts';
 import type { Services } from '../../../lib/services.ts';
 import { webhookId } from '../../../outbox/handlers/outgoing-webhook.ts';
 
@@ -23,7 +24,7 @@ export interface WebhookItem {
 export interface WebhookView extends WebhookItem {
   /** As the receiver sees it in the header. */
   webhookId: string;
-  /** null for a receiver that is not set any more. */
+  /** `in process` for hooks of the host app, null for a receiver that is not set any more. */
   url: string | null;
   /** The event or request that caused it. */
   cause: string | null;
@@ -62,7 +63,10 @@ export async function webhookView(
   return {
     ...webhookItem(row),
     webhookId: webhookId(row),
-    url: config.receivers.find(({ name }) => name === row.receiver)?.url ?? null,
+    url:
+      row.receiver === HOOKS
+        ? 'in process'
+        : (config.receivers.find(({ name }) => name === row.receiver)?.url ?? null),
     cause: row.causeId,
     payload: row.payload,
     log: attempts,
