@@ -1,3 +1,4 @@
+import { withSchema } from '../../db/database-schema.ts';
 import { GRACE_MAX_DAYS, type Grace } from '../../state/access.ts';
 import type { ReturnPolicy } from '../../state/returns.ts';
 import type { EmailRule, Operator } from '../../state/roles.ts';
@@ -169,7 +170,7 @@ function toConfig(env: Environment): Config {
       portalConfiguration: env.STRIPE_PORTAL_CONFIGURATION ?? null,
     },
     ownership: { deploymentId: env.DEPLOYMENT_ID, metadataKeys: env.OWNER_METADATA_KEYS },
-    databaseUrl: env.DATABASE_URL,
+    databaseUrl: withSchema(env.DATABASE_URL, env.DATABASE_SCHEMA ?? null),
     http: {
       port: env.PORT,
       host: env.HOST,

@@ -47,6 +47,9 @@ export function contradictions(env: Environment, options: ConfigOptions): string
   if (env.OUTGOING_WEBHOOK_URL && !env.OUTGOING_WEBHOOK_SECRET) {
     problems.push('OUTGOING_WEBHOOK_SECRET is missing: outgoing webhooks are always signed');
   }
+  if (env.DATABASE_SCHEMA && env.DATABASE_URL.startsWith('sqlite:')) {
+    problems.push('DATABASE_SCHEMA is for PostgreSQL: with SQLite, the file is Tenure’s own');
+  }
   if (env.WORKERS > 1 && env.DATABASE_URL.startsWith('sqlite:')) {
     problems.push(
       'WORKERS above 1 asks for Postgres: SQLite has one writer; set DATABASE_URL=postgres://…',

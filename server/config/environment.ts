@@ -168,6 +168,13 @@ export const environment = z.object({
       'must be sqlite:./path/to/file or postgres://user:password@host/database',
     )
     .default('sqlite:./data/tenure.sqlite'),
+  DATABASE_SCHEMA: z
+    .string()
+    .regex(
+      /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/,
+      'must be the name of a schema: lower-case letters, digits and _, not pg_…',
+    )
+    .optional(),
   PORT: whole(0, 65_535, 'must be a port number (0 to 65535)').default(3000),
   HOST: z.string().default('127.0.0.1'),
   APP_URL: httpUrl(
