@@ -92,9 +92,6 @@ export async function releaseHeldEffects(
   }
 }
 
-/** The note of what waited for a receiver that is not set any more. */
-export const NO_RECEIVER = 'no receiver is configured any more';
-
 const QUIET = 'not sent: it was told before';
 
 /** What is put into the outbox; of an outgoing webhook, one for each named receiver and one for that without a name. */
@@ -104,6 +101,23 @@ export type NewEffect = Effect & {
   holdMs?: number;
   receiver?: string;
 };
+
+/**
+ * Effects as they are stored: an outgoing webhook once for each receiver that wants it, so that none waits for another; not at
+ * all where there is none.
+ */
+export function addressed<E extends NewEffect>(
+  receivers: readonly { name: string; events: readonly string[] }[],
+  effects: readonly E[],
+): E[] {
+  return effects.flatMap((effect) => {
+    const { kind } = effect;
+    if (!kind.startsWith('webhook.')) return [effect];
+    return receivers
+      .filter(({ events }) => events.some((type) => kind === `webhook.${type}`))
+      .map(({ name }) => (name === '' ? effect : { ...effect, receiver: name }));
+  });
+}
 
 /** The object of a row to a named receiver: each has a row of its own. */
 const objectFor = (objectId: string, receiver: string) =>
@@ -210,68 +224,64 @@ export async function objectsWithEffect(
   return new Map(rows.map((row) => [row.object_id, true]));
 }
 
-/** An effect that was delivered. */
-export interface Delivered {
-  id: number;
-  /** Why nothing had to be done, if so. */
-  note: string | null;
-  /** What a mail said, and to whom; null of what is no mail. */
-  sent: object | null;
-}
+/** The lane of a row; the index of migration 0035 is used only by who writes it like this. */
+const LANE =
+  "CASE substr(kind, 1, 5) WHEN 'mail.' THEN 'mail' WHEN 'webho' THEN 'webhook' WHEN 'event' THEN 'webhook' ELSE 'stripe' END";
 
-/** Marks effects as delivered, in one statement. */
-export async function markDelivered(
-  db: Db,
-  effects: readonly Delivered[],
-  at: number,
-): Promise<void> {
-  const type = isPostgres(db) ? { id: '::bigint', text: '::text' } : { id: '', text: '' };
-  const row = `(?${type.id}, ?${type.text}, ?${type.text})`;
-  await db.raw(
-    `UPDATE outbox SET status = 'delivered', delivered_at = ?, last_error = given.column2,
-       sent = coalesce(given.column3, sent)
-     FROM (VALUES ${effects.map(() => row).join(', ')}) AS given WHERE id = given.column1`,
-    [at, ...effects.flatMap(({ id, note, sent }) => [id, note, sent && JSON.stringify(sent)])] as (
-      | string
-      | number
-    )[],
-  );
+/** What tells of a line waits until those ahead of it are delivered or dead, at the same receiver. */
+const IN_ORDER = `AND (line_of IS NULL OR NOT EXISTS (
+        SELECT 1 FROM outbox AS ahead
+        WHERE ahead.status = 'waiting' AND ahead.line_of = outbox.line_of AND ahead.receiver = outbox.receiver
+          AND ahead.line_number < outbox.line_number))`;
+
+/** Effects that wait for each other only: those of a lane, and of the webhooks those of each named receiver. */
+export type Queue = Lane | `webhook:${string}`;
+
+export function queueOf({ kind, receiver }: Pick<OutboxRow, 'kind' | 'receiver'>): Queue {
+  const lane = laneOf(kind);
+  return receiver === '' ? lane : `webhook:${receiver}`;
 }
 
 /**
- * Lets a claimed effect rest for `delayMs` or, with `dead`, until it is replayed. Not when another process
- * took it over meanwhile: what that one did must not be done again.
+ * Takes due effects of each queue, up to its `limits`, those that wait longest first; they become due again after
+ * `lease` ms of the database's clock, should this process die. Processes do not get the same ones, and none gets those in
+ * `except`, which it is at work on. The attempt is counted here, so that an effect whose delivery kills the process comes
+ * to rest too.
  */
-export async function postponeEffect(
+export async function claimEffects(
   db: Db,
-  claimed: Pick<OutboxRow, 'id' | 'attempts'>,
-  failure: { error: string; attempts: number; delayMs: number; dead: boolean },
-): Promise<void> {
-  await db('outbox')
-    .where({ id: claimed.id, attempts: claimed.attempts, status: 'waiting' })
-    .update({
-      status: failure.dead ? 'dead' : 'waiting',
-      attempts: failure.attempts,
-      next_attempt_at: after(db, failure.delayMs),
-      last_error: failure.error,
-    });
-}
-
-/** Notes what waits for named receivers that are not set any more: no process would ever take it. */
-export async function dropReceivers(db: Db, known: readonly string[], now: number): Promise<void> {
-  await db('outbox')
-    .where({ status: 'waiting' })
-    .whereRaw("substr(kind, 1, 5) = 'event'")
-    .whereNotIn('receiver', [...known])
-    .update({ status: 'delivered', delivered_at: now, last_error: NO_RECEIVER });
-}
-
-/** Makes dead effects wait again; returns how many. */
-export async function requeueEffects(db: Db, ids: number[], now: number): Promise<number> {
-  return db('outbox')
-    .whereIn('id', ids)
-    .where({ status: 'dead' })
-    .update({ status: 'waiting', attempts: 0, next_attempt_at: now });
+  limits: Partial<Record<Queue, number>>,
+  terms: { lease: number; except?: readonly number[] },
+): Promise<OutboxRow[]> {
+  const queues = Object.entries(limits).filter((each): each is [string, number] => each[1]! > 0);
+  if (queues.length === 0) return [];
+  const { lease, except = [] } = terms;
+  // Asked once for the statement: an index is of no use with a time that moves from row to row.
+  const now = db.raw('(SELECT ?)', [databaseNow(db)]);
+  const others = except.length > 0 ? `AND id NOT IN (${except.map(() => '?').join(', ')})` : '';
+  const due = queues.map(([queue], i) => {
+    const [lane = '', receiver] = queue.split(':');
+    return `due_${i} AS (
+      SELECT id FROM outbox
+      WHERE status = 'waiting' AND ${LANE} = '${lane}' AND receiver = ${receiver === undefined ? "''" : '?'} AND next_attempt_at <= ? ${others}
+      ${lane === 'webhook' ? IN_ORDER : ''}
+      ORDER BY next_attempt_at, id LIMIT ? ${isPostgres(db) ? 'FOR UPDATE SKIP LOCKED' : ''})`;
+  });
+  const sql = `WITH ${due.join(', ')}
+    UPDATE outbox SET next_attempt_at = ? + ?, attempts = attempts + 1
+    WHERE id IN (${queues.map((_, i) => `SELECT id FROM due_${i}`).join(' UNION ALL ')})
+    RETURNING *`;
+  const values = queues.flatMap(([queue, limit]) => {
+    const [, ...receiver] = queue.split(':');
+    return [...receiver, now, ...except, limit];
+  });
+  const answer: StoredEffect[] | { rows: StoredEffect[] } = await db.raw(sql, [
+    ...values,
+    databaseNow(db),
+    lease,
+  ]);
+  const rows = Array.isArray(answer) ? answer : answer.rows;
+  return rows.map(rowFromOutbox).sort((a, b) => a.id - b.id);
 }
 
 /** A page of the outbox, newest first. */

@@ -11,6 +11,7 @@ import type { EngineOptions } from '../sync/options.ts';
 import { createClockOffsets } from './clock-offsets.ts';
 import { createEngine } from './engine.ts';
 import { WEBHOOK_TYPES } from '../../state/effect-kinds.ts';
+import { withHooks } from '../config/receivers.ts';
 import type { Hooks } from '../lib/hooks.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import type { UsageOptions } from '../usage/options.ts';
@@ -35,7 +36,9 @@ export interface ServiceOptions {
 
 /** The composition root: opens the database and puts everything together. Starts nothing. */
 export function createServices(given: Config, options: ServiceOptions = {}): Services {
-  const config = withHooks(given, options.on);
+  // What this process has hooks for is stored for them.
+  const own = WEBHOOK_TYPES.filter((type) => options.on?.[type] !== undefined);
+  const config = { ...given, receivers: withHooks(given.receivers, own) };
   const catalogue = loadCatalogue(config, options.env);
   const log = options.log ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
   const database = openDatabase(config.databaseUrl);
@@ -73,14 +76,6 @@ export function createServices(given: Config, options: ServiceOptions = {}): Ser
       await database.close();
     },
   };
-}
-
-/** What this process has hooks for is stored for them. */
-function withHooks(config: Config, on: Hooks = {}): Config {
-  const hookEvents = WEBHOOK_TYPES.filter(
-    (type) => on[type] !== undefined || config.hookEvents.includes(type),
-  );
-  return { ...config, hookEvents };
 }
 
 /** What starts and stops the engine, a host app too, starts and stops the sending of usage with it. */

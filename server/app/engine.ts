@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { dropReceivers } from '../../db/outbox.ts';
-import { receiverNames } from '../lib/addressed.ts';
-import { HOOKS } from '../lib/hooks.ts';
+import { dropReceivers } from '../../db/effect-outcomes.ts';
+import { HOOKS } from '../config/receivers.ts';
 import { bringForward } from '../../db/bring-forward.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
 import { readTerms, recordTerms } from '../catalogue/record-terms.ts';
@@ -78,7 +77,11 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     try {
       await bringForward(db, options.retryMax * 1.25);
       // What is for hooks waits for a process that has them.
-      await dropReceivers(db, [...receiverNames(core.config), HOOKS], Date.now());
+      await dropReceivers(
+        db,
+        [...core.config.receivers.map(({ name }) => name), HOOKS],
+        Date.now(),
+      );
       await recordTerms(db, core.catalogue);
     } catch (error) {
       core.log.warn({ err: error }, 'could not write to the database at the start');

@@ -3,8 +3,8 @@ import { GRACE_MAX_DAYS, type Grace } from '../../state/access.ts';
 import type { ReturnPolicy } from '../../state/returns.ts';
 import type { EmailRule, Operator } from '../../state/roles.ts';
 import { contradictions, isLive, type ConfigOptions } from './contradictions.ts';
-import { WEBHOOK_TYPES, type WebhookType } from '../../state/effect-kinds.ts';
-import type { Receiver } from './receivers.ts';
+import { WEBHOOK_TYPES } from '../../state/effect-kinds.ts';
+import { withHooks, type Receiver } from './receivers.ts';
 import { environment, type Environment, type LogLevel, type PriceVariable } from './environment.ts';
 
 export type { Receiver };
@@ -111,8 +111,6 @@ export interface Config {
   eventRetentionDays: number | null;
   /** Who is told of outgoing events; none of what has no receiver is stored. */
   receivers: readonly Receiver[];
-  /** What is stored for the hooks of a host app, by processes without hooks too. */
-  hookEvents: readonly WebhookType[];
   logLevel: LogLevel;
   /** Server processes that share the port. */
   workers: number;
@@ -250,7 +248,6 @@ function toConfig(env: Environment): Config {
     webhookAck: env.WEBHOOK_ACK,
     eventRetentionDays: env.EVENT_RETENTION_DAYS || null,
     receivers: receiversOf(env),
-    hookEvents: env.HOOK_EVENTS,
     logLevel: env.LOG_LEVEL,
     workers: env.WORKERS,
     drainMs: env.DRAIN_SECONDS * 1000,
@@ -268,7 +265,8 @@ function toConfig(env: Environment): Config {
 function receiversOf(env: Environment): Receiver[] {
   const { OUTGOING_WEBHOOK_URL: url, OUTGOING_WEBHOOK_SECRET: secret } = env;
   const unnamed = url && secret ? [{ name: '', url, secret, events: WEBHOOK_TYPES }] : [];
-  return [...unnamed, ...env.OUTGOING_WEBHOOKS];
+  const hooks = withHooks([], env.HOOK_EVENTS);
+  return [...unnamed, ...env.OUTGOING_WEBHOOKS, ...hooks];
 }
 
 function appUrlOf(env: Environment): string {

@@ -3,7 +3,7 @@ import { WEBHOOK_TYPES, type WebhookType } from '../../state/effect-kinds.ts';
 
 /** Who is told of outgoing events. */
 export interface Receiver {
-  /** Empty for the one of `OUTGOING_WEBHOOK_URL`. */
+  /** Empty for the one of `OUTGOING_WEBHOOK_URL`; `@hooks` for the functions of a host app, which have no address. */
   name: string;
   url: string;
   secret: string;
@@ -99,3 +99,15 @@ export const receivers = z
         'must give each receiver a name of its own: two have the same, or the same host and none',
       ),
   );
+
+/** Under this name, which no other receiver can have, the outbox keeps what is for the hooks of a host app. */
+export const HOOKS = '@hooks';
+
+/** The receivers, with these events for the hooks too. */
+export function withHooks(all: readonly Receiver[], events: readonly WebhookType[]): Receiver[] {
+  const known = all.find(({ name }) => name === HOOKS)?.events ?? [];
+  const wanted = WEBHOOK_TYPES.filter((type) => known.includes(type) || events.includes(type));
+  const others = all.filter(({ name }) => name !== HOOKS);
+  if (wanted.length === 0) return others;
+  return [...others, { name: HOOKS, url: '', secret: '', events: wanted }];
+}

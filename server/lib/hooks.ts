@@ -8,9 +8,6 @@ export type Hooks = {
   readonly [T in WebhookType]?: (event: HookEvent<T>) => unknown;
 };
 
-/** Under this name, which no receiver can have, the outbox keeps what is for the hooks. */
-export const HOOKS = '@hooks';
-
 /** Calls the hook of an event. Throws what it threw, or the reason of `signal`. */
 export async function callHook(hooks: Hooks, event: HookEvent, signal: AbortSignal): Promise<void> {
   const hook = hooks[event.type] as ((event: HookEvent) => unknown) | undefined;

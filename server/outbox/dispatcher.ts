@@ -1,10 +1,15 @@
 import { createMailer } from '../../adapters/mailer.ts';
-import { claimEffects, queueOf, renewEffect, type Queue } from '../../db/claim-effects.ts';
 import {
-  laneOf,
+  renewEffect,
   markDelivered,
   postponeEffect,
   type Delivered,
+} from '../../db/effect-outcomes.ts';
+import {
+  claimEffects,
+  queueOf,
+  type Queue,
+  laneOf,
   type Lane,
   type OutboxRow,
 } from '../../db/outbox.ts';
@@ -15,7 +20,7 @@ import { deliverEffect } from './handlers/index.ts';
 import { createLookups } from './handlers/lookups.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { backoff } from '../sync/options.ts';
-import { HOOKS } from '../lib/hooks.ts';
+import { HOOKS } from '../config/receivers.ts';
 import { sleep } from '../lib/limit.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
@@ -57,7 +62,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
     webhook: PLACES,
   };
   if (ctx.core.hooks) places[HOOKS_QUEUE] = PLACES;
-  for (const { name } of receivers) if (name !== '') places[`webhook:${name}`] = PLACES;
+  for (const { name } of receivers)
+    if (name !== '' && name !== HOOKS) places[`webhook:${name}`] = PLACES;
   /** null: calls to Stripe have time-outs of their own, and made twice they change nothing. */
   const timeoutOf: Record<Lane, number | null> = {
     mail: ctx.options.mailTimeout,

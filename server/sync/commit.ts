@@ -8,8 +8,7 @@ import {
   type OwnerLink,
 } from '../../db/customers.ts';
 import { limitLockWait, type Db } from '../../db/database.ts';
-import { enqueueEffects, quietChanges } from '../../db/outbox.ts';
-import { addressed, receiverNames } from '../lib/addressed.ts';
+import { addressed, enqueueEffects, quietChanges } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
 import { releaseClaims, type Claim } from '../../db/customer-locks.ts';
 import { markDuplicates } from '../../db/subscriptions.ts';
@@ -133,7 +132,8 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   for (const each of work.details) await saveCustomerDetails(trx, each);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const late = subscriptions.flatMap((each) => each.effects.flatMap((e) => e.quietLike ?? []));
-  const quiet = await quietChanges(trx, late, receiverNames(ctx.core.config));
+  const names = ctx.core.config.receivers.map(({ name }) => name);
+  const quiet = await quietChanges(trx, late, names);
   const effects = [
     ...subscriptions.flatMap((each) =>
       each.effects.map(({ quietLike, ...effect }) => ({
@@ -144,7 +144,7 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
     ...other.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];
-  const wanted = addressed(ctx.core.config, effects).map((effect) => ({
+  const wanted = addressed(ctx.core.config.receivers, effects).map((effect) => ({
     ...effect,
     holdMs: holdOf(ctx, effect),
   }));

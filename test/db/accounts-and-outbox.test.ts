@@ -11,15 +11,13 @@ import {
 } from '../../db/customers.ts';
 import { takeKey, finishKey, pruneKeys, releaseKey } from '../../db/idempotency-keys.ts';
 import { listen, notify } from '../../db/notifications.ts';
-import { claimEffects, renewEffect } from '../../db/claim-effects.ts';
 import {
-  enqueueEffects,
-  listEffects,
+  renewEffect,
   markDelivered,
-  outboxHealth,
   postponeEffect,
   requeueEffects,
-} from '../../db/outbox.ts';
+} from '../../db/effect-outcomes.ts';
+import { claimEffects, enqueueEffects, listEffects, outboxHealth } from '../../db/outbox.ts';
 import { findTrial, hadTrial, recordTrialOutcome, recordTrialStarted } from '../../db/trials.ts';
 import { effectOfAnyRelease } from '../support/effects.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';

@@ -333,7 +333,11 @@ ignore_startup_parameters = idle_in_transaction_session_timeout
     const open = async (url: string) => {
       const own = openDatabase(withSchema(url, schema), { poolSize: 1 });
       const options = { waitMs: 1_000, note: () => undefined };
-      await prepareDatabase(own, options).finally(() => own.close());
+      try {
+        await prepareDatabase(own, options);
+      } finally {
+        await own.close();
+      }
     };
     await expect(open(pooled)).rejects.toThrow(/ALTER ROLE .* SET search_path = tenure_pooled/);
     await open(database.url);

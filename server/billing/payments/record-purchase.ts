@@ -1,5 +1,5 @@
 import { addGrant, revokeGrant, unrevokeGrant } from '../../../db/grants.ts';
-import { enqueueEffects } from '../../../db/outbox.ts';
+import { addressed, enqueueEffects } from '../../../db/outbox.ts';
 import { returnsOfCharge } from '../../../db/payment-returns.ts';
 import {
   addPurchase,
@@ -17,7 +17,6 @@ import {
   statusAfter,
   type Purchase,
 } from '../../../state/purchases.ts';
-import { addressed } from '../../lib/addressed.ts';
 import type { CoreServices } from '../../lib/services.ts';
 import { isDelayedMethod } from '../saved-card.ts';
 
@@ -40,7 +39,7 @@ export async function recordPurchase(
       const grant = grantOfPurchase(purchase, product);
       if (grant) await addGrant(trx, grant);
       const effect = { ...purchaseEffect(purchase, idOf(session.customer)), causeId };
-      await enqueueEffects(trx, addressed(parts.config, [effect]), Date.now());
+      await enqueueEffects(trx, addressed(parts.config.receivers, [effect]), Date.now());
     }
     await applyReturns(trx, purchase.chargeId);
     return findPurchase(trx, purchase.id);

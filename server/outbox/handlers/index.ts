@@ -1,6 +1,7 @@
 import type { Mailer } from '../../../adapters/mailer.ts';
 import type { SentMail } from '../../../db/mails.ts';
-import { NO_RECEIVER, type Delivered, type OutboxRow } from '../../../db/outbox.ts';
+import { NO_RECEIVER, type Delivered } from '../../../db/effect-outcomes.ts';
+import type { OutboxRow } from '../../../db/outbox.ts';
 import type { WebhookAttempt } from '../../../db/webhook-attempts.ts';
 import { findTransition } from '../../../db/transitions.ts';
 import { changedPayload } from '../../../state/effects.ts';
@@ -24,7 +25,8 @@ import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { noteIfNotOurs } from './still-ours.ts';
 import type { Lookups } from './lookups.ts';
 import { sendMail } from './send-mail.ts';
-import { callHook, HOOKS, type HookEvent } from '../../lib/hooks.ts';
+import { HOOKS } from '../../config/receivers.ts';
+import { callHook, type HookEvent } from '../../lib/hooks.ts';
 import { sendTeamWebhook, webhookId, WebhookRefused } from './outgoing-webhook.ts';
 
 export interface Means {

@@ -1,6 +1,5 @@
 import { findCustomerByStripeId } from '../../../db/customers.ts';
-import { enqueueEffects } from '../../../db/outbox.ts';
-import { addressed } from '../../lib/addressed.ts';
+import { addressed, enqueueEffects } from '../../../db/outbox.ts';
 import {
   returnsOfSubscription,
   saveRestriction,
@@ -113,7 +112,10 @@ async function storeReturns(
     );
     await enqueueEffects(
       trx,
-      addressed(ctx.core.config, effects).map((effect) => ({ ...effect, causeId: eventId })),
+      addressed(ctx.core.config.receivers, effects).map((effect) => ({
+        ...effect,
+        causeId: eventId,
+      })),
       Date.now(),
     );
     if (row === null) {

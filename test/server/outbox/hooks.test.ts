@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../server/config/config.ts';
-import { addressed } from '../../../server/lib/addressed.ts';
-import { HOOKS, type HookEvent } from '../../../server/lib/hooks.ts';
+import { addressed } from '../../../db/outbox.ts';
+import { HOOKS } from '../../../server/config/receivers.ts';
+import type { HookEvent } from '../../../server/lib/hooks.ts';
 import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { effectOfAnyRelease } from '../../support/effects.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
@@ -97,7 +98,9 @@ describe.each(ROUTE_DIALECTS)('A-12: hooks of the host app, on %s,', (dialect) =
     const effects = ['webhook.payment.failed', 'webhook.dispute.won'].map((kind) =>
       effectOfAnyRelease(kind, 'in_1'),
     );
-    expect(addressed(loadConfig(env), effects)).toEqual([{ ...effects[0], receiver: HOOKS }]);
+    expect(addressed(loadConfig(env).receivers, effects)).toEqual([
+      { ...effects[0], receiver: HOOKS },
+    ]);
     expect(() => loadConfig({ ...env, HOOK_EVENTS: 'payment.fail' })).toThrow(/HOOK_EVENTS must/);
   });
 });

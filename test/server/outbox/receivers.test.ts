@@ -1,10 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { enqueueEffects } from '../../../db/outbox.ts';
+import { addressed, enqueueEffects } from '../../../db/outbox.ts';
 import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { effectOfAnyRelease } from '../../support/effects.ts';
-import { addressed } from '../../../server/lib/addressed.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
 
 const SECRET = `whsec_${Buffer.from('a secret of the team').toString('base64')}`;
@@ -68,7 +67,7 @@ describe.each(ROUTE_DIALECTS)('A-12: several receivers of outgoing webhooks, on 
     );
     await enqueueEffects(
       server.database.knex,
-      addressed(server.services.config, effects),
+      addressed(server.services.config.receivers, effects),
       Date.now(),
     );
     server.services.engine.wake();

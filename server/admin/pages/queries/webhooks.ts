@@ -1,7 +1,7 @@
 import { attemptsOf, type WebhookAttempt } from '../../../../db/webhook-attempts.ts';
 import { findWebhook } from '../../../../db/webhooks.ts';
 import type { OutboxRow } from '../../../../db/outbox.ts';
-import { HOOKS } from '../../../lib/hooks.ts';
+import { HOOKS } from '../../../config/receivers.ts';
 import type { Services } from '../../../lib/services.ts';
 import { webhookId } from '../../../outbox/handlers/outgoing-webhook.ts';
 
