@@ -101,6 +101,19 @@ describe.each(ROUTE_DIALECTS)('A-12: several receivers of outgoing webhooks, on 
     // The one that hangs keeps to its own places.
     expect(at(down, 'du')).toEqual([]);
     expect(at(down, 'hung')).toHaveLength(10);
+    // Nor does the order of a subscription's lines at one hold up those of another.
+    const lines = [1, 2, 3].map((number) =>
+      effectOfAnyRelease('webhook.subscription.changed', `sub_1:${number}`, {
+        type: 'subscription.changed',
+        data: { id: `line_${number}`, subscriptionId: 'sub_1', number },
+      }),
+    );
+    const { receivers } = server.services.config;
+    await enqueueEffects(server.database.knex, addressed(receivers, lines), Date.now());
+    server.services.engine.wake();
+    await until(async () => at(main, 'line').length === 3, 5_000);
+    expect(at(main, 'line').map(({ object }) => object)).toEqual(['line_1', 'line_2', 'line_3']);
+    expect(at(down, 'line')).toEqual([]);
     down!.status = 204;
     down!.server.closeAllConnections();
     await until(async () => at(down, 'du').length >= 25, 5_000);
