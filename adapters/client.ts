@@ -1,7 +1,14 @@
 import createClient, { type Client } from 'openapi-fetch';
 import type { paths } from './client/api.ts';
 
-export type { components, paths } from './client/api.ts';
+export type { components, paths, webhooks } from './client/api.ts';
+export {
+  verifyWebhook,
+  WebhookVerificationError,
+  type OutgoingEvent,
+  type OutgoingEventType,
+  type WebhookHeaders,
+} from './client/verify-webhook.ts';
 
 /** The HTTP API, typed: `client.POST('/api/billing/checkout', {body: {…}})` gives `{data, error, response}`. */
 export type TenureClient = Client<paths>;

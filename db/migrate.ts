@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { isPostgres, type Database, type Db } from './database.ts';
+import { prepareSchema } from './database-schema.ts';
 import { migrateBesideOthers } from './migrate-beside-others.ts';
 import { createLedger, noteMigration, readLedger, type Ledger } from './migration-ledger.ts';
 import { LOCK_KEY, withMigrationSession, type Note } from './migration-session.ts';
@@ -35,12 +36,13 @@ export interface MigrateOptions {
 /**
  * Brings the schema up to date; safe to call by many processes at once and again, and while others write: on
  * PostgreSQL no lock that they wait for is held for long. What takes long there is told to `note`. Returns the names it
- * applied. Throws `NewerSchemaError`.
+ * applied. Throws `NewerSchemaError` and `SchemaNotUsedError`.
  */
 export async function migrate(
   database: Database,
   { list = migrations, note = () => undefined }: MigrateOptions = {},
 ): Promise<string[]> {
+  await prepareSchema(database);
   // Most starts find nothing to do, and need no lock to see it.
   if ((await pendingIn(database.knex, list)).length === 0) return [];
   if (database.dialect === 'sqlite') {

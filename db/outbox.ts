@@ -6,28 +6,20 @@ export type OutboxStatus = 'waiting' | 'delivered' | 'dead';
 
 /** Effects that go to the same place, and wait for each other only: mail, the team's receiver, Stripe. */
 export type Lane = 'mail' | 'webhook' | 'stripe';
-export const LANES: readonly Lane[] = ['mail', 'webhook', 'stripe'];
-
-/** The lane of a row; the index of migration 0006 is used only by who writes it like this. */
-const LANE =
-  "CASE substr(kind, 1, 5) WHEN 'mail.' THEN 'mail' WHEN 'webho' THEN 'webhook' ELSE 'stripe' END";
-
-/** What tells of a line waits until those ahead of it are delivered or dead. */
-const IN_ORDER = `AND (line_of IS NULL OR NOT EXISTS (
-        SELECT 1 FROM outbox AS ahead
-        WHERE ahead.status = 'waiting' AND ahead.line_of = outbox.line_of
-          AND ahead.line_number < outbox.line_number))`;
 
 export function laneOf(kind: string): Lane {
   if (kind.startsWith('mail.')) return 'mail';
-  return kind.startsWith('webho') ? 'webhook' : 'stripe';
+  return /^(?:webho|event)/.test(kind) ? 'webhook' : 'stripe';
 }
 
 /** An effect on its way, as it was stored: perhaps by another release. Times are ms since the epoch. */
 export interface OutboxRow {
   id: number;
   objectId: string;
+  /** `webhook.…` to the receiver without a name, `event.…` to one with: releases that know of one receiver leave those alone. */
   kind: string;
+  /** Which receiver of outgoing webhooks it goes to; empty for the one without a name, and for what is no webhook. */
+  receiver: string;
   payload: Record<string, unknown>;
   /** The event or request that caused it. */
   causeId: string | null;
@@ -52,6 +44,7 @@ export interface StoredEffect {
   last_error: string | null;
   created_at: number;
   delivered_at: number | null;
+  receiver: string;
 }
 
 /** A row of the table in the program's terms. */
@@ -59,6 +52,7 @@ export const rowFromOutbox = (row: StoredEffect): OutboxRow => ({
   id: row.id,
   objectId: row.object_id,
   kind: row.kind,
+  receiver: row.receiver,
   payload: JSON.parse(row.payload) as Record<string, unknown>,
   causeId: row.cause_id,
   status: row.status,
@@ -82,7 +76,7 @@ function accountOf({ kind, payload }: Effect): string | null {
 }
 
 /** Some milliseconds from now, by the database's clock. */
-const after = (db: Db, ms: number) =>
+export const after = (db: Db, ms: number) =>
   db.raw('? + ?', [databaseNow(db), Math.max(0, Math.ceil(ms))]);
 
 /** Lets what was held back until an event explains these lines go out now. */
@@ -100,22 +94,49 @@ export async function releaseHeldEffects(
 
 const QUIET = 'not sent: it was told before';
 
+/** What is put into the outbox; of an outgoing webhook, one for each named receiver and one for that without a name. */
+export type NewEffect = Effect & {
+  causeId?: string | null;
+  isQuiet?: boolean;
+  holdMs?: number;
+  receiver?: string;
+};
+
+/**
+ * Effects as they are stored: an outgoing webhook once for each receiver that wants it, so that none waits for another; not at
+ * all where there is none.
+ */
+export function addressed<E extends NewEffect>(
+  receivers: readonly { name: string; events: readonly string[] }[],
+  effects: readonly E[],
+): E[] {
+  return effects.flatMap((effect) => {
+    const { kind } = effect;
+    if (!kind.startsWith('webhook.')) return [effect];
+    return receivers
+      .filter(({ events }) => events.some((type) => kind === `webhook.${type}`))
+      .map(({ name }) => (name === '' ? effect : { ...effect, receiver: name }));
+  });
+}
+
+/** The object of a row to a named receiver: each has a row of its own. */
+const objectFor = (objectId: string, receiver: string) =>
+  receiver === '' ? objectId : `${objectId}>${receiver}`;
+
 /**
  * Puts effects into the outbox, each once for one (objectId, kind), ever. Of what is quiet, mails and webhooks are only noted,
  * so that nothing sends them later. Returns how many were new.
  */
-export async function enqueueEffects(
-  db: Db,
-  effects: (Effect & { causeId?: string | null; isQuiet?: boolean; holdMs?: number })[],
-  now: number,
-): Promise<number> {
+export async function enqueueEffects(db: Db, effects: NewEffect[], now: number): Promise<number> {
   if (effects.length === 0) return 0;
   const rows = effects.map((effect): Record<keyof typeof COLUMNS, Value> => {
     const isNoted = effect.isQuiet === true && laneOf(effect.kind) !== 'stripe';
     const { line_of, line_number } = lineOf(effect);
+    const { objectId, kind, receiver = '' } = effect;
     return {
-      object_id: effect.objectId,
-      kind: effect.kind,
+      object_id: objectFor(objectId, receiver),
+      kind: receiver === '' ? kind : kind.replace(/^webhook\./, 'event.'),
+      receiver,
       payload: JSON.stringify(effect.payload),
       cause_id: effect.causeId ?? null,
       status: isNoted ? 'delivered' : 'waiting',
@@ -167,18 +188,27 @@ const COLUMNS = {
   account_id: 'text',
   line_of: 'text',
   line_number: 'bigint',
+  receiver: 'text',
 } as const;
 
 const NAMES = Object.keys(COLUMNS).join(', ');
 
-/** Which of these lines of a history, by the object of their effect, were noted and not told. */
-export async function quietChanges(db: Db, objectIds: string[]): Promise<Set<string>> {
-  if (objectIds.length === 0) return new Set();
-  const rows: { object_id: string }[] = await db('outbox')
-    .whereIn('object_id', [...new Set(objectIds)])
-    .where({ kind: 'webhook.subscription.changed', last_error: QUIET })
-    .select('object_id');
-  return new Set(rows.map((row) => row.object_id));
+/** Which of these lines of a history, by the object of their effect, were noted and not told to any of the receivers. */
+export async function quietChanges(
+  db: Db,
+  objectIds: string[],
+  receivers: readonly string[],
+): Promise<Set<string>> {
+  const unique = [...new Set(objectIds)];
+  const rows = unique.flatMap((id) => receivers.map((name) => objectFor(id, name)));
+  if (rows.length === 0) return new Set();
+  const noted: string[] = await db('outbox')
+    .whereIn('object_id', rows)
+    .whereIn('kind', ['webhook.subscription.changed', 'event.subscription.changed'])
+    .where({ last_error: QUIET })
+    .pluck('object_id');
+  const told = new Set(noted);
+  return new Set(unique.filter((id) => receivers.some((name) => told.has(objectFor(id, name)))));
 }
 
 /** Which of these objects have, or had, such an effect. */
@@ -194,35 +224,57 @@ export async function objectsWithEffect(
   return new Map(rows.map((row) => [row.object_id, true]));
 }
 
+/** The lane of a row; the index of migration 0035 is used only by who writes it like this. */
+const LANE =
+  "CASE substr(kind, 1, 5) WHEN 'mail.' THEN 'mail' WHEN 'webho' THEN 'webhook' WHEN 'event' THEN 'webhook' ELSE 'stripe' END";
+
+/** What tells of a line waits until those ahead of it are delivered or dead, at the same receiver. */
+const IN_ORDER = `AND (line_of IS NULL OR NOT EXISTS (
+        SELECT 1 FROM outbox AS ahead
+        WHERE ahead.status = 'waiting' AND ahead.line_of = outbox.line_of AND ahead.receiver = outbox.receiver
+          AND ahead.line_number < outbox.line_number))`;
+
+/** Effects that wait for each other only: those of a lane, and of the webhooks those of each named receiver. */
+export type Queue = Lane | `webhook:${string}`;
+
+export function queueOf({ kind, receiver }: Pick<OutboxRow, 'kind' | 'receiver'>): Queue {
+  const lane = laneOf(kind);
+  return receiver === '' ? lane : `webhook:${receiver}`;
+}
+
 /**
- * Takes due effects of each lane, up to its `limits`, those that wait longest first; they become due again after
+ * Takes due effects of each queue, up to its `limits`, those that wait longest first; they become due again after
  * `lease` ms of the database's clock, should this process die. Processes do not get the same ones, and none gets those in
  * `except`, which it is at work on. The attempt is counted here, so that an effect whose delivery kills the process comes
  * to rest too.
  */
 export async function claimEffects(
   db: Db,
-  limits: Partial<Record<Lane, number>>,
+  limits: Partial<Record<Queue, number>>,
   terms: { lease: number; except?: readonly number[] },
 ): Promise<OutboxRow[]> {
-  const lanes = LANES.filter((lane) => (limits[lane] ?? 0) > 0);
-  if (lanes.length === 0) return [];
+  const queues = Object.entries(limits).filter((each): each is [string, number] => each[1]! > 0);
+  if (queues.length === 0) return [];
   const { lease, except = [] } = terms;
   // Asked once for the statement: an index is of no use with a time that moves from row to row.
   const now = db.raw('(SELECT ?)', [databaseNow(db)]);
   const others = except.length > 0 ? `AND id NOT IN (${except.map(() => '?').join(', ')})` : '';
-  const due = lanes.map(
-    (lane) => `due_${lane} AS (
+  const due = queues.map(([queue], i) => {
+    const [lane = '', receiver] = queue.split(':');
+    return `due_${i} AS (
       SELECT id FROM outbox
-      WHERE status = 'waiting' AND ${LANE} = '${lane}' AND next_attempt_at <= ? ${others}
+      WHERE status = 'waiting' AND ${LANE} = '${lane}' AND receiver = ${receiver === undefined ? "''" : '?'} AND next_attempt_at <= ? ${others}
       ${lane === 'webhook' ? IN_ORDER : ''}
-      ORDER BY next_attempt_at, id LIMIT ? ${isPostgres(db) ? 'FOR UPDATE SKIP LOCKED' : ''})`,
-  );
+      ORDER BY next_attempt_at, id LIMIT ? ${isPostgres(db) ? 'FOR UPDATE SKIP LOCKED' : ''})`;
+  });
   const sql = `WITH ${due.join(', ')}
     UPDATE outbox SET next_attempt_at = ? + ?, attempts = attempts + 1
-    WHERE id IN (${lanes.map((lane) => `SELECT id FROM due_${lane}`).join(' UNION ALL ')})
+    WHERE id IN (${queues.map((_, i) => `SELECT id FROM due_${i}`).join(' UNION ALL ')})
     RETURNING *`;
-  const values = lanes.flatMap((lane) => [now, ...except, limits[lane] ?? 0]);
+  const values = queues.flatMap(([queue, limit]) => {
+    const [, ...receiver] = queue.split(':');
+    return [...receiver, now, ...except, limit];
+  });
   const answer: StoredEffect[] | { rows: StoredEffect[] } = await db.raw(sql, [
     ...values,
     databaseNow(db),
@@ -230,73 +282,6 @@ export async function claimEffects(
   ]);
   const rows = Array.isArray(answer) ? answer : answer.rows;
   return rows.map(rowFromOutbox).sort((a, b) => a.id - b.id);
-}
-
-/** Makes a claim last `lease` ms from now; false when another process has taken the effect over, or it has ended. */
-export async function renewEffect(
-  db: Db,
-  claimed: Pick<OutboxRow, 'id' | 'attempts'>,
-  lease: number,
-): Promise<boolean> {
-  const renewed = await db('outbox')
-    .where({ id: claimed.id, attempts: claimed.attempts, status: 'waiting' })
-    .update({ next_attempt_at: after(db, lease) });
-  return renewed > 0;
-}
-
-/** An effect that was delivered. */
-export interface Delivered {
-  id: number;
-  /** Why nothing had to be done, if so. */
-  note: string | null;
-  /** What a mail said, and to whom; null of what is no mail. */
-  sent: object | null;
-}
-
-/** Marks effects as delivered, in one statement. */
-export async function markDelivered(
-  db: Db,
-  effects: readonly Delivered[],
-  at: number,
-): Promise<void> {
-  const type = isPostgres(db) ? { id: '::bigint', text: '::text' } : { id: '', text: '' };
-  const row = `(?${type.id}, ?${type.text}, ?${type.text})`;
-  await db.raw(
-    `UPDATE outbox SET status = 'delivered', delivered_at = ?, last_error = given.column2,
-       sent = coalesce(given.column3, sent)
-     FROM (VALUES ${effects.map(() => row).join(', ')}) AS given WHERE id = given.column1`,
-    [at, ...effects.flatMap(({ id, note, sent }) => [id, note, sent && JSON.stringify(sent)])] as (
-      | string
-      | number
-    )[],
-  );
-}
-
-/**
- * Lets a claimed effect rest for `delayMs` or, with `dead`, until it is replayed. Not when another process
- * took it over meanwhile: what that one did must not be done again.
- */
-export async function postponeEffect(
-  db: Db,
-  claimed: Pick<OutboxRow, 'id' | 'attempts'>,
-  failure: { error: string; attempts: number; delayMs: number; dead: boolean },
-): Promise<void> {
-  await db('outbox')
-    .where({ id: claimed.id, attempts: claimed.attempts, status: 'waiting' })
-    .update({
-      status: failure.dead ? 'dead' : 'waiting',
-      attempts: failure.attempts,
-      next_attempt_at: after(db, failure.delayMs),
-      last_error: failure.error,
-    });
-}
-
-/** Makes dead effects wait again; returns how many. */
-export async function requeueEffects(db: Db, ids: number[], now: number): Promise<number> {
-  return db('outbox')
-    .whereIn('id', ids)
-    .where({ status: 'dead' })
-    .update({ status: 'waiting', attempts: 0, next_attempt_at: now });
 }
 
 /** A page of the outbox, newest first. */

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { saveCursor } from './cursors.ts';
 import { databaseFailure, type DatabaseFailure } from './database-errors.ts';
+import { isOptionRefused, schemaOf, SchemaNotUsedError } from './database-schema.ts';
 import { sqliteFile, type Database } from './database.ts';
 import { migrate } from './migrate.ts';
 
@@ -47,6 +48,9 @@ async function waitForDatabase(database: Database, options: PrepareOptions): Pro
       await database.knex.raw('SELECT 1');
       return;
     } catch (error) {
+      if (isOptionRefused(database.url, error)) {
+        throw new SchemaNotUsedError(schemaOf(database.url) ?? '', error);
+      }
       const failure = databaseFailure(error);
       const isPassing = database.dialect === 'postgres' && failure !== null && PASSING.has(failure);
       if (!isPassing || performance.now() + pause > deadline) {

@@ -139,12 +139,18 @@ function isAbout(row: OldEffect, names: ReadonlySet<string>): boolean {
   const payload = JSON.parse(row.payload) as Record<string, unknown>;
   const data = (payload['data'] ?? payload) as Record<string, unknown>;
   const own = [data['customerId'], data['subscriptionId'], data['invoiceId']];
-  return [...row.object_id.split(':'), ...own].some((name) => names.has(String(name)));
+  return [...row.object_id.split(/[:>]/), ...own].some((name) => names.has(String(name)));
 }
 
 async function deleteEffects(db: Db, ids: number[]): Promise<number> {
   if (ids.length === 0) return 0;
-  return db('outbox').whereIn('id', ids).where({ status: 'delivered' }).delete();
+  return db.transaction(async (trx) => {
+    const over = trx('outbox').whereIn('id', ids).where({ status: 'delivered' });
+    const gone: number[] = await withoutWaiting(trx, over).pluck('id');
+    await trx('webhook_attempts').whereIn('effect_id', gone).delete();
+    const deleted: number = await trx('outbox').whereIn('id', gone).delete();
+    return deleted;
+  });
 }
 
 export interface LockStep {

@@ -5,6 +5,7 @@ const FOR_PEOPLE: ReadonlySet<string> = new Set([
   'LocalStripeDown',
   'MigrationRefused',
   'OtherStripeAccount',
+  'SchemaNotUsedError',
 ]);
 
 /** An error of a command in one line that says what to do, and the exit code: 2 for a wrong call, else 1. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { withSchema } from '../db/database-schema.ts';
 import { openDatabase } from '../db/database.ts';
 import { migrate, migrationStatus } from '../db/migrate.ts';
 import { loadEnvironmentFile } from '../server/config/environment-file.ts';
@@ -32,7 +33,8 @@ else process.exitCode = await main();
 async function main(): Promise<number> {
   loadEnvironmentFile();
   const local = `sqlite:${join(values.data, 'tenure.sqlite')}`;
-  const database = openDatabase(process.env['DATABASE_URL']?.trim() || local);
+  const url = process.env['DATABASE_URL']?.trim() || local;
+  const database = openDatabase(withSchema(url, process.env['DATABASE_SCHEMA']?.trim() || null));
   try {
     if (!values.status) {
       const note = (text: string) => console.error(text);

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { isGatewayError } from '../adapters/stripe-gateway.ts';
+import { withSchema } from '../db/database-schema.ts';
 import { ConfigError } from '../server/config/config.ts';
 import { loadEnvironmentFile } from '../server/config/environment-file.ts';
 import {
@@ -84,7 +85,9 @@ async function setUp(options: SetupOptions, made: SetupAction[]): Promise<SetupR
 async function audit(actions: SetupAction[]): Promise<void> {
   const changed = actions.filter(({ did }) => did !== 'kept' && did !== 'refused');
   if (dryRun || changed.length === 0) return;
-  const url = process.env['DATABASE_URL']?.trim() || 'sqlite:./data/tenure.sqlite';
+  const { DATABASE_URL, DATABASE_SCHEMA } = process.env;
+  const plain = DATABASE_URL?.trim() || 'sqlite:./data/tenure.sqlite';
+  const url = withSchema(plain, DATABASE_SCHEMA?.trim() || null);
   const detail = {
     changes: changed.length,
     refused: actions.filter(({ did }) => did === 'refused').length,

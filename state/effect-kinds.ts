@@ -115,32 +115,68 @@ interface MailPayloads {
   'mail.usage_threshold': UsageThreshold;
 }
 
+/** Every outgoing event, with what its data says. */
+export interface WebhookData {
+  'subscription.changed': ChangedData;
+  'subscription.canceled': SubscriptionData & { endedAt: string; reason: string | null };
+  'trial.ending': SubscriptionData & { trialEnd: string };
+  'payment.succeeded': SubscriptionData & InvoiceData;
+  'payment.failed': PaymentFailedData;
+  'payment.action_required': SubscriptionData & InvoiceData;
+  'payment.recovered': SubscriptionData & Partial<InvoiceData>;
+  'payment.after_end': SubscriptionData & InvoiceData;
+  'payment.refunded': ReturnData;
+  'payment.fraud_warning': ReturnData;
+  'dispute.opened': ReturnData;
+  'dispute.won': ReturnData;
+  'dispute.lost': ReturnData;
+  'credit_note.issued': ReturnData;
+  'purchase.completed': PurchaseData;
+  'usage.threshold': UsageThreshold;
+}
+
 /** What the team's own system is told. */
-export type WebhookType =
-  | 'subscription.changed'
-  | 'subscription.canceled'
-  | 'trial.ending'
-  | 'payment.succeeded'
-  | 'payment.failed'
-  | 'payment.action_required'
-  | 'payment.recovered'
-  | 'payment.after_end'
-  | 'payment.refunded'
-  | 'payment.fraud_warning'
-  | 'dispute.opened'
-  | 'dispute.won'
-  | 'dispute.lost'
-  | 'credit_note.issued'
-  | 'purchase.completed'
-  | 'usage.threshold';
+export type WebhookType = keyof WebhookData;
+
+/** All of them, for settings and pages. */
+export const WEBHOOK_TYPES = Object.keys({
+  'subscription.changed': true,
+  'subscription.canceled': true,
+  'trial.ending': true,
+  'payment.succeeded': true,
+  'payment.failed': true,
+  'payment.action_required': true,
+  'payment.recovered': true,
+  'payment.after_end': true,
+  'payment.refunded': true,
+  'payment.fraud_warning': true,
+  'dispute.opened': true,
+  'dispute.won': true,
+  'dispute.lost': true,
+  'credit_note.issued': true,
+  'purchase.completed': true,
+  'usage.threshold': true,
+} satisfies Record<WebhookType, true>) as WebhookType[];
 
 /** All but those that tell of a line of the history. */
 export type PlainWebhookType = Exclude<WebhookType, 'subscription.changed'>;
 
-export interface WebhookPayload {
-  type: WebhookType;
+export interface WebhookPayload<T extends WebhookType = WebhookType> {
+  type: T;
   timestamp: string;
-  data: object;
+  data: WebhookData[T];
+}
+
+/** Something that is bought once was paid. */
+export interface PurchaseData {
+  id: string;
+  userId: string;
+  customerId: string | null;
+  product: string;
+  quantity: number;
+  amount: number;
+  currency: string;
+  metadata: Record<string, string>;
 }
 
 /** One line of the history, as the team's own system is told of it. */
@@ -164,9 +200,7 @@ export interface ChangedData extends SubscriptionData {
   late: boolean;
 }
 
-type WebhookPayloads = Record<`webhook.${PlainWebhookType}`, WebhookPayload> & {
-  'webhook.subscription.changed': WebhookPayload & { data: ChangedData };
-};
+type WebhookPayloads = { [T in WebhookType as `webhook.${T}`]: WebhookPayload<T> };
 
 interface StripePayloads {
   /** An event told of money that came back: the payment is read again from Stripe. */
@@ -206,3 +240,13 @@ export type EffectKind = keyof EffectPayloads;
 export type Effect = {
   [K in EffectKind]: { objectId: string; kind: K; payload: EffectPayloads[K] };
 }[EffectKind];
+
+/** What tells the team's own system of something that happened at `at`. */
+export function webhookEffect<T extends PlainWebhookType>(
+  type: T,
+  objectId: string,
+  { at, data }: { at: number; data: WebhookData[T] },
+): Effect {
+  const payload: WebhookPayload<T> = { type, timestamp: new Date(at).toISOString(), data };
+  return { objectId, kind: `webhook.${type}`, payload } as Effect;
+}

@@ -4,12 +4,12 @@
  */
 import { accessOf, type Grace } from './access.ts';
 import { confirmationsOf } from './confirmations.ts';
-import type {
-  Effect,
-  EffectPayloads,
-  InvoiceData,
-  SubscriptionData,
-  PlainWebhookType,
+import {
+  webhookEffect,
+  type Effect,
+  type EffectPayloads,
+  type InvoiceData,
+  type SubscriptionData,
 } from './effect-kinds.ts';
 import type { LifecycleSettings } from './decide.ts';
 import type { EventFacts } from './event-facts.ts';
@@ -88,7 +88,10 @@ function fromTransitions(input: EffectInput): Effect[] {
     if (line.event === 'payment_succeeded' && !input.event?.subscription) {
       const objectId = String(line.detail['invoice'] ?? after.id);
       effects.push(
-        hook('payment.recovered', objectId, { at: line.at, data: subscriptionData(input) }),
+        webhookEffect('payment.recovered', objectId, {
+          at: line.at,
+          data: subscriptionData(input),
+        }),
       );
     }
   }
@@ -137,7 +140,7 @@ function failed(input: EffectInput, failure: FailedSignal): Effect[] {
     final,
   };
   return [
-    hook('payment.failed', objectId, { at: failure.at, data }),
+    webhookEffect('payment.failed', objectId, { at: failure.at, data }),
     { objectId, kind: final ? 'mail.payment_failed_final' : 'mail.payment_failed', payload: data },
   ];
 }
@@ -147,14 +150,15 @@ function paid(input: EffectInput, invoice: InvoiceFacts): Effect[] {
   const at = input.event?.createdAt ?? input.now;
   const data = { ...subscriptionData(input), ...invoiceData(invoice) };
   const effects: Effect[] = [
-    hook('payment.succeeded', invoice.id, { at, data }),
+    webhookEffect('payment.succeeded', invoice.id, { at, data }),
     { objectId: invoice.id, kind: 'mail.receipt', payload: data },
   ];
   // More than one attempt: earlier ones failed. A payment by hand does not count as an attempt; there
   // the change of the subscription tells.
-  if (invoice.attemptCount > 1) effects.push(hook('payment.recovered', invoice.id, { at, data }));
+  if (invoice.attemptCount > 1)
+    effects.push(webhookEffect('payment.recovered', invoice.id, { at, data }));
   if (isLate(input.after, invoice, at)) {
-    effects.push(hook('payment.after_end', invoice.id, { at, data }));
+    effects.push(webhookEffect('payment.after_end', invoice.id, { at, data }));
   }
   return effects;
 }
@@ -185,7 +189,10 @@ function recovered(input: EffectInput): Effect[] {
   }
   const objectId = now.latestInvoiceId ?? now.id;
   return [
-    hook('payment.recovered', objectId, { at: event.createdAt, data: subscriptionData(input) }),
+    webhookEffect('payment.recovered', objectId, {
+      at: event.createdAt,
+      data: subscriptionData(input),
+    }),
   ];
 }
 
@@ -194,7 +201,7 @@ function actionRequired(input: EffectInput, invoice: InvoiceFacts): Effect[] {
   const data = { ...subscriptionData(input), ...invoiceData(invoice) };
   const at = input.event?.createdAt ?? input.now;
   return [
-    hook('payment.action_required', objectId, { at, data }),
+    webhookEffect('payment.action_required', objectId, { at, data }),
     { objectId, kind: 'mail.action_required', payload: data },
   ];
 }
@@ -206,7 +213,7 @@ function trialEnding(input: EffectInput): Effect[] {
   const data = { ...subscriptionData(input), trialEnd: iso(facts.trialEnd) };
   const at = input.event?.createdAt ?? input.now;
   return [
-    hook('trial.ending', objectId, { at, data }),
+    webhookEffect('trial.ending', objectId, { at, data }),
     { objectId, kind: 'mail.trial_ending', payload: data },
   ];
 }
@@ -220,7 +227,7 @@ function canceled(input: EffectInput, at: number): Effect[] {
     reason: facts.cancellationReason,
   };
   return [
-    hook('subscription.canceled', facts.id, { at, data }),
+    webhookEffect('subscription.canceled', facts.id, { at, data }),
     { objectId: facts.id, kind: 'mail.canceled', payload: data },
   ];
 }
@@ -262,15 +269,6 @@ export function finalActionOf(
     attempts: row.failedAttempts,
   };
   return { objectId: invoiceId, kind: 'dunning.final_action', payload };
-}
-
-function hook(
-  type: PlainWebhookType,
-  objectId: string,
-  content: { at: number; data: object },
-): Effect {
-  const payload = { type, timestamp: iso(content.at), data: content.data };
-  return { objectId, kind: `webhook.${type}`, payload };
 }
 
 /** What the team is told of a line, with the subscription as it is at present. */

@@ -1,6 +1,6 @@
 /** Something that was bought once: what it gives, and what becomes of that when its money comes back. */
 import { pricesOfMeter, type Catalogue, type OneTimeProduct } from './catalogue.ts';
-import type { Effect } from './effect-kinds.ts';
+import { webhookEffect, type Effect } from './effect-kinds.ts';
 import type { EventFacts } from './event-facts.ts';
 import type { Grant } from './grants.ts';
 import { markedAccount, type OwnershipRules } from './ownership.ts';
@@ -130,9 +130,5 @@ export function statusAfter(
 export function purchaseEffect(purchase: Purchase, customerId: string | null): Effect {
   const { id, accountId, product, quantity, amount, currency, metadata, paidAt } = purchase;
   const data = { id, userId: accountId, customerId, product, quantity, amount, currency, metadata };
-  return {
-    objectId: id,
-    kind: 'webhook.purchase.completed',
-    payload: { type: 'purchase.completed', timestamp: new Date(paidAt).toISOString(), data },
-  };
+  return webhookEffect('purchase.completed', id, { at: paidAt, data });
 }

@@ -3,7 +3,7 @@
  * a subscription, as a pause of collection is; this file says what they do to access.
  */
 
-import type { Effect, PlainWebhookType, ReturnData } from './effect-kinds.ts';
+import { webhookEffect, type Effect, type ReturnData, type WebhookData } from './effect-kinds.ts';
 import type { Restriction } from './types.ts';
 import { unreachable } from './unreachable.ts';
 
@@ -165,14 +165,18 @@ export function effectsOfReturn(money: MoneyReturn, owner: ReturnOwner): Effect[
     status: money.status,
     reason: money.reason,
   };
-  const timestamp = new Date(money.createdAt).toISOString();
-  const hook: Effect = { objectId, kind: `webhook.${type}`, payload: { type, timestamp, data } };
+  const hook = webhookEffect(type, objectId, { at: money.createdAt, data });
   return type === 'payment.refunded'
     ? [hook, { objectId, kind: 'mail.refunded', payload: data }]
     : [hook];
 }
 
-function typeOf({ kind, status }: MoneyReturn): PlainWebhookType | null {
+/** Outgoing events that tell of money that came back. */
+type TypeOfReturn = {
+  [T in keyof WebhookData]: ReturnData extends WebhookData[T] ? T : never;
+}[keyof WebhookData];
+
+function typeOf({ kind, status }: MoneyReturn): TypeOfReturn | null {
   switch (kind) {
     case 'refund':
       return status === 'succeeded' ? 'payment.refunded' : null;

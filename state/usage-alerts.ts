@@ -1,6 +1,6 @@
 /** What is told as usage goes up: thresholds of a plan's meter, and the cap beyond which its gate refuses. */
 import { findPlan, type Catalogue } from './catalogue.ts';
-import type { Effect } from './effect-kinds.ts';
+import { webhookEffect, type Effect } from './effect-kinds.ts';
 import { keptTerms } from './terms.ts';
 
 /** A number of a period that is told when it is reached. */
@@ -89,14 +89,9 @@ export function thresholdEffects(
     periodStart: new Date(period.from).toISOString(),
     periodEnd: period.until === null ? null : new Date(period.until).toISOString(),
   };
-  const timestamp = new Date(at).toISOString();
   const objectId = nameOfThreshold({ userId, meter, from: period.from, threshold });
   return [
-    {
-      objectId,
-      kind: 'webhook.usage.threshold',
-      payload: { type: 'usage.threshold', timestamp, data },
-    },
+    webhookEffect('usage.threshold', objectId, { at, data }),
     { objectId, kind: 'mail.usage_threshold', payload: data },
   ];
 }

@@ -4828,4 +4828,1042 @@ export interface paths {
       };
     };
   };
+  '/admin/api/webhooks': {
+    get: {
+      parameters: {
+        query?: {
+          status?: 'waiting' | 'delivered' | 'dead';
+          type?:
+            | 'subscription.changed'
+            | 'subscription.canceled'
+            | 'trial.ending'
+            | 'payment.succeeded'
+            | 'payment.failed'
+            | 'payment.action_required'
+            | 'payment.recovered'
+            | 'payment.after_end'
+            | 'payment.refunded'
+            | 'payment.fraud_warning'
+            | 'dispute.opened'
+            | 'dispute.won'
+            | 'dispute.lost'
+            | 'credit_note.issued'
+            | 'purchase.completed'
+            | 'usage.threshold';
+          receiver?: string;
+          cursor?: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              webhooks: {
+                id: string;
+                type: string;
+                receiver: string;
+                state: 'waiting' | 'delivered' | 'not sent' | 'dead';
+                objectId: string;
+                attempts: number;
+                reason: string | null;
+                createdAt: string;
+                deliveredAt: string | null;
+                nextAttemptAt: string | null;
+              }[];
+              nextCursor: string | null;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/webhooks/{id}': {
+    get: {
+      parameters: {
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+              type: string;
+              receiver: string;
+              state: 'waiting' | 'delivered' | 'not sent' | 'dead';
+              objectId: string;
+              attempts: number;
+              reason: string | null;
+              createdAt: string;
+              deliveredAt: string | null;
+              nextAttemptAt: string | null;
+              webhookId: string;
+              url: string | null;
+              cause: string | null;
+              payload: { [name: string]: unknown };
+              log: {
+                at: string;
+                durationMs: number;
+                status: number | null;
+                error: string | null;
+              }[];
+            };
+          };
+        };
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+  '/admin/api/webhooks/{id}/resend': {
+    post: {
+      parameters: {
+        header?: {
+          'Idempotency-Key'?: string;
+        };
+        path: {
+          id: string;
+        };
+      };
+      requestBody?: never;
+      responses: {
+        202: {
+          headers: { [name: string]: unknown };
+          content: {
+            'application/json': {
+              id: string;
+            };
+          };
+        };
+        400: components['responses']['Error'];
+        401: components['responses']['Error'];
+        403: components['responses']['Error'];
+        404: components['responses']['Error'];
+        409: components['responses']['Error'];
+        429: components['responses']['Error'];
+        500: components['responses']['Error'];
+        502: components['responses']['Error'];
+        503: components['responses']['Error'];
+      };
+    };
+  };
+}
+
+export interface webhooks {
+  'subscription.changed': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'subscription.changed';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              subscriptionId: string;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              status:
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              interval: string | null;
+              number: number;
+              confirmed: boolean;
+              from:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled';
+              to:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled';
+              event:
+                | 'trial_started'
+                | 'paid'
+                | 'payment_pending'
+                | 'expired'
+                | 'trial_ended_unpaid'
+                | 'trial_ended_without_method'
+                | 'cancel_scheduled'
+                | 'cancel_undone'
+                | 'canceled'
+                | 'upgraded'
+                | 'renewed'
+                | 'downgrade_scheduled'
+                | 'downgrade_undone'
+                | 'period_ended'
+                | 'payment_failed'
+                | 'payment_succeeded'
+                | 'retries_exhausted'
+                | 'paused'
+                | 'resumed'
+                | 'reactivated';
+              access: {
+                level: 'full' | 'grace' | 'none';
+                until: string | null;
+                reason: string;
+              };
+              cause: {
+                type: string;
+                id: string;
+              };
+              actor: string | null;
+              requestId: string | null;
+              unexpected: boolean;
+              late: boolean;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'subscription.canceled': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'subscription.canceled';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              subscriptionId: string | null;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              status:
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              interval: string | null;
+              endedAt: string;
+              reason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'trial.ending': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'trial.ending';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              subscriptionId: string | null;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              status:
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              interval: string | null;
+              trialEnd: string;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'payment.succeeded': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'payment.succeeded';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              subscriptionId: string | null;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              status:
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              interval: string | null;
+              invoiceId: string;
+              number: string | null;
+              amountDue: number;
+              amountPaid: number;
+              currency: string;
+              hostedUrl: string | null;
+              pdfUrl: string | null;
+              billingReason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'payment.failed': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'payment.failed';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              subscriptionId: string | null;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              status:
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              interval: string | null;
+              invoiceId?: string;
+              number?: string | null;
+              amountDue?: number;
+              amountPaid?: number;
+              currency?: string;
+              hostedUrl?: string | null;
+              pdfUrl?: string | null;
+              billingReason?: string | null;
+              attempt: number;
+              maxAttempts: number;
+              nextAttemptAt: string | null;
+              declineCode: string | null;
+              final: boolean;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'payment.action_required': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'payment.action_required';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              subscriptionId: string | null;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              status:
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              interval: string | null;
+              invoiceId: string;
+              number: string | null;
+              amountDue: number;
+              amountPaid: number;
+              currency: string;
+              hostedUrl: string | null;
+              pdfUrl: string | null;
+              billingReason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'payment.recovered': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'payment.recovered';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              subscriptionId: string | null;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              status:
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              interval: string | null;
+              invoiceId?: string;
+              number?: string | null;
+              amountDue?: number;
+              amountPaid?: number;
+              currency?: string;
+              hostedUrl?: string | null;
+              pdfUrl?: string | null;
+              billingReason?: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'payment.after_end': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'payment.after_end';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              subscriptionId: string | null;
+              state:
+                | 'none'
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'downgrading'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              status:
+                | 'incomplete'
+                | 'trialing'
+                | 'active'
+                | 'cancel_pending'
+                | 'past_due'
+                | 'unpaid'
+                | 'paused'
+                | 'canceled'
+                | null;
+              interval: string | null;
+              invoiceId: string;
+              number: string | null;
+              amountDue: number;
+              amountPaid: number;
+              currency: string;
+              hostedUrl: string | null;
+              pdfUrl: string | null;
+              billingReason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'payment.refunded': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'payment.refunded';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              id: string;
+              subscriptionId: string | null;
+              invoiceId: string | null;
+              chargeId: string | null;
+              amount: number;
+              currency: string;
+              status: string;
+              reason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'payment.fraud_warning': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'payment.fraud_warning';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              id: string;
+              subscriptionId: string | null;
+              invoiceId: string | null;
+              chargeId: string | null;
+              amount: number;
+              currency: string;
+              status: string;
+              reason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'dispute.opened': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'dispute.opened';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              id: string;
+              subscriptionId: string | null;
+              invoiceId: string | null;
+              chargeId: string | null;
+              amount: number;
+              currency: string;
+              status: string;
+              reason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'dispute.won': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'dispute.won';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              id: string;
+              subscriptionId: string | null;
+              invoiceId: string | null;
+              chargeId: string | null;
+              amount: number;
+              currency: string;
+              status: string;
+              reason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'dispute.lost': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'dispute.lost';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              id: string;
+              subscriptionId: string | null;
+              invoiceId: string | null;
+              chargeId: string | null;
+              amount: number;
+              currency: string;
+              status: string;
+              reason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'credit_note.issued': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'credit_note.issued';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              id: string;
+              subscriptionId: string | null;
+              invoiceId: string | null;
+              chargeId: string | null;
+              amount: number;
+              currency: string;
+              status: string;
+              reason: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'purchase.completed': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'purchase.completed';
+            timestamp: string;
+            data: {
+              id: string;
+              userId: string;
+              customerId: string | null;
+              product: string;
+              quantity: number;
+              amount: number;
+              currency: string;
+              metadata: { [name: string]: string };
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
+  'usage.threshold': {
+    post: {
+      parameters: {
+        header: {
+          'webhook-id': string;
+          'webhook-timestamp': string;
+          'webhook-signature': string;
+        };
+      };
+      requestBody: {
+        content: {
+          'application/json': {
+            type: 'usage.threshold';
+            timestamp: string;
+            data: {
+              userId: string | null;
+              customerId: string | null;
+              plan: string | null;
+              meter: string;
+              recorded: number;
+              threshold: number;
+              isCap: boolean;
+              periodStart: string;
+              periodEnd: string | null;
+            };
+          };
+        };
+      };
+      responses: {
+        '2XX': {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+        default: {
+          headers: { [name: string]: unknown };
+          content?: never;
+        };
+      };
+    };
+  };
 }

@@ -21,6 +21,7 @@ import { accountNotes } from './0028-account-notes.ts';
 import { customerLocale } from './0031-customer-locale.ts';
 import { meterAggregation } from './0033-meter-aggregation.ts';
 import { prepaidCredit } from './0034-prepaid-credit.ts';
+import { receivers } from './0035-receivers.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -50,4 +51,5 @@ export const migrations: readonly Migration[] = [
   customerLocale,
   meterAggregation,
   prepaidCredit,
+  receivers,
 ];

@@ -1,5 +1,5 @@
 import { openApiDocument } from '../../server/http/openapi.ts';
-import { ROUTES } from '../../server/app/route-list.ts';
+import { API } from '../../server/app/route-list.ts';
 
 /** The part of JSON Schema that zod writes. */
 interface Schema {
@@ -31,6 +31,7 @@ interface Operation {
 
 interface Document {
   paths: Record<string, Record<string, Operation>>;
+  webhooks: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 }
 
@@ -42,16 +43,15 @@ const HEAD = `/* Written by \`npm run build:client\` from the OpenAPI document; 
 
 `;
 
-/** The module as text: \`paths\` in the form that openapi-fetch asks for, and \`components\`. */
+/** The module as text: \`paths\` and \`webhooks\` in the form that openapi-fetch asks for, and \`components\`. */
 export async function clientTypes(): Promise<string> {
-  const document = openApiDocument(ROUTES) as unknown as Document;
+  const document = openApiDocument(API) as unknown as Document;
   const schemas = fields(
     Object.entries(document.components.schemas).map(([name, schema]) => [name, typeOf(schema)]),
   );
-  const paths = fields(
-    Object.entries(document.paths).map(([path, operations]) => [path, pathItem(operations)]),
-  );
-  const text = `${HEAD}export interface components {schemas: ${schemas}; responses: {Error: ${REFUSAL}}}\n\nexport interface paths ${paths}\n`;
+  const items = (table: Document['paths']) =>
+    fields(Object.entries(table).map(([name, operations]) => [name, pathItem(operations)]));
+  const text = `${HEAD}export interface components {schemas: ${schemas}; responses: {Error: ${REFUSAL}}}\n\nexport interface paths ${items(document.paths)}\n\nexport interface webhooks ${items(document.webhooks)}\n`;
   return pretty(text);
 }
 

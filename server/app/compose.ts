@@ -10,6 +10,9 @@ import type { Engine } from '../lib/engine-types.ts';
 import type { EngineOptions } from '../sync/options.ts';
 import { createClockOffsets } from './clock-offsets.ts';
 import { createEngine } from './engine.ts';
+import { WEBHOOK_TYPES } from '../../state/effect-kinds.ts';
+import { withHooks } from '../config/receivers.ts';
+import type { Hooks } from '../lib/hooks.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import type { UsageOptions } from '../usage/options.ts';
 import { createUsage } from '../usage/usage.ts';
@@ -21,6 +24,8 @@ export interface ServiceOptions {
   /** How an embedding app knows its users, in place of the bearer token. */
   authenticate?: Authenticate;
   log?: Logger;
+  /** Functions that are told what happens, by type of event. */
+  on?: Hooks | undefined;
   /** Where `$NAME` references of the catalogue are looked up; default the process's environment. */
   env?: Record<string, string | undefined>;
   engine?: Partial<EngineOptions>;
@@ -31,7 +36,10 @@ export interface ServiceOptions {
 }
 
 /** The composition root: opens the database and puts everything together. Starts nothing. */
-export function createServices(config: Config, options: ServiceOptions = {}): Services {
+export function createServices(given: Config, options: ServiceOptions = {}): Services {
+  // What this process has hooks for is stored for them.
+  const own = WEBHOOK_TYPES.filter((type) => options.on?.[type] !== undefined);
+  const config = { ...given, receivers: withHooks(given.receivers, own) };
   const catalogue = loadCatalogue(config, options.env);
   const log = options.log ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY });
   const database = openDatabase(config.databaseUrl);
@@ -51,6 +59,7 @@ export function createServices(config: Config, options: ServiceOptions = {}): Se
     authenticate: options.authenticate ?? createAuthenticate(config.auth),
     access: createAccessCache(database, catalogue),
     metrics,
+    hooks: options.on ?? null,
     probe: options.probe,
     trace: createTrace(),
   };

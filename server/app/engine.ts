@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { dropReceivers } from '../../db/effect-outcomes.ts';
+import { HOOKS } from '../config/receivers.ts';
 import { bringForward } from '../../db/bring-forward.ts';
 import { knownEventIds, type NewEvent } from '../../db/webhook-events.ts';
 import { readTerms, recordTerms } from '../catalogue/record-terms.ts';
@@ -74,6 +76,12 @@ export function createEngine(core: CoreServices, given: Partial<EngineOptions> =
     const db = core.database.knex;
     try {
       await bringForward(db, options.retryMax * 1.25);
+      // What is for hooks waits for a process that has them.
+      await dropReceivers(
+        db,
+        [...core.config.receivers.map(({ name }) => name), HOOKS],
+        Date.now(),
+      );
       await recordTerms(db, core.catalogue);
     } catch (error) {
       core.log.warn({ err: error }, 'could not write to the database at the start');

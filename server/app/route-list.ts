@@ -58,7 +58,8 @@ import {
   operatorKeys,
   requireKeyForm,
 } from '../http/idempotency.ts';
-import { takesIdempotencyKey } from '../http/openapi.ts';
+import { takesIdempotencyKey, type ApiTable } from '../http/openapi.ts';
+import { OUTGOING_EVENTS } from '../outbox/outgoing-events.ts';
 import {
   createAtOnce,
   createRateLimits,
@@ -118,10 +119,13 @@ export const ROUTES: readonly Route[] = [
   healthRoute,
   readyRoute,
   metricsRoute,
-  ...descriptionRoutes(() => ROUTES),
+  ...descriptionRoutes(() => API),
   ...ADMIN_ROUTES,
   ...STOREFRONT_ROUTES,
 ];
+
+/** What the OpenAPI document is made from. */
+export const API: ApiTable = { routes: ROUTES, webhooks: OUTGOING_EVENTS };
 
 export interface HandlerOptions {
   /** Another table, in tests and for additions. */

@@ -3,6 +3,7 @@ import { prepareDatabase } from '../../db/prepare-database.ts';
 import type { Authenticate } from '../lib/services.ts';
 import { fillAmounts } from '../catalogue/fill-amounts.ts';
 import { loadConfig } from '../config/config.ts';
+import type { Hooks } from '../lib/hooks.ts';
 import type { Logger } from '../lib/log.ts';
 import { createServices } from './compose.ts';
 import { requireSameStripe } from '../operations/stripe-account.ts';
@@ -15,6 +16,11 @@ export interface BillingOptions<Native = unknown> {
   authenticate?: Authenticate<Native>;
   /** Default: pino to standard output, at `LOG_LEVEL`. */
   log?: Logger;
+  /**
+   * Functions that are told what happens, by type of event: at least once each, those of one subscription in order, again
+   * later when they throw (docs/outgoing-webhooks.md).
+   */
+  on?: Hooks;
 }
 
 /**
@@ -24,9 +30,9 @@ export interface BillingOptions<Native = unknown> {
 export async function startBilling<Native = unknown>(
   options: BillingOptions<Native> = {},
 ): Promise<Services> {
-  const { env = process.env, authenticate, log } = options;
+  const { env = process.env, authenticate, log, on } = options;
   const config = loadConfig(env, { ownAuthentication: authenticate !== undefined });
-  const services = withAuthentication(createServices(config, { env, log }), authenticate);
+  const services = withAuthentication(createServices(config, { env, log, on }), authenticate);
   try {
     await prepareDatabase(services.database, {
       waitMs: config.databaseWaitMs,

@@ -1,9 +1,13 @@
+import { withSchema } from '../../db/database-schema.ts';
 import { GRACE_MAX_DAYS, type Grace } from '../../state/access.ts';
 import type { ReturnPolicy } from '../../state/returns.ts';
 import type { EmailRule, Operator } from '../../state/roles.ts';
 import { contradictions, isLive, type ConfigOptions } from './contradictions.ts';
+import { WEBHOOK_TYPES } from '../../state/effect-kinds.ts';
+import { withHooks, type Receiver } from './receivers.ts';
 import { environment, type Environment, type LogLevel, type PriceVariable } from './environment.ts';
 
+export type { Receiver };
 export type { ConfigOptions, LogLevel, PriceVariable };
 
 /** Proxies whose `X-Forwarded-For` is believed: how many, or which; null is none. */
@@ -105,7 +109,8 @@ export interface Config {
   webhookAck: 'processed' | 'stored';
   /** Days after which events that were dealt with, and effects that were delivered, are deleted; null is never. */
   eventRetentionDays: number | null;
-  outgoingWebhook: { url: string; secret: string } | null;
+  /** Who is told of outgoing events; none of what has no receiver is stored. */
+  receivers: readonly Receiver[];
   logLevel: LogLevel;
   /** Server processes that share the port. */
   workers: number;
@@ -163,7 +168,7 @@ function toConfig(env: Environment): Config {
       portalConfiguration: env.STRIPE_PORTAL_CONFIGURATION ?? null,
     },
     ownership: { deploymentId: env.DEPLOYMENT_ID, metadataKeys: env.OWNER_METADATA_KEYS },
-    databaseUrl: env.DATABASE_URL,
+    databaseUrl: withSchema(env.DATABASE_URL, env.DATABASE_SCHEMA ?? null),
     http: {
       port: env.PORT,
       host: env.HOST,
@@ -242,10 +247,7 @@ function toConfig(env: Environment): Config {
     },
     webhookAck: env.WEBHOOK_ACK,
     eventRetentionDays: env.EVENT_RETENTION_DAYS || null,
-    outgoingWebhook:
-      env.OUTGOING_WEBHOOK_URL && env.OUTGOING_WEBHOOK_SECRET
-        ? { url: env.OUTGOING_WEBHOOK_URL, secret: env.OUTGOING_WEBHOOK_SECRET }
-        : null,
+    receivers: receiversOf(env),
     logLevel: env.LOG_LEVEL,
     workers: env.WORKERS,
     drainMs: env.DRAIN_SECONDS * 1000,
@@ -258,6 +260,13 @@ function toConfig(env: Environment): Config {
       stripeCalls: env.RATE_LIMIT_STRIPE_CALLS,
     },
   };
+}
+
+function receiversOf(env: Environment): Receiver[] {
+  const { OUTGOING_WEBHOOK_URL: url, OUTGOING_WEBHOOK_SECRET: secret } = env;
+  const unnamed = url && secret ? [{ name: '', url, secret, events: WEBHOOK_TYPES }] : [];
+  const hooks = withHooks([], env.HOOK_EVENTS);
+  return [...unnamed, ...env.OUTGOING_WEBHOOKS, ...hooks];
 }
 
 function appUrlOf(env: Environment): string {

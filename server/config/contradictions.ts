@@ -47,6 +47,9 @@ export function contradictions(env: Environment, options: ConfigOptions): string
   if (env.OUTGOING_WEBHOOK_URL && !env.OUTGOING_WEBHOOK_SECRET) {
     problems.push('OUTGOING_WEBHOOK_SECRET is missing: outgoing webhooks are always signed');
   }
+  if (env.DATABASE_SCHEMA && env.DATABASE_URL.startsWith('sqlite:')) {
+    problems.push('DATABASE_SCHEMA is for PostgreSQL: with SQLite, the file is Tenure’s own');
+  }
   if (env.WORKERS > 1 && env.DATABASE_URL.startsWith('sqlite:')) {
     problems.push(
       'WORKERS above 1 asks for Postgres: SQLite has one writer; set DATABASE_URL=postgres://…',
@@ -101,6 +104,10 @@ function liveProblems(env: Environment): string[] {
     'SHOP_LOGO_URL',
   ] as const) {
     if (env[name]?.startsWith('http:')) problems.push(`${name} must be https with a live key`);
+  }
+  for (const { name, url } of env.OUTGOING_WEBHOOKS) {
+    if (!url.startsWith('https:'))
+      problems.push(`OUTGOING_WEBHOOKS (${name}) must be https with a live key`);
   }
   const names = ['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'METRICS_TOKEN'] as const;
   const secrets = names.flatMap((name) =>

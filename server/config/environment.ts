@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ADMIN, OPERATOR_ROLES } from '../../state/roles.ts';
+import { hookEvents, receivers, SECRET } from './receivers.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -167,6 +168,13 @@ export const environment = z.object({
       'must be sqlite:./path/to/file or postgres://user:password@host/database',
     )
     .default('sqlite:./data/tenure.sqlite'),
+  DATABASE_SCHEMA: z
+    .string()
+    .regex(
+      /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/,
+      'must be the name of a schema: lower-case letters, digits and _, not pg_…',
+    )
+    .optional(),
   PORT: whole(0, 65_535, 'must be a port number (0 to 65535)').default(3000),
   HOST: z.string().default('127.0.0.1'),
   APP_URL: httpUrl(
@@ -271,11 +279,10 @@ export const environment = z.object({
   OUTGOING_WEBHOOK_URL: httpUrl('must be the http(s) URL of your own webhook receiver').optional(),
   OUTGOING_WEBHOOK_SECRET: z
     .string()
-    .regex(
-      /^whsec_[A-Za-z0-9+/=]{16,}$/,
-      'must be whsec_ followed by base64 (echo whsec_$(openssl rand -base64 32))',
-    )
+    .regex(SECRET, 'must be whsec_ followed by base64 (echo whsec_$(openssl rand -base64 32))')
     .optional(),
+  OUTGOING_WEBHOOKS: receivers.default([]),
+  HOOK_EVENTS: hookEvents.default([]),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   DRAIN_SECONDS: whole(0, 600, 'must be a number of seconds, 0 to 600').default(5),
   DATABASE_WAIT_SECONDS: whole(0, 3_600, 'must be a number of seconds, 0 to 3600').default(60),

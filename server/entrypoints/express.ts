@@ -12,6 +12,8 @@ export type { Middleware };
 export type { Authenticate, User, UserAccount } from '../lib/services.ts';
 export { loadConfig, ConfigError } from '../config/config.ts';
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';
+export { commandsFor, type CommandOptions, type Commands } from '../app/commands.ts';
+export type { HookEvent, Hooks } from '../lib/hooks.ts';
 export { createServices } from '../app/compose.ts';
 export type { Services } from '../lib/services.ts';
 export { trackRequests, trackUsage, type TrackRequestsOptions } from '../usage/track.ts';

@@ -15,6 +15,8 @@ export type { Authenticate, User, UserAccount } from '../lib/services.ts';
 export { loadConfig, ConfigError } from '../config/config.ts';
 export type { Gate } from '../access/gate.ts';
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';
+export { commandsFor, type CommandOptions, type Commands } from '../app/commands.ts';
+export type { HookEvent, Hooks } from '../lib/hooks.ts';
 export { createServices } from '../app/compose.ts';
 export type { Services } from '../lib/services.ts';
 

@@ -7,6 +7,8 @@ export { ConfigError, loadConfig, type Config } from '../config/config.ts';
 export { AppError, ERROR_STATUS, type ErrorCode } from '../http/errors.ts';
 export { createGate, type Gate, type GateOptions } from '../access/gate.ts';
 export { startBilling, type BillingOptions } from '../app/start-billing.ts';
+export { commandsFor, type CommandOptions, type Commands } from '../app/commands.ts';
+export type { HookEvent, Hooks } from '../lib/hooks.ts';
 export { createHandler, ROUTES } from '../app/route-list.ts';
 export { runServer, type Run } from '../app/run-server.ts';
 export { startServer, type RunningServer } from '../app/http-server.ts';

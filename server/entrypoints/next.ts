@@ -13,9 +13,13 @@ import type { Authenticate, User } from '../lib/services.ts';
 import { subscriptionView, type SubscriptionView } from '../billing/subscription-view.ts';
 import { isBillingPath, startBilling, type BillingOptions } from '../app/start-billing.ts';
 import { withAuthentication } from '../http/with-authentication.ts';
+import { commandsFor, type Commands } from '../app/commands.ts';
+import { AppError } from '../http/errors.ts';
 import { createHandler } from '../app/route-list.ts';
 import type { Services } from '../lib/services.ts';
 
+export type { CommandOptions, Commands } from '../app/commands.ts';
+export type { HookEvent, Hooks } from '../lib/hooks.ts';
 export type { AccessAnswer, Account, RouteHandlers, Services, SubscriptionView, User };
 
 export interface NextBillingOptions extends Omit<BillingOptions, 'authenticate'> {
@@ -38,6 +42,10 @@ export interface NextBilling {
   getUser: () => Promise<User | null>;
   /** Who pays for them, and their role there: their team's account, or their own; null without a known user. */
   getAccount: () => Promise<Account | null>;
+  /** The commands of the caller, for server actions: `(await billing.commands()).cancel({when: 'period_end'})`. */
+  commands: () => Promise<Commands>;
+  /** The commands of a user, for jobs. */
+  for: (user: Pick<User, 'id'> & Partial<User>) => Promise<Commands>;
   /** The subscription of the caller's account; null when it never had one. */
   getSubscription: () => Promise<SubscriptionView | null>;
   /** Goes on for callers with access (also by grace); redirects everybody else. */
@@ -91,6 +99,12 @@ export function createBilling(options: NextBillingOptions = {}): NextBilling {
         ));
       return stored ? subscriptionView(running, stored) : null;
     },
+    commands: async () => {
+      const user = await getUser();
+      if (!user) throw new AppError('unauthenticated', 'No user is signed in.');
+      return commandsFor(await services(), user);
+    },
+    for: async (user) => commandsFor(await services(), user),
     requireActiveSubscription: () => require(),
     requireFeature: (feature) => require(feature),
   };

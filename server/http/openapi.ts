@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ERROR_STATUS, type ErrorCode } from './errors.ts';
 import type { Auth, Route } from './define-route.ts';
 import { FIELD_WORDS, PARAMETER_WORDS } from './field-words.ts';
+import { webhooksSection, type WebhookDescription } from './openapi-webhooks.ts';
 
 type Json = Record<string, unknown>;
 
@@ -37,8 +38,15 @@ const SECURITY: Record<Auth, Json[]> = {
   signature: [{ stripeSignature: [] }],
 };
 
+/** What an OpenAPI document is made from. */
+export interface ApiTable {
+  routes: readonly Route[];
+  /** What the server sends, by type. */
+  webhooks: Readonly<Record<string, WebhookDescription>>;
+}
+
 /** The OpenAPI 3.1 document of a route table, made from the schemas that validate requests. */
-export function openApiDocument(routes: readonly Route[]): Json {
+export function openApiDocument({ routes, webhooks }: ApiTable): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     if (route.page) continue;
@@ -54,6 +62,8 @@ export function openApiDocument(routes: readonly Route[]): Json {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     paths,
+    // As input: who receives a message must bear fields that are added later.
+    webhooks: webhooksSection(webhooks, (schema) => toSchema(schema, 'input')),
     components: {
       schemas: { Error: errorSchema() },
       securitySchemes: {

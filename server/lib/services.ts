@@ -5,6 +5,7 @@ import type { SubscriptionRow } from '../../db/subscriptions.ts';
 import type { Catalogue } from '../../state/catalogue.ts';
 import type { Config } from '../config/config.ts';
 import type { BusinessClock, Engine } from './engine-types.ts';
+import type { Hooks } from './hooks.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Trace } from './tracing.ts';
@@ -68,6 +69,8 @@ export interface CoreServices {
   metrics: Metrics;
   /** null where the host had registered no OpenTelemetry when this process started. */
   trace: Trace | null;
+  /** Functions of the host app that are told what happens; null in a process without. */
+  hooks: Hooks | null;
   /** In tests only: called between the steps of processing, to break them. */
   probe?: (step: string) => Promise<void> | void;
 }

@@ -1,29 +1,36 @@
 import { createMailer } from '../../adapters/mailer.ts';
 import {
-  claimEffects,
-  laneOf,
-  LANES,
+  renewEffect,
   markDelivered,
   postponeEffect,
-  renewEffect,
   type Delivered,
+} from '../../db/effect-outcomes.ts';
+import {
+  claimEffects,
+  queueOf,
+  type Queue,
+  laneOf,
   type Lane,
   type OutboxRow,
 } from '../../db/outbox.ts';
+import { addAttempts, type WebhookAttempt } from '../../db/webhook-attempts.ts';
 import { createBatchQueue } from '../lib/batch-queue.ts';
 import { startHeartbeat } from '../lib/lease.ts';
 import { deliverEffect } from './handlers/index.ts';
 import { createLookups } from './handlers/lookups.ts';
 import type { EngineContext } from '../sync/context.ts';
 import { backoff } from '../sync/options.ts';
+import { HOOKS } from '../config/receivers.ts';
 import { sleep } from '../lib/limit.ts';
 import { createLoop, type Loop } from '../lib/poll-loop.ts';
 import { StripeOutage } from '../lib/stripe-outage.ts';
 import type { CustomerRunner } from '../sync/customer-runner.ts';
 import { WebhookRefused } from './handlers/outgoing-webhook.ts';
 
-/** Effects of a lane that are sent at the same time. */
-const PLACES: Record<Lane, number> = { mail: 10, webhook: 10, stripe: 10 };
+/** Effects of a queue that are sent at the same time. */
+const PLACES = 10;
+/** What the hooks of the host app are called for. */
+const HOOKS_QUEUE: Queue = `webhook:${HOOKS}`;
 /** Mail that only goes into the log takes no time: more of it shares the statements. */
 const LOGGED_MAIL = 100;
 /** How long a stop waits for what is under way before it gives it up, and then for that to be written down; in ms. */
@@ -32,7 +39,7 @@ const ABORT_TIMEOUT_MS = 2_000;
 
 interface UnderWay {
   id: number;
-  lane: Lane;
+  queue: Queue;
   /** When it was asked for, by a monotonic clock: its lease runs from then on. */
   claimedAt: number;
   giveUp: AbortController;
@@ -40,16 +47,23 @@ interface UnderWay {
 }
 
 /**
- * Sends what the outbox holds: mail, the team's webhooks, the end of dunning. Each lane has its own places, and a
- * delivery that takes long holds its own place only.
+ * Sends what the outbox holds: mail, the team's webhooks, the end of dunning. Each lane has its own places, as has each
+ * named receiver of webhooks, and a delivery that takes long holds its own place only.
  */
 export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner): Loop {
-  const { mail } = ctx.core.config;
+  const { mail, receivers } = ctx.core.config;
   const { log, metrics } = ctx.core;
   const mailer = mail.smtpUrl ? createMailer({ smtpUrl: mail.smtpUrl, from: mail.from }) : null;
   const db = ctx.core.database.knex;
-  const means = { runner, mailer, lookups: createLookups(db) };
-  const places = mailer ? PLACES : { ...PLACES, mail: LOGGED_MAIL };
+  const means = { runner, mailer, lookups: createLookups(db), noteAttempt };
+  const places: Partial<Record<Queue, number>> = {
+    mail: mailer ? PLACES : LOGGED_MAIL,
+    stripe: PLACES,
+    webhook: PLACES,
+  };
+  if (ctx.core.hooks) places[HOOKS_QUEUE] = PLACES;
+  for (const { name } of receivers)
+    if (name !== '' && name !== HOOKS) places[`webhook:${name}`] = PLACES;
   /** null: calls to Stripe have time-outs of their own, and made twice they change nothing. */
   const timeoutOf: Record<Lane, number | null> = {
     mail: ctx.options.mailTimeout,
@@ -58,37 +72,52 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
   };
   /** What ended at the same moment is written down in one statement. */
   const delivered = createBatchQueue(markAll, { maxBatchSize: 100, concurrency: 5 });
+  const attempts = createBatchQueue(addAll, { maxBatchSize: 100, concurrency: 5 });
   const under = new Set<UnderWay>();
-  /** Lanes that had more due than places when they were last looked at. */
-  const crowded = new Set<Lane>();
+  /** Queues that had more due than places when they were last looked at. */
+  const crowded = new Set<Queue>();
 
   function markAll(ended: Delivered[]): Promise<void>[] {
     const marking = markDelivered(db, ended, Date.now());
     return ended.map(() => marking);
   }
 
+  function addAll(tried: WebhookAttempt[]): Promise<void>[] {
+    const adding = addAttempts(db, tried);
+    return tried.map(() => adding);
+  }
+
+  /** The log of deliveries is no reason to send anything again. */
+  async function noteAttempt(attempt: WebhookAttempt): Promise<void> {
+    try {
+      await attempts.add(attempt);
+    } catch (error) {
+      log.warn({ err: error, effect: attempt.effectId }, 'could not note a delivery');
+    }
+  }
+
   async function fillPlaces(): Promise<void> {
     const free = { ...places };
-    for (const { lane } of under) free[lane] -= 1;
+    for (const { queue } of under) free[queue] = (free[queue] ?? 0) - 1;
     const claimedAt = performance.now();
     const except = [...under].map(({ id }) => id);
     const effects = await claimEffects(db, free, { lease: ctx.options.effectLease, except });
-    for (const lane of LANES) {
-      const taken = effects.filter(({ kind }) => laneOf(kind) === lane).length;
-      if (taken < free[lane]) crowded.delete(lane);
-      else crowded.add(lane);
+    for (const queue of Object.keys(places) as Queue[]) {
+      const taken = effects.filter((effect) => queueOf(effect) === queue).length;
+      if (taken < (free[queue] ?? 0)) crowded.delete(queue);
+      else crowded.add(queue);
     }
     for (const effect of effects) begin(effect, claimedAt);
   }
 
   function begin(effect: OutboxRow, claimedAt: number): void {
-    const lane = laneOf(effect.kind);
+    const queue = queueOf(effect);
     const giveUp = new AbortController();
-    const one: UnderWay = { id: effect.id, lane, claimedAt, giveUp, done: Promise.resolve() };
+    const one: UnderWay = { id: effect.id, queue, claimedAt, giveUp, done: Promise.resolve() };
     one.done = deliver(effect, one).finally(() => {
       under.delete(one);
       // Another line of the same subscription may wait for this one.
-      if (crowded.has(lane) || effect.kind === 'webhook.subscription.changed') loop.wake();
+      if (crowded.has(queue) || effect.kind.endsWith('.subscription.changed')) loop.wake();
     });
     under.add(one);
   }
@@ -123,7 +152,8 @@ export function createEffectDelivery(ctx: EngineContext, runner: CustomerRunner)
       leaseMs: ctx.options.effectLease,
       failed: (error) => log.warn({ err: error }, 'could not renew the lease of an effect'),
     });
-    const timeoutMs = timeoutOf[laneOf(effect.kind)];
+    const isHook = queueOf(effect) === HOOKS_QUEUE;
+    const timeoutMs = isHook ? ctx.options.hookTimeout : timeoutOf[laneOf(effect.kind)];
     const timer = timeoutMs && setTimeout(() => giveUp.abort(tooLate(timeoutMs)), timeoutMs);
     let ended: Delivered;
     try {

@@ -8,7 +8,7 @@ import {
   type OwnerLink,
 } from '../../db/customers.ts';
 import { limitLockWait, type Db } from '../../db/database.ts';
-import { enqueueEffects, quietChanges } from '../../db/outbox.ts';
+import { addressed, enqueueEffects, quietChanges } from '../../db/outbox.ts';
 import { saveChanges, type SubscriptionChange } from '../../db/save-changes.ts';
 import { releaseClaims, type Claim } from '../../db/customer-locks.ts';
 import { markDuplicates } from '../../db/subscriptions.ts';
@@ -132,7 +132,8 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
   for (const each of work.details) await saveCustomerDetails(trx, each);
   for (const { id, at } of work.deletedCustomers) await markCustomerDeleted(trx, id, at);
   const late = subscriptions.flatMap((each) => each.effects.flatMap((e) => e.quietLike ?? []));
-  const quiet = await quietChanges(trx, late);
+  const names = ctx.core.config.receivers.map(({ name }) => name);
+  const quiet = await quietChanges(trx, late, names);
   const effects = [
     ...subscriptions.flatMap((each) =>
       each.effects.map(({ quietLike, ...effect }) => ({
@@ -143,9 +144,10 @@ async function write(trx: Db, ctx: EngineContext, work: JointWork): Promise<Writ
     ...other.effects,
     ...ledger.map((effect) => ({ ...effect, causeId: null })),
   ];
-  const wanted = effects
-    .filter((effect) => isWanted(ctx, effect))
-    .map((effect) => ({ ...effect, holdMs: holdOf(ctx, effect) }));
+  const wanted = addressed(ctx.core.config.receivers, effects).map((effect) => ({
+    ...effect,
+    holdMs: holdOf(ctx, effect),
+  }));
   const enqueued = await enqueueEffects(trx, wanted, now);
   const of = (outcome: Outcome) => eventsOf(subscriptions, outcome);
   const finish = (ids: string[], status: 'done' | 'ignored', flag?: EventFlag) =>
@@ -163,10 +165,6 @@ const eventsOf = (decisions: SubscriptionDecision[], outcome: Outcome) =>
   decisions.filter((each) => each.outcome === outcome).flatMap(({ events }) => events.map(idOf));
 
 const idOf = (row: DueEvent) => row.id;
-
-/** The team's webhook has no receiver when no URL is set: such effects are not even stored. */
-const isWanted = (ctx: EngineContext, effect: Effect) =>
-  !effect.kind.startsWith('webhook.') || ctx.core.config.outgoingWebhook !== null;
 
 /** What a read gave away is told a little later: by then its event, and those before it, have mostly come. */
 const holdOf = (ctx: EngineContext, effect: Effect) =>

@@ -11,6 +11,8 @@ export interface EngineOptions {
   /** When a mail, or a webhook to the team, is given up; well before its lease ends and another process tries the same. */
   mailTimeout: number;
   webhookTimeout: number;
+  /** When a hook of the host app that has not ended is called again. */
+  hookTimeout: number;
   /** How long the team is not told of a change that only a read has shown yet. */
   settle: number;
   /** First delay of the exponential backoff of failed events and effects. */
@@ -51,6 +53,7 @@ const DEFAULTS: Omit<EngineOptions, 'readsPerSecond'> = {
   effectLease: 60_000,
   mailTimeout: 30_000,
   webhookTimeout: 10_000,
+  hookTimeout: 60_000,
   settle: 3_000,
   retryBase: 2_000,
   retryMax: 6 * 3_600_000,

@@ -1,5 +1,5 @@
 import type { Db } from '../../db/database.ts';
-import { enqueueEffects } from '../../db/outbox.ts';
+import { addressed, enqueueEffects } from '../../db/outbox.ts';
 import { billingAccounts, type BillingAccount } from '../../db/usage-accounts.ts';
 import type { UsageRecord } from '../../db/usage-records.ts';
 import { usageTotals } from '../../db/usage-totals.ts';
@@ -11,6 +11,7 @@ import {
   watchedMeters,
 } from '../../state/usage-alerts.ts';
 import { usagePeriod } from '../../state/usage-period.ts';
+import type { Config } from '../config/config.ts';
 import type { UsageAccounts } from './accounts.ts';
 
 /** What was told of in this process; older ones are told apart by the outbox, which costs a statement. */
@@ -26,6 +27,7 @@ export type AfterRecording = (trx: Db, added: readonly UsageRecord[]) => Promise
 export function createUsageAlerts(
   catalogue: Catalogue,
   accounts: Pick<UsageAccounts, 'peek'>,
+  receivers: Config['receivers'],
 ): AfterRecording {
   /** Not before it is asked: what was sold is known a moment after the start. */
   let watched: ReadonlySet<string> | null = null;
@@ -48,7 +50,7 @@ export function createUsageAlerts(
     const now = open.filter(({ threshold }) => threshold <= recorded);
     const usage = { account, meter, recorded, period, at };
     const effects = now.flatMap((each) => thresholdEffects(usage, each));
-    await enqueueEffects(trx, effects, Date.now());
+    await enqueueEffects(trx, addressed(receivers, effects), Date.now());
     return now.map(({ threshold }) => nameOf(threshold));
   }
 

@@ -41,7 +41,7 @@ export function createUsage(
   const aggregationOf = (meter: string) => aggregations.get(meter) ?? 'sum';
   const recorder = createUsageRecorder(database, options, {
     log,
-    afterRecording: createUsageAlerts(catalogue, accounts),
+    afterRecording: createUsageAlerts(catalogue, accounts, core.config.receivers),
   });
   const meters = createMeterDirectory(stripe, aggregations);
   const { clock } = engine;

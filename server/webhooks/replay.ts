@@ -1,4 +1,5 @@
-import { listEffects, requeueEffects } from '../../db/outbox.ts';
+import { requeueEffects } from '../../db/effect-outcomes.ts';
+import { listEffects } from '../../db/outbox.ts';
 import {
   eventStatus,
   knownEventIds,

@@ -2,6 +2,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, type TestBrowser } from '../support/browser.ts';
 import { enqueueEffects } from '../../db/outbox.ts';
+import { addAttempts } from '../../db/webhook-attempts.ts';
+import { effectOfAnyRelease } from '../support/effects.ts';
 import type { Effect } from '../../state/effect-kinds.ts';
 import { SAMPLED } from '../support/sizes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -12,6 +14,7 @@ let server: TestServer;
 let subscriptionId = '';
 let eventId = '';
 let mailId = 0;
+let webhookId = 0;
 
 beforeAll(async () => {
   server = await startTestServer({ database: 'sqlite' });
@@ -38,8 +41,36 @@ beforeAll(async () => {
     .insert({ state: 'active', currency: 'eur', shard: 0, count: 1, mrr: 1900 });
   await enqueueEffects(server.database.knex, [failedMail(late)], Date.now());
   mailId = (await server.database.knex('outbox').where({ kind: 'mail.payment_failed' }).first()).id;
+  webhookId = await refusedWebhook(server);
 }, 60_000);
 afterAll(() => server.close());
+
+/** A webhook with a long name of its receiver, that was tried and not taken. */
+async function refusedWebhook({ database: { knex } }: TestServer): Promise<number> {
+  const effect = effectOfAnyRelease('webhook.payment.action_required', 'in_1:1', { type: 'x' });
+  await enqueueEffects(knex, [{ ...effect, receiver: 'crm.'.repeat(15) }], Date.now());
+  const { id } = await knex('outbox').where({ kind: 'event.payment.action_required' }).first('id');
+  await knex('outbox')
+    .where({ id })
+    .update({ status: 'dead', last_error: 'The receiver answered 500' });
+  await addAttempts(knex, [
+    {
+      effectId: id,
+      at: Date.now(),
+      durationMs: 12,
+      status: 500,
+      error: 'The receiver answered 500',
+    },
+    {
+      effectId: id,
+      at: Date.now(),
+      durationMs: 9_999,
+      status: null,
+      error: 'fetch failed: '.repeat(9),
+    },
+  ]);
+  return id;
+}
 
 function failedMail(late: { id: string; user_id: string; customer_id: string }): Effect {
   const payload = {
@@ -83,6 +114,8 @@ const views = (): [name: string, path: string][] => [
   ['leaving', '/admin/boards/leaving'],
   ['mails', '/admin/mails'],
   ['mail', `/admin/mails/${mailId}`],
+  ['webhooks', '/admin/webhooks'],
+  ['webhook', `/admin/webhooks/${webhookId}`],
   ['metrics', '/admin/metrics?span=90d&cohorts=1'],
   ['time', '/admin/time'],
   ['audit', '/admin/audit'],
@@ -90,7 +123,14 @@ const views = (): [name: string, path: string][] => [
   ['not-found', '/admin/subscriptions/sub_nobody'],
 ];
 
-const OTHER_LISTS = new Set(['search', 'invoices', 'trials-ending', 'renewals', 'mails']);
+const OTHER_LISTS = new Set([
+  'search',
+  'invoices',
+  'trials-ending',
+  'renewals',
+  'mails',
+  'webhooks',
+]);
 
 describe('Every view of the dashboard', () => {
   let browser: TestBrowser;

@@ -12,15 +12,12 @@ import {
 import { takeKey, finishKey, pruneKeys, releaseKey } from '../../db/idempotency-keys.ts';
 import { listen, notify } from '../../db/notifications.ts';
 import {
-  claimEffects,
-  enqueueEffects,
-  listEffects,
-  markDelivered,
-  outboxHealth,
-  postponeEffect,
   renewEffect,
+  markDelivered,
+  postponeEffect,
   requeueEffects,
-} from '../../db/outbox.ts';
+} from '../../db/effect-outcomes.ts';
+import { claimEffects, enqueueEffects, listEffects, outboxHealth } from '../../db/outbox.ts';
 import { findTrial, hadTrial, recordTrialOutcome, recordTrialStarted } from '../../db/trials.ts';
 import { effectOfAnyRelease } from '../support/effects.ts';
 import { createTestDatabase, DIALECTS, type TestDatabase } from '../support/databases.ts';
@@ -243,7 +240,7 @@ describe.each(DIALECTS)('on %s', (dialect) => {
       expect(await claimEffects(database.knex, { mail: 5 }, { lease: 1 })).toHaveLength(1);
       database.knex.removeAllListeners('query');
       const explain = dialect === 'postgres' ? 'EXPLAIN' : 'EXPLAIN QUERY PLAN';
-      expect(await plan(`${explain} ${seen[0]}`)).toContain('outbox_due_by_lane');
+      expect(await plan(`${explain} ${seen[0]}`)).toContain('outbox_due_by_receiver');
     });
 
     it('leaves alone what another process took over and delivered, however late the first one fails', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig } from '../../server/config/config.ts';
+import { WEBHOOK_TYPES } from '../../state/effect-kinds.ts';
 
 const TEST_ENV = {
   STRIPE_SECRET_KEY: 'sk_test_123456789',
@@ -46,7 +47,7 @@ describe('The configuration', () => {
       trial: { days: 0 },
       http: { port: 3000, appUrl: 'https://app.example.com' },
       dunning: { finalAction: 'unpaid' },
-      outgoingWebhook: { url: 'https://example.com/hook' },
+      receivers: [{ name: '', url: 'https://example.com/hook' }],
     });
     expect(config.stripe.webhookSecrets).toEqual(['whsec_12345678', 'whsec_abcdefgh']);
   });
@@ -107,6 +108,43 @@ describe('The configuration', () => {
     expect(loadConfig(embedded, { ownAuthentication: true }).stripe.live).toBe(true);
   });
 
+  it('A-12: takes several receivers of outgoing webhooks, and says what is wrong with one', () => {
+    const secret = `whsec_${'A'.repeat(32)}`;
+    const load = (value: unknown) =>
+      loadConfig({
+        ...TEST_ENV,
+        OUTGOING_WEBHOOKS: typeof value === 'string' ? value : JSON.stringify(value),
+      }).receivers;
+    const url = 'http://crm.example.com/hook';
+    const [crm, all] = load([
+      { url, secret, events: ['dispute.*', 'payment.failed'] },
+      { name: 'all', url, secret },
+    ]);
+    expect(crm).toMatchObject({
+      name: 'crm.example.com',
+      events: ['payment.failed', 'dispute.opened', 'dispute.won', 'dispute.lost'],
+    });
+    expect(all?.events).toEqual(WEBHOOK_TYPES);
+    const wrong: [unknown, RegExp][] = [
+      ['https://crm.example.com', /OUTGOING_WEBHOOKS must be JSON/],
+      [{ url, secret }, /OUTGOING_WEBHOOKS must be a list/],
+      [[{ url: 'ftp://crm.example.com', secret }], /url must be an http\(s\) URL/],
+      [[{ url, secret: 'short' }], /secret must be whsec_/],
+      [[{ url, secret, events: ['payment.fail'] }], /events must be types of docs/],
+      [[{ url, secret, events: [] }], /events must name at least one type/],
+      [[{ url, secret, name: 'default' }], /name must not be default/],
+      [[{ url, secret, name: 'a b' }], /name must be 1 to 63/],
+      [
+        [
+          { url, secret },
+          { url, secret },
+        ],
+        /a name of its own/,
+      ],
+    ];
+    for (const [value, words] of wrong) expect(() => load(value)).toThrow(words);
+  });
+
   it('S-22: starts with a live key only if addresses are https and secrets hard to guess and different', () => {
     const wrong: [Record<string, string | undefined>, string][] = [
       [{ APP_URL: undefined }, 'APP_URL is missing'],
@@ -122,6 +160,14 @@ describe('The configuration', () => {
           OUTGOING_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}`,
         },
         'OUTGOING_WEBHOOK_URL must be https',
+      ],
+      [
+        {
+          OUTGOING_WEBHOOKS: JSON.stringify([
+            { url: 'http://crm.example.com/hook', secret: `whsec_${'A'.repeat(32)}` },
+          ]),
+        },
+        'OUTGOING_WEBHOOKS (crm.example.com) must be https',
       ],
       [
         {

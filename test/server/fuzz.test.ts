@@ -7,7 +7,7 @@ import type { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signStripePayload } from '../support/sign-stripe-payload.ts';
 import { openApiDocument } from '../../server/http/openapi.ts';
-import { ROUTES } from '../../server/app/route-list.ts';
+import { API } from '../../server/app/route-list.ts';
 import type { Dialect } from '../../db/database.ts';
 import { ROUTE_DIALECTS } from '../support/databases.ts';
 import { spoilt, valuesOf, type Dictionary, type Schema } from '../support/schema-arbitrary.ts';
@@ -41,7 +41,7 @@ interface Shot {
   body: string | undefined;
 }
 
-const document = openApiDocument(ROUTES) as unknown as {
+const document = openApiDocument(API) as unknown as {
   paths: Record<string, Record<string, Omit<Operation, 'method' | 'path'>>>;
 };
 const operations: Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>

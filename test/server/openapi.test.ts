@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTenureClient, type TenureClient } from '../../adapters/client.ts';
 import { clientTypes } from '../../scripts/build-client/types.ts';
 import { payCheckout } from '../../scripts/pay-checkout.ts';
+import { commandsFor } from '../../server/app/commands.ts';
+import { AppError } from '../../server/http/errors.ts';
 import { openApiDocument } from '../../server/http/openapi.ts';
-import { ROUTES } from '../../server/app/route-list.ts';
+import { API } from '../../server/app/route-list.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { TEST_ADMIN_TOKEN, tokenFor } from '../support/tokens.ts';
 
@@ -25,7 +27,7 @@ interface Answers {
 type Operations = Record<string, { responses: Answers; summary: string }>;
 
 describe('The OpenAPI document', () => {
-  const { paths } = openApiDocument(ROUTES) as { paths: Record<string, Operations> };
+  const { paths } = openApiDocument(API) as { paths: Record<string, Operations> };
   const all = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => ({
       name: `${method} ${path}`,
@@ -120,5 +122,31 @@ describe('The typed client', () => {
     const params = { path: { id: found?.id ?? '' } };
     const one = await admin.GET('/admin/api/subscriptions/{id}', { params });
     expect(one.data?.steps.map(({ to }) => to)).toEqual(['trialing', 'canceled']);
+  });
+});
+
+describe('A-13: commands in code', () => {
+  it('do what the routes do, for the user that is named, and throw what they refuse', async () => {
+    const mine = commandsFor(server.services, { id: 'u_code', email: 'code@example.com' });
+    const { data: sold } = await visitor.GET('/api/billing/plans');
+    const [small, big] = sold?.plans.filter(({ prices }) => prices.monthly) ?? [];
+    const choice = { plan: small?.id ?? '', interval: 'monthly' };
+    const { url, sessionId } = await mine.checkout(choice, { idempotencyKey: 'once' });
+    const again = await mine.checkout(choice, { idempotencyKey: 'once' });
+    expect(again.sessionId).toBe(sessionId);
+    await payCheckout(url);
+    await server.settled();
+    const upgrade = { plan: big?.id ?? '', interval: 'monthly' };
+    const quote = await mine.preview(upgrade);
+    const prorationDate = 'prorationDate' in quote ? quote.prorationDate : null;
+    const changed = await mine.change({ ...upgrade, prorationDate: prorationDate ?? undefined });
+    expect(changed.subscription).toMatchObject({ plan: big?.id });
+    const ended = await mine.cancel({ when: 'now' });
+    expect(ended.subscription?.state).toBe('canceled');
+    const refusal = await mine.pause().catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(AppError);
+    expect(refusal).toMatchObject({ code: 'not_allowed', status: 409 });
+    const other = commandsFor(server.services, { id: 'u_other' });
+    await expect(other.portal()).rejects.toMatchObject({ code: 'no_billing_account' });
   });
 });

@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../db/database.ts';
+import { withSchema } from '../../db/database-schema.ts';
 import { prepareDatabase } from '../../db/prepare-database.ts';
 import { findSubscription } from '../../db/subscriptions.ts';
 import { checkNotices } from '../../server/operations/doctor/check-notices.ts';
@@ -325,6 +326,21 @@ ignore_startup_parameters = idle_in_transaction_session_timeout
     pooler.kill('SIGKILL');
     await once(pooler, 'exit');
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('A-1: a schema of its own is refused in words, unless the role has it', async () => {
+    const schema = 'tenure_pooled';
+    const open = async (url: string) => {
+      const own = openDatabase(withSchema(url, schema), { poolSize: 1 });
+      const options = { waitMs: 1_000, note: () => undefined };
+      try {
+        await prepareDatabase(own, options);
+      } finally {
+        await own.close();
+      }
+    };
+    await expect(open(pooled)).rejects.toThrow(/ALTER ROLE .* SET search_path = tenure_pooled/);
+    await open(database.url);
   });
 
   it('S-10: changes nothing for two servers: deliveries, commands, mails', async () => {

@@ -181,6 +181,7 @@ function createLabEngine(
     access: options.access ?? createAccessCache(database, loadCatalogue(config, env)),
     metrics: createMetrics(),
     trace: null,
+    hooks: null,
     probe: options.probe,
   };
   const engine = createEngine(core, {

@@ -14,7 +14,7 @@ export const nextRelease: Migration = {
     }
   },
   indexes: [{ name: 'next_index', on: 'outbox (kind, created_at)' }],
-  replaces: ['webhook_events_by_subject', 'outbox_due_by_lane'],
+  replaces: ['webhook_events_by_subject', 'outbox_due_by_receiver'],
 };
 
 /** The tables of this release. */

@@ -24,7 +24,7 @@ export interface TestServerOptions {
   /** Added to the environment that the server is configured with; `undefined` takes a variable away. */
   env?: Record<string, string | undefined>;
   engine?: Partial<EngineOptions>;
-  services?: Pick<ServiceOptions, 'authenticate' | 'log' | 'probe' | 'stripe' | 'usage'>;
+  services?: Pick<ServiceOptions, 'authenticate' | 'log' | 'on' | 'probe' | 'stripe' | 'usage'>;
   /** How long the server hears slow senders out. */
   patience?: Parameters<typeof startServer>[1];
   /** Makes what the server needs in its Stripe account before it starts; returns variables to add. */
@@ -214,7 +214,7 @@ async function settle(services: Services, isDelivering: () => Promise<boolean>):
     const acts = waiting('outbox').where((each) => {
       void each.where({ attempts: 0 }).orWhere({ kind: 'returns.read' });
     });
-    for (const told of ['mail.%', 'webhook.%']) void acts.whereNot('kind', 'like', told);
+    for (const told of ['mail.%', 'webhook.%', 'event.%']) void acts.whereNot('kind', 'like', told);
     const [event, act] = await Promise.all([
       waiting('webhook_events').first('id'),
       acts.first('id'),

@@ -134,6 +134,7 @@ const NOTICES: Record<string, (count: string) => string> = {
   ...ACT_NOTICES,
   replayed: (count) => `${count} ${count === '1' ? 'event' : 'events'} will be processed again.`,
   repaired: () => 'The subscription was updated from Stripe.',
+  resent: () => 'The webhook will be sent now.',
   advanced: () => 'The clock was moved.',
   moving: () => 'The clock is advancing; this page updates as events arrive.',
   none: () => 'Select at least one event to replay.',

@@ -10,6 +10,7 @@ import { LIST_ROUTES } from './lists.ts';
 import { PAGES } from './pages.ts';
 import { OIDC_SIGN_IN } from './oidc-sign-in.ts';
 import { SIGN_IN } from './sign-in.ts';
+import { WEBHOOK_ROUTES } from './webhooks.ts';
 
 /** The dashboard: its pages and forms, the sign-in, and the API behind them. */
 export const ADMIN_ROUTES: readonly Route[] = [
@@ -22,6 +23,7 @@ export const ADMIN_ROUTES: readonly Route[] = [
   ...OIDC_SIGN_IN,
   ...PAGES,
   ...LIST_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...ACCOUNT_PAGES,
   ...FORMS,
 ];

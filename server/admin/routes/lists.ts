@@ -16,7 +16,7 @@ const PAGE = 50;
 
 function sectionOf({ path }: List<unknown>): Section {
   if (path.startsWith('/admin/boards')) return 'boards';
-  return path === '/admin/mails' ? 'mails' : 'accounts';
+  return path === '/admin/mails' || path === '/admin/webhooks' ? 'mails' : 'accounts';
 }
 
 const pages = LISTS.filter(({ path }) => path !== '/admin/subscriptions').map((list) =>
@@ -34,7 +34,7 @@ const pages = LISTS.filter(({ path }) => path !== '/admin/subscriptions').map((l
           list,
           wish,
           page: found,
-          siblings: section === 'mails' ? [] : LISTS.filter((each) => sectionOf(each) === section),
+          siblings: LISTS.filter((each) => sectionOf(each) === section),
           section,
           businessNow: services.clock.now(),
         }),

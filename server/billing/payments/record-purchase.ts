@@ -1,5 +1,5 @@
 import { addGrant, revokeGrant, unrevokeGrant } from '../../../db/grants.ts';
-import { enqueueEffects } from '../../../db/outbox.ts';
+import { addressed, enqueueEffects } from '../../../db/outbox.ts';
 import { returnsOfCharge } from '../../../db/payment-returns.ts';
 import {
   addPurchase,
@@ -46,7 +46,7 @@ export async function recordPurchase(
         creditEffect(purchase, { customerId, causeId }) ?? [],
       ].flat();
       const caused = effects.map((effect) => ({ ...effect, causeId }));
-      await enqueueEffects(trx, caused, Date.now());
+      await enqueueEffects(trx, addressed(parts.config.receivers, caused), Date.now());
     }
     await applyReturns(trx, purchase.chargeId, {
       customerId,

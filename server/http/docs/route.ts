@@ -1,6 +1,6 @@
 import { loadAssets } from '../pages/assets.ts';
 import { docsPage, type ApiDocument } from './page.ts';
-import { openApiDocument } from '../openapi.ts';
+import { openApiDocument, type ApiTable } from '../openapi.ts';
 import { defineRoute, json, type Route } from '../define-route.ts';
 import { page } from '../pages/respond.ts';
 import type { Services } from '../../lib/services.ts';
@@ -37,7 +37,7 @@ function samplesFor({ catalogue, clock }: Pick<Services, 'catalogue' | 'clock'>)
 }
 
 /** The API's description, for programs and for people, of the whole table that these routes are in. */
-export function descriptionRoutes(table: () => readonly Route[]): Route[] {
+export function descriptionRoutes(table: () => ApiTable): Route[] {
   // Routes do not change while a process runs, and turning every schema into JSON Schema takes a while.
   let made: Record<string, unknown> | null = null;
   const document = () => (made ??= openApiDocument(table()));

@@ -1,6 +1,8 @@
 import type { Mailer } from '../../../adapters/mailer.ts';
 import type { SentMail } from '../../../db/mails.ts';
-import type { Delivered, OutboxRow } from '../../../db/outbox.ts';
+import { NO_RECEIVER, type Delivered } from '../../../db/effect-outcomes.ts';
+import type { OutboxRow } from '../../../db/outbox.ts';
+import type { WebhookAttempt } from '../../../db/webhook-attempts.ts';
 import { findTransition } from '../../../db/transitions.ts';
 import { changedPayload } from '../../../state/effects.ts';
 import type {
@@ -8,6 +10,7 @@ import type {
   EffectPayloads,
   MailKind,
   PlainWebhookType,
+  WebhookPayload,
 } from '../../../state/effect-kinds.ts';
 import { webhookAsOfNow } from '../../../state/webhook-relevance.ts';
 import { settleCredit } from '../../billing/payments/settle-credit.ts';
@@ -23,18 +26,22 @@ import type { CustomerRunner } from '../../sync/customer-runner.ts';
 import { noteIfNotOurs } from './still-ours.ts';
 import type { Lookups } from './lookups.ts';
 import { sendMail } from './send-mail.ts';
-import { sendTeamWebhook } from './outgoing-webhook.ts';
+import { HOOKS } from '../../config/receivers.ts';
+import { callHook, type HookEvent } from '../../lib/hooks.ts';
+import { sendTeamWebhook, webhookId, WebhookRefused } from './outgoing-webhook.ts';
 
 export interface Means {
   runner: CustomerRunner;
   /** null: mail goes to the log. */
   mailer: Mailer | null;
   lookups: Lookups;
+  /** Notes what became of an attempt to deliver a webhook. */
+  noteAttempt: (attempt: WebhookAttempt) => Promise<void>;
 }
 
 /** An effect and what gives it up. */
 interface Delivery<K extends EffectKind> {
-  effect: { objectId: string; kind: K; payload: EffectPayloads[K] };
+  effect: { id: number; objectId: string; kind: K; receiver: string; payload: EffectPayloads[K] };
   signal: AbortSignal;
 }
 
@@ -115,14 +122,17 @@ export async function deliverEffect(
   means: Means,
   { effect, signal }: { effect: OutboxRow; signal: AbortSignal },
 ): Promise<Delivered> {
-  const { objectId, kind } = effect;
+  const { id, objectId, receiver } = effect;
+  // To a named receiver it is the same webhook.
+  const kind = effect.kind.replace(/^event\./, 'webhook.');
   if (!isEffectKind(kind)) throw new Error(`No handler delivers effects of the kind "${kind}"`);
   // The compiler held the payload to its kind when it was stored; read back, it is one of any kind.
   const handler = HANDLERS[kind] as Handler<EffectKind>;
   const payload = effect.payload as unknown as EffectPayloads[EffectKind];
-  const result = await handler(ctx, means, { effect: { objectId, kind, payload }, signal });
+  const delivery = { effect: { id, objectId, kind, receiver, payload }, signal };
+  const result = await handler(ctx, means, delivery);
   const [note, sent] = typeof result === 'string' ? [result, null] : [null, result];
-  return { id: effect.id, note, sent };
+  return { id, note, sent };
 }
 
 function isEffectKind(kind: string): kind is EffectKind {
@@ -131,46 +141,91 @@ function isEffectKind(kind: string): kind is EffectKind {
 
 async function postWebhook(
   ctx: EngineContext,
-  { lookups }: Means,
+  means: Means,
   { effect, signal }: Delivery<`webhook.${PlainWebhookType}`>,
 ): Promise<string | null> {
   const type = effect.kind.slice('webhook.'.length) as PlainWebhookType;
   const stored = { ...effect.payload.data } as Record<string, unknown>;
   const { subscriptionId: id } = stored;
-  const subscription = typeof id === 'string' ? await lookups.subscription(id) : null;
+  const subscription = typeof id === 'string' ? await means.lookups.subscription(id) : null;
   const told = webhookAsOfNow(type, stored, { subscription, now: ctx.clock.now() });
   if ('why' in told) return told.why;
-  return post(ctx, { effect: { ...effect, payload: { ...effect.payload, ...told } }, signal });
+  const payload = { ...effect.payload, ...told };
+  return post(ctx, means, { effect: { ...effect, payload }, signal });
+}
+
+interface Message {
+  effect: { id: number; objectId: string; kind: string; receiver: string; payload: unknown };
+  signal: AbortSignal;
 }
 
 async function post(
   ctx: EngineContext,
-  { effect, signal }: { effect: Parameters<typeof sendTeamWebhook>[1]; signal: AbortSignal },
+  { noteAttempt }: Means,
+  { effect, signal }: Message,
 ): Promise<string | null> {
-  const target = ctx.core.config.outgoingWebhook;
-  if (target === null) return 'no receiver is configured any more';
-  await sendTeamWebhook(target, effect, signal);
+  const send = senderOf(ctx, effect.receiver);
+  if (!send) return NO_RECEIVER;
+  const at = Date.now();
+  const begun = performance.now();
+  const note = (outcome: { status: number | null; error: string | null }) =>
+    noteAttempt({
+      effectId: effect.id,
+      at,
+      durationMs: Math.round(performance.now() - begun),
+      ...outcome,
+    });
+  try {
+    await note({ status: await send(effect, signal), error: null });
+  } catch (error) {
+    const status = error instanceof WebhookRefused ? error.status : null;
+    await note({ status, error: reasonOf(signal.aborted ? signal.reason : error) });
+    throw error;
+  }
   return null;
+}
+
+/** How a receiver is told; it returns the status of an answer, where there is one. */
+function senderOf({ core }: EngineContext, receiver: string) {
+  const { hooks } = core;
+  if (receiver === HOOKS) {
+    return async (effect: Message['effect'], signal: AbortSignal) => {
+      const event = { ...(effect.payload as WebhookPayload), id: webhookId(effect) } as HookEvent;
+      if (hooks) await callHook(hooks, event, signal);
+      return null;
+    };
+  }
+  const target = core.config.receivers.find(({ name }) => name === receiver);
+  if (!target) return null;
+  return (effect: Message['effect'], signal: AbortSignal) =>
+    sendTeamWebhook(target, effect, signal);
+}
+
+/** In words; of a connection that failed, why. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, cause } = error;
+  return (cause instanceof Error ? `${message}: ${cause.message}` : message).slice(0, 1_000);
 }
 
 /** A line of the history, told as it is known by now. */
 async function postChanged(
   ctx: EngineContext,
-  { lookups }: Means,
+  means: Means,
   { effect, signal }: Delivery<'webhook.subscription.changed'>,
 ): Promise<string | null> {
   const { subscriptionId, number } = effect.payload.data;
   const db = ctx.core.database.knex;
   // Those of an older release have no number: they are told as they were stored.
   const line = number === undefined ? null : await findTransition(db, subscriptionId, number);
-  const after = line && (await lookups.subscription(subscriptionId));
-  if (!line || !after) return post(ctx, { effect, signal });
+  const after = line && (await means.lookups.subscription(subscriptionId));
+  if (!line || !after) return post(ctx, means, { effect, signal });
   if (line.evidence === 'disproved') return 'the events of Stripe showed that it never was';
   const { occurredAt: at, cause, actor: name, requestId } = line;
   const told = { ...line, at, number, guess: line.evidence === 'read', actor: { name, requestId } };
   const settings = { grace: ctx.core.config.grace };
   const payload = changedPayload(told, { after, settings, now: ctx.clock.now(), cause });
-  return post(ctx, { effect: { ...effect, payload }, signal });
+  return post(ctx, means, { effect: { ...effect, payload }, signal });
 }
 
 /** Stripe said that a customer's features changed: it is asked which they are, and the other processes are told. */

@@ -1,29 +1,31 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { Config } from '../../config/config.ts';
+import type { Receiver } from '../../config/config.ts';
 
 /** The team's receiver did not take a webhook. */
 export class WebhookRefused extends Error {
   override name = 'WebhookRefused';
+  readonly status: number;
   /** Seconds, from `Retry-After`. */
   readonly retryAfter: number | null;
 
-  constructor(message: string, retryAfter: number | null) {
-    super(message);
+  constructor(status: number, retryAfter: number | null) {
+    super(`The receiver answered ${status}`);
+    this.status = status;
     this.retryAfter = retryAfter;
   }
 }
 
 /**
  * Posts an effect to the team's own system, signed in the Standard Webhooks format. `webhook-id` is the same for
- * every attempt, so that the receiver can drop a repetition. Throws unless it answered 2xx before `signal` gives up.
+ * every attempt, so that the receiver can drop a repetition. Returns the status of its answer; throws unless that is 2xx, before `signal` gives up.
  */
 export async function sendTeamWebhook(
-  target: NonNullable<Config['outgoingWebhook']>,
+  target: Pick<Receiver, 'url' | 'secret'>,
   effect: { objectId: string; kind: string; payload: unknown },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const body = JSON.stringify(effect.payload);
-  const id = `msg_${stableId(effect)}`;
+  const id = webhookId(effect);
   const timestamp = Math.floor(Date.now() / 1000);
   const response = await fetch(target.url, {
     method: 'POST',
@@ -39,12 +41,17 @@ export async function sendTeamWebhook(
     },
   });
   await response.body?.cancel();
-  if (response.ok) return;
+  if (response.ok) return response.status;
   const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
   throw new WebhookRefused(
-    `The receiver answered ${response.status}`,
+    response.status,
     Number.isFinite(retryAfter) && retryAfter >= 0 ? retryAfter : null,
   );
+}
+
+/** The id of a message: the same in each attempt. */
+export function webhookId({ objectId, kind }: { objectId: string; kind: string }): string {
+  return `msg_${stableId({ objectId, kind: kind.replace(/^event\./, 'webhook.') })}`;
 }
 
 /** A name for an effect that is the same in every attempt and process. */

@@ -1,5 +1,5 @@
 import { findCustomerByStripeId } from '../../../db/customers.ts';
-import { enqueueEffects } from '../../../db/outbox.ts';
+import { addressed, enqueueEffects } from '../../../db/outbox.ts';
 import {
   returnsOfSubscription,
   saveRestriction,
@@ -112,7 +112,10 @@ async function storeReturns(
     );
     await enqueueEffects(
       trx,
-      effects.map((effect) => ({ ...effect, causeId: eventId })),
+      addressed(ctx.core.config.receivers, effects).map((effect) => ({
+        ...effect,
+        causeId: eventId,
+      })),
       Date.now(),
     );
     if (row === null) {

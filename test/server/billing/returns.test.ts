@@ -19,7 +19,16 @@ afterAll(() => emulator.close());
 describe.each(ROUTE_DIALECTS)('R-1: money that comes back on %s', (dialect) => {
   let server: TestServer;
   beforeAll(async () => {
-    server = await startTestServer({ database: dialect, emulator, env: { TRIAL_DAYS: '0' } });
+    server = await startTestServer({
+      database: dialect,
+      emulator,
+      env: {
+        TRIAL_DAYS: '0',
+        // What no one is told of is not stored.
+        OUTGOING_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+        OUTGOING_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}`,
+      },
+    });
   });
   afterAll(() => server.close());
 

@@ -14,19 +14,22 @@ import { startWebhookReceiver, type WebhookReceiver } from '../../support/webhoo
 const SEED = process.env['TENURE_TEST_SEED'];
 const RUNS = SEED === undefined ? sizeOf({ sample: 1, full: 30 }) : 1;
 const FLIPS = 10;
+const SECRET = `whsec_${'A'.repeat(32)}`;
 
 let lab: EngineLab;
 let database: TestDatabase;
-let receiver: WebhookReceiver;
+let receivers: [WebhookReceiver, WebhookReceiver];
 beforeAll(async () => {
-  [lab, receiver, database] = await Promise.all([
+  let both: [WebhookReceiver, WebhookReceiver];
+  [lab, both, database] = await Promise.all([
     createEngineLab(),
-    startWebhookReceiver(),
+    Promise.all([startWebhookReceiver(), startWebhookReceiver()]),
     createTestDatabase('sqlite'),
   ]);
+  receivers = both;
 });
 afterAll(async () => {
-  await receiver.close();
+  for (const receiver of receivers) await receiver.close();
   await lab.emulator.close();
   await database.drop();
 });
@@ -34,8 +37,11 @@ afterAll(async () => {
 async function startEngine(): Promise<LabEngine> {
   const engine = lab.engine(database, {
     env: {
-      OUTGOING_WEBHOOK_URL: receiver.url,
-      OUTGOING_WEBHOOK_SECRET: `whsec_${'A'.repeat(32)}`,
+      OUTGOING_WEBHOOK_URL: receivers[0].url,
+      OUTGOING_WEBHOOK_SECRET: SECRET,
+      OUTGOING_WEBHOOKS: JSON.stringify([
+        { name: 'second', url: receivers[1].url, secret: SECRET, events: ['subscription.*'] },
+      ]),
     },
     engine: { settle: 20, poll: 20, retryBase: 5, retryMax: 40, maxEffectAttempts: 3 },
   });
@@ -50,15 +56,17 @@ const settled = () =>
     return !event && !(await knex('outbox').where({ status: 'waiting' }).first('id'));
   }, 60_000);
 
-describe('P-23: a receiver that fails at random', () => {
+describe('P-23: each of two receivers that fail at random', () => {
   const seeds = Array.from({ length: RUNS }, () => Math.floor(Math.random() * 2 ** 31));
   it.each(SEED === undefined ? seeds : [Number(SEED)])(
     'hears each line in its turn, and ends right across restarts, late lines, dead deliveries and a replay (TENURE_TEST_SEED=%i)',
     async (seed) => {
       const random = randomFrom(seed);
       await database.clear();
-      receiver.changes.length = 0;
-      receiver.fate = () => random.pick(['taken', 'refused', 'refused', 'answer_lost']);
+      for (const receiver of receivers) {
+        receiver.changes.length = 0;
+        receiver.fate = () => random.pick(['taken', 'refused', 'refused', 'answer_lost']);
+      }
       const story = await beginStory(lab);
       for (let flip = 0; flip < FLIPS; flip += 1) {
         await lab.stripe.subscriptions.update(story.subscriptionId, {
@@ -75,23 +83,27 @@ describe('P-23: a receiver that fails at random', () => {
         engine = await startEngine();
       }
       await settled();
-      const inTurn = receiver.changes.filter(({ late }) => !late).map(({ number }) => number);
-      expect(inTurn).toEqual(inTurn.toSorted((a, b) => a - b));
+      for (const { changes } of receivers) {
+        const inTurn = changes.filter(({ late }) => !late).map(({ number }) => number);
+        expect(inTurn).toEqual(inTurn.toSorted((a, b) => a - b));
+      }
 
-      receiver.fate = () => 'taken';
+      for (const receiver of receivers) receiver.fate = () => 'taken';
       await replayEvents(engine.services, { failed: true, since: 0 });
       await settled();
       await engine.services.engine.stop();
       const lines = await timelineOf(database.knex, story.subscriptionId);
       expect(lines).toHaveLength(FLIPS + 1);
-      const numbers = receiver.changes.map(({ number }) => number);
-      for (const { number } of lines) expect(numbers).toContain(number);
-      const highest = Math.max(...numbers);
       const row = await findSubscription(database.knex, story.subscriptionId);
-      expect(receiver.changes.find(({ number }) => number === highest)?.to).toBe(row?.state);
-      for (const { number, timestamp, confirmed } of receiver.changes) {
-        const line = lines.find((each) => each.number === number);
-        if (line && confirmed) expect(Date.parse(timestamp)).toBe(line.occurredAt);
+      for (const { changes } of receivers) {
+        const numbers = changes.map(({ number }) => number);
+        for (const { number } of lines) expect(numbers).toContain(number);
+        const highest = Math.max(...numbers);
+        expect(changes.find(({ number }) => number === highest)?.to).toBe(row?.state);
+        for (const { number, timestamp, confirmed } of changes) {
+          const line = lines.find((each) => each.number === number);
+          if (line && confirmed) expect(Date.parse(timestamp)).toBe(line.occurredAt);
+        }
       }
     },
     120_000,

@@ -3,6 +3,7 @@ import { failing, leaving, renewals, trials } from './boards.ts';
 import { invoices } from './invoices.ts';
 import { mails } from './mails.ts';
 import { subscriptions } from './subscriptions.ts';
+import { webhooks } from './webhooks.ts';
 import type { List } from './list.ts';
 
 /** Every list: a page, and an export of the same name. */
@@ -11,6 +12,7 @@ export const LISTS: readonly List<unknown>[] = [
   subscriptions,
   invoices,
   mails,
+  webhooks,
   failing,
   trials,
   renewals,
