@@ -8,10 +8,8 @@ import {
   type Additions,
   type ArrowTraffic,
 } from './counters.ts';
-import { insertRows, type Value } from './columns.ts';
 import type { Db } from './database.ts';
 import { revenueMoves, type RevenueLines } from '../state/metrics.ts';
-import type { MrrChange } from '../state/mrr-movements.ts';
 import type {
   LifecycleEventType,
   LifecycleState,
@@ -117,73 +115,6 @@ export async function addFigures(db: Db, changes: readonly FigureChange[]): Prom
   const shard = shardOf(db, changes[0]?.subscriptionId ?? '');
   await addToCounters(db, [addedFigures(changes, shard)]);
 }
-
-type Earning = Pick<StoredSubscription, 'mrr' | 'plan'> & { currency: string };
-
-const NOTHING: Earning = { mrr: 0, plan: null, currency: '' };
-
-const earningOf = (stored: StoredSubscription | null): Earning =>
-  stored === null || stored.foreign
-    ? NOTHING
-    : { mrr: stored.mrr, plan: stored.plan, currency: stored.facts.currency };
-
-/** What changes of subscriptions do to what they earn; nothing for most. */
-export function mrrChangesOf(
-  changes: readonly {
-    before: StoredSubscription | null;
-    next: StoredSubscription;
-    lines: readonly { cause: { at: number } }[];
-  }[],
-): MrrChange[] {
-  return changes.flatMap(({ before, next, lines }) => {
-    const [was, is] = [earningOf(before), earningOf(next)];
-    if (was.mrr === is.mrr && (is.mrr === 0 || was.plan === is.plan)) return [];
-    const change = {
-      accountId: next.userId ?? before?.userId ?? next.customerId,
-      subscriptionId: next.id,
-      at: Math.max(...lines.map((line) => line.cause.at), next.since),
-      currency: is.mrr > 0 ? is.currency : was.currency,
-      plan: is.plan,
-      planBefore: was.plan,
-      before: was.mrr,
-      after: is.mrr,
-    };
-    if (was.mrr > 0 && is.mrr > 0 && was.currency !== is.currency) {
-      return [
-        { ...change, currency: was.currency, after: 0 },
-        { ...change, before: 0 },
-      ];
-    }
-    return [change];
-  });
-}
-
-/** Keeps them, in the transaction that makes them; append-only. */
-export async function addMrrChanges(db: Db, changes: readonly MrrChange[]): Promise<void> {
-  if (changes.length === 0) return;
-  const rows = changes.map((each): Record<keyof typeof MRR_COLUMNS, Value> => ({
-    account_id: each.accountId,
-    subscription_id: each.subscriptionId,
-    at: each.at,
-    currency: each.currency,
-    plan: each.plan,
-    plan_before: each.planBefore,
-    mrr_before: each.before,
-    mrr_after: each.after,
-  }));
-  await insertRows(db, 'mrr_changes', { columns: MRR_COLUMNS, rows });
-}
-
-const MRR_COLUMNS = {
-  account_id: 'text',
-  subscription_id: 'text',
-  at: 'bigint',
-  currency: 'text',
-  plan: 'text',
-  plan_before: 'text',
-  mrr_before: 'bigint',
-  mrr_after: 'bigint',
-} as const;
 
 /** The figures of each day since a moment, and under day 0 the levels before it. */
 export async function figuresSince(db: Db, since: number): Promise<DailyFigure[]> {

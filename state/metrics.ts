@@ -170,6 +170,8 @@ export interface RevenueLine {
   to: LifecycleState;
   /** Monthly recurring revenue after it; null where it is not known: then as before. */
   mrr: number | null;
+  /** What that is for; null where it is not known: then as before. */
+  plan: string | null;
 }
 
 /** What one line changed. */
