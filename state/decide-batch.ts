@@ -98,7 +98,20 @@ function lineOf(move: Move, input: BatchInput, late: boolean): Omit<BatchTransit
   const eventId = source?.id ?? null;
   const actor = source === null ? null : actorOf(source, move, input.commands);
   const earned = { mrr, plan };
-  return { from, to, event, unexpected, late, detail, at, guess, ...earned, eventId, causeId, actor };
+  return {
+    from,
+    to,
+    event,
+    unexpected,
+    late,
+    detail,
+    at,
+    guess,
+    ...earned,
+    eventId,
+    causeId,
+    actor,
+  };
 }
 
 const FAILING: ReadonlySet<LifecycleState> = new Set(['past_due', 'unpaid']);

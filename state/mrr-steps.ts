@@ -81,10 +81,7 @@ function stepsOf(
   ];
 }
 
-function stepsAlong(
-  lines: readonly RevenueLine[],
-  base: Earning,
-): { steps: Step[]; end: Earning } {
+function stepsAlong(lines: readonly RevenueLine[], base: Earning): { steps: Step[]; end: Earning } {
   let end = base;
   const steps: Step[] = [];
   for (const { at, mrr, plan } of lines) {

@@ -19,7 +19,7 @@ import { purchases } from './0023-purchases.ts';
 import { planTerms } from './0024-plan-terms.ts';
 import { accountNotes } from './0028-account-notes.ts';
 import { customerLocale } from './0031-customer-locale.ts';
-import { linePlan } from './0032-line-plan.ts';
+import { leaving } from './0032-leaving.ts';
 import type { Migration } from './migration.ts';
 
 export type { Migration };
@@ -47,5 +47,5 @@ export const migrations: readonly Migration[] = [
   planTerms,
   accountNotes,
   customerLocale,
-  linePlan,
+  leaving,
 ];

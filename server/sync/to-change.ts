@@ -89,7 +89,13 @@ function revenueOf(
     if (removed.includes(row)) return [];
     const { at, to, mrr, plan } = { ...lineOf(row), ...better.get(row) };
     const isKnown = typeof mrr === 'number';
-    return { place, at, to, mrr: isKnown ? mrr : row.mrr, plan: (isKnown ? plan : row.plan) ?? null };
+    return {
+      place,
+      at,
+      to,
+      mrr: isKnown ? mrr : row.mrr,
+      plan: (isKnown ? plan : row.plan) ?? null,
+    };
   });
   const added = lines.map(({ cause: { at }, to, mrr = null, plan = null, number }) => ({
     place: number ?? Infinity,

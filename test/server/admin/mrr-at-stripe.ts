@@ -54,22 +54,21 @@ export async function mrrAtStripe(
   const prices = new Map<string, Stripe.Price>();
   const expand = ['data.tiers', 'data.currency_options'];
   for await (const price of stripe.prices.list({ limit: 100, expand })) prices.set(price.id, price);
-  (globalThis as any).__per = new Map();
   const sums = new Map<string, number>();
   const wish = { status: 'all', limit: 100, test_clock: testClock } as const;
   for await (const subscription of stripe.subscriptions.list(wish)) {
     const { status, pause_collection, items, currency } = subscription;
     if (!['active', 'past_due'].includes(status) || pause_collection) continue;
     const plan = items.data.map(({ price }) => plans.get(price.id)).find(Boolean) ?? '';
-    for (const { price: { id }, quantity } of items.data) {
+    for (const {
+      price: { id },
+      quantity,
+    } of items.data) {
       if (id === metered) continue;
       const price = prices.get(id);
       if (!price?.recurring) throw new Error(`The price ${id} is not listed`);
       const charge = intervalCharge(price, quantity ?? 1, currency);
-      // DEBUG
-      const per = ((globalThis as any).__per ??= new Map<string, number>()) as Map<string, number>;
       const amount = Number(halfUp(charge, monthsOf(price.recurring)));
-      per.set(subscription.id, (per.get(subscription.id) ?? 0) + amount);
       for (const key of [`${currency} ${plan}`, currency]) {
         sums.set(key, (sums.get(key) ?? 0) + amount);
       }

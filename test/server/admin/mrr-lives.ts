@@ -44,7 +44,10 @@ export class MrrLife {
       ['seats', () => this.#seats(known)],
       ['add-on', () => this.#addon(known)],
       ['cancel', () => stripe.subscriptions.cancel(known.id)],
-      ['leave', () => this.#update(known.id, { cancel_at_period_end: !known.cancel_at_period_end })],
+      [
+        'leave',
+        () => this.#update(known.id, { cancel_at_period_end: !known.cancel_at_period_end }),
+      ],
       [
         'pause',
         () => {
@@ -87,8 +90,7 @@ export class MrrLife {
       ...(this.#plans.inEuros.includes(price) &&
         this.#subscription === null &&
         this.#random.chance(0.4) && { currency: 'eur' }),
-      ...(this.#subscription === null &&
-        this.#random.chance(0.2) && { trial_period_days: 10 }),
+      ...(this.#subscription === null && this.#random.chance(0.2) && { trial_period_days: 10 }),
     });
     this.#subscription = created.id;
     return 'subscribe';

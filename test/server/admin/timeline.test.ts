@@ -10,12 +10,14 @@ const words = (steps: ReturnType<typeof expectedSteps>) => steps.map((step) => s
 
 describe('P-9: what is expected next', () => {
   it('is the next attempt while a payment fails, not the end of a period that is not paid', () => {
-    const told = { nextAttemptAt: (T0 + 3 * DAY) * 1000, amount: '$50.00' };
-    const [first, ...others] = expectedSteps(row('past_due'), told);
-    expect(first).toMatchObject({ at: told.nextAttemptAt, to: 'active' });
+    const invoice = { id: 'in_1', status: 'open', attempt_count: 1, amount_remaining: 5000 };
+    const next_payment_attempt = T0 + 3 * DAY;
+    const failing = row('past_due', { latest_invoice: { ...invoice, next_payment_attempt } });
+    const [first, ...others] = expectedSteps(failing);
+    expect(first).toMatchObject({ at: next_payment_attempt * 1000, to: 'active' });
     expect(first?.words).toBe('next payment attempt of $50.00');
     expect(others).toEqual([]);
-    expect(expectedSteps(row('past_due'), { nextAttemptAt: null, amount: null })).toEqual([]);
+    expect(expectedSteps(row('past_due', { latest_invoice: invoice }))).toEqual([]);
   });
 
   it('is the end of a pause, the end of a cancellation, and of a change that waits for payment', () => {

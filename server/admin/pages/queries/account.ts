@@ -92,7 +92,7 @@ export async function accountView(
       restriction: row.restriction?.reason ?? null,
     })),
     steps: lines.map((line) => stepOf(line, told)),
-    next: subscription ? expectedSteps(subscription, told.latest.get(subscription.id)) : [],
+    next: subscription ? expectedSteps(subscription) : [],
     money,
     returns: returns.map((each) => ({
       id: each.id,

@@ -72,7 +72,7 @@ export async function subscriptionView(
     stripeUrl: stripeUrl(services, id),
     steps: lines.slice(-STEPS).map((line) => stepOf(line, told)),
     cut: lines.length > STEPS,
-    next: expectedSteps(row, told.latest.get(id)),
+    next: expectedSteps(row),
     allowed: machineArrows()
       .filter((arrow) => arrow.from === row.state)
       .map(({ event, to, description }) => ({ event, to, description })),
