@@ -131,7 +131,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
   let running = await start();
   const isDelivering = async () => {
     const headers = { authorization: `Bearer ${secretKey}` };
-    const path = '/_emulator/deliveries?state=waiting';
+    const path = '/_emulator/deliveries?state=waiting&limit=1';
     const { data } = (await (await fetch(emulator.url + path, { headers })).json()) as {
       data: unknown[];
     };
