@@ -30,19 +30,54 @@ export interface NextStep {
   words: string;
 }
 
+/** Money that came back, as the timeline tells it at its time. */
+export interface ReturnedStep {
+  kind: string;
+  /** Ready to be read. */
+  amount: string;
+  /** Stripe's own words. */
+  status: string;
+  reason: string | null;
+  at: number;
+}
+
 /** A gap longer than this gets a line of its own; the picture stays short whatever the gap. */
 const GAP = 60_000;
 
 /** The history of a subscription, oldest first, each step with its number on the chart. */
 export function timeline(
   steps: readonly TimelineStep[],
-  context: { now: number; next: readonly NextStep[]; firstNumber?: number },
+  context: {
+    now: number;
+    next: readonly NextStep[];
+    returned?: readonly ReturnedStep[];
+    firstNumber?: number;
+  },
 ): Html {
   const first = context.firstNumber ?? 1;
+  const returned = (context.returned ?? []).toSorted((a, b) => a.at - b.at);
+  const between = (from: TimelineStep | undefined, to: TimelineStep | undefined): Html[] =>
+    returned
+      .filter(({ at }) => at >= (from?.at ?? -Infinity) && at < (to?.at ?? Infinity))
+      .map((each) => cameBack(each, context.now));
   return html`<ol class="timeline">
-    ${steps.map((step, index) => html`${gap(steps[index - 1], step)}${line(step, index + first, context.now)}`)}
+    ${between(undefined, steps[0])}
+    ${steps.map(
+      (step, index) =>
+        html`${gap(steps[index - 1], step)}${line(step, index + first, context.now)}${between(step, steps[index + 1])}`,
+    )}
     ${context.next.map((next) => upcoming(next, context.now))}
   </ol>`;
+}
+
+/** A fact beside the state: it moves nothing by itself. */
+function cameBack({ kind, amount, status, reason, at }: ReturnedStep, now: number): Html {
+  const why = reason === null ? '' : `, ${reason.replaceAll('_', ' ')}`;
+  return html`<li class="returned">
+    <span class="bullet" aria-hidden="true">↩</span>
+    <p class="cause">${kind.replaceAll('_', ' ')} ${amount}</p>
+    <p class="small">${relative(at, now)} · ${exact(at)} · ${status.replaceAll('_', ' ')}${why}</p>
+  </li>`;
 }
 
 function gap(before: TimelineStep | undefined, step: TimelineStep): Html | null {

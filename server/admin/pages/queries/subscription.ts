@@ -5,6 +5,7 @@ import {
   listSubscriptions,
   type SubscriptionRow,
 } from '../../../../db/subscriptions.ts';
+import { returnsOfSubscription } from '../../../../db/payment-returns.ts';
 import { timelineOf, type TransitionRow } from '../../../../db/transitions.ts';
 import { accessOf } from '../../../../state/access.ts';
 import { allowedActions } from '../../../../state/actions.ts';
@@ -38,7 +39,7 @@ export async function subscriptionView(
   const db = services.database.knex;
   const row = await findSubscription(db, id);
   if (!row) return null;
-  const [lines, customer, siblings, invoices, check, usage, told] = await Promise.all([
+  const [lines, customer, siblings, invoices, check, usage, told, returns] = await Promise.all([
     timelineOf(db, id, STEPS + 1),
     findCustomerByStripeId(db, row.customerId),
     listSubscriptions(db, { customerId: row.customerId, limit: 10 }),
@@ -46,6 +47,7 @@ export async function subscriptionView(
     wish.check ? checkWithStripe(services, row) : null,
     usageOf(services, row),
     toldInvoices(db, row.userId),
+    returnsOfSubscription(db, id),
   ]);
   const { facts } = row;
   const access = accessOf(row, { now: services.clock.now(), grace: services.config.grace });
@@ -73,6 +75,14 @@ export async function subscriptionView(
     steps: lines.slice(-STEPS).map((line) => stepOf(line, told)),
     cut: lines.length > STEPS,
     next: expectedSteps(row),
+    returns: returns.map((each) => ({
+      kind: each.kind,
+      amount: formatMoney(each.amount, each.currency),
+      status: each.status,
+      reason: each.reason,
+      at: each.createdAt,
+    })),
+    restriction: restrictionNow(row, services.clock.now()),
     allowed: machineArrows()
       .filter((arrow) => arrow.from === row.state)
       .map(({ event, to, description }) => ({ event, to, description })),
@@ -83,6 +93,12 @@ export async function subscriptionView(
     check,
     businessNow: services.clock.now(),
   };
+}
+
+/** Why it gives no access although its state would, as long as that holds. */
+export function restrictionNow({ restriction }: SubscriptionRow, now: number): string | null {
+  if (!restriction || (restriction.until !== null && restriction.until <= now)) return null;
+  return restriction.reason;
 }
 
 /** A line of the history as a step of the timeline. */

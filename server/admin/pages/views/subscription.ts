@@ -10,7 +10,7 @@ import { ago, exact, relative, stateChip } from '../../../http/pages/format.ts';
 import { html, query, safeUrl, type Html } from '../../../http/pages/html.ts';
 import { accountPath } from '../act-forms/act-form.ts';
 import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
-import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
+import { timeline, type NextStep, type ReturnedStep, type TimelineStep } from '../timeline.ts';
 import { legend } from './lifecycle.ts';
 import { facts, rowTable, subscriptionLink, usagePanel, type UsageRow } from './parts.ts';
 import { accessWords } from './subscriptions.ts';
@@ -60,6 +60,10 @@ export interface SubscriptionView {
   /** True when older steps were left out. */
   cut: boolean;
   next: NextStep[];
+  /** Money that came back, oldest first. */
+  returns: ReturnedStep[];
+  /** What that does to access now; null for nothing. */
+  restriction: string | null;
   allowed: { event: LifecycleEventType; to: LifecycleState; description: string }[];
   actions: Action[];
   /** Null when Stripe was not asked yet: pages do not wait for it. */
@@ -77,7 +81,7 @@ export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
     traffic: [],
     window: '',
     windowKey: '30d',
-    path: { steps: view.steps, here: view.state },
+    path: { steps: view.steps, here: view.state, mark: view.restriction },
   });
   return adminPage(frame, {
     title: view.id,
@@ -233,7 +237,11 @@ function timelinePanel(view: SubscriptionView): Html {
       ${
         view.steps.length === 0
           ? html`<p class="muted">No transitions yet.</p>`
-          : timeline(view.steps, { now: view.businessNow, next: view.next })
+          : timeline(view.steps, {
+              now: view.businessNow,
+              next: view.next,
+              returned: view.returns,
+            })
       }
     </div>
   </section>`;
