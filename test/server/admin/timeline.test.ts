@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { expectedSteps } from '../../../server/admin/pages/expected.ts';
-import { saidIn } from '../../../server/admin/pages/timeline.ts';
+import { saidIn, timeline } from '../../../server/admin/pages/timeline.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { DAY, storedIn, T0, type Raw } from '../../state/factories.ts';
 import type { LifecycleState } from '../../../state/types.ts';
@@ -34,6 +34,37 @@ describe('P-9: what is expected next', () => {
     const times = expectedSteps(row('active', { pause_collection: resumes })).map(({ at }) => at);
     expect(times.length).toBeGreaterThan(1);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+});
+
+describe('R-1: money that came back', () => {
+  it('stands in the timeline between the lines that were before and after it', () => {
+    const step = (at: number, event: 'renewed' | 'upgraded') => ({
+      from: 'active' as const,
+      to: 'active' as const,
+      event,
+      unexpected: false,
+      late: false,
+      cause: { type: 'event', id: 'evt_1' },
+      actor: 'stripe',
+      requestId: null,
+      at,
+      detail: {},
+    });
+    const back = { kind: 'dispute', amount: '$50.00', status: 'needs_response', reason: null };
+    const [before, between] = [
+      { ...back, at: 5 },
+      { ...back, kind: 'refund', at: 15 },
+    ];
+    const shown = String(
+      timeline([step(10, 'renewed'), step(20, 'upgraded')], {
+        now: 30,
+        next: [],
+        returned: [between, before],
+      }),
+    );
+    const found = [...shown.matchAll(/<p class="cause">([^<]+)</g)].map(([, words]) => words);
+    expect(found).toEqual(['dispute $50.00', 'renewed', 'refund $50.00', 'upgraded']);
   });
 });
 
