@@ -168,13 +168,16 @@ export const failing: List<FailingRow> = {
     return {
       ...page,
       rows: page.rows.map((row) => failingRow(row, mails)),
-      note: sums.length > 0 ? html`<p class="total">${sums.map(totalWords).join('; ')}</p>` : null,
+      note: sums.length > 0 ? html`${sums.map(totalOf)}` : null,
     };
   },
 };
 
-const totalWords = ({ currency, count, amount, mrr }: AtRisk): string =>
-  `${formatMoney(amount, currency)} at risk in ${count} subscription${count === 1 ? '' : 's'} (${formatMoney(mrr, currency)} a month)`;
+const totalOf = ({ currency, count, amount, mrr }: AtRisk): Html =>
+  html`<p class="total">${formatMoney(amount, currency)} at risk</p>
+    <p class="muted">
+      ${`in ${count} subscription${count === 1 ? '' : 's'}, ${formatMoney(mrr, currency)} a month`}
+    </p>`;
 
 interface DueBoard {
   name: string;

@@ -200,7 +200,7 @@ function returnPlots(
     {
       ...shared,
       title: 'Disputed',
-      note: 'of disputes that were opened in each step, those that were won since among them',
+      note: 'by disputes that were opened, whatever became of them',
       points: amounts(isDispute),
       format: money,
     },
