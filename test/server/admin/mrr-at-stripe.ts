@@ -1,4 +1,4 @@
-import { Stripe } from 'stripe';
+import type { Stripe } from 'stripe';
 import type { MrrPlans } from './mrr-plans.ts';
 
 /** Amounts in thousandths of a minor unit: no price of the tests has more decimals. */

@@ -110,7 +110,7 @@ export class MrrLife {
     await this.#update(id, { default_payment_method: await this.#attach(token) });
     if (token !== 'pm_card_visa') return;
     const { stripe } = this.#server;
-    const invoice = await stripe.invoices.retrieve(String(latest_invoice));
+    const invoice = await stripe.invoices.retrieve(latest_invoice as string);
     if (invoice.status === 'open') await stripe.invoices.pay(invoice.id ?? '');
   }
 

@@ -1,4 +1,4 @@
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { catchUp } from '../../../server/webhooks/catch-up.ts';
 import { toNewEvent } from '../../../server/webhooks/parse-event.ts';

@@ -171,7 +171,7 @@ function returnPlots(
   const sums = (of: (row: DailyReturns) => number): Point[] => {
     const values = Array.from({ length: days }, () => 0);
     for (const row of returned) {
-      const index = (Number(row.day) - first) / DAY;
+      const index = (row.day - first) / DAY;
       values[index] = (values[index] ?? 0) + of(row);
     }
     return points(values, steps, 'sum');
