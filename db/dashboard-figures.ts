@@ -8,8 +8,10 @@ import {
   type Additions,
   type ArrowTraffic,
 } from './counters.ts';
+import { insertRows, type Value } from './columns.ts';
 import type { Db } from './database.ts';
 import { revenueMoves, type RevenueLines } from '../state/metrics.ts';
+import type { MrrChange } from '../state/mrr-movements.ts';
 import type {
   LifecycleEventType,
   LifecycleState,
@@ -115,6 +117,33 @@ export async function addFigures(db: Db, changes: readonly FigureChange[]): Prom
   const shard = shardOf(db, changes[0]?.subscriptionId ?? '');
   await addToCounters(db, [addedFigures(changes, shard)]);
 }
+
+/** Keeps them, in the transaction that makes them; append-only. */
+export async function addMrrChanges(db: Db, changes: readonly MrrChange[]): Promise<void> {
+  if (changes.length === 0) return;
+  const rows = changes.map((each): Record<keyof typeof MRR_COLUMNS, Value> => ({
+    account_id: each.accountId,
+    subscription_id: each.subscriptionId,
+    at: each.at,
+    currency: each.currency,
+    plan: each.plan,
+    plan_before: each.planBefore,
+    mrr_before: each.before,
+    mrr_after: each.after,
+  }));
+  await insertRows(db, 'mrr_changes', { columns: MRR_COLUMNS, rows });
+}
+
+const MRR_COLUMNS = {
+  account_id: 'text',
+  subscription_id: 'text',
+  at: 'bigint',
+  currency: 'text',
+  plan: 'text',
+  plan_before: 'text',
+  mrr_before: 'bigint',
+  mrr_after: 'bigint',
+} as const;
 
 /** The figures of each day since a moment, and under day 0 the levels before it. */
 export async function figuresSince(db: Db, since: number): Promise<DailyFigure[]> {

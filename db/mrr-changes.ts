@@ -1,5 +1,4 @@
 import type { MrrChange, Span } from '../state/mrr-movements.ts';
-import { insertRows, type Value } from './columns.ts';
 import type { Db } from './database.ts';
 
 interface Row {
@@ -24,33 +23,6 @@ const fromRow = (row: Row): MrrChange => ({
   before: row.mrr_before,
   after: row.mrr_after,
 });
-
-/** Keeps them, in the transaction that makes them; append-only. */
-export async function addMrrChanges(db: Db, changes: readonly MrrChange[]): Promise<void> {
-  if (changes.length === 0) return;
-  const rows = changes.map((each): Record<keyof typeof MRR_COLUMNS, Value> => ({
-    account_id: each.accountId,
-    subscription_id: each.subscriptionId,
-    at: each.at,
-    currency: each.currency,
-    plan: each.plan,
-    plan_before: each.planBefore,
-    mrr_before: each.before,
-    mrr_after: each.after,
-  }));
-  await insertRows(db, 'mrr_changes', { columns: MRR_COLUMNS, rows });
-}
-
-const MRR_COLUMNS = {
-  account_id: 'text',
-  subscription_id: 'text',
-  at: 'bigint',
-  currency: 'text',
-  plan: 'text',
-  plan_before: 'text',
-  mrr_before: 'bigint',
-  mrr_after: 'bigint',
-} as const;
 
 const PAGE = 2_000;
 

@@ -1,10 +1,8 @@
-import type { RevenueLines } from '../state/metrics.ts';
-import { mrrChangesOf } from '../state/mrr-steps.ts';
+import { mrrChangesOf, type RevenueLines } from '../state/metrics.ts';
 import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
 import { addToCounters, countedArrows, movedCounts, shardOf } from './counters.ts';
 import type { Db } from './database.ts';
-import { addedFigures, figuresOf } from './dashboard-figures.ts';
-import { addMrrChanges } from './mrr-changes.ts';
+import { addedFigures, addMrrChanges, figuresOf } from './dashboard-figures.ts';
 import { releaseHeldEffects } from './outbox.ts';
 import { upsertSubscriptions } from './subscriptions.ts';
 import {

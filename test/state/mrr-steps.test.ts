@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { RevenueLine } from '../../state/metrics.ts';
+import { mrrChangesOf, type RevenueLine } from '../../state/metrics.ts';
 import { movementsOf, type MrrChange } from '../../state/mrr-movements.ts';
-import { mrrChangesOf } from '../../state/mrr-steps.ts';
 import type { StoredSubscription } from '../../state/types.ts';
 import { randomFrom } from '../support/random.ts';
 import { storedIn } from './factories.ts';
