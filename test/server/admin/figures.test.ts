@@ -7,11 +7,11 @@ import { MrrLife } from './mrr-lives.ts';
 import { sellMrrPlans, type MrrPlans } from './mrr-plans.ts';
 
 const DAY = 86_400_000;
-const ACCOUNTS = Number(process.env['TENURE_MRR_ACCOUNTS'] ?? sizeOf({ sample: 6, full: 1_000 }));
+const ACCOUNTS = Number(process.env['TENURE_MRR_ACCOUNTS'] ?? sizeOf({ sample: 5, full: 1_000 }));
 /** Days from one step to the next: a year, or its beginning. */
 const STEPS = [31, 4, 60, 28, 15, 31, 45, 9, 31, 40, 26, 45].slice(
   0,
-  sizeOf({ sample: 5, full: 12 }),
+  sizeOf({ sample: 4, full: 12 }),
 );
 const SEED = Number(process.env['TENURE_SEED'] ?? Math.floor(Math.random() * 1e9));
 /** As many at a time as their own machines would send. */
