@@ -1,5 +1,6 @@
 import type { LifecycleState } from '../state/types.ts';
-import type { Db } from './database.ts';
+import { isPostgres, type Db } from './database.ts';
+import { LEAVES_AT } from './leaves-at.ts';
 import { subscriptionFromRow, type StoredRow, type SubscriptionRow } from './subscriptions.ts';
 import { transitionFromRow, type StoredTransition, type TransitionRow } from './transitions.ts';
 
@@ -58,60 +59,109 @@ export interface LeavingRow extends Payer {
   accountId: string | null;
   state: LifecycleState;
   plan: string | null;
-  endsAt: number | null;
+  /** When it ended or will. */
+  leavesAt: number;
 }
 
 interface Left extends StoredTransition, Payer {
   user_id: string | null;
   state: LifecycleState;
-  plan: string | null;
-  current_period_end: number | null;
+  left_plan: string | null;
+  leaving_at: number;
 }
 
-/** A page of those who leave or left, the latest first. A plan to leave that was taken back is left out. */
-export async function subscriptionsLeaving(
-  db: Db,
-  query: { plan?: string; from?: number; to?: number; beforeId?: number; limit: number },
-): Promise<LeavingRow[]> {
-  const gone: LifecycleState[] = ['cancel_pending', 'canceled'];
-  const select = db('transitions')
-    .join('subscriptions', 'subscriptions.id', 'transitions.subscription_id')
-    .leftJoin('customers', 'customers.user_id', 'subscriptions.user_id')
-    .whereIn('transitions.to_state', gone)
-    // The end of one who had said so before is the same leaving.
-    .whereNotIn('transitions.from_state', gone)
-    .whereIn('subscriptions.state', gone)
-    .where('subscriptions.is_foreign', false)
-    .whereRaw("coalesce(transitions.evidence, 'event') <> 'disproved'")
-    .orderBy('transitions.id', 'desc')
+export interface LeavingQuery {
+  plan?: string;
+  from?: number;
+  to?: number;
+  /** The first to leave before the others. */
+  earliestFirst?: boolean;
+  after?: { at: number; id: string };
+  limit: number;
+}
+
+const GONE: readonly LifecycleState[] = ['cancel_pending', 'canceled'];
+
+/**
+ * A page of those who leave or left, by when that is, each once: with the last line by which it did or said so. A plan to leave
+ * that was taken back is left out.
+ */
+export async function subscriptionsLeaving(db: Db, query: LeavingQuery): Promise<LeavingRow[]> {
+  const direction = query.earliestFirst ? 'asc' : 'desc';
+  const gone = GONE.map((state) => `'${state}'`).join(', ');
+  const page = db('subscriptions')
+    .whereRaw(`state IN (${gone})`)
+    .where({ is_foreign: false })
+    .orderByRaw(`(${LEAVES_AT}) ${direction}, id ${direction}`)
     .limit(query.limit)
-    .select('transitions.*', 'subscriptions.user_id', 'subscriptions.state', 'subscriptions.plan')
-    .select('subscriptions.current_period_end', 'customers.email', 'customers.name');
-  if (query.plan !== undefined) void select.where('subscriptions.plan', query.plan);
-  if (query.from !== undefined) void select.where('transitions.occurred_at', '>=', query.from);
-  if (query.to !== undefined) void select.where('transitions.occurred_at', '<=', query.to);
-  if (query.beforeId !== undefined) void select.where('transitions.id', '<', query.beforeId);
-  const rows: Left[] = await select;
+    .select('id', 'user_id', 'state', { left_plan: 'plan' })
+    .select(db.raw(`(${LEAVES_AT}) AS leaving_at`))
+    // The end of one who had said so before is the same leaving.
+    .select(
+      db.raw(`(SELECT max(id) FROM transitions WHERE transitions.subscription_id = subscriptions.id
+        AND to_state IN (${gone}) AND from_state NOT IN (${gone})
+        AND coalesce(evidence, 'event') <> 'disproved') AS line_id`),
+    );
+  if (query.plan !== undefined) void page.where({ plan: query.plan });
+  if (query.from !== undefined) void page.whereRaw(`(${LEAVES_AT}) >= ?`, [query.from]);
+  if (query.to !== undefined) void page.whereRaw(`(${LEAVES_AT}) <= ?`, [query.to]);
+  if (query.after) {
+    const sign = query.earliestFirst ? '>' : '<';
+    const { at, id } = query.after;
+    void page.whereRaw(`((${LEAVES_AT}), id) ${sign} (?, ?)`, [at, id]);
+  }
+  const rows: Left[] = await db
+    .from(page.as('page'))
+    .join('transitions', 'transitions.id', 'page.line_id')
+    .leftJoin('customers', 'customers.user_id', 'page.user_id')
+    .orderBy([
+      { column: 'leaving_at', order: direction },
+      { column: 'page.id', order: direction },
+    ])
+    .select('transitions.*', 'page.user_id', 'page.state', 'page.left_plan', 'page.leaving_at')
+    .select('customers.email', 'customers.name');
   return rows.map((row) => ({
     line: transitionFromRow(row),
     accountId: row.user_id,
     state: row.state,
-    plan: row.plan,
-    endsAt: row.state === 'cancel_pending' ? row.current_period_end : null,
+    plan: row.left_plan,
+    leavesAt: row.leaving_at,
     email: row.email,
     name: row.name,
   }));
 }
 
-/** How many of ours are in these states, and what they would earn a month, by currency. */
+export interface AtRisk {
+  currency: string;
+  count: number;
+  /** What is open of their latest invoices, where that is known. */
+  amount: number;
+  mrr: number;
+}
+
+/** How many of ours do not pay, what they owe, and what they would earn a month, by currency. */
 export async function atRisk(
   db: Db,
-  states: readonly LifecycleState[],
-): Promise<{ currency: string; count: number; mrr: number }[]> {
-  const rows: { currency: string; count: number; mrr: number }[] = await db('subscription_counts')
-    .whereIn('state', [...states])
+  query: Pick<DueQuery, 'states' | 'plan' | 'from' | 'to'>,
+): Promise<AtRisk[]> {
+  const amount = isPostgres(db)
+    ? "(facts::json -> 'latestInvoice' ->> 'amountRemaining')::bigint"
+    : "json_extract(facts, '$.latestInvoice.amountRemaining')";
+  const select = db('subscriptions')
+    .whereIn('state', [...query.states])
+    .where({ is_foreign: false })
     .groupBy('currency')
-    .select('currency')
-    .sum({ count: 'count', mrr: 'mrr' });
-  return rows.filter(({ count }) => count !== 0);
+    .orderBy('currency')
+    .select('currency', db.raw(`count(*) AS count, sum(mrr) AS mrr, sum(${amount}) AS amount`));
+  if (query.plan !== undefined) void select.where({ plan: query.plan });
+  if (query.from !== undefined) void select.where('since', '>=', query.from);
+  if (query.to !== undefined) void select.where('since', '<=', query.to);
+  const rows: (Record<'count' | 'mrr' | 'amount', string | null> & { currency: string })[] =
+    await select;
+  return rows.map(({ currency, count, amount: owed, mrr }) => ({
+    currency,
+    count: Number(count),
+    amount: Number(owed),
+    mrr: Number(mrr),
+  }));
 }

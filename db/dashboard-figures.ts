@@ -118,46 +118,6 @@ export async function addFigures(db: Db, changes: readonly FigureChange[]): Prom
   await addToCounters(db, [addedFigures(changes, shard)]);
 }
 
-type Earning = Pick<StoredSubscription, 'mrr' | 'plan'> & { currency: string };
-
-const NOTHING: Earning = { mrr: 0, plan: null, currency: '' };
-
-const earningOf = (stored: StoredSubscription | null): Earning =>
-  stored === null || stored.foreign
-    ? NOTHING
-    : { mrr: stored.mrr, plan: stored.plan, currency: stored.facts.currency };
-
-/** What changes of subscriptions do to what they earn; nothing for most. */
-export function mrrChangesOf(
-  changes: readonly {
-    before: StoredSubscription | null;
-    next: StoredSubscription;
-    lines: readonly { cause: { at: number } }[];
-  }[],
-): MrrChange[] {
-  return changes.flatMap(({ before, next, lines }) => {
-    const [was, is] = [earningOf(before), earningOf(next)];
-    if (was.mrr === is.mrr && (is.mrr === 0 || was.plan === is.plan)) return [];
-    const change = {
-      accountId: next.userId ?? before?.userId ?? next.customerId,
-      subscriptionId: next.id,
-      at: Math.max(...lines.map((line) => line.cause.at), next.since),
-      currency: is.mrr > 0 ? is.currency : was.currency,
-      plan: is.plan,
-      planBefore: was.plan,
-      before: was.mrr,
-      after: is.mrr,
-    };
-    if (was.mrr > 0 && is.mrr > 0 && was.currency !== is.currency) {
-      return [
-        { ...change, currency: was.currency, after: 0 },
-        { ...change, before: 0 },
-      ];
-    }
-    return [change];
-  });
-}
-
 /** Keeps them, in the transaction that makes them; append-only. */
 export async function addMrrChanges(db: Db, changes: readonly MrrChange[]): Promise<void> {
   if (changes.length === 0) return;

@@ -1,8 +1,8 @@
-import type { RevenueLines } from '../state/metrics.ts';
+import { mrrChangesOf, type RevenueLines } from '../state/metrics.ts';
 import type { Cause, StoredSubscription, Transition } from '../state/types.ts';
 import { addToCounters, countedArrows, movedCounts, shardOf } from './counters.ts';
 import type { Db } from './database.ts';
-import { addedFigures, addMrrChanges, figuresOf, mrrChangesOf } from './dashboard-figures.ts';
+import { addedFigures, addMrrChanges, figuresOf } from './dashboard-figures.ts';
 import { releaseHeldEffects } from './outbox.ts';
 import { upsertSubscriptions } from './subscriptions.ts';
 import {
@@ -24,6 +24,7 @@ export interface SubscriptionChange {
     account?: string | null;
     requestId?: string | null;
     mrr?: number | null;
+    plan?: string | null;
   })[];
   /** True when nothing outward may follow from it. */
   quiet?: boolean;
@@ -48,6 +49,7 @@ export interface LineRevision extends Transition {
   account: string | null;
   requestId: string | null;
   mrr?: number | null;
+  plan?: string | null;
 }
 
 /**
@@ -78,7 +80,7 @@ export async function saveChanges(db: Db, changes: SubscriptionChange[]): Promis
     countedArrows(counts, shard),
     addedFigures(figuresOf(changes, counts), shard),
   ]);
-  await addMrrChanges(db, mrrChangesOf(changes));
+  await addMrrChanges(db, changes.flatMap(mrrChangesOf));
   return added;
 }
 

@@ -1,3 +1,4 @@
+import { endOf } from '../state/lifecycle.ts';
 import { statesWhere } from '../state/states.ts';
 import type { Catalogue } from '../state/catalogue.ts';
 import { currentSubscription } from '../state/current-subscription.ts';
@@ -156,6 +157,7 @@ const COLUMNS = {
   past_due_since: 'bigint',
   since: 'bigint',
   current_period_end: 'bigint',
+  leaves_at: 'bigint',
   duplicate: 'boolean',
   is_foreign: 'boolean',
   facts: 'text',
@@ -196,6 +198,7 @@ const toRow = (sub: StoredSubscription): Record<keyof typeof COLUMNS, Value> => 
   past_due_since: sub.pastDueSince,
   since: sub.since,
   current_period_end: sub.facts.currentPeriodEnd,
+  leaves_at: sub.state === 'cancel_pending' ? endOf(sub.facts) : null,
   duplicate: false,
   is_foreign: sub.foreign === true,
   facts: JSON.stringify(sub.facts),

@@ -28,6 +28,8 @@ export interface TransitionRow extends Transition {
   requestId: string | null;
   /** Monthly recurring revenue after it; null when it is not known. */
   mrr: number | null;
+  /** What that is for; null in no plan, and where an older release wrote it. */
+  plan: string | null;
 }
 
 export type Evidence = 'event' | 'read' | 'disproved';
@@ -52,6 +54,7 @@ export interface StoredTransition {
   account_id: string | null;
   request_id: string | null;
   mrr: number | null;
+  plan: string | null;
 }
 
 /** A row of the table in the program's terms. */
@@ -74,6 +77,7 @@ export const transitionFromRow = (row: StoredTransition): TransitionRow => ({
   account: row.account_id,
   requestId: row.request_id,
   mrr: row.mrr,
+  plan: row.plan,
 });
 
 /** A line to append, with what it belongs to and why it happened. */
@@ -86,6 +90,7 @@ export interface TransitionInput extends Transition {
   account?: string | null;
   requestId?: string | null;
   mrr?: number | null;
+  plan?: string | null;
 }
 
 /**
@@ -134,6 +139,7 @@ const COLUMNS = {
   account_id: 'text',
   request_id: 'text',
   mrr: 'bigint',
+  plan: 'text',
 } as const;
 
 /** What makes a line one and the same. */
@@ -163,6 +169,7 @@ const toRow = (line: TransitionInput): Record<keyof typeof COLUMNS, Value> => ({
   account_id: line.account ?? null,
   request_id: line.requestId ?? null,
   mrr: line.mrr ?? null,
+  plan: line.plan ?? null,
 });
 
 /** What a line says once it is known better. */
@@ -176,7 +183,7 @@ export type TransitionRevision = Omit<TransitionInput, 'number' | 'cause'> & {
 /** Writes lines again that a read had given away, and that their events now explain. */
 export async function reviseTransitions(db: Db, lines: TransitionRevision[]): Promise<void> {
   for (const line of lines) {
-    const { from, to, event, unexpected, at, detail, cause, mrr } = line;
+    const { from, to, event, unexpected, at, detail, cause, mrr, plan = null } = line;
     await db('transitions')
       .where({ id: line.id })
       .update({
@@ -187,7 +194,7 @@ export async function reviseTransitions(db: Db, lines: TransitionRevision[]): Pr
         occurred_at: at,
         detail: JSON.stringify(detail),
         evidence: line.guess === true ? 'read' : 'event',
-        ...(mrr === undefined || mrr === null ? {} : { mrr }),
+        ...(mrr === undefined || mrr === null ? {} : { mrr, plan }),
         ...(cause === null
           ? {}
           : {

@@ -48,6 +48,8 @@ export interface BatchTransition extends Transition {
   guess: boolean;
   /** Monthly recurring revenue after it; null where it is not known. */
   mrr: number | null;
+  /** What that is for; null in no plan. */
+  plan: string | null;
   /** null: as the read's own cause says. */
   actor: Actor | null;
 }
@@ -92,10 +94,24 @@ export function decideBatch(input: BatchInput): BatchDecision {
 }
 
 function lineOf(move: Move, input: BatchInput, late: boolean): Omit<BatchTransition, 'number'> {
-  const { from, to, event, unexpected, detail, at, source, causeId, guess, mrr } = move;
+  const { from, to, event, unexpected, detail, at, source, causeId, guess, mrr, plan } = move;
   const eventId = source?.id ?? null;
   const actor = source === null ? null : actorOf(source, move, input.commands);
-  return { from, to, event, unexpected, late, detail, at, guess, mrr, eventId, causeId, actor };
+  const earned = { mrr, plan };
+  return {
+    from,
+    to,
+    event,
+    unexpected,
+    late,
+    detail,
+    at,
+    guess,
+    ...earned,
+    eventId,
+    causeId,
+    actor,
+  };
 }
 
 const FAILING: ReadonlySet<LifecycleState> = new Set(['past_due', 'unpaid']);

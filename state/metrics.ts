@@ -4,7 +4,8 @@
  */
 import type { Catalogue } from './catalogue.ts';
 import { mrrOf } from './plan-change.ts';
-import type { LifecycleState, SubscriptionFacts } from './types.ts';
+import type { MrrChange } from './mrr-movements.ts';
+import type { LifecycleState, StoredSubscription, SubscriptionFacts } from './types.ts';
 
 /**
  * What is added up by day: the one list that figures are stored and read by. A `level` is kept as its changes, so their
@@ -88,51 +89,6 @@ export function churnOf({ lost, paying }: { lost: number; paying: number }): num
   return share(lost, paying + lost);
 }
 
-/** The trials that began in one month, and what has become of them. */
-export interface TrialCohort {
-  /** `2026-11` (UTC). */
-  month: string;
-  started: number;
-  converted: number;
-  lost: number;
-  /** Still running. */
-  open: number;
-  /** Converted of those that ended; null while none has. */
-  conversion: number | null;
-}
-
-/** Trials by the month they began in, oldest first; months without any are left out. */
-export function trialCohorts(figures: Figures): TrialCohort[] {
-  const months = new Map<string, { started: number; converted: number; lost: number }>();
-  for (const { day, figure, value } of figures) {
-    if (day === 0 || !isTrialFigure(figure)) continue;
-    const month = new Date(day).toISOString().slice(0, 7);
-    const cohort = months.get(month) ?? { started: 0, converted: 0, lost: 0 };
-    cohort[TRIAL_FIELDS[figure]] += value;
-    months.set(month, cohort);
-  }
-  return [...months]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([month, { started, converted, lost }]) => ({
-      month,
-      started,
-      converted,
-      lost,
-      open: started - converted - lost,
-      conversion: share(converted, converted + lost),
-    }));
-}
-
-const TRIAL_FIELDS = {
-  trial_started: 'started',
-  trial_converted: 'converted',
-  trial_lost: 'lost',
-} as const;
-
-function isTrialFigure(figure: Figure): figure is keyof typeof TRIAL_FIELDS {
-  return figure in TRIAL_FIELDS;
-}
-
 /** How the business did in the last days. */
 export interface BusinessMetrics {
   days: number;
@@ -170,6 +126,8 @@ export interface RevenueLine {
   to: LifecycleState;
   /** Monthly recurring revenue after it; null where it is not known: then as before. */
   mrr: number | null;
+  /** What that is for; null where it is not known: then as before. */
+  plan: string | null;
 }
 
 /** What one line changed. */
@@ -225,4 +183,127 @@ export function revenueMoves({ base, before, after }: RevenueLines): RevenueChan
     churned: -churned,
   }));
   return [...taken, ...revenueChanges(after, base)];
+}
+
+/*
+ * What a change does to what a subscription earns, dated as the history dates it. A line that is known better takes its
+ * share with it: what it had said is undone by its inverse at the same moment, and said anew.
+ */
+
+interface Earning {
+  mrr: number;
+  plan: string | null;
+}
+
+interface Step {
+  at: number;
+  from: Earning;
+  to: Earning;
+}
+
+export interface ChangedSubscription {
+  before: StoredSubscription | null;
+  next: StoredSubscription;
+  lines: readonly { cause: { at: number } }[];
+  revenue?: RevenueLines;
+  /** When what no line tells of was seen. */
+  at?: number;
+}
+
+/** The rows of `mrr_changes` that a change adds; none for most. */
+export function mrrChangesOf({ before, next, ...change }: ChangedSubscription): MrrChange[] {
+  const [was, is] = [earningOf(before), earningOf(next)];
+  const at = change.at ?? Math.max(...change.lines.map(({ cause }) => cause.at), next.since);
+  const own = {
+    accountId: next.userId ?? before?.userId ?? next.customerId,
+    subscriptionId: next.id,
+  };
+  const rowOf = (step: Step, currency: string): MrrChange => ({
+    ...own,
+    at: step.at,
+    currency,
+    plan: step.to.plan,
+    planBefore: step.from.plan,
+    before: step.from.mrr,
+    after: step.to.mrr,
+  });
+  const currency = next.facts.currency;
+  const former = before?.facts.currency ?? currency;
+  if (former !== currency && was.mrr > 0 && is.mrr > 0) {
+    const nothing = { mrr: 0, plan: is.plan };
+    return [
+      rowOf({ at, from: was, to: nothing }, former),
+      rowOf({ at, from: { mrr: 0, plan: was.plan }, to: is }, currency),
+    ];
+  }
+  const steps = stepsOf(change.revenue, { was, is, at });
+  return steps.map((step) => rowOf(step, is.mrr > 0 || was.mrr === 0 ? currency : former));
+}
+
+function earningOf(stored: StoredSubscription | null): Earning {
+  return stored === null || stored.foreign
+    ? { mrr: 0, plan: null }
+    : { mrr: stored.mrr, plan: stored.plan };
+}
+
+/** What the lines say now, less what they said before; and what no line tells of, when it was seen. */
+function stepsOf(
+  revenue: RevenueLines | undefined,
+  { was, is, at }: { was: Earning; is: Earning; at: number },
+): Step[] {
+  if (revenue === undefined) return isChange(was, is) ? [{ at, from: was, to: is }] : [];
+  const base = { mrr: revenue.base, plan: was.plan ?? is.plan };
+  const told = stepsAlong(revenue.before, base);
+  const tell = stepsAlong(revenue.after, base);
+  const stays = common(told.steps, tell.steps);
+  const undone = without(told.steps, stays).toReversed();
+  const rest = isChange(tell.end, is) ? [{ at, from: tell.end, to: is }] : [];
+  return [
+    ...undone.map(({ from, to, ...step }) => ({ ...step, from: to, to: from })),
+    ...without(tell.steps, stays),
+    ...rest,
+  ];
+}
+
+function stepsAlong(lines: readonly RevenueLine[], base: Earning): { steps: Step[]; end: Earning } {
+  let end = base;
+  const steps: Step[] = [];
+  for (const { at, mrr, plan } of lines) {
+    const from = end;
+    end = mrr === null ? from : { mrr, plan: plan ?? from.plan };
+    if (isChange(from, end)) steps.push({ at, from, to: end });
+  }
+  return { steps, end };
+}
+
+const isChange = (from: Earning, to: Earning): boolean =>
+  from.mrr !== to.mrr || (to.mrr > 0 && from.plan !== to.plan);
+
+const keyOf = ({ at, from, to }: Step): string =>
+  JSON.stringify([at, from.mrr, from.plan, to.mrr, to.plan]);
+
+/** How often each step is in both. */
+function common(some: readonly Step[], others: readonly Step[]): Map<string, number> {
+  const counted = countsOf(others);
+  const both = new Map<string, number>();
+  for (const [key, count] of countsOf(some)) {
+    const shared = Math.min(count, counted.get(key) ?? 0);
+    if (shared > 0) both.set(key, shared);
+  }
+  return both;
+}
+
+function countsOf(steps: readonly Step[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const step of steps) counts.set(keyOf(step), (counts.get(keyOf(step)) ?? 0) + 1);
+  return counts;
+}
+
+function without(steps: readonly Step[], counts: ReadonlyMap<string, number>): Step[] {
+  const left = new Map(counts);
+  return steps.filter((step) => {
+    const count = left.get(keyOf(step)) ?? 0;
+    left.set(keyOf(step), count - 1);
+    return count <= 0;
+  });
 }

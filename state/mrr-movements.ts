@@ -69,11 +69,31 @@ function kindOf(levels: { before: number; after: number }, hasEarned: boolean): 
   return levels.after > levels.before ? 'expansion' : 'contraction';
 }
 
-/** The movements in a span, from all changes of one account in the order in which they were made. */
+/** In the order of their moments, without what was undone again at its own: that was never so. */
+function inOrder(changes: readonly MrrChange[]): MrrChange[] {
+  const kept: MrrChange[] = [];
+  for (const change of changes) {
+    const undone = kept.findLastIndex((other) => isInverse(other, change));
+    if (undone === -1) kept.push(change);
+    else kept.splice(undone, 1);
+  }
+  return kept.sort((a, b) => a.at - b.at);
+}
+
+const isInverse = (one: MrrChange, other: MrrChange): boolean =>
+  one.at === other.at &&
+  one.subscriptionId === other.subscriptionId &&
+  one.currency === other.currency &&
+  one.before === other.after &&
+  one.after === other.before &&
+  one.plan === other.planBefore &&
+  one.planBefore === other.plan;
+
+/** The movements in a span, from all changes of one account in the order in which they were kept. */
 export function movementsOf(changes: readonly MrrChange[], { from, to }: Span): Movement[] {
   const ledger = new Ledger();
   const movements: Movement[] = [];
-  for (const change of changes) {
+  for (const change of inOrder(changes)) {
     const hadEarned = ledger.hasEarned || change.before > 0;
     const levels = ledger.apply(change);
     if (change.after > 0) ledger.hasEarned = true;
@@ -145,7 +165,7 @@ export function cohortOf(changes: readonly MrrChange[], now: number): Cohort | n
     if (first === null) return;
     while (monthEnd(first, kept.length) <= at) kept.push(ledger.earns);
   };
-  for (const change of [...changes].sort((a, b) => a.at - b.at)) {
+  for (const change of inOrder(changes)) {
     closeUntil(change.at);
     ledger.apply(change);
     if (first === null && (change.after > 0 || change.before > 0)) first = change.at;

@@ -213,9 +213,14 @@ function readPendingUpdate(value: unknown): SubscriptionFacts['pendingUpdate'] {
 function readLatestInvoice(value: unknown): SubscriptionFacts['latestInvoice'] {
   const invoice = asObject(value);
   if (!invoice) return null;
+  const status = asText(invoice['status']);
   return {
-    status: asText(invoice['status']),
+    status,
     attemptCount: asInteger(invoice['attempt_count']) ?? 0,
+    ...(status === 'open' && {
+      amountRemaining: asInteger(invoice['amount_remaining']) ?? 0,
+      nextAttemptAt: asTime(invoice['next_payment_attempt']),
+    }),
   };
 }
 

@@ -126,7 +126,7 @@ export interface SubscriptionFacts {
     | null;
   latestInvoiceId: string | null;
   /** What the latest invoice says, when it was expanded. */
-  latestInvoice?: { status: string | null; attemptCount: number } | null;
+  latestInvoice?: LatestInvoice | null;
   /** Of the read alone, never stored: what the latest invoice bills for whole periods, and when it was made. */
   latestInvoiceLines?: InvoiceLine[];
   latestInvoiceTimes?: { createdAt: number | null; dueAt: number | null };
@@ -142,6 +142,14 @@ export interface SubscriptionFacts {
   metadata: Record<string, string>;
   livemode: boolean;
   createdAt: number;
+}
+
+export interface LatestInvoice {
+  status: string | null;
+  attemptCount: number;
+  /** While it is open: what is still to be paid, and when Stripe tries to collect it; null when it does not. */
+  amountRemaining?: number;
+  nextAttemptAt?: number | null;
 }
 
 /** Why a subscription gives no access although its state would. */

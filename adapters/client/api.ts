@@ -2613,6 +2613,14 @@ export interface paths {
                 at: string;
                 words: string;
               }[];
+              returns: {
+                kind: string;
+                amount: string;
+                status: string;
+                reason: string | null;
+                at: string;
+              }[];
+              restriction: string | null;
               allowed: {
                 event:
                   | 'trial_started'

@@ -19,6 +19,7 @@ import { purchases } from './0023-purchases.ts';
 import { planTerms } from './0024-plan-terms.ts';
 import { accountNotes } from './0028-account-notes.ts';
 import { customerLocale } from './0031-customer-locale.ts';
+import { leaving } from './0032-leaving.ts';
 import { meterAggregation } from './0033-meter-aggregation.ts';
 import { prepaidCredit } from './0034-prepaid-credit.ts';
 import { receivers } from './0035-receivers.ts';
@@ -49,6 +50,7 @@ export const migrations: readonly Migration[] = [
   planTerms,
   accountNotes,
   customerLocale,
+  leaving,
   meterAggregation,
   prepaidCredit,
   receivers,

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Gauge, Registry } from 'prom-client';
 import { mrrByCurrency, stateCounts } from '../../db/counters.ts';
+import { returnSums } from '../../db/return-figures.ts';
 import { outboxHealth } from '../../db/outbox.ts';
 import { inboxHealth } from '../../db/webhook-events.ts';
 import { LIFECYCLE_STATES } from '../../state/types.ts';
@@ -67,12 +68,13 @@ async function storedFigures({
   try {
     const db = database.knex;
     const now = database.clock.now();
-    const [inbox, outbox, sending, states, mrr] = await Promise.all([
+    const [inbox, outbox, sending, states, mrr, returned] = await Promise.all([
       inboxHealth(db, now),
       outboxHealth(db),
       usage.health(),
       stateCounts(db),
       mrrByCurrency(db),
+      returnSums(db),
     ]);
     const depth = gauge('tenure_inbox_events', 'Webhook events that are not done', ['status']);
     depth.set({ status: 'waiting' }, inbox.waiting - inbox.failing);
@@ -92,6 +94,20 @@ async function storedFigures({
     for (const state of LIFECYCLE_STATES) counts.set({ state }, states[state] ?? 0);
     const revenue = gauge('tenure_mrr_minor_units', 'Monthly recurring revenue', ['currency']);
     for (const [currency, amount] of Object.entries(mrr)) revenue.set({ currency }, amount);
+    const returns = gauge('tenure_returns', 'Refunds, disputes, warnings and credit notes', [
+      'kind',
+      'status',
+      'currency',
+    ]);
+    const amounts = gauge('tenure_returned_minor_units', 'What they are about', [
+      'kind',
+      'status',
+      'currency',
+    ]);
+    for (const { count, amount, ...labels } of returned) {
+      returns.set(labels, count);
+      amounts.set(labels, amount);
+    }
     const clocks = gauge(
       'tenure_clock_offset_seconds',
       'How far the clock of this machine is ahead of another',

@@ -138,7 +138,13 @@ function decideForeign(
   const row = { ...next, mrr: 0, foreign: true };
   return {
     ...withoutChange(snapshot),
-    change: { before: known.stored, next: row, lines: [], quiet: true },
+    change: {
+      before: known.stored,
+      next: row,
+      lines: [],
+      quiet: true,
+      at: seenAt(snapshot, context),
+    },
     outcome: 'foreign',
   };
 }

@@ -80,7 +80,7 @@ function historyLines(rows: readonly TransitionRow[]): {
   return {
     history: ordered
       .filter((row) => !isWrong(row))
-      .map(({ id, from, to, event, detail, number, unexpected, mrr, ...line }) => ({
+      .map(({ id, from, to, event, detail, number, unexpected, mrr, plan, ...line }) => ({
         id,
         from,
         to,
@@ -89,6 +89,7 @@ function historyLines(rows: readonly TransitionRow[]): {
         number,
         unexpected,
         mrr,
+        plan,
         at: line.occurredAt,
         causeId: line.cause.id,
         guess: line.evidence === 'read',

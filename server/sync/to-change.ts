@@ -28,7 +28,7 @@ export function toChange(
   };
   const lines = decision.transitions.map((line) => {
     const { from, to, event, unexpected, late, detail, eventId, causeId, at, actor } = line;
-    const { number, guess, mrr } = line;
+    const { number, guess, mrr, plan } = line;
     const cause: Cause =
       eventId === null
         ? { ...fallback, id: free.take(causeId ?? fallback.id, line), at }
@@ -44,6 +44,7 @@ export function toChange(
       number,
       guess,
       mrr,
+      plan,
       cause,
       account: who.account,
       requestId: who.requestId,
@@ -74,25 +75,50 @@ function revenueOf(
   const { lines, revised, removed } = change;
   if (lines.length + revised.length + removed.length === 0) return undefined;
   const told = inOrder(history).filter(({ evidence }) => evidence !== 'disproved');
-  const before = told.map(({ occurredAt: at, to, mrr }): RevenueLine => ({ at, to, mrr }));
+  const before = told.map(lineOf);
   const [known, first] = [before.find(({ mrr }) => mrr !== null)?.mrr, before[0]];
   const beginsHere = historyComplete && first?.mrr !== null;
   const base = first && beginsHere ? 0 : (known ?? stored?.mrr ?? 0);
+  /** What changed without a line since the last one: what follows begins there. */
+  const sinceLast = (last: RevenueLine | undefined) =>
+    last && stored ? [{ ...last, mrr: stored.mrr, plan: stored.plan }] : [];
   const better = new Map(revised.map((revision) => [revision.line, revision]));
   let place = 0;
   const stay = told.flatMap((row) => {
     place = row.number ?? place;
-    const { at, to, mrr } = better.get(row) ?? { at: row.occurredAt, to: row.to, mrr: null };
-    return removed.includes(row) ? [] : [{ place, at, to, mrr: mrr ?? row.mrr }];
+    if (removed.includes(row)) return [];
+    const { at, to, mrr, plan } = { ...lineOf(row), ...better.get(row) };
+    const isKnown = typeof mrr === 'number';
+    return {
+      place,
+      at,
+      to,
+      mrr: isKnown ? mrr : row.mrr,
+      plan: (isKnown ? plan : row.plan) ?? null,
+    };
   });
-  const added = lines.map(({ cause: { at }, to, mrr = null, number }) => ({
+  const added = lines.map(({ cause: { at }, to, mrr = null, plan = null, number }) => ({
     place: number ?? Infinity,
     at,
     to,
     mrr,
+    plan,
   }));
-  return { base, before, after: [...stay, ...added].sort((a, b) => a.place - b.place) };
+  const lastStay = stay.at(-1);
+  const silent = sinceLast(lastStay).map((line) => ({ ...line, place: lastStay?.place ?? 0 }));
+  return {
+    base,
+    before: [...before, ...sinceLast(before.at(-1))],
+    after: [...stay, ...silent, ...added].sort((a, b) => a.place - b.place),
+  };
 }
+
+const lineOf = ({ occurredAt: at, to, mrr, plan }: TransitionRow): RevenueLine => ({
+  at,
+  to,
+  mrr,
+  plan,
+});
 
 /** Names causes that are no event: one request, or one read, may move a subscription the same way more than once. */
 class FreeCauses {

@@ -10,7 +10,7 @@ export function withAttempts(
     moves: readonly Move[];
     failures: readonly FailedSignal[];
     consumed: ReadonlySet<FailedSignal>;
-    earned: readonly { at: number; mrr: number | null }[];
+    earned: readonly ({ at: number } & Pick<Move, 'mrr' | 'plan'>)[];
   },
 ): Move[] {
   const { settings } = telling.input;
@@ -23,11 +23,13 @@ export function withAttempts(
     const known = moves.some(({ causeId }) => causeId === failure.eventId);
     const place = known ? null : placeOf(telling, failure, moves);
     // A plan may change without a line while payments fail.
-    const mrr = told.earned.findLast(({ at }) => at <= failure.at)?.mrr ?? null;
-    if (place !== null) moves.splice(place, 0, { ...attemptMove(telling, failure), mrr });
+    const { mrr, plan } = told.earned.findLast(({ at }) => at <= failure.at) ?? UNKNOWN;
+    if (place !== null) moves.splice(place, 0, { ...attemptMove(telling, failure), mrr, plan });
   }
   return moves;
 }
+
+const UNKNOWN = { mrr: null, plan: null };
 
 /** Where in the moves an attempt belongs; null when it was not past due then. */
 function placeOf(telling: Telling, failure: FailedSignal, moves: readonly Move[]): number | null {
@@ -69,6 +71,7 @@ function attemptMove(telling: Telling, failure: FailedSignal): Move {
     causeId: failure.eventId,
     guess: false,
     mrr: null,
+    plan: null,
     line: null,
   };
 }

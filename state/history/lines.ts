@@ -19,6 +19,8 @@ export interface HistoryLine {
   unexpected?: boolean;
   /** Monthly recurring revenue after it; null or absent when it is not known. */
   mrr?: number | null;
+  /** What that is for. */
+  plan?: string | null;
 }
 
 /** Room between the numbers of two lines for those that are found later. */

@@ -12,6 +12,7 @@ import type {
 import type { Move, Telling } from './telling.ts';
 import { distinctFailures, withAttempts } from './attempts.ts';
 import type { HistoryLine } from './lines.ts';
+import { planOfFacts } from '../catalogue.ts';
 import { mrrOf } from '../plan-change.ts';
 import { mrrOnTheWay } from '../metrics.ts';
 import { gapBetween, type Link, type Point, type Tracker } from './links.ts';
@@ -35,7 +36,7 @@ class Teller {
   readonly consumed = new Set<FailedSignal>();
   readonly moves: Move[] = [];
   /** Monthly recurring revenue while past due, from each time on, oldest first; null where it is not known. */
-  readonly earned: { at: number; mrr: number | null }[] = [];
+  readonly earned: ({ at: number } & Pick<Move, 'mrr' | 'plan'>)[] = [];
   private run: { since: number; attempts: number } | null;
 
   constructor(telling: Telling) {
@@ -44,11 +45,7 @@ class Teller {
     this.run = telling.run;
     this.signals = telling.events.flatMap((event) => signalOf(event) ?? []);
     this.failures = distinctFailures(this.signals);
-    const { facts } = telling.start.point;
-    this.earned.push({
-      at: -Infinity,
-      mrr: facts === null ? null : mrrOf(telling.input.catalogue, facts),
-    });
+    this.earned.push({ at: -Infinity, ...this.earningOf(telling.start.point.facts) });
   }
 
   take(link: Link): void {
@@ -62,8 +59,15 @@ class Teller {
     else if (after.facts !== null) this.step(after.facts, link);
     this.tracker = this.tracker.follow(link);
     if (after.state !== 'past_due') return;
-    const mrr = after.facts === null ? null : mrrOf(this.telling.input.catalogue, after.facts);
-    this.earned.push({ at: link.at, mrr: link.kind === 'line' ? (link.line.mrr ?? null) : mrr });
+    const { mrr = null, plan = null } =
+      link.kind === 'line' ? link.line : this.earningOf(after.facts);
+    this.earned.push({ at: link.at, mrr, plan });
+  }
+
+  private earningOf(facts: SubscriptionFacts | null): Pick<Move, 'mrr' | 'plan'> {
+    const { catalogue } = this.telling.input;
+    if (facts === null) return { mrr: null, plan: null };
+    return { mrr: mrrOf(catalogue, facts), plan: planOfFacts(catalogue, facts)?.plan.id ?? null };
   }
 
   /** What Stripe says now has the last word. */
@@ -105,6 +109,7 @@ class Teller {
       causeId: `${link.id}:before`,
       guess: true,
       mrr: null,
+      plan: null,
       line: null,
     });
   }
@@ -196,9 +201,8 @@ class Teller {
       source,
       causeId: cause.causeId,
       guess,
-      mrr: isLast
-        ? mrrOf(this.telling.input.catalogue, facts)
-        : mrrOnTheWay(this.telling.input.catalogue, line.to, facts),
+      ...this.earningOf(facts),
+      ...(!isLast && { mrr: mrrOnTheWay(this.telling.input.catalogue, line.to, facts) }),
       line: null,
     });
     this.note(line.to, at, signal);
@@ -217,6 +221,7 @@ class Teller {
       causeId: line.causeId,
       guess: false,
       mrr: line.mrr ?? null,
+      plan: line.plan ?? null,
       line,
     });
     this.note(line.to, line.at, null);

@@ -208,6 +208,7 @@ export function stands(line: HistoryLine): Pair {
     causeId: line.causeId,
     guess: true,
     mrr: line.mrr ?? null,
+    plan: line.plan ?? null,
     line,
   };
   return { move, line };

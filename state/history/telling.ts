@@ -15,6 +15,8 @@ export interface Move extends Transition {
   guess: boolean;
   /** Monthly recurring revenue after it; null where it is not known: then as before. */
   mrr: number | null;
+  /** What that is for; null with it, and in no plan. */
+  plan: string | null;
   /** A recorded line that stands for itself, its event being no longer stored. */
   line: HistoryLine | null;
 }

@@ -22,6 +22,7 @@ function move(causeId: string, kept: HistoryLine | null): Move {
     at: 0,
     causeId,
     mrr: null,
+    plan: null,
     guess: false,
     line: kept,
   };

@@ -4,9 +4,9 @@ import {
   churnOf,
   seriesOf,
   totalOf,
-  trialCohorts,
   type DailyFigure,
 } from '../../state/metrics.ts';
+import { trialCohorts } from '../../state/trial-cohorts.ts';
 
 const NOVEMBER = Date.parse('2026-11-01T00:00:00Z');
 const DAY = 86_400_000;

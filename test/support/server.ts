@@ -50,9 +50,9 @@ export interface TestServer {
   /** Calls the API; a user id is turned into a token. The body is sent as JSON. */
   call: (method: string, path: string, options?: CallOptions) => Promise<Answer>;
   /** Moves the test clock and waits until Stripe is done and every webhook has arrived. */
-  advance: (days: number) => Promise<void>;
-  /** Waits until no webhook is on its way or unprocessed. */
-  settled: () => Promise<void>;
+  advance: (days: number, ms?: number) => Promise<void>;
+  /** Waits until no webhook is on its way or unprocessed; twenty seconds, or as many ms as said. */
+  settled: (ms?: number) => Promise<void>;
   /** Whether a webhook is on its way, also one that will be tried again. */
   isDelivering: () => Promise<boolean>;
   /** Stops it and starts it again, on the same port, with the files and `services` of then. */
@@ -131,13 +131,13 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
   let running = await start();
   const isDelivering = async () => {
     const headers = { authorization: `Bearer ${secretKey}` };
-    const path = '/_emulator/deliveries?state=waiting';
+    const path = '/_emulator/deliveries?state=waiting&limit=1';
     const { data } = (await (await fetch(emulator.url + path, { headers })).json()) as {
       data: unknown[];
     };
     return data.length > 0;
   };
-  const settled = () => settle(running.services, isDelivering);
+  const settled = (ms?: number) => settle(running.services, isDelivering, ms);
   const { url } = running.http;
   return {
     url,
@@ -153,9 +153,9 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     stripe,
     env,
     call: (method, path, call = {}) => callApi(`${url}${path}`, method, call),
-    advance: async (days) => {
+    advance: async (days, ms) => {
       await advance(stripe, env.STRIPE_TEST_CLOCK, days * DAY_SECONDS);
-      await settled();
+      await settled(ms);
     },
     settled,
     isDelivering,
@@ -205,7 +205,11 @@ async function advance(
 }
 
 /** No event is undelivered, none that arrived waits, and no act at Stripe that follows from one is still to be tried. */
-async function settle(services: Services, isDelivering: () => Promise<boolean>): Promise<void> {
+async function settle(
+  services: Services,
+  isDelivering: () => Promise<boolean>,
+  ms?: number,
+): Promise<void> {
   const { knex } = services.database;
   const waiting = (table: string) => knex(table).where({ status: 'waiting' });
   await until(async () => {
@@ -220,7 +224,7 @@ async function settle(services: Services, isDelivering: () => Promise<boolean>):
       acts.first('id'),
     ]);
     return event === undefined && act === undefined;
-  });
+  }, ms);
 }
 
 /** Polls until it holds; fails after twenty seconds, or as many ms as said. */

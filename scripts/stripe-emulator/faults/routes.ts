@@ -78,7 +78,7 @@ export function registerSwitches(registry: Registry, emulator: Emulator): void {
     json({ data: account(request).requests.toReversed() }),
   );
   registry.raw('GET', '/_emulator/deliveries', (request) =>
-    json({ data: deliveriesOf(account(request), request.url.searchParams.get('state')) }),
+    json({ data: deliveriesOf(account(request), request.url.searchParams) }),
   );
 }
 
@@ -162,19 +162,22 @@ function snapshotText(request: RawRequest, account: Account): string {
   return JSON.stringify({ ...value, key: account.key });
 }
 
-/** Newest first; those of one state, where it is given. */
-function deliveriesOf(account: Account, wanted: string | null): object[] {
-  return account.webhooks.log
-    .filter(({ state }) => wanted === null || state === wanted)
-    .toReversed()
-    .map(({ id, event, endpoint, attempts, state, nextAt }) => ({
-      id,
-      event: event.id,
-      type: event.type,
-      endpoint: endpoint.id,
-      url: endpoint.url,
-      state,
-      nextAt,
-      attempts,
-    }));
+/** Newest first; those of one `state`, and no more than `limit`, where it is given. */
+function deliveriesOf({ webhooks: { log } }: Account, query: URLSearchParams): object[] {
+  const [wanted, limit] = [query.get('state'), Number(query.get('limit') ?? Infinity)];
+  const found: typeof log = [];
+  for (let at = log.length - 1; at >= 0 && found.length < limit; at -= 1) {
+    const each = log[at];
+    if (each && (wanted === null || each.state === wanted)) found.push(each);
+  }
+  return found.map(({ id, event, endpoint, attempts, state, nextAt }) => ({
+    id,
+    event: event.id,
+    type: event.type,
+    endpoint: endpoint.id,
+    url: endpoint.url,
+    state,
+    nextAt,
+    attempts,
+  }));
 }

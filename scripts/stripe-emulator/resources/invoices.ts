@@ -136,8 +136,10 @@ function create(ctx: Context, params: Values<typeof createParams>): Stripe.Invoi
   return invoice;
 }
 
-/** Drafts that advance by themselves are finalized after the usual hour, or when they say. */
+/** Drafts that advance by themselves are finalized after the usual hour, or when they say; without, no payment is tried again. */
 function planAdvance(ctx: Context, invoice: Stripe.Invoice): void {
+  if (invoice.status === 'open' && invoice.auto_advance === false)
+    invoice.next_payment_attempt = null;
   if (invoice.status !== 'draft') return;
   if (invoice.auto_advance !== true) {
     invoice.automatically_finalizes_at = null;

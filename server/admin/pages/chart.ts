@@ -14,7 +14,9 @@ export interface ChartData {
   /** The window's key, kept in links: `24h`. */
   windowKey: string;
   /** One subscription's way, if the chart is about one: its steps in order, and where it is now. */
-  path?: { steps: Arrow[]; here: LifecycleState };
+  path?: { steps: Arrow[]; here: LifecycleState; mark?: string | null };
+  /** How many in a state give no access because money came back. */
+  restricted?: Partial<Record<LifecycleState, number>>;
 }
 
 const RADIUS = 7;
@@ -102,6 +104,8 @@ function stateBox(node: PlacedNode, data: ChartData): Html {
   const total = data.counts[state] ?? 0;
   const { entered, left } = moves(state, data);
   const text = shortCount(total);
+  const restricted = data.restricted?.[state] ?? 0;
+  const mark = here ? (data.path?.mark ?? null) : null;
   // The name of a link is its text, which the client keeps fresh; this only explains it.
   const words = data.path
     ? here && 'The state of this subscription'
@@ -135,10 +139,21 @@ function stateBox(node: PlacedNode, data: ChartData): Html {
       height="${SIZES.node.height - 16}"
       rx="1.5"
     />
-    <text class="name" x="${x + 18}" y="${data.path ? y + SIZES.node.height / 2 + 5 : y + 20}"
+    <text
+      class="name"
+      x="${x + 18}"
+      y="${data.path && mark === null ? y + SIZES.node.height / 2 + 5 : y + 20}"
       >${state}</text
     >
+    ${mark !== null && html`<text class="number t-blocked" x="${x + 18}" y="${y + 39}">${mark}</text>`}
     ${!data.path && numbers}
+    ${
+      !data.path &&
+      restricted > 0 &&
+      html`<text class="number t-blocked" x="${x + 24 + text.length * 7.6 + 16}" y="${y + 39}"
+        ><title>disputed or refunded: no access</title>↩ ${shortCount(restricted)}</text
+      >`
+    }
   </a>`;
 }
 

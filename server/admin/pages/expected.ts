@@ -1,19 +1,13 @@
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { endOf } from '../../../state/lifecycle.ts';
+import { formatMoney } from '../../../state/money.ts';
 import type { NextStep } from './timeline.ts';
-
-/** What a failed payment's mail knows of the next attempt. */
-export interface ToldAttempt {
-  nextAttemptAt: number | null;
-  /** Ready to be read. */
-  amount: string | null;
-}
 
 /** How long Stripe leaves a renewal's invoice a draft. */
 const DRAFT_MS = 3_600_000;
 
 /** All that is known to come if nothing else happens, soonest first. */
-export function expectedSteps(row: SubscriptionRow, told: ToldAttempt | null = null): NextStep[] {
+export function expectedSteps(row: SubscriptionRow): NextStep[] {
   const { state, facts } = row;
   const steps: NextStep[] = [];
   const add = (at: number | null | undefined, step: Pick<NextStep, 'to' | 'words'>): void => {
@@ -33,8 +27,10 @@ export function expectedSteps(row: SubscriptionRow, told: ToldAttempt | null = n
       add(facts.currentPeriodEnd, { to: 'active', words: 'renewal' });
       break;
     case 'past_due': {
-      const amount = told?.amount === null || !told ? '' : ` of ${told.amount}`;
-      add(told?.nextAttemptAt, { to: 'active', words: `next payment attempt${amount}` });
+      const { amountRemaining = 0, nextAttemptAt } = facts.latestInvoice ?? {};
+      const amount =
+        amountRemaining > 0 ? ` of ${formatMoney(amountRemaining, facts.currency)}` : '';
+      add(nextAttemptAt, { to: 'active', words: `next payment attempt${amount}` });
       break;
     }
     default:

@@ -3,7 +3,6 @@ import { nextPeriodEnd, subscriptionsInMotion } from '../../../db/dashboard-look
 import { AppError } from '../../http/errors.ts';
 import type { Services } from '../../lib/services.ts';
 import { expectedSteps } from './expected.ts';
-import { toldInvoices } from './queries/told.ts';
 import type { TestClock } from './page.ts';
 
 /** How far the clock may be asked to go. */
@@ -36,8 +35,7 @@ export async function comingUp(services: Services): Promise<ComingUp> {
   const [next, rows] = await Promise.all([nextPeriodEnd(db, now), subscriptionsInMotion(db)]);
   const due: { at: number; words: string }[] = [];
   for (const row of rows) {
-    const told = row.state === 'past_due' ? await toldInvoices(db, row.userId) : null;
-    for (const { at, words } of expectedSteps(row, told?.latest.get(row.id))) {
+    for (const { at, words } of expectedSteps(row)) {
       if (at > now) due.push({ at, words: `${row.id}: ${words}` });
     }
     const warning = row.state === 'trialing' ? (row.facts.trialEnd ?? 0) - TRIAL_WARNING : 0;

@@ -30,12 +30,24 @@ export interface NextStep {
   words: string;
 }
 
+/** Money that came back, as the timeline tells it at its time. */
+export interface ReturnedStep {
+  kind: string;
+  /** Ready to be read. */
+  amount: string;
+  /** Stripe's own words. */
+  status: string;
+  reason: string | null;
+  at: number;
+}
+
 /** A gap longer than this gets a line of its own; the picture stays short whatever the gap. */
 const GAP = 60_000;
 
 export interface TimelineContext {
   now: number;
   next: readonly NextStep[];
+  returned?: readonly ReturnedStep[];
   firstNumber?: number;
   /** The moment that is looked at: what came after it is pale, and each line leads to its own. */
   moment?: { at: number | null };
@@ -44,8 +56,17 @@ export interface TimelineContext {
 /** The history of a subscription, oldest first, each step with its number on the chart. */
 export function timeline(steps: readonly TimelineStep[], context: TimelineContext): Html {
   const first = context.firstNumber ?? 1;
+  const returned = (context.returned ?? []).toSorted((a, b) => a.at - b.at);
+  const between = (from: TimelineStep | undefined, to: TimelineStep | undefined): Html[] =>
+    returned
+      .filter(({ at }) => at >= (from?.at ?? -Infinity) && at < (to?.at ?? Infinity))
+      .map((each) => cameBack(each, context.now));
   return html`<ol class="timeline">
-    ${steps.map((step, index) => html`${gap(steps[index - 1], step)}${line(step, index + first, context)}`)}
+    ${between(undefined, steps[0])}
+    ${steps.map(
+      (step, index) =>
+        html`${gap(steps[index - 1], step)}${line(step, index + first, context)}${between(step, steps[index + 1])}`,
+    )}
     ${context.next.map((next) => upcoming(next, context.now))}
   </ol>`;
 }
@@ -53,6 +74,15 @@ export function timeline(steps: readonly TimelineStep[], context: TimelineContex
 /** The page of the same subscription as it was at a moment. */
 export const momentHref = (at: number): string =>
   `?at=${new Date(at).toISOString().slice(0, 19)}Z#moment-title`;
+/** A fact beside the state: it moves nothing by itself. */
+function cameBack({ kind, amount, status, reason, at }: ReturnedStep, now: number): Html {
+  const why = reason === null ? '' : `, ${reason.replaceAll('_', ' ')}`;
+  return html`<li class="returned">
+    <span class="bullet" aria-hidden="true">↩</span>
+    <p class="cause">${kind.replaceAll('_', ' ')} ${amount}</p>
+    <p class="small">${relative(at, now)} · ${exact(at)} · ${status.replaceAll('_', ' ')}${why}</p>
+  </li>`;
+}
 
 function gap(before: TimelineStep | undefined, step: TimelineStep): Html | null {
   if (!before || step.at - before.at < GAP) return null;

@@ -68,6 +68,21 @@ export const subscriptionDetails = z.object({
   next: z
     .array(z.object({ from: state, to: state, at: time, words: z.string() }))
     .describe('What is known to come next, soonest first'),
+  returns: z
+    .array(
+      z.object({
+        kind: z.string().describe('refund, dispute, early_fraud_warning or credit_note'),
+        amount: z.string(),
+        status: z.string(),
+        reason: z.string().nullable(),
+        at: time,
+      }),
+    )
+    .describe('Money that came back, oldest first'),
+  restriction: z
+    .string()
+    .nullable()
+    .describe('disputed or refunded, while that takes the access away'),
   allowed: z.array(z.object({ event: lifecycleEvent, to: state, description: z.string() })),
   actions: z.array(z.string()),
   usage: z.array(z.object({ meter: z.string(), recorded: z.string(), acknowledged: z.string() })),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { mrrByCurrency } from '../../../db/counters.ts';
 import { figuresSince } from '../../../db/dashboard-figures.ts';
-import { businessMetrics, trialCohorts } from '../../../state/metrics.ts';
+import { businessMetrics } from '../../../state/metrics.ts';
+import { trialCohorts } from '../../../state/trial-cohorts.ts';
 import { liveStats } from '../pages/stats.ts';
 import { defineRoute, json } from '../../http/define-route.ts';
 import { state, time } from './schemas.ts';

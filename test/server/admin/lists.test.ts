@@ -95,7 +95,7 @@ describe('R-13, R-14: lists', () => {
     const { text, headers } = await get('/admin/api/export/leaving?format=csv');
     expect(headers.get('content-disposition')).toBe('attachment; filename="leaving.csv"');
     expect(text.split('\r\n')[0]).toBe(
-      'account,email,subscription,plan,state,at,endsAt,reason,comment,by',
+      'account,email,subscription,plan,state,leavesAt,at,reason,comment,by',
     );
     expect(text).toContain('"Over ""budget"", sadly\n=1+1"');
     const named = await get('/admin/api/export/accounts?format=csv&q=acme.example');
@@ -219,5 +219,55 @@ describe('Mails', () => {
     });
     const other = `/admin/api/accounts/${people.pays.id}/mails/${String(mail?.['id'])}/resend`;
     expect((await server.call('POST', other, { admin: true, body: {} })).status).toBe(404);
+  });
+});
+
+describe('R-14: the boards, as time goes on', () => {
+  it('sum up what is at risk, and tell the next attempt of the invoice whatever mails said', async () => {
+    const note = async (filters: Record<string, string>) => {
+      const wish = { filters, sort: 'since', after: null, limit: 9 };
+      return String((await listNamed('failing-payments')!.page(server.services, wish)).note);
+    };
+    for (const filters of [{}, { plan: 'pro' }] as Record<string, string>[]) {
+      expect(await note(filters)).toContain('$50.00 at risk');
+      expect(await note(filters)).toContain('in 1 subscription, $50.00 a month');
+    }
+    expect(await note({ plan: 'starter' })).toBe('null');
+    const [invoice] = await people.fails.invoices();
+    await server.stripe.invoices.update(invoice?.id ?? '', { auto_advance: false });
+    await server.settled();
+    expect(await exported('failing-payments')).toMatchObject([
+      { account: people.fails.id, amountDue: 5000, nextAttemptAt: null },
+    ]);
+  });
+
+  it('of those who leave go by when they do, and have each once', async () => {
+    const [later, atOnce] = [newPerson(server), newPerson(server)];
+    await later.subscribe(PRO);
+    await later.command('cancel', { when: 'period_end' });
+    await later.command('resume');
+    await later.command('cancel', { when: 'period_end' });
+    await atOnce.subscribe(STARTER);
+    await atOnce.command('cancel', { when: 'now' });
+    await server.settled();
+    const order = [later.id, atOnce.id, people.leaves.id];
+    const rows = await exported('leaving');
+    expect(rows.map(({ account }) => account)).toEqual(order);
+    expect(rows[0]?.['leavesAt']).toBe((await later.subscription()).cancelAt);
+    const earliest = await exported('leaving', '&sort=earliest');
+    expect(earliest.map(({ account }) => account)).toEqual(order.toReversed());
+    const [from, until] = rows.map(({ leavesAt }) => String(leavesAt).slice(0, 10));
+    expect((await exported('leaving', `&from=${from}`)).map(({ account }) => account)).toEqual([
+      later.id,
+    ]);
+    expect((await exported('leaving', `&to=${until}`)).map(({ account }) => account)).not.toContain(
+      later.id,
+    );
+    const list = listNamed('leaving')!;
+    const wish = { filters: {}, sort: 'latest', limit: 1 };
+    const first = await list.page(server.services, { ...wish, after: null });
+    const second = await list.page(server.services, { ...wish, after: first.next });
+    const pages = [first, second].flatMap((each) => each.rows as { accountId: string }[]);
+    expect(pages.map(({ accountId }) => accountId)).toEqual(order.slice(0, 2));
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { expectedSteps } from '../../../server/admin/pages/expected.ts';
-import { saidIn } from '../../../server/admin/pages/timeline.ts';
+import { saidIn, timeline } from '../../../server/admin/pages/timeline.ts';
 import type { SubscriptionRow } from '../../../db/subscriptions.ts';
 import { thenPanel } from '../../../server/admin/pages/views/moment.ts';
 import { readEvent } from '../../../state/event-facts.ts';
@@ -22,12 +22,14 @@ const words = (steps: ReturnType<typeof expectedSteps>) => steps.map((step) => s
 
 describe('P-9: what is expected next', () => {
   it('is the next attempt while a payment fails, not the end of a period that is not paid', () => {
-    const told = { nextAttemptAt: (T0 + 3 * DAY) * 1000, amount: '$50.00' };
-    const [first, ...others] = expectedSteps(row('past_due'), told);
-    expect(first).toMatchObject({ at: told.nextAttemptAt, to: 'active' });
+    const invoice = { id: 'in_1', status: 'open', attempt_count: 1, amount_remaining: 5000 };
+    const next_payment_attempt = T0 + 3 * DAY;
+    const failing = row('past_due', { latest_invoice: { ...invoice, next_payment_attempt } });
+    const [first, ...others] = expectedSteps(failing);
+    expect(first).toMatchObject({ at: next_payment_attempt * 1000, to: 'active' });
     expect(first?.words).toBe('next payment attempt of $50.00');
     expect(others).toEqual([]);
-    expect(expectedSteps(row('past_due'), { nextAttemptAt: null, amount: null })).toEqual([]);
+    expect(expectedSteps(row('past_due', { latest_invoice: invoice }))).toEqual([]);
   });
 
   it('is the end of a pause, the end of a cancellation, and of a change that waits for payment', () => {
@@ -44,6 +46,37 @@ describe('P-9: what is expected next', () => {
     const times = expectedSteps(row('active', { pause_collection: resumes })).map(({ at }) => at);
     expect(times.length).toBeGreaterThan(1);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+});
+
+describe('R-1: money that came back', () => {
+  it('stands in the timeline between the lines that were before and after it', () => {
+    const step = (at: number, event: 'renewed' | 'upgraded') => ({
+      from: 'active' as const,
+      to: 'active' as const,
+      event,
+      unexpected: false,
+      late: false,
+      cause: { type: 'event', id: 'evt_1' },
+      actor: 'stripe',
+      requestId: null,
+      at,
+      detail: {},
+    });
+    const back = { kind: 'dispute', amount: '$50.00', status: 'needs_response', reason: null };
+    const [before, between] = [
+      { ...back, at: 5 },
+      { ...back, kind: 'refund', at: 15 },
+    ];
+    const shown = String(
+      timeline([step(10, 'renewed'), step(20, 'upgraded')], {
+        now: 30,
+        next: [],
+        returned: [between, before],
+      }),
+    );
+    const found = [...shown.matchAll(/<p class="cause">([^<]+)</g)].map(([, words]) => words);
+    expect(found).toEqual(['dispute $50.00', 'renewed', 'refund $50.00', 'upgraded']);
   });
 });
 

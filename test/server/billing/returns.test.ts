@@ -2,6 +2,7 @@ import type Stripe from 'stripe';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { payCheckout } from '../../../scripts/pay-checkout.ts';
 import { startEmulator, type RunningEmulator } from '../../../scripts/stripe-emulator/index.ts';
+import { restrictedCounts } from '../../../db/return-figures.ts';
 import { toNewEvent } from '../../../server/webhooks/parse-event.ts';
 import { ROUTE_DIALECTS } from '../../support/databases.ts';
 import { startTestServer, until, type TestServer } from '../../support/server.ts';
@@ -79,11 +80,23 @@ describe.each(ROUTE_DIALECTS)('R-1: money that comes back on %s', (dialect) => {
   });
 
   it('a dispute suspends access and collection until it is won', async () => {
+    const counts = () => restrictedCounts(server.database.knex, server.services.clock.now());
+    const { active = 0 } = await counts();
     const person = await subscriber(DISPUTED_CARD);
     expect(await access(person)).toMatchObject({ level: 'none', reason: 'disputed' });
     expect((await person.atStripe()).pause_collection).toMatchObject({
       behavior: 'keep_as_draft',
     });
+    const path = `/admin/api/subscriptions/${(await person.subscription()).id}`;
+    expect((await server.call('GET', path, { admin: true })).json).toMatchObject({
+      restriction: 'disputed',
+      returns: [{ kind: 'dispute', amount: '$50.00', status: 'needs_response' }],
+    });
+    expect(await counts()).toMatchObject({ active: active + 1 });
+    const { text } = await server.call('GET', '/metrics', { admin: true });
+    expect(text).toContain(
+      'tenure_returned_minor_units{kind="dispute",status="needs_response",currency="usd"} 5000',
+    );
     const charge = await chargeOf(person);
     const { data } = await server.stripe.disputes.list({ charge: charge.id });
     await server.stripe.disputes.update(data[0]!.id, {

@@ -160,7 +160,7 @@ async function liveThroughAll(server: TestServer): Promise<void> {
     await buy(),
   ];
   const counted = await buy({ plan: 'calls', interval: 'monthly' });
-  await counted.post('usage', { meter: 'calls', quantity: 2 }, { 'idempotency-key': 'u1' });
+  await counted.post('usage', { meter: 'calls', quantity: 2, idempotencyKey: 'call-1' });
   const once = newPerson(server);
   const { json } = await once.post('payments', { product: 'credits', metadata: { order: '7' } });
   await payCheckout(String(json['url']));

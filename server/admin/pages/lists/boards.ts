@@ -2,15 +2,14 @@ import {
   atRisk,
   subscriptionsDue,
   subscriptionsLeaving,
+  type AtRisk,
   type DueRow,
   type LeavingRow,
   type Payer,
 } from '../../../../db/boards.ts';
 import { lastMailOf, type MailRow } from '../../../../db/mails.ts';
 import { itemCharge, type Catalogue } from '../../../../state/catalogue.ts';
-import type { EffectPayloads } from '../../../../state/effect-kinds.ts';
 import { formatMoney } from '../../../../state/money.ts';
-import type { Stored } from '../../../../state/mail-relevance.ts';
 import type { LifecycleState } from '../../../../state/types.ts';
 import { exact, relative, stateChip } from '../../../http/pages/format.ts';
 import { html, type Html } from '../../../http/pages/html.ts';
@@ -80,9 +79,6 @@ function timeCursor(after: string | null): { after?: { at: number; id: string } 
   return match ? { after: { at: Number(match[1]), id: match[2] ?? '' } } : {};
 }
 
-/** What a payment that failed was about, as its last mail says. */
-type FailedMail = Stored<EffectPayloads['mail.payment_failed']>;
-
 interface FailingRow extends DueRow {
   mail: MailRow | null;
   amountDue: number | null;
@@ -91,17 +87,17 @@ interface FailingRow extends DueRow {
 
 const FAILED: readonly LifecycleState[] = ['past_due', 'unpaid'];
 
+/** What is due and when it is tried again is what its invoice says; mails are what the account was told. */
 function failingRow(row: DueRow, mails: Map<string, MailRow>): FailingRow {
   const mail = mails.get(row.userId ?? '') ?? null;
-  const told = (mail?.payload ?? {}) as FailedMail;
-  // A mail about an older subscription of the same account says nothing of this one.
-  const isOwn = told.subscriptionId === row.id;
-  const next = Date.parse((isOwn && told.nextAttemptAt) || '');
+  const { amountRemaining = null, nextAttemptAt = null } = row.facts.latestInvoice ?? {};
+  const told = mail?.payload as { subscriptionId?: string } | undefined;
   return {
     ...row,
-    mail: isOwn ? mail : null,
-    amountDue: (isOwn && told.amountDue) || null,
-    nextAttemptAt: Number.isNaN(next) ? null : next,
+    // A mail about an older subscription of the same account says nothing of this one.
+    mail: told?.subscriptionId === row.id ? mail : null,
+    amountDue: amountRemaining,
+    nextAttemptAt,
   };
 }
 
@@ -142,7 +138,7 @@ export const failing: List<FailingRow> = {
       title: 'Next try',
       value: (row) => iso(row.nextAttemptAt),
       cell: (row, { businessNow }) =>
-        at(row.nextAttemptAt, businessNow) ?? (row.mail ? 'none' : '–'),
+        at(row.nextAttemptAt, businessNow) ?? (row.amountDue === null ? '–' : 'none'),
     },
     {
       name: 'mailed',
@@ -156,29 +152,32 @@ export const failing: List<FailingRow> = {
   ],
   page: async ({ database }, { filters, after, limit }) => {
     const db = database.knex;
+    const which = { states: FAILED, ...spanOf(filters) };
     const rows = await subscriptionsDue(db, {
-      states: FAILED,
+      ...which,
       by: 'since',
-      ...spanOf(filters),
       ...timeCursor(after),
       limit: limit + 1,
     });
     const accounts = rows.flatMap(({ userId }) => userId ?? []);
     const [mails, sums] = await Promise.all([
       lastMailOf(db, accounts, ['mail.payment_failed', 'mail.payment_failed_final']),
-      atRisk(db, FAILED),
+      atRisk(db, which),
     ]);
     const page = cutPage(rows, limit, (row) => `${row.since}~${row.id}`);
-    const words = sums.map(
-      ({ currency, count, mrr }) => `${count} with ${formatMoney(mrr, currency)} a month`,
-    );
     return {
       ...page,
       rows: page.rows.map((row) => failingRow(row, mails)),
-      note: words.length > 0 ? html`<p class="total">${words.join(', ')} at risk</p>` : null,
+      note: sums.length > 0 ? html`${sums.map(totalOf)}` : null,
     };
   },
 };
+
+const totalOf = ({ currency, count, amount, mrr }: AtRisk): Html =>
+  html`<p class="total">${formatMoney(amount, currency)} at risk</p>
+    <p class="muted">
+      ${`in ${count} subscription${count === 1 ? '' : 's'}, ${formatMoney(mrr, currency)} a month`}
+    </p>`;
 
 interface DueBoard {
   name: string;
@@ -276,10 +275,13 @@ export const leaving: List<LeavingRow> = {
   name: 'leaving',
   path: '/admin/boards/leaving',
   title: 'Leaving',
-  about: 'Who left or said so, the latest first.',
+  about: 'Who leaves or left, by when.',
   empty: 'No one has left.',
   filters: DATES,
-  sorts: [['latest', 'latest first']],
+  sorts: [
+    ['latest', 'latest first'],
+    ['earliest', 'earliest first'],
+  ],
   columns: [
     {
       name: 'account',
@@ -293,16 +295,16 @@ export const leaving: List<LeavingRow> = {
     { name: 'plan', title: 'Plan', value: (row) => row.plan, cell: (row) => row.plan },
     STATE,
     {
-      name: 'at',
-      title: 'Said or left',
-      value: (row) => iso(row.line.occurredAt),
-      cell: (row, { businessNow }) => at(row.line.occurredAt, businessNow),
+      name: 'leavesAt',
+      title: 'Leaves or left',
+      value: (row) => iso(row.leavesAt),
+      cell: (row, { businessNow }) => at(row.leavesAt, businessNow),
     },
     {
-      name: 'endsAt',
-      title: 'Ends',
-      value: (row) => iso(row.endsAt),
-      cell: (row, { businessNow }) => at(row.endsAt, businessNow),
+      name: 'at',
+      title: 'Said',
+      value: (row) => iso(row.line.occurredAt),
+      cell: (row, { businessNow }) => at(row.line.occurredAt, businessNow),
     },
     {
       name: 'reason',
@@ -319,13 +321,13 @@ export const leaving: List<LeavingRow> = {
     },
     { name: 'by', title: 'By', value: (row) => row.line.actor, cell: (row) => row.line.actor },
   ],
-  page: async ({ database }, { filters, after, limit }) => {
-    const beforeId = /^\d{1,15}$/.test(after ?? '') ? Number(after) : undefined;
+  page: async ({ database }, { filters, sort, after, limit }) => {
     const rows = await subscriptionsLeaving(database.knex, {
       ...spanOf(filters),
-      ...(beforeId !== undefined && { beforeId }),
+      ...timeCursor(after),
+      earliestFirst: sort === 'earliest',
       limit: limit + 1,
     });
-    return cutPage(rows, limit, ({ line }) => String(line.id));
+    return cutPage(rows, limit, ({ leavesAt, line }) => `${leavesAt}~${line.subscriptionId}`);
   },
 };

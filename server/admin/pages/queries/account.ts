@@ -17,7 +17,7 @@ import type { AccountView, ShownSubscription } from '../views/account.ts';
 import { mailItem } from './mails.ts';
 import { moneyOf } from './money.ts';
 import { expectedSteps } from '../expected.ts';
-import { pendingWords, stepOf, usageOf } from './subscription.ts';
+import { pendingWords, restrictionNow, stepOf, usageOf } from './subscription.ts';
 import { toldInvoices } from './told.ts';
 import { priceWords } from './subscriptions.ts';
 
@@ -89,10 +89,10 @@ export async function accountView(
       pending: pendingWords(services.catalogue, row),
       duplicate: row.duplicate,
       failedAttempts: row.failedAttempts,
-      restriction: row.restriction?.reason ?? null,
+      restriction: restrictionNow(row, now),
     })),
     steps: lines.map((line) => stepOf(line, told)),
-    next: subscription ? expectedSteps(subscription, told.latest.get(subscription.id)) : [],
+    next: subscription ? expectedSteps(subscription) : [],
     money,
     returns: returns.map((each) => ({
       id: each.id,

@@ -5,6 +5,7 @@ import {
   type ArrowTraffic,
 } from '../../../../db/counters.ts';
 import { arrowTrafficByDay, figuresSince } from '../../../../db/dashboard-figures.ts';
+import { restrictedCounts } from '../../../../db/return-figures.ts';
 import { movesPerHour, transitionsOfArrow } from '../../../../db/dashboard-transitions.ts';
 import {
   businessMetrics,
@@ -39,15 +40,17 @@ export function trafficOf(services: Services, window: WindowKey): Promise<ArrowT
 export async function lifecycleView(services: Services, window: WindowKey): Promise<LifecycleView> {
   const db = services.database.knex;
   const wish = { from: [], to: null, event: null, unexpected: false, since: null, beforeId: null };
-  const [counts, traffic, latest] = await Promise.all([
+  const [counts, traffic, restricted, latest] = await Promise.all([
     stateCounts(db),
     trafficOf(services, window),
+    restrictedCounts(db, services.clock.now()),
     transitionsOfArrow(db, { ...wish, limit: LATEST }),
   ]);
   return {
     window,
     counts,
     traffic,
+    restricted,
     cards: await cards(services),
     latest: latest.map((line) => moveItem(line)),
     businessNow: services.clock.now(),

@@ -1,3 +1,4 @@
+import { returnsByDay, type DailyReturns } from '../../../../db/return-figures.ts';
 import { figuresSince } from '../../../../db/dashboard-figures.ts';
 import {
   churnOf,
@@ -65,8 +66,9 @@ export async function metricsView(
   const span = SPANS[key];
   const now = services.clock.now();
   const first = dayOf(now) - (span.days - 1) * DAY;
-  const [figures, movements, cohorts] = await Promise.all([
+  const [figures, returned, movements, cohorts] = await Promise.all([
     figuresSince(services.database.knex, first),
+    returnsByDay(services.database.knex, first),
     mrrMovements(services, { from: first, to: dayOf(now) + DAY }),
     wish.cohorts ? retention(services, 12) : null,
   ]);
@@ -80,7 +82,10 @@ export async function metricsView(
     spans: Object.entries(SPANS).map(([name, { words }]) => ({ key: name, words })),
     currency,
     currencies,
-    plots: plotsOf(figures, steps, currency),
+    plots: [
+      ...plotsOf(figures, steps, currency),
+      ...returnPlots(returned, { figures, steps, currency }),
+    ],
     movements,
     cohorts,
   };
@@ -153,6 +158,64 @@ function plotsOf(figures: Figures, steps: Steps, currency: string | null): Metri
       format: whole,
     },
   ] satisfies (Plot & { note: string })[];
+}
+
+/** What came back, on the day on which it did. A dispute stays counted when it is won: it was opened. */
+function returnPlots(
+  returned: readonly DailyReturns[],
+  known: { figures: Figures; steps: Steps; currency: string | null },
+): MetricsView['plots'] {
+  const { figures, steps, currency } = known;
+  const { now, days } = steps;
+  const first = dayOf(now) - (days - 1) * DAY;
+  const sums = (of: (row: DailyReturns) => number): Point[] => {
+    const values = Array.from({ length: days }, () => 0);
+    for (const row of returned) {
+      const index = (row.day - first) / DAY;
+      values[index] = (values[index] ?? 0) + of(row);
+    }
+    return points(values, steps, 'sum');
+  };
+  const isRefund = ({ kind, status }: DailyReturns) =>
+    kind === 'refund' && status !== 'failed' && status !== 'canceled';
+  const isDispute = ({ kind, status }: DailyReturns) =>
+    kind === 'dispute' && !status.startsWith('warning_');
+  const amounts = (is: (row: DailyReturns) => boolean): Point[] =>
+    sums((row) => (is(row) && row.currency === currency ? row.amount : 0));
+  const level = { figure: 'paying', currency: '', now, days, running: true } as const;
+  const paying = points(seriesOf(figures, level), steps, 'last');
+  const money = (value: number): string => formatMoney(Math.round(value), currency ?? 'usd');
+  const shared = {
+    labelTitle: steps.step === 1 ? 'Day' : `${steps.step} days from`,
+    kind: 'bars',
+  } as const;
+  return [
+    {
+      ...shared,
+      title: 'Refunded',
+      note: 'in each step',
+      points: amounts(isRefund),
+      format: money,
+    },
+    {
+      ...shared,
+      title: 'Disputed',
+      note: 'by disputes that were opened, whatever became of them',
+      points: amounts(isDispute),
+      format: money,
+    },
+    {
+      ...shared,
+      title: 'Dispute rate',
+      note: 'disputes of each step, of the subscriptions that paid at its end',
+      points: combined(
+        sums((row) => (isDispute(row) ? row.count : 0)),
+        paying,
+        share,
+      ),
+      format: percent,
+    },
+  ];
 }
 
 const whole = (value: number): string => count(Math.round(value));

@@ -6,6 +6,7 @@ import {
   listSubscriptions,
   type SubscriptionRow,
 } from '../../../../db/subscriptions.ts';
+import { returnsOfSubscription } from '../../../../db/payment-returns.ts';
 import { timelineOf, type TransitionRow } from '../../../../db/transitions.ts';
 import { accessOf } from '../../../../state/access.ts';
 import { explainInvoice } from '../../../../state/charges.ts';
@@ -43,7 +44,7 @@ export async function subscriptionView(
   const db = services.database.knex;
   const row = await findSubscription(db, id);
   if (!row) return null;
-  const [lines, customer, siblings, invoices, check, usage, told] = await Promise.all([
+  const [lines, customer, siblings, invoices, check, usage, told, returns] = await Promise.all([
     timelineOf(db, id, STEPS + 1),
     findCustomerByStripeId(db, row.customerId),
     listSubscriptions(db, { customerId: row.customerId, limit: 10 }),
@@ -51,6 +52,7 @@ export async function subscriptionView(
     wish.check ? checkWithStripe(services, row) : null,
     usageOf(services, row),
     toldInvoices(db, row.userId),
+    returnsOfSubscription(db, id),
   ]);
   const { facts } = row;
   const moment = await momentView(services, row, { at: wish.at, lines });
@@ -78,7 +80,15 @@ export async function subscriptionView(
     stripeUrl: stripeUrl(services, id),
     steps: lines.slice(-STEPS).map((line) => stepOf(line, told)),
     cut: lines.length > STEPS,
-    next: expectedSteps(row, told.latest.get(id)),
+    next: expectedSteps(row),
+    returns: returns.map((each) => ({
+      kind: each.kind,
+      amount: formatMoney(each.amount, each.currency),
+      status: each.status,
+      reason: each.reason,
+      at: each.createdAt,
+    })),
+    restriction: restrictionNow(row, services.clock.now()),
     allowed: machineArrows()
       .filter((arrow) => arrow.from === row.state)
       .map(({ event, to, description }) => ({ event, to, description })),
@@ -110,6 +120,12 @@ function thenWords(catalogue: Catalogue, then: SubscriptionThen): ThenWords {
       return `${number ?? id} · ${status} · ${money(amountDue)} due${paid}`;
     }),
   };
+}
+
+/** Why it gives no access although its state would, as long as that holds. */
+export function restrictionNow({ restriction }: SubscriptionRow, now: number): string | null {
+  if (!restriction || (restriction.until !== null && restriction.until <= now)) return null;
+  return restriction.reason;
 }
 
 /** A line of the history as a step of the timeline. */

@@ -245,7 +245,11 @@ function timelinePanel(view: AccountView): Html {
       ${
         view.steps.length === 0
           ? html`<p class="muted">No transitions yet.</p>`
-          : timeline(view.steps, { now: view.businessNow, next: view.next })
+          : timeline(view.steps, {
+              now: view.businessNow,
+              next: view.next,
+              returned: view.returns,
+            })
       }
     </div>
   </section>`;

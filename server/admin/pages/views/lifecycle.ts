@@ -33,6 +33,7 @@ export interface LifecycleView {
   window: WindowKey;
   counts: ChartData['counts'];
   traffic: ChartData['traffic'];
+  restricted: ChartData['restricted'];
   cards: Card[];
   /** The newest lines of the history. */
   latest: MoveItem[];
@@ -46,6 +47,7 @@ export function lifecyclePage(frame: Frame, view: LifecycleView): string {
   const chart = stateChart(chartLayout, {
     counts: view.counts,
     traffic: view.traffic,
+    restricted: view.restricted,
     window: window.words,
     windowKey: view.window,
   });

@@ -10,7 +10,7 @@ import { ago, exact, relative, stateChip } from '../../../http/pages/format.ts';
 import { html, query, safeUrl, type Html } from '../../../http/pages/html.ts';
 import { accountPath } from '../act-forms/act-form.ts';
 import { adminPage, hidden, mayAct, type Frame } from '../page.ts';
-import { timeline, type NextStep, type TimelineStep } from '../timeline.ts';
+import { timeline, type NextStep, type ReturnedStep, type TimelineStep } from '../timeline.ts';
 import type { MomentView } from '../queries/moment.ts';
 import type { ExplainedInvoice } from '../../../../state/charges.ts';
 import { explainedInvoice } from './charge.ts';
@@ -66,6 +66,10 @@ export interface SubscriptionView {
   /** True when older steps were left out. */
   cut: boolean;
   next: NextStep[];
+  /** Money that came back, oldest first. */
+  returns: ReturnedStep[];
+  /** What that does to access now; null for nothing. */
+  restriction: string | null;
   allowed: { event: LifecycleEventType; to: LifecycleState; description: string }[];
   actions: Action[];
   /** Null when Stripe was not asked yet: pages do not wait for it. */
@@ -91,7 +95,11 @@ export function subscriptionPage(frame: Frame, view: SubscriptionView): string {
     traffic: [],
     window: '',
     windowKey: '30d',
-    path: { steps: view.steps.filter(isPast), here },
+    path: {
+      steps: view.steps.filter(isPast),
+      here,
+      mark: view.moment.at === null ? view.restriction : null,
+    },
   });
   return adminPage(frame, {
     title: view.id,
@@ -249,7 +257,12 @@ function timelinePanel(view: SubscriptionView): Html {
       ${
         view.steps.length === 0
           ? html`<p class="muted">No transitions yet.</p>`
-          : timeline(view.steps, { now: view.businessNow, next: view.next, moment: view.moment })
+          : timeline(view.steps, {
+              now: view.businessNow,
+              next: view.next,
+              returned: view.returns,
+              moment: view.moment,
+            })
       }
     </div>
   </section>`;
