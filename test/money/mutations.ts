@@ -457,15 +457,15 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     row: 'later (time of payment)',
     file: 'server/billing/payments/record-purchase.ts',
-    from: 'paidAt: paidAt(charge, now),',
-    to: 'paidAt: 0 * paidAt(charge, now) + session.created * 1000,',
+    from: 'paidAt: paidAt(charge, now) };',
+    to: 'paidAt: 0 * paidAt(charge, now) + session.created * 1000 };',
     by: ['test/server/billing/purchases.test.ts', 'is listed, told to the host'],
   },
   {
     row: 'later (usage of a trial)',
     file: 'state/usage.ts',
-    from: 'const end = foreign || free ?',
-    to: 'const end = foreign ?',
+    from: 'const stays = foreign || free ||',
+    to: 'const stays = foreign ||',
     by: [ONCE, 'what was used in a trial is free'],
   },
   {

@@ -186,6 +186,7 @@ describe.each(ROUTE_DIALECTS)('Invoices on %s', (dialect) => {
       currency: null,
       entries: [],
       nextCursor: null,
+      prepaid: [],
     });
   });
 
