@@ -145,19 +145,10 @@ function greedyOrder(cluster: Link[], start: Tracker): Link[] {
   return ordered;
 }
 
-/**
- * Those that may come next: no further from the earliest than times can err. Of one second a line keeps its place behind those
- * before it, so that an event which is told by none comes between them.
- */
+/** Those that may come next: no further from the earliest than times can err. */
 function candidates(rest: readonly Link[]): [number, Link][] {
   const earliest = rest[0]?.at ?? 0;
-  const near = [...rest.entries()].filter(([, link]) => link.at <= earliest + CLOSE);
-  const first = new Map<number, number>();
-  for (const [, { at, told }] of near) {
-    if (told !== null) first.set(at, Math.min(first.get(at) ?? Infinity, told));
-  }
-  const isLater = ({ at, told }: Link) => Number(told !== null && told !== first.get(at));
-  return near.sort(([, a], [, b]) => a.at - b.at || isLater(a) - isLater(b));
+  return [...rest.entries()].filter(([, link]) => link.at <= earliest + CLOSE);
 }
 
 const without = (list: readonly Link[], index: number) => list.filter((_, i) => i !== index);

@@ -32,27 +32,24 @@ export function pairLines(
   return result;
 }
 
-/**
- * Moves whose line was told by an event. A line may get the event of another move of its kind where more lines find theirs
- * that way: which of two it was is known only when both events are.
- */
+/** Lines that name the event of a move, as far as they stand in the order of the moves; the others are told anew. */
 function pairExplained(
   moves: readonly Move[],
   lines: readonly HistoryLine[],
 ): Map<Move, HistoryLine> {
-  const causes = new Set(moves.map(({ causeId }) => causeId));
-  const worth = (move: Move, line: HistoryLine) => worthOfLine(move, line, causes);
-  return new Map(align(moves, lines, worth).filter(([, line]) => line.guess !== true));
-}
-
-function worthOfLine(move: Move, line: HistoryLine, causes: ReadonlySet<string | null>): number {
-  if (line.guess === true) return worthOf(move, line);
-  // Its event is no longer stored: it stands for itself.
-  if (move.line !== null) return move.line === line ? 1_000 : 0;
-  if (move.guess) return 0;
-  if (sameLine(move, line)) return 12;
-  if (sameCause(move, line) || sameFact(move, line)) return 10;
-  return causes.has(line.causeId) ? Math.max(0, worthOf(move, line) - 1) : 0;
+  const free = new Set(lines.filter((line) => line.guess !== true));
+  const found = new Map<Move, HistoryLine>();
+  const explained = moves.filter((move) => !move.guess);
+  for (const isSame of [sameLine, sameCause, sameFact]) {
+    for (const move of explained) {
+      if (found.has(move)) continue;
+      const line = move.line ?? [...free].find((each) => isSame(move, each));
+      if (!line) continue;
+      found.set(move, line);
+      free.delete(line);
+    }
+  }
+  return inOrder(moves, found, lines);
 }
 
 const sameCause = (move: Move, line: HistoryLine) => line.causeId === move.causeId;
@@ -65,6 +62,24 @@ const sameFact = (move: Move, line: HistoryLine) =>
   line.to === move.to &&
   line.event === move.event &&
   Math.abs(line.at - move.at) <= 1_000;
+
+function inOrder(
+  moves: readonly Move[],
+  found: ReadonlyMap<Move, HistoryLine>,
+  lines: readonly HistoryLine[],
+): Map<Move, HistoryLine> {
+  const place = new Map(lines.map((line, i) => [line, i]));
+  const kept = new Map<Move, HistoryLine>();
+  let last = -1;
+  for (const move of moves) {
+    const line = found.get(move);
+    const here = line ? (place.get(line) ?? -1) : -1;
+    if (!line || here <= last) continue;
+    kept.set(move, line);
+    last = here;
+  }
+  return kept;
+}
 
 /** Whether a move is told by an event that is at hand, so that what lies beside it can be told. */
 const isByEvent = (move: Move | undefined) => move === undefined || move.line === null;
@@ -116,7 +131,7 @@ function fillGap(gap: Gap, state: LifecycleState, pairs: ReadonlyMap<Move, Histo
   if (isOpen && moves.every((move) => move.guess) && leads(guesses, state, until)) {
     return [...guesses.map(stands), ...ends];
   }
-  const aligned = new Map(align(moves, guesses, worthOf));
+  const aligned = new Map(alignGuesses(moves, guesses));
   const joined = new Set(aligned.values());
   const filled: Pair[] = [];
   // A renewal or another plan that a read has shown is told by the moves themselves, where it was one.
@@ -214,29 +229,28 @@ export function stands(line: HistoryLine): Pair {
   return { move, line };
 }
 
-/** The alignment of moves and lines, each in its order, that is worth most. */
-function align(
+/** The longest alignment of moves and guesses that lead to the same states, each in its order. */
+function alignGuesses(
   moves: readonly Move[],
-  lines: readonly HistoryLine[],
-  worth: (move: Move, line: HistoryLine) => number,
+  guesses: readonly HistoryLine[],
 ): [Move, HistoryLine][] {
-  // best[i][j]: the worth of aligning moves from i with lines from j.
+  // best[i][j]: the worth of aligning moves from i with guesses from j.
   const best = Array.from({ length: moves.length + 1 }, () =>
-    Array.from({ length: lines.length + 1 }, () => 0),
+    Array.from({ length: guesses.length + 1 }, () => 0),
   );
   const at = (i: number, j: number): number => best[i]?.[j] ?? 0;
   for (let i = moves.length - 1; i >= 0; i -= 1) {
-    for (let j = lines.length - 1; j >= 0; j -= 1) {
-      const own = worth(moves[i]!, lines[j]!);
-      const joined = own > 0 ? own + at(i + 1, j + 1) : 0;
+    for (let j = guesses.length - 1; j >= 0; j -= 1) {
+      const worth = worthOf(moves[i]!, guesses[j]!);
+      const joined = worth > 0 ? worth + at(i + 1, j + 1) : 0;
       best[i]![j] = Math.max(joined, at(i + 1, j), at(i, j + 1));
     }
   }
   const pairs: [Move, HistoryLine][] = [];
-  for (let i = 0, j = 0; i < moves.length && j < lines.length;) {
-    const own = worth(moves[i]!, lines[j]!);
-    if (own > 0 && at(i, j) === own + at(i + 1, j + 1)) {
-      pairs.push([moves[i]!, lines[j]!]);
+  for (let i = 0, j = 0; i < moves.length && j < guesses.length;) {
+    const worth = worthOf(moves[i]!, guesses[j]!);
+    if (worth > 0 && at(i, j) === worth + at(i + 1, j + 1)) {
+      pairs.push([moves[i]!, guesses[j]!]);
       i += 1;
       j += 1;
     } else if (at(i, j) === at(i + 1, j)) i += 1;
@@ -251,6 +265,5 @@ function worthOf(move: Move, guess: HistoryLine): number {
   if (move.to !== guess.to || (move.from === move.to) !== (guess.from === guess.to)) return 0;
   const alike = Number(move.from === guess.from) + Number(move.event === guess.event);
   // Of two that are alike each is that of its own time.
-  const minutes = Math.abs(move.at - guess.at) / 60_000;
-  return 4 + alike + 1 / (1 + minutes);
+  return 4 + alike + Number(Math.abs(move.at - guess.at) <= 1_000);
 }

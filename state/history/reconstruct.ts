@@ -117,17 +117,15 @@ function newLinks(
     const isKnown = 'afterPrint' in link && link.afterPrint === print;
     if (!isKnown || !isSilent(link, start, input.catalogue)) news.push(link);
   }
-  return news.length > 0 && isRoundTrip(input, stored) ? null : news;
+  return news.length > 0 && isRoundTrip(input.history, stored.state) ? null : news;
 }
 
 /** Whether reads alone have shown that it left its state, or its plan, and came back: events may tell of the same. */
-function isRoundTrip(input: HistoryInput, stored: StoredSubscription): boolean {
-  const { history } = input;
+function isRoundTrip(history: readonly HistoryLine[], state: LifecycleState): boolean {
   const firstOpen = history.findLastIndex((line) => line.guess !== true) + 1;
   const open = history.slice(firstOpen);
-  const isLeft = open.some((line) => line.from === stored.state && line.to !== stored.state);
-  const changes = open.filter((line) => line.from === line.to).length;
-  return isLeft || changes > 1 || (changes === 1 && hasSilentRevenue(input, stored));
+  const isLeft = open.some((line) => line.from === state && line.to !== state);
+  return isLeft || open.filter((line) => line.from === line.to).length > 1;
 }
 
 /** Whether a schedule manages the subscription now or from a waiting event on; if not, it may have done so before. */
