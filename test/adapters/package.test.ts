@@ -20,6 +20,7 @@ import { exchange } from './conformance/exchange.ts';
 import { differences, readConformance, replay, type Target } from './conformance/replay.ts';
 import { startNextApp, type NextApp } from './next-app.ts';
 import { tokenFor } from '../support/tokens.ts';
+import { openBrowser } from '../support/browser.ts';
 import { installTarball, packTarball, run } from '../support/packed.ts';
 import { SAMPLED } from '../support/sizes.ts';
 import { until } from '../support/server.ts';
@@ -263,7 +264,9 @@ describe.skipIf(SAMPLED)('A Next.js app that is built and started', () => {
     const cookie = signedIn.cookies[0]?.split(';')[0] ?? '';
     expect((await visit('/billing', cookie)).page).toContain('State: none');
     // What the browser's hooks show is not known on the server.
-    expect((await visit('/account', cookie)).page).toContain('One moment…');
+    for (const path of ['/account', '/billing/success?session_id=cs_1']) {
+      expect((await visit(path, cookie)).page).toContain('One moment…');
+    }
     expect(await visit('/reports', cookie)).toMatchObject({
       status: 307,
       location: '/billing?reason=subscription_required',
@@ -288,6 +291,18 @@ describe.skipIf(SAMPLED)('A Next.js app that is built and started', () => {
       '/billing?reason=feature_required',
     );
     expect((await submit('/actions', cookie)).status).toBe(200);
+  });
+
+  it('has the hooks of tenure/react in a browser, with the app’s own React', async () => {
+    const [name = '', value = ''] = app.cookieOf('grace@example.com').split('=');
+    const browser = await openBrowser();
+    await browser.context.addCookies([{ name, value, url: app.url }]);
+    const shown = await browser.context.newPage();
+    await shown.goto(`${app.url}/account`);
+    await shown.getByRole('heading', { name: 'No plan yet' }).waitFor();
+    await shown.goto(`${app.url}/billing/success?session_id=cs_unknown`);
+    await shown.locator('p[role=alert]').waitFor();
+    await browser.close();
   });
 
   it('answers every route, refusal and error of the API as all adapters do', async () => {

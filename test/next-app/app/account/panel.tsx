@@ -1,5 +1,3 @@
-'use client';
-
 import { useState } from 'react';
 import { BillingProvider, useAccess, useBilling } from 'tenure/react';
 

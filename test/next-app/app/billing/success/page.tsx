@@ -1,8 +1,16 @@
-import { Welcome } from './welcome';
+'use client';
+
+import dynamic from 'next/dynamic';
+import { use } from 'react';
+
+const Welcome = dynamic(() => import('./welcome').then((module) => module.Welcome), {
+  ssr: false,
+  loading: () => <p>One moment…</p>,
+});
 
 type Props = { searchParams: Promise<{ session_id?: string }> };
 
-export default async function Success({ searchParams }: Props) {
-  const { session_id } = await searchParams;
+export default function Success({ searchParams }: Props) {
+  const { session_id } = use(searchParams);
   return <Welcome sessionId={session_id} />;
 }

@@ -1,5 +1,3 @@
-'use client';
-
 import { BillingProvider, useBilling, useCheckoutReturn } from 'tenure/react';
 
 export function Welcome({ sessionId }: { sessionId?: string }) {
