@@ -5,6 +5,7 @@ import type {
   LifecycleState,
   Transition,
 } from '../state/types.ts';
+import type { HistoryLine } from '../state/history/lines.ts';
 import { columnsOf, unnest, type Value } from './columns.ts';
 import { inChunks, isPostgres, rowsOf, type Db } from './database.ts';
 
@@ -233,6 +234,27 @@ export async function findTransition(
     .where({ subscription_id: subscriptionId, number })
     .first();
   return row ? transitionFromRow(row) : null;
+}
+
+/** A stored line as `state/` knows it. */
+export function asHistoryLine(row: TransitionRow): HistoryLine {
+  const { id, from, to, event, detail, number, unexpected, mrr, plan, occurredAt: at } = row;
+  const isGuess = row.evidence === 'read';
+  const causeId = row.cause.id;
+  return {
+    id,
+    from,
+    to,
+    event,
+    detail,
+    number,
+    unexpected,
+    mrr,
+    plan,
+    at,
+    causeId,
+    guess: isGuess,
+  };
 }
 
 /** Lines of one subscription in the order in which it happened. Those of older releases have their place by their id. */

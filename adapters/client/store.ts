@@ -1,23 +1,12 @@
 /** What a page knows of billing: one copy of the server's answers, for all that show it. */
 import type { TenureClient } from '../client.ts';
 import type { components, paths } from './api.ts';
-
-type Ok<Responses> = {
-  [Status in keyof Responses]: Status extends 200 | 201 | 202
-    ? Responses[Status] extends { content: { 'application/json': infer Body } }
-      ? Body
-      : never
-    : never;
-}[keyof Responses];
-type Post<Path extends keyof paths> = paths[Path] extends { post: infer Operation }
-  ? Operation
-  : never;
-type BodyOf<Path extends keyof paths> =
-  Post<Path> extends { requestBody?: { content: { 'application/json': infer Body } } }
-    ? Body
-    : never;
-type AnswerOf<Path extends keyof paths> =
-  Post<Path> extends { responses: infer Responses } ? Ok<Responses> : never;
+import {
+  SUBSCRIPTION_COMMANDS,
+  type AnswerOf,
+  type CommandAnswer,
+  type CommandBody,
+} from './commands.ts';
 
 type ApiError = components['schemas']['Error']['error'];
 /** What was refused, and why; `code` is for programs, `message` for people. `unreachable`: there was no answer. */
@@ -26,7 +15,7 @@ export interface Refusal extends Partial<Omit<ApiError, 'code'>> {
   message: string;
 }
 export type Subscription = NonNullable<
-  Ok<paths['/api/billing/subscription']['get']['responses']>['subscription']
+  AnswerOf<paths['/api/billing/subscription']['get']>['subscription']
 >;
 export interface Result<Data> {
   data?: Data;
@@ -34,21 +23,14 @@ export interface Result<Data> {
 }
 
 /** An answer to a question about access. Until it is there nothing is allowed. */
-export interface Access extends Partial<Ok<paths['/api/billing/access']['get']['responses']>> {
+export interface Access extends Partial<AnswerOf<paths['/api/billing/access']['get']>> {
   allowed: boolean;
   isLoading: boolean;
   error: Refusal | null;
 }
 
 const PATHS = {
-  preview: '/api/billing/subscription/preview',
-  change: '/api/billing/subscription/change',
-  quantity: '/api/billing/subscription/quantity',
-  cancel: '/api/billing/subscription/cancel',
-  resume: '/api/billing/subscription/resume',
-  pause: '/api/billing/subscription/pause',
-  reactivate: '/api/billing/subscription/reactivate',
-  discount: '/api/billing/subscription/discount',
+  ...SUBSCRIPTION_COMMANDS,
   checkout: '/api/billing/checkout',
   portal: '/api/billing/portal',
   page: '/api/billing/page',
@@ -60,8 +42,8 @@ const LEAVING: ReadonlySet<Name> = new Set(['checkout', 'portal', 'page']);
 /** `checkout`, `portal` and `page` leave for the address that they are given. */
 export type Commands = {
   [Each in Name]: (
-    body?: BodyOf<(typeof PATHS)[Each]>,
-  ) => Promise<Result<AnswerOf<(typeof PATHS)[Each]>>>;
+    body?: CommandBody<(typeof PATHS)[Each]>,
+  ) => Promise<Result<CommandAnswer<(typeof PATHS)[Each]>>>;
 };
 
 export interface Snapshot {

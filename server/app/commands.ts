@@ -1,4 +1,9 @@
-import type { paths } from '../../adapters/client.ts';
+import {
+  SUBSCRIPTION_COMMANDS,
+  type CommandAnswer,
+  type CommandBody,
+  type IsBodyOptional,
+} from '../../adapters/client/commands.ts';
 import { AppError, type ErrorCode } from '../http/errors.ts';
 import { withAuthentication } from '../http/with-authentication.ts';
 import type { Services, User } from '../lib/services.ts';
@@ -6,26 +11,15 @@ import { createHandler } from './route-list.ts';
 
 /** The commands of a payer, and the routes that they are. */
 const COMMANDS = {
+  ...SUBSCRIPTION_COMMANDS,
   checkout: '/api/billing/checkout',
   syncCheckout: '/api/billing/checkout/sync',
   buy: '/api/billing/payments',
-  preview: '/api/billing/subscription/preview',
-  change: '/api/billing/subscription/change',
-  quantity: '/api/billing/subscription/quantity',
-  cancel: '/api/billing/subscription/cancel',
-  resume: '/api/billing/subscription/resume',
-  pause: '/api/billing/subscription/pause',
-  reactivate: '/api/billing/subscription/reactivate',
   portal: '/api/billing/portal',
   recordUsage: '/api/billing/usage',
 } as const;
 type Name = keyof typeof COMMANDS;
-
-type Post<N extends Name> = paths[(typeof COMMANDS)[N]]['post'];
-type Json<C> = C extends { content: { 'application/json': infer Value } } ? Value : never;
-type Body<N extends Name> = Json<NonNullable<Post<N>['requestBody']>>;
-type Answers<N extends Name> = Post<N>['responses'];
-type Answer<N extends Name> = Json<Answers<N>[keyof Answers<N> & (200 | 202)]>;
+type Path<N extends Name> = (typeof COMMANDS)[N];
 
 export interface CommandOptions {
   /** Given again with the same command, it is done once and answered alike. */
@@ -35,10 +29,10 @@ export interface CommandOptions {
 /** Commands in code: they do and refuse what their routes do. */
 export type Commands = {
   [N in Name]: (
-    ...given: undefined extends Post<N>['requestBody']
-      ? [body?: Body<N>, options?: CommandOptions]
-      : [body: Body<N>, options?: CommandOptions]
-  ) => Promise<Answer<N>>;
+    ...given: IsBodyOptional<Path<N>> extends true
+      ? [body?: CommandBody<Path<N>>, options?: CommandOptions]
+      : [body: CommandBody<Path<N>>, options?: CommandOptions]
+  ) => Promise<CommandAnswer<Path<N>>>;
 };
 
 /**

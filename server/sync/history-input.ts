@@ -1,7 +1,7 @@
 import { findCommands } from '../../db/commands.ts';
 import type { Db } from '../../db/database.ts';
 import { pastEventsOf, type PastEvents } from '../../db/past-events.ts';
-import { inOrder, type TransitionRow } from '../../db/transitions.ts';
+import { asHistoryLine, inOrder, type TransitionRow } from '../../db/transitions.ts';
 import { processedFailures } from '../../db/webhook-events.ts';
 import type { EffectSettings } from '../../state/effects.ts';
 import { readEvent, type EventFacts } from '../../state/event-facts.ts';
@@ -78,22 +78,7 @@ function historyLines(rows: readonly TransitionRow[]): {
   const ordered = inOrder(rows);
   const isWrong = (row: TransitionRow) => row.evidence === 'disproved';
   return {
-    history: ordered
-      .filter((row) => !isWrong(row))
-      .map(({ id, from, to, event, detail, number, unexpected, mrr, plan, ...line }) => ({
-        id,
-        from,
-        to,
-        event,
-        detail,
-        number,
-        unexpected,
-        mrr,
-        plan,
-        at: line.occurredAt,
-        causeId: line.cause.id,
-        guess: line.evidence === 'read',
-      })),
+    history: ordered.filter((row) => !isWrong(row)).map(asHistoryLine),
     takenNumbers: ordered.filter(isWrong).map(({ number }) => number ?? 0),
   };
 }

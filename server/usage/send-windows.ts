@@ -89,7 +89,9 @@ function counted({ window, account, seconds }: Parcel): DeliveredWindow {
   const told = seconds * 1000;
   const { aggregation, lastAt } = window;
   if (addsUp(aggregation)) {
-    return { ...window, counts: { in: windowOf(told, account.boundaries), at: told } };
+    // Where a period has begun since, the boundary that its own window was cut at may be known no more.
+    const start = Math.max(window.windowAt, windowOf(told, account.boundaries));
+    return { ...window, counts: { in: start, at: told } };
   }
   return { ...window, counts: { in: window.windowAt, at: aggregation === 'max' ? told : lastAt } };
 }

@@ -191,6 +191,20 @@ describe.each(ROUTE_DIALECTS)('Invoices with usage on %s', (database) => {
     expect(await told()).toEqual([...all, 'mail 3 false']);
   });
 
+  it('count usage where it was used, also when it is sent after the next period has begun', async () => {
+    const person = newPerson(server);
+    await person.subscribe({ plan: 'volume', interval: 'monthly' });
+    const from = await periodEnd(person);
+    await goTo(from + HOUR / 2);
+    await use(person, 40);
+    const end = await periodEnd(person);
+    await goTo(end + HOUR / 2);
+    await server.services.usage.flush();
+    const who = { userId: person.id, meter: METER };
+    const totals = await server.services.usage.totals(who, { from, until: end });
+    expect(totals).toMatchObject({ recorded: 40, acknowledged: 40 });
+  });
+
   it('bill usage until now when somebody cancels at once, or pauses', async () => {
     const leaver = newPerson(server);
     await leaver.subscribe({ plan: 'volume', interval: 'monthly' });

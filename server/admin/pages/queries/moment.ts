@@ -1,7 +1,12 @@
 import { keptEventsOf } from '../../../../db/past-events.ts';
 import { returnsOfSubscription } from '../../../../db/payment-returns.ts';
 import type { SubscriptionRow } from '../../../../db/subscriptions.ts';
-import { disprovedAt, inOrder, recentHistories } from '../../../../db/transitions.ts';
+import {
+  asHistoryLine,
+  disprovedAt,
+  inOrder,
+  recentHistories,
+} from '../../../../db/transitions.ts';
 import type { TransitionRow } from '../../../../db/transitions.ts';
 import { readEvent } from '../../../../state/event-facts.ts';
 import {
@@ -101,24 +106,9 @@ async function keptPast({ database }: Services, row: SubscriptionRow): Promise<K
 }
 
 function knownLine(line: TransitionRow, all: readonly TransitionRow[]): KnownLine {
-  const { id, from, to, event, detail, number, unexpected, mrr, recordedAt: knownAt } = line;
   const isStruck = line.evidence === 'disproved';
   // Where it is not kept: at the latest, when the next line was written.
-  const next = all.filter((other) => other.id > id).map(({ recordedAt }) => recordedAt);
+  const next = all.filter((other) => other.id > line.id).map(({ recordedAt }) => recordedAt);
   const struckAt = isStruck ? (disprovedAt(line) ?? Math.min(Date.now(), ...next)) : null;
-  return {
-    id,
-    from,
-    to,
-    event,
-    detail,
-    number,
-    unexpected,
-    mrr,
-    at: line.occurredAt,
-    causeId: line.cause.id,
-    guess: line.evidence === 'read',
-    knownAt,
-    struckAt,
-  };
+  return { ...asHistoryLine(line), knownAt: line.recordedAt, struckAt };
 }
